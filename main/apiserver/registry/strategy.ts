@@ -1,0 +1,135 @@
+import type { GroupVersionKind, GroupVersionResource, KubeObject } from '../../api/meta.ts';
+import type { FieldError } from '../../api/status.ts';
+import type { Cause } from '../../store/index.ts';
+import type { UserInfo } from '../auth/types.ts';
+
+/** What one request brings along, whichever way it came in. */
+export interface RequestContext {
+  user: UserInfo;
+  userAgent: string;
+  /** Milliseconds since the epoch, read once at the start of the request. */
+  now: number;
+  namespace: string;
+  dryRun: boolean;
+  /** Field owner of this write: `fieldManager`, or the user agent up to its first slash. */
+  fieldManager: string;
+  fieldValidation: 'Strict' | 'Warn' | 'Ignore';
+  /** Goes out as `Warning: 299` headers. */
+  warnings: string[];
+  cause: Cause;
+}
+
+/** What the API says about a kind: discovery, paths, OpenAPI. */
+export interface ResourceDefinition extends GroupVersionKind, GroupVersionResource {
+  singular: string;
+  listKind: string;
+  shortNames: string[];
+  /** Such as `all`. */
+  categories: string[];
+  namespaced: boolean;
+  /** Default: all of create delete deletecollection get list patch update watch. */
+  verbs?: string[];
+}
+
+export interface TableColumn {
+  name: string;
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  /** `name` for the name column. */
+  format: string;
+  description: string;
+  /** 0: always shown, 1: with `-o wide`. */
+  priority: number;
+}
+
+/** Reads of other objects that strategies and admission need; objects are shared, do not change them. */
+export interface Objects {
+  get<T extends KubeObject>(resource: GroupVersionResource, namespace: string, name: string): Promise<T | undefined>;
+  list<T extends KubeObject>(resource: GroupVersionResource, namespace?: string): Promise<T[]>;
+}
+
+/**
+ * What is particular about a kind (upstream: pkg/registry/<group>/<kind>/strategy.go). All functions get private
+ * copies in `object` and may change them in place; `old` is shared and must not be changed.
+ */
+export interface Strategy<T extends KubeObject = KubeObject> {
+  readonly definition: ResourceDefinition;
+  /** Fills in defaults (upstream: pkg/apis/<group>/v1/defaults.go). Runs on every decoded request body and patch result. */
+  defaults?(object: T): void;
+  /** Clears what a creator may not set; the generic registry sets uid, creationTimestamp, generation 1 and managedFields. */
+  prepareForCreate?(context: RequestContext, object: T): void;
+  /** Restores what an update may not change (status above all). */
+  prepareForUpdate?(context: RequestContext, object: T, old: T): void;
+  /** Whether metadata.generation counts changes of this kind. */
+  hasGeneration: boolean;
+  /** Whether `spec` changed, for generation; default: anything but metadata and status differs. */
+  generationChanged?(object: T, old: T): boolean;
+  /** Which rule `metadata.name` follows; findings read as upstream's. */
+  nameRule: 'dnsSubdomain' | 'dnsLabel' | 'dns1035Label' | 'pathSegment';
+  validate(context: RequestContext, object: T, objects: Objects): FieldError[] | Promise<FieldError[]>;
+  validateUpdate(context: RequestContext, object: T, old: T, objects: Objects): FieldError[] | Promise<FieldError[]>;
+  /** Texts of `Warning` headers on create and update. */
+  warnings?(object: T, old: T | undefined): string[];
+  /** PUT of a name that does not exist creates it. */
+  allowCreateOnUpdate?: boolean;
+  /** PUT without resourceVersion is taken (upstream: true for most kinds). */
+  allowUnconditionalUpdate?: boolean;
+  /** Runs after validation and before the write; returns what undoes it if the write fails (Service addresses). Not run for dry runs unless `dryRun` is handled. */
+  beginWrite?(context: RequestContext, object: T, old: T | undefined): Promise<(committed: boolean) => void> | ((committed: boolean) => void);
+  /** Runs after an object is gone for good (addresses given back). */
+  afterDelete?(object: T): void;
+  /**
+   * Graceful deletion (pods): returns the grace period in seconds to set, after settling `object`'s fields;
+   * undefined: the kind is deleted at once.
+   */
+  gracefulDeletion?(context: RequestContext, object: T, requestedSeconds: number | undefined): number | undefined;
+  /** Default propagation when a DELETE names none. Default background. */
+  defaultPropagation?: 'Background' | 'Orphan';
+  /** Fields that field selectors may name, besides metadata.name and metadata.namespace. */
+  fields?(object: T): Record<string, string>;
+  /** `kubectl get`'s columns without Age handling of ours: cells in the order of `columns`; dates as RFC 3339 become ages server-side. */
+  columns: TableColumn[];
+  row(object: T, now: number): unknown[];
+  /** `status`, `scale` and others that are served by object; streaming ones are in handlers/. */
+  subresources?: Record<string, Subresource<T>>;
+}
+
+/**
+ * A subresource that reads and writes (part of) the same object: `status`, `scale`, `resize`, `ephemeralcontainers`,
+ * `approval`, `finalize`; or that takes a POST of another kind: `binding`, `eviction`, `token`.
+ */
+export type Subresource<T extends KubeObject> =
+  | {
+      type: 'object';
+      kind: GroupVersionKind;
+      verbs: string[];
+      /** Field ownership and merge start from `old`: keep all of it but what this subresource may change. */
+      prepareForUpdate(context: RequestContext, object: T, old: T): void;
+      validateUpdate(context: RequestContext, object: T, old: T): FieldError[];
+      warnings?(object: T, old: T): string[];
+    }
+  | {
+      type: 'view';
+      /** Another kind that shows a part of the object (scale). */
+      kind: GroupVersionKind;
+      verbs: string[];
+      get(object: T): KubeObject;
+      /** Puts the view's part into a private copy of the object. */
+      apply(object: T, view: KubeObject): void;
+      validate(view: KubeObject): FieldError[];
+    }
+  | {
+      type: 'action';
+      kind: GroupVersionKind;
+      verbs: string[];
+      /** Answers the POST; reads and writes through `actions`. */
+      post(context: RequestContext, name: string, body: KubeObject, actions: Actions<T>): Promise<{ code: number; body: KubeObject }>;
+    };
+
+/** What an action may do with the object it is about. */
+export interface Actions<T extends KubeObject> {
+  objects: Objects;
+  get(): Promise<T>;
+  /** Reads, lets `change` alter a private copy, writes; tries again on conflict. */
+  update(change: (object: T) => void): Promise<T>;
+  delete(options: { gracePeriodSeconds?: number; preconditions?: { uid?: string; resourceVersion?: string }; dryRun?: string[] }): Promise<KubeObject>;
+}

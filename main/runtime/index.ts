@@ -1,0 +1,307 @@
+/**
+ * The CRI's place (upstream: k8s.io/cri-api/pkg/apis/runtime/v1/api.proto): sandboxes, containers, images, streams.
+ * It knows no Pod objects. Two implementations keep one contract (tests/contracts/runtime.ts): docker/ and simulated/.
+ */
+import type { Duplex, Readable, Writable } from 'node:stream';
+
+/** A pod's identity as the runtime stores it: in labels, so that a restarted kubelet finds its pods again. */
+export interface SandboxIdentity {
+  name: string;
+  namespace: string;
+  uid: string;
+  /** Counts the sandboxes that this pod has had. */
+  attempt: number;
+}
+
+export interface SandboxConfig extends SandboxIdentity {
+  /** Which node container's network and volumes the sandbox uses. */
+  node: string;
+  hostname: string;
+  /** The pod's address, chosen by the kubelet from its node's CIDR; undefined for a pod on the node's network. */
+  ip?: string;
+  /** The address of the node container, the pod's gateway. */
+  gateway?: string;
+  /** `node`: share the node container's network namespace (hostNetwork). */
+  network: 'pod' | 'node';
+  dns: { servers: string[]; searches: string[]; options: string[] };
+  /** Lines for /etc/hosts: address → names. */
+  hostAliases: { ip: string; hostnames: string[] }[];
+  sysctls: Record<string, string>;
+  sharePID: boolean;
+  hostPID: boolean;
+  hostIPC: boolean;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+}
+
+export type SandboxState = 'ready' | 'notReady';
+
+export interface Sandbox extends SandboxIdentity {
+  id: string;
+  node: string;
+  state: SandboxState;
+  ip?: string;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+}
+
+export interface Mount {
+  /**
+   * Where the content comes from: a path of the node's own volume (files written by the node agent, emptyDir),
+   * a path of the user's machine (hostPath), a named volume of the engine (dynamic PersistentVolumes), an image, memory.
+   */
+  source:
+    | { kind: 'node'; node: string; path: string }
+    | { kind: 'host'; path: string }
+    | { kind: 'volume'; name: string; subPath?: string }
+    | { kind: 'image'; image: string; subPath?: string }
+    | { kind: 'tmpfs'; name: string; sizeBytes?: number };
+  target: string;
+  readOnly: boolean;
+  propagation: 'private' | 'hostToContainer' | 'bidirectional';
+}
+
+export interface ContainerSecurity {
+  runAsUser?: number;
+  runAsGroup?: number;
+  supplementalGroups?: number[];
+  privileged?: boolean;
+  readOnlyRootFilesystem?: boolean;
+  noNewPrivileges?: boolean;
+  capabilities?: { add: string[]; drop: string[] };
+  seccomp?: { type: 'RuntimeDefault' | 'Unconfined' | 'Localhost'; profile?: string };
+  apparmor?: string;
+  procMount?: 'Default' | 'Unmasked';
+}
+
+export interface ContainerResources {
+  /** CPU shares, as the kubelet derives them from requests. */
+  cpuShares?: number;
+  /** Microseconds of CPU time a period, and the period. */
+  cpuQuota?: number;
+  cpuPeriod?: number;
+  /** Bytes. */
+  memoryLimit?: number;
+  oomScoreAdj?: number;
+  pidsLimit?: number;
+}
+
+export interface ContainerConfig {
+  name: string;
+  /** Counts the containers that this name has had in its pod. */
+  attempt: number;
+  /** What to run: an image id or reference that `imageStatus` knows. */
+  image: string;
+  /** Empty: the image's own. */
+  command: string[];
+  args: string[];
+  workingDir?: string;
+  env: { name: string; value: string }[];
+  mounts: Mount[];
+  devices: { host: string; container: string; permissions: string }[];
+  stdin: boolean;
+  stdinOnce: boolean;
+  tty: boolean;
+  stopSignal?: string;
+  resources: ContainerResources;
+  security: ContainerSecurity;
+  /** Share the process namespace of this container (ephemeral containers' targetContainerName). */
+  pidOf?: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+}
+
+export type ContainerState = 'created' | 'running' | 'exited' | 'unknown';
+
+export interface Container {
+  id: string;
+  sandboxId: string;
+  name: string;
+  attempt: number;
+  state: ContainerState;
+  /** What was asked for, and the id of what runs. */
+  image: string;
+  imageId: string;
+  createdAt: number;
+  startedAt?: number;
+  finishedAt?: number;
+  exitCode?: number;
+  /** `OOMKilled`, `Error`, `Completed`, `ContainerCannotRun` … as the CRI reports it. */
+  reason?: string;
+  message?: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+}
+
+export interface Image {
+  id: string;
+  tags: string[];
+  digests: string[];
+  sizeBytes: number;
+  /** The user that the image runs as, when numeric (`uid`) or by name (`username`). */
+  uid?: number;
+  username?: string;
+  /** Paths that the image declares as volumes, its exposed ports and stop signal. */
+  volumes: string[];
+  stopSignal?: string;
+}
+
+export interface RegistryAuth {
+  username?: string;
+  password?: string;
+  identityToken?: string;
+  serverAddress?: string;
+}
+
+export interface PullProgress {
+  /** Bytes over all layers, as far as they are known. */
+  current: number;
+  total: number;
+  /** The engine's own word for what it does now. */
+  status: string;
+}
+
+export interface ContainerStats {
+  id: string;
+  /** Milliseconds since the epoch. */
+  timestamp: number;
+  cpuNanoseconds: number;
+  memoryWorkingSetBytes: number;
+  memoryUsageBytes: number;
+  rootfsUsedBytes?: number;
+}
+
+export type RuntimeErrorCode = 'notFound' | 'conflict' | 'imageNotFound' | 'pullFailed' | 'invalid' | 'unavailable' | 'other';
+
+/** What went wrong, with the engine's own message. */
+export class RuntimeError extends Error {
+  constructor(
+    readonly code: RuntimeErrorCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface RuntimeInfo {
+  /** `docker`, `podman`, `simulated`. */
+  name: string;
+  version: string;
+  os: string;
+  architecture: string;
+  kernelVersion: string;
+  osImage: string;
+  cpus: number;
+  memoryBytes: number;
+  cgroupVersion?: string;
+  rootless?: boolean;
+}
+
+export interface RuntimeEvent {
+  type: 'created' | 'started' | 'exited' | 'removed' | 'oom';
+  id: string;
+  sandboxId?: string;
+  podUid?: string;
+}
+
+export interface ExecIO {
+  stdin?: Readable;
+  stdout?: Writable;
+  stderr?: Writable;
+  tty: boolean;
+  onResize?(listener: (size: { width: number; height: number }) => void): void;
+  signal?: AbortSignal;
+}
+
+export interface LogLine {
+  stream: 'stdout' | 'stderr';
+  /** RFC 3339 with nanoseconds. */
+  timestamp: string;
+  /** Without timestamp; with the line feed it had, if any. */
+  text: Buffer;
+}
+
+export interface LogOptions {
+  follow: boolean;
+  /** RFC 3339. */
+  since?: string;
+  /** How many of the last lines; undefined: all. */
+  tail?: number;
+  signal?: AbortSignal;
+}
+
+/** Sandboxes and containers of one cluster on one engine. Methods reject with RuntimeError. */
+export interface Runtime {
+  info(): Promise<RuntimeInfo>;
+
+  /** Creates and starts; resolves once the sandbox's network is as promised. */
+  runSandbox(config: SandboxConfig): Promise<string>;
+  /** Stops all of the sandbox's containers at once and gives its address back. Idempotent. */
+  stopSandbox(id: string): Promise<void>;
+  /** Idempotent; stops first what still runs. */
+  removeSandbox(id: string): Promise<void>;
+  listSandboxes(filter?: { node?: string; podUid?: string }): Promise<Sandbox[]>;
+
+  createContainer(sandboxId: string, config: ContainerConfig): Promise<string>;
+  startContainer(id: string): Promise<void>;
+  /** Sends the stop signal, then SIGKILL after `graceSeconds`. Idempotent. */
+  stopContainer(id: string, graceSeconds: number): Promise<void>;
+  removeContainer(id: string): Promise<void>;
+  listContainers(filter?: { node?: string; sandboxId?: string; podUid?: string }): Promise<Container[]>;
+  containerStatus(id: string): Promise<Container>;
+  updateResources(id: string, resources: ContainerResources): Promise<void>;
+  stats(ids: string[]): Promise<ContainerStats[]>;
+
+  exec(id: string, command: string[], io: ExecIO): Promise<{ exitCode: number }>;
+  /** Runs a command to its end and keeps at most 10 kB of its output; rejects with code `other` and "timeout" when it takes too long. */
+  execSync(id: string, command: string[], timeoutMs: number): Promise<{ exitCode: number; output: Buffer }>;
+  attach(id: string, io: ExecIO): Promise<void>;
+  /** One TCP connection to a port on the loopback, or else the address, of the sandbox's network namespace. */
+  portForward(sandboxId: string, port: number): Promise<Duplex>;
+  logs(id: string, options: LogOptions, onLine: (line: LogLine) => void): Promise<void>;
+  /** A file of a (stopped or running) container, at most `maxBytes` of its end; undefined when it is not there. */
+  readFile(id: string, path: string, maxBytes: number): Promise<Buffer | undefined>;
+
+  imageStatus(image: string): Promise<Image | undefined>;
+  pullImage(image: string, auth: RegistryAuth | undefined, onProgress?: (progress: PullProgress) => void): Promise<string>;
+  listImages(): Promise<Image[]>;
+  removeImage(image: string): Promise<void>;
+
+  createVolume(name: string, labels: Record<string, string>, options?: { tmpfsBytes?: number }): Promise<void>;
+  removeVolume(name: string): Promise<void>;
+
+  /** Calls back for every change until cancelled; `onGap` when events may have been missed (list again then). */
+  watch(onEvent: (event: RuntimeEvent) => void, onGap: () => void): { cancel(): void };
+}
+
+/** A node container: the machine of one Node. */
+export interface Machine {
+  name: string;
+  ip: string;
+  podCIDR: string;
+  running: boolean;
+}
+
+export interface MachineConfig {
+  name: string;
+  /** 1 for the first; fixes the address and the pod CIDR. */
+  index: number;
+  labels?: Record<string, string>;
+}
+
+/** The node containers of one cluster, with their network. Only the docker runtime has them. */
+export interface Machines {
+  /** Makes the network, the node image and what else all machines need; says in words what it is doing. */
+  prepare(onProgress: (step: string) => void): Promise<void>;
+  /** Starts the machine or adopts the one that runs; resolves when its agent can be spoken to. */
+  ensure(config: MachineConfig): Promise<Machine>;
+  /** A byte stream to the machine's agent (main/node/protocol). One at a time a machine. */
+  connect(name: string): Promise<Duplex>;
+  list(): Promise<Machine[]>;
+  stop(name: string): Promise<void>;
+  remove(name: string): Promise<void>;
+  /** Removes everything of this cluster from the engine: containers, network, volumes. */
+  removeAll(): Promise<void>;
+}

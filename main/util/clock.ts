@@ -1,0 +1,49 @@
+/** A pending timer; cancelling one that has fired does nothing. */
+export interface Timer {
+  cancel(): void;
+}
+
+/**
+ * The only source of time for the rooms of main. It is chosen once, in cluster.ts; tests give a fake one.
+ * All durations are milliseconds.
+ */
+export interface Clock {
+  /** Wall-clock time, milliseconds since the epoch. */
+  now(): number;
+  /** Milliseconds from an arbitrary start; never goes back. */
+  monotonic(): number;
+  /** Calls `fn` once, `ms` from now. A timer never keeps the process alive by itself. */
+  setTimer(ms: number, fn: () => void): Timer;
+  /** Resolves `ms` from now, or rejects with the signal's reason as soon as it aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Resolves after `ms` on `clock`; the building block of every Clock's `sleep`. */
+export function sleepOn(clock: Pick<Clock, 'setTimer'>, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = () => {
+      timer.cancel();
+      reject(signal!.reason);
+    };
+    const timer = clock.setTimer(ms, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** The machine's own clock. */
+export const realClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  setTimer(ms, fn) {
+    const handle = setTimeout(fn, ms);
+    handle.unref?.();
+    return { cancel: () => clearTimeout(handle) };
+  },
+  sleep(ms, signal) {
+    return sleepOn(this, ms, signal);
+  },
+};
