@@ -20,8 +20,9 @@ export const arrows = {
   'main/node': { to: ['main/proxy', 'main/dns'], why: 'the agent runs the pure models of the proxy and of DNS inside the node container' },
   'main/proxy': { to: ['main/client'], why: 'the proxy turns Services into a model and hands it to a sink it is given' },
   'main/dns': { to: ['main/client'], why: 'DNS turns Services into records and hands them to a sink it is given' },
-  'main/web': { to: ['main/cluster', 'preload'], why: 'a shell knows the cluster by its public type and the window by the contract' },
-  'main/desktop': { to: ['main/cluster', 'preload'], why: 'a shell knows the cluster by its public type and the window by the contract' },
+  'main/bridge': { to: ['preload'], why: 'the bridge speaks to an API server over TLS, as any client does' },
+  'main/web': { to: ['main/cluster', 'main/bridge', 'preload'], why: 'a shell knows the cluster by its public type and the window by the contract' },
+  'main/desktop': { to: ['main/cluster', 'main/bridge', 'preload'], why: 'a shell knows the cluster by its public type and the window by the contract' },
   preload: { to: ['main/api'], why: 'the contract is types; it reaches nothing that runs' },
   renderer: { to: ['preload', 'main/api'], why: 'the window is one more API client: it goes through renderer/client and the contract' },
 };
@@ -31,6 +32,7 @@ export const doors = {
   'main/node': ['main/proxy/model.ts', 'main/proxy/dataplane/index.ts', 'main/dns/records.ts', 'main/dns/server.ts'],
   preload: ['main/api'],
   renderer: ['preload/contract.ts', 'main/api'],
+  'main/bridge': ['preload/contract.ts'],
   'main/web': ['preload/contract.ts'],
   'main/desktop': ['preload/contract.ts'],
 };

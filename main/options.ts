@@ -1,0 +1,101 @@
+import os from 'node:os';
+import path from 'node:path';
+
+/** How Skiff was asked to start. */
+export interface Options {
+  action: 'start' | 'reset' | 'delete' | 'help';
+  headless: boolean;
+  /** The directory that holds all clusters, settings and logs. */
+  data: string;
+  /** The cluster's name: a DNS label. */
+  name: string;
+  runtime: 'docker' | 'simulated' | 'auto';
+  nodes: number;
+  /** The API server's port; 0: the one of the last start, else 6443 or any free one. */
+  port: number;
+}
+
+export const usage = `Usage: npm start -- [options]
+
+  --headless            keep to the terminal: print kubeconfig, web link and readiness, end on SIGTERM or SIGINT
+  --data DIR            where clusters are kept (default: ${defaultData()})
+  --name NAME           which cluster (default: default)
+  --runtime KIND        docker, simulated or auto (default: auto, which takes Docker where an engine answers)
+  --nodes N             how many nodes (default: 1)
+  --port N              port of the API server on 127.0.0.1 (default: that of the last start, else 6443, else any free one)
+  --reset               remove everything of this cluster from Docker and disk, then start anew
+  --delete              remove everything of this cluster from Docker and disk, then end
+  --help                print this
+`;
+
+/** Where the platform keeps an application's data. */
+export function defaultData(env: NodeJS.ProcessEnv = process.env, platform: NodeJS.Platform = process.platform): string {
+  const home = os.homedir();
+  if (platform === 'darwin') return path.join(home, 'Library', 'Application Support', 'Skiff');
+  if (platform === 'win32') return path.join(env.APPDATA ?? path.join(home, 'AppData', 'Roaming'), 'Skiff');
+  return path.join(env.XDG_DATA_HOME || path.join(home, '.local', 'share'), 'skiff');
+}
+
+/** A word of the command line that Skiff does not take; the message says which and why. */
+export class UsageError extends Error {}
+
+/** Reads `--flag value` and `--flag=value`. Throws UsageError. */
+export function parseOptions(words: string[]): Options {
+  const options: Options = { action: 'start', headless: false, data: defaultData(), name: 'default', runtime: 'auto', nodes: 1, port: 0 };
+  const rest = [...words];
+  const take = (flag: string, inline: string | undefined): string => {
+    const value = inline ?? rest.shift();
+    if (value === undefined || value === '') throw new UsageError(`${flag} needs a value`);
+    return value;
+  };
+  const number = (flag: string, text: string, min: number, max: number): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) throw new UsageError(`${flag} takes a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+    return value;
+  };
+  while (rest.length > 0) {
+    const word = rest.shift()!;
+    const equals = word.startsWith('--') ? word.indexOf('=') : -1;
+    const flag = equals > 0 ? word.slice(0, equals) : word;
+    const inline = equals > 0 ? word.slice(equals + 1) : undefined;
+    switch (flag) {
+      case '--headless':
+        options.headless = true;
+        break;
+      case '--data':
+        options.data = path.resolve(take(flag, inline));
+        break;
+      case '--name':
+        options.name = take(flag, inline);
+        // It becomes part of container, network and context names.
+        if (!/^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/.test(options.name))
+          throw new UsageError(`--name takes at most 40 lower case letters, digits and dashes, not ${JSON.stringify(options.name)}`);
+        break;
+      case '--runtime': {
+        const value = take(flag, inline);
+        if (value !== 'docker' && value !== 'simulated' && value !== 'auto') throw new UsageError(`--runtime takes docker, simulated or auto, not ${JSON.stringify(value)}`);
+        options.runtime = value;
+        break;
+      }
+      case '--nodes':
+        options.nodes = number(flag, take(flag, inline), 1, 5000);
+        break;
+      case '--port':
+        options.port = number(flag, take(flag, inline), 0, 65535);
+        break;
+      case '--reset':
+        options.action = 'reset';
+        break;
+      case '--delete':
+        options.action = 'delete';
+        break;
+      case '--help':
+      case '-h':
+        options.action = 'help';
+        break;
+      default:
+        throw new UsageError(`${JSON.stringify(word)} is not an option of Skiff`);
+    }
+  }
+  return options;
+}
