@@ -3,3 +3,22 @@
  * and events (EventRecorder). Rooms that act on the cluster are given a Client; none knows where its server runs.
  */
 export type * from './transport.ts';
+export { HttpsTransport, type HttpsTransportOptions } from './httpsTransport.ts';
+export {
+  Client,
+  type ListOptions,
+  type PatchOptions,
+  type PatchType,
+  type ResourceClient,
+  type WatchOptions,
+} from './client.ts';
+export { resources, type ResourceDef } from './resources.ts';
+export { InformerFactory, type Informer, type InformerHandlers, type InformerOptions } from './informer.ts';
+export { WorkQueue } from './workQueue.ts';
+export {
+  DefaultControllerRateLimiter,
+  ItemExponentialFailureRateLimiter,
+  TokenBucket,
+  type RateLimiter,
+} from './rateLimiter.ts';
+export { EventRecorder, type EventRecorderOptions } from './eventRecorder.ts';

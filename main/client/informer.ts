@@ -1,0 +1,274 @@
+import { apiVersionOf, keyOf, type KubeObject } from '../api/meta.ts';
+import { isStatus } from '../api/status.ts';
+import { Backoff } from '../util/backoff.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/log.ts';
+import type { Client } from './client.ts';
+import { Indexer } from './indexer.ts';
+import type { ResourceDef } from './resources.ts';
+
+export interface InformerOptions {
+  fieldSelector?: string;
+  labelSelector?: string;
+  namespace?: string;
+}
+
+export interface InformerHandlers<T> {
+  add?(object: T): void;
+  update?(old: T, object: T): void;
+  /** With the last state that was seen. */
+  delete?(object: T): void;
+}
+
+/**
+ * A local copy of a collection, kept up to date by list and watch. Its objects are shared with everybody: never
+ * change one. Handlers run in order, one event after the other, and must not take long: they put keys into queues.
+ */
+export interface Informer<T> {
+  get(key: string): T | undefined;
+  list(namespace?: string): T[];
+  /** Every object is found under each value that `fn` names. `namespace` is there from the start. */
+  addIndex(name: string, fn: (object: T) => string[]): void;
+  byIndex(name: string, value: string): T[];
+  /** Begins with an `add` for each object that is here already. Returns what ends it. */
+  on(handlers: InformerHandlers<T>): () => void;
+  /** Whether the first list is in and its handlers have run. */
+  readonly hasSynced: boolean;
+  /** The revision up to which this copy is known to be complete. */
+  readonly resourceVersion: string;
+}
+
+const relistBackoff = { initial: 800, max: 30_000, factor: 2, resetAfter: 120_000 };
+
+/** Mirrors k8s.io/client-go/tools/cache (reflector.go, shared_informer.go). */
+export class SharedInformer<T extends KubeObject> implements Informer<T> {
+  readonly #indexer = new Indexer<T>();
+  readonly #handlers = new Set<InformerHandlers<T>>();
+  readonly #backoff: Backoff;
+  readonly #abort = new AbortController();
+  readonly #synced: Promise<void>;
+  #resolveSynced: () => void = () => {};
+  #watch: { cancel(): void } | undefined;
+  #running = false;
+  #hasSynced = false;
+  #resourceVersion = '';
+
+  constructor(
+    private readonly client: Client,
+    private readonly def: ResourceDef<T>,
+    private readonly options: InformerOptions,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+  ) {
+    this.#backoff = new Backoff(relistBackoff, clock);
+    this.#synced = new Promise((resolve) => (this.#resolveSynced = resolve));
+  }
+
+  get hasSynced(): boolean {
+    return this.#hasSynced;
+  }
+
+  get resourceVersion(): string {
+    return this.#resourceVersion;
+  }
+
+  /** Resolves when the first list is in; also when the informer is stopped before. */
+  synced(): Promise<void> {
+    return this.#synced;
+  }
+
+  get(key: string): T | undefined {
+    return this.#indexer.get(key);
+  }
+
+  list(namespace?: string): T[] {
+    return this.#indexer.list(namespace);
+  }
+
+  addIndex(name: string, fn: (object: T) => string[]): void {
+    this.#indexer.addIndex(name, fn);
+  }
+
+  byIndex(name: string, value: string): T[] {
+    return this.#indexer.byIndex(name, value);
+  }
+
+  on(handlers: InformerHandlers<T>): () => void {
+    this.#handlers.add(handlers);
+    if (handlers.add) for (const object of this.#indexer.list()) this.#call(() => handlers.add!(object));
+    return () => this.#handlers.delete(handlers);
+  }
+
+  start(): void {
+    if (this.#running || this.#abort.signal.aborted) return;
+    this.#running = true;
+    void this.#run();
+  }
+
+  stop(): void {
+    if (this.#abort.signal.aborted) return;
+    this.#abort.abort();
+    this.#watch?.cancel();
+    this.#resolveSynced();
+  }
+
+  get #stopped(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#listAll();
+        await this.#watchOn();
+      } catch (error) {
+        if (this.#stopped) return;
+        if (isStatus(error, 'Expired') || isStatus(error, 'Gone'))
+          this.log.debug('the watch is too old, listing again', this.#about());
+        else this.log.warn('list failed, will try again', { ...this.#about(), error: String(error) });
+        await this.#wait();
+      }
+    }
+  }
+
+  async #listAll(): Promise<void> {
+    const { labelSelector, fieldSelector, namespace } = this.options;
+    const { items, metadata } = await this.client.of(this.def).list(namespace, { labelSelector, fieldSelector });
+    if (this.#stopped) return;
+    const gone = new Set(this.#indexer.keys());
+    for (const item of items) {
+      gone.delete(keyOf(item));
+      this.#put(item);
+    }
+    for (const key of gone) this.#remove(key);
+    this.#resourceVersion = metadata.resourceVersion ?? '';
+    if (!this.#hasSynced) {
+      this.#hasSynced = true;
+      this.#resolveSynced();
+    }
+  }
+
+  /** Watches, again and again from where the last watch ended; throws when a new list is needed. */
+  async #watchOn(): Promise<void> {
+    while (!this.#stopped) {
+      const started = this.clock.monotonic();
+      const { error, events } = await this.#watchOnce();
+      if (this.#stopped) return;
+      if (isStatus(error, 'Expired') || isStatus(error, 'Gone')) throw error;
+      if (error) this.log.warn('watch failed, will try again', { ...this.#about(), error: String(error) });
+      // A server that closes watches as soon as they are opened must not be asked in a tight loop.
+      if (error || (events === 0 && this.clock.monotonic() - started < 1000)) await this.#wait();
+    }
+  }
+
+  #watchOnce(): Promise<{ error: Error | undefined; events: number }> {
+    const { labelSelector, fieldSelector, namespace } = this.options;
+    return new Promise((resolve) => {
+      let events = 0;
+      this.#watch = this.client.of(this.def).watch(
+        namespace,
+        { labelSelector, fieldSelector, resourceVersion: this.#resourceVersion, allowWatchBookmarks: true },
+        {
+          onEvent: (event) => {
+            if (this.#stopped) return;
+            events++;
+            const object = event.object as T;
+            if (event.type === 'DELETED') this.#remove(keyOf(object), this.#typed(object));
+            else if (event.type !== 'BOOKMARK') this.#put(this.#typed(object));
+            this.#resourceVersion = object.metadata?.resourceVersion ?? this.#resourceVersion;
+          },
+          onEnd: (error) => resolve({ error, events }),
+        },
+      );
+    });
+  }
+
+  #put(object: T): void {
+    const old = this.#indexer.set(object);
+    for (const handlers of this.#handlers) {
+      if (!old) {
+        if (handlers.add) this.#call(() => handlers.add!(object));
+      } else if (handlers.update && old.metadata?.resourceVersion !== object.metadata?.resourceVersion) {
+        this.#call(() => handlers.update!(old, object));
+      }
+    }
+  }
+
+  #remove(key: string, final?: T): void {
+    const old = this.#indexer.delete(key);
+    if (!old) return;
+    for (const handlers of this.#handlers) if (handlers.delete) this.#call(() => handlers.delete!(final ?? old));
+  }
+
+  #typed(object: T): T {
+    return object.kind ? object : { apiVersion: apiVersionOf(this.def), kind: this.def.kind, ...object };
+  }
+
+  /** One handler's mistake must not take the events from the others. */
+  #call(handler: () => void): void {
+    try {
+      handler();
+    } catch (error) {
+      this.log.error('an event handler failed', {
+        ...this.#about(),
+        error: error instanceof Error ? error.stack : String(error),
+      });
+    }
+  }
+
+  async #wait(): Promise<void> {
+    await this.clock.sleep(this.#backoff.next('list'), this.#abort.signal).catch(() => {});
+  }
+
+  #about() {
+    return { resource: this.def.resource, ...this.options };
+  }
+}
+
+/** The informers of one component or process: whoever asks for the same collection shares one. */
+export class InformerFactory {
+  readonly #informers = new Map<string, SharedInformer<KubeObject>>();
+  #started = false;
+  #stopped = false;
+
+  constructor(
+    private readonly client: Client,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+  ) {}
+
+  /** Shared by equal arguments. One asked for after `start` starts at once. */
+  informer<T extends KubeObject>(def: ResourceDef<T>, options: InformerOptions = {}): Informer<T> {
+    const key = [
+      def.group,
+      def.version,
+      def.resource,
+      options.namespace,
+      options.labelSelector,
+      options.fieldSelector,
+    ].join('|');
+    let informer = this.#informers.get(key) as unknown as SharedInformer<T> | undefined;
+    if (!informer) {
+      informer = new SharedInformer(this.client, def, options, this.clock, this.log);
+      this.#informers.set(key, informer as unknown as SharedInformer<KubeObject>);
+      if (this.#stopped) informer.stop();
+      else if (this.#started) informer.start();
+    }
+    return informer;
+  }
+
+  start(): void {
+    this.#started = true;
+    for (const informer of this.#informers.values()) informer.start();
+  }
+
+  /** Resolves when every informer asked for so far has its first list. */
+  async synced(): Promise<void> {
+    await Promise.all([...this.#informers.values()].map((informer) => informer.synced()));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const informer of this.#informers.values()) informer.stop();
+  }
+}
