@@ -5,6 +5,8 @@ import path from 'node:path';
 export interface Options {
   action: 'start' | 'reset' | 'delete' | 'help';
   headless: boolean;
+  /** Open the user's browser at the web shell. */
+  open: boolean;
   /** The directory that holds all clusters, settings and logs. */
   data: string;
   /** The cluster's name: a DNS label. */
@@ -18,6 +20,7 @@ export interface Options {
 export const usage = `Usage: npm start -- [options]
 
   --headless            keep to the terminal: print kubeconfig, web link and readiness, end on SIGTERM or SIGINT
+  --open                with the terminal: open the browser at the web link
   --data DIR            where clusters are kept (default: ${defaultData()})
   --name NAME           which cluster (default: default)
   --runtime KIND        docker, simulated or auto (default: auto, which takes Docker where an engine answers)
@@ -41,7 +44,7 @@ export class UsageError extends Error {}
 
 /** Reads `--flag value` and `--flag=value`. Throws UsageError. */
 export function parseOptions(words: string[]): Options {
-  const options: Options = { action: 'start', headless: false, data: defaultData(), name: 'default', runtime: 'auto', nodes: 1, port: 0 };
+  const options: Options = { action: 'start', headless: false, open: false, data: defaultData(), name: 'default', runtime: 'auto', nodes: 1, port: 0 };
   const rest = [...words];
   const take = (flag: string, inline: string | undefined): string => {
     const value = inline ?? rest.shift();
@@ -61,6 +64,9 @@ export function parseOptions(words: string[]): Options {
     switch (flag) {
       case '--headless':
         options.headless = true;
+        break;
+      case '--open':
+        options.open = true;
         break;
       case '--data':
         options.data = path.resolve(take(flag, inline));

@@ -34,7 +34,7 @@ export const doors = {
   renderer: ['preload/contract.ts', 'main/api'],
   'main/bridge': ['preload/contract.ts'],
   'main/web': ['preload/contract.ts'],
-  'main/desktop': ['preload/contract.ts'],
+  'main/desktop': ['preload/contract.ts', 'preload/channels.ts'],
 };
 
 const open = ['main/util', 'main/api'];

@@ -1,0 +1,78 @@
+/** The engine on a worker thread of the app: speaks engineMessages with the main process. */
+import { parentPort } from 'node:worker_threads';
+import { BridgeSession, EndpointClient, watchFailures } from './bridge/index.ts';
+import { createCluster, type Cluster } from './cluster.ts';
+import type { FromEngine, ToEngine } from './engineMessages.ts';
+import { realClock } from './util/clock.ts';
+
+const port = parentPort!;
+const post = (message: FromEngine) => port.postMessage(message);
+const sessions = new Map<number, BridgeSession>();
+let cluster: Cluster | undefined;
+let client: EndpointClient | undefined;
+let failures: { cancel(): void } | undefined;
+
+function session(window: number): BridgeSession {
+  let found = sessions.get(window);
+  if (!found) {
+    found = new BridgeSession(() => client, {
+      send: (frame) => post({ type: 'frame', window, frame: JSON.stringify(frame) }),
+      sendBinary: (frame) => post({ type: 'frame', window, frame }),
+    });
+    sessions.set(window, found);
+  }
+  return found;
+}
+
+async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<void> {
+  cluster = createCluster({ ...message.options, resources: message.resources });
+  cluster.onState((state) => {
+    if (state.phase === 'running' && !client && cluster?.endpoint) {
+      client = new EndpointClient(cluster.endpoint);
+      failures = watchFailures(client, realClock, (failure) => post({ type: 'podFailure', failure }));
+    }
+    post({ type: 'state', state });
+  });
+  await cluster.start();
+}
+
+async function answer(call: number, work: () => Promise<Extract<FromEngine, { type: 'answer' }>['value']>): Promise<void> {
+  try {
+    post({ type: 'answer', call, value: await work() });
+  } catch (error) {
+    post({ type: 'error', call, message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+async function stop(): Promise<void> {
+  failures?.cancel();
+  for (const open of sessions.values()) open.close();
+  client?.close();
+  await cluster?.stop();
+  post({ type: 'stopped' });
+}
+
+port.on('message', (message: ToEngine) => {
+  switch (message.type) {
+    case 'start':
+      return void start(message).catch((error: Error) => post({ type: 'state', state: { phase: 'failed', message: error.message } }));
+    case 'request':
+      return void answer(message.call, () => {
+        if (!client) throw new Error('the cluster is not running');
+        return client.request(message.request);
+      });
+    case 'kubeconfig':
+      return void answer(message.call, () => {
+        if (!cluster) throw new Error('the cluster is not running');
+        return cluster.mergeKubeconfig(message.action);
+      });
+    case 'frame':
+      if (typeof message.frame === 'string') return session(message.window).receive(message.frame);
+      return session(message.window).receiveBinary(Buffer.from(message.frame.buffer, message.frame.byteOffset, message.frame.byteLength));
+    case 'closeWindow':
+      sessions.get(message.window)?.close();
+      return void sessions.delete(message.window);
+    case 'stop':
+      return void stop();
+  }
+});

@@ -1,0 +1,99 @@
+/** The engine in a terminal: with the web shell, without Electron. */
+import { spawn } from 'node:child_process';
+import { chmod, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ShellState } from '../preload/contract.ts';
+import { EndpointClient, Settings } from './bridge/index.ts';
+import { createCluster, deleteCluster } from './cluster.ts';
+import { createLog } from './logFile.ts';
+import { parseOptions, usage, UsageError, type Options } from './options.ts';
+import { systemRandom } from './util/random.ts';
+import { startWebShell, type WebShell } from './web/index.ts';
+import { version } from './version.ts';
+
+const out = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const tell = (line: string) => process.stderr.write(`${line}\n`);
+
+async function main(): Promise<void> {
+  let options: Options;
+  try {
+    options = parseOptions(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    tell(`${error.message}\n\n${usage}`);
+    process.exit(2);
+  }
+  if (options.action === 'help') return say(usage);
+  await mkdir(options.data, { recursive: true, mode: 0o700 });
+  await chmod(options.data, 0o700).catch(() => {});
+  const log = createLog(path.join(options.data, 'skiff.log'));
+  if (options.action === 'delete' || options.action === 'reset') {
+    await deleteCluster({ ...options, log, onProgress: tell });
+    if (options.action === 'delete') return say(`cluster ${options.name} is deleted`);
+  }
+
+  const cluster = createCluster({ ...options, log });
+  let client: EndpointClient | undefined;
+  let lastStep = '';
+  cluster.onState((state) => {
+    if (state.phase === 'starting' && state.step && state.step !== lastStep) tell((lastStep = state.step));
+    if (state.phase === 'running' && !client && cluster.endpoint) client = new EndpointClient(cluster.endpoint);
+  });
+
+  let shell: WebShell | undefined = undefined as WebShell | undefined;
+  let ending = false;
+  const end = async (code: number) => {
+    if (ending) return;
+    ending = true;
+    await shell?.close();
+    client?.close();
+    await cluster.stop();
+    process.exit(code);
+  };
+  process.on('SIGTERM', () => void end(0));
+  process.on('SIGINT', () => void end(0));
+
+  await cluster.start();
+  const shellState = (): ShellState => ({
+    kind: 'web',
+    platform: process.platform,
+    locale: Intl.DateTimeFormat().resolvedOptions().locale,
+    version,
+    cluster: cluster.state,
+  });
+  shell = await startWebShell({
+    page: path.join(out, 'renderer'),
+    port: 0,
+    state: shellState,
+    onState: (listener) => cluster.onState(() => listener(shellState())),
+    client: () => client,
+    mergeKubeconfig: (action) => cluster.mergeKubeconfig(action),
+    settings: new Settings(path.join(options.data, 'settings.json')),
+    random: systemRandom,
+    log: log.child('web'),
+  });
+  const state = cluster.state;
+  if (state.phase === 'running') {
+    say(`kubeconfig: ${state.kubeconfig}`);
+    say(`web: ${shell.link()}`);
+    // performance.now() counts from the start of the process.
+    say(`ready in ${Math.round(performance.now())} ms`);
+    if (state.notice) tell(state.notice);
+    if (options.open) openBrowser(shell.link());
+  }
+}
+
+/** Asks the platform for the user's browser; the printed link does where it has none. */
+function openBrowser(url: string): void {
+  const [command, ...args] = process.platform === 'darwin' ? ['open', url] : process.platform === 'win32' ? ['rundll32', 'url.dll,FileProtocolHandler', url] : ['xdg-open', url];
+  spawn(command!, args, { stdio: 'ignore', detached: true })
+    .on('error', () => {})
+    .unref();
+}
+
+main().catch((error: Error) => {
+  tell(error.message);
+  process.exit(1);
+});

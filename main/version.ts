@@ -1,0 +1,2 @@
+/** Skiff's own version, as package.json has it. */
+export { version } from '../package.json';

@@ -1,0 +1,192 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { PodFailure } from '../../../main/bridge/index.ts';
+import { EngineProxy, startDesktop, type EngineWorker } from '../../../main/desktop/index.ts';
+import type { FromEngine, ToEngine } from '../../../main/engineMessages.ts';
+import { parseOptions } from '../../../main/options.ts';
+import { FakeClock, settle } from '../../support/fakeClock.ts';
+import { fakeElectron, FakeWindow } from '../../support/fakeElectron.ts';
+
+/** A worker that the test speaks for. */
+class FakeWorker implements EngineWorker {
+  readonly received: ToEngine[] = [];
+  readonly listeners = new Map<string, (value: never) => void>();
+  postMessage(message: ToEngine): void {
+    this.received.push(message);
+    if (message.type === 'stop') this.say({ type: 'stopped' });
+  }
+  on(event: string, listener: (value: never) => void): void {
+    this.listeners.set(event, listener);
+  }
+  terminate(): Promise<number> {
+    return Promise.resolve(0);
+  }
+  say(message: FromEngine): void {
+    this.listeners.get('message')?.(message as never);
+  }
+  die(code: number): void {
+    this.listeners.get('exit')?.(code as never);
+  }
+}
+
+describe('the desktop shell', () => {
+  let folder: string;
+  let clock: FakeClock;
+  let workers: FakeWorker[];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(os.tmpdir(), 'skiff-desktop-'));
+    await mkdir(path.join(folder, 'renderer'));
+    await writeFile(path.join(folder, 'renderer/index.html'), '<!doctype html>');
+    clock = new FakeClock();
+    workers = [];
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  async function start(options: { first?: boolean; locale?: string; argv?: string[] } = {}) {
+    const fake = fakeElectron(options);
+    const engine = new EngineProxy(() => {
+      workers.push(new FakeWorker());
+      return workers.at(-1)!;
+    }, parseOptions([]));
+    await startDesktop(fake.api, {
+      engine,
+      clock,
+      platform: 'linux',
+      argv: options.argv ?? ['skiff'],
+      out: folder,
+      icons: '/icons',
+      settingsFile: path.join(folder, 'settings.json'),
+    });
+    await settle();
+    return { ...fake, engine, worker: workers[0]!, window: FakeWindow.all[0]! };
+  }
+
+  const running: FromEngine = { type: 'state', state: { phase: 'running', name: 'default', runtime: 'docker', kubeconfig: '/k', server: 'https://127.0.0.1:6443' } };
+
+  test('the window is sandboxed, isolated and kept to its own page', async () => {
+    const { window, did } = await start();
+    expect(window.options.webPreferences).toMatchObject({ sandbox: true, contextIsolation: true, nodeIntegration: false, webSecurity: true });
+    let prevented = 0;
+    const navigate = (url: string) => window.webContents.emit('will-navigate', { url, preventDefault: () => prevented++ });
+    navigate('https://evil.example/');
+    navigate('skiff-app://window/index.html');
+    expect(prevented).toBe(1);
+    expect(window.webContents.openHandler!({ url: 'file:///etc/passwd' } as never)).toEqual({ action: 'deny' });
+    expect(window.webContents.openHandler!({ url: 'https://kubernetes.io/docs' } as never)).toEqual({ action: 'deny' });
+    expect(did.opened).toEqual(['https://kubernetes.io/docs']);
+    expect(did.permission!('notifications')).toBe(false);
+  });
+
+  test('the page is served from its scheme, with a policy, and nothing beside it', async () => {
+    const { did } = await start();
+    const page = await did.page!(new Request('skiff-app://window/index.html'));
+    expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
+    expect((await did.page!(new Request('skiff-app://window/../settings.json'))).status).toBe(404);
+    expect((await did.page!(new Request('skiff-app://other/index.html'))).status).toBe(404);
+  });
+
+  test('calls are answered for our own main frame only', async () => {
+    const { invoke, window, worker } = await start();
+    const { webContents } = window;
+    const state = (await invoke('skiff:state', webContents, webContents.mainFrame)) as { kind: string };
+    expect(state.kind).toBe('electron');
+    await expect(invoke('skiff:state', webContents, { url: 'skiff-app://window/frame.html' })).rejects.toThrow('Only the window');
+    webContents.mainFrame.url = 'https://evil.example/';
+    await expect(invoke('skiff:state', webContents, webContents.mainFrame)).rejects.toThrow('Only the window');
+    webContents.mainFrame.url = 'skiff-app://window/index.html';
+    await expect(invoke('skiff:request', webContents, webContents.mainFrame, { method: 'TRACE', path: '/' })).rejects.toThrow('not a request');
+    await expect(invoke('skiff:openExternal', webContents, webContents.mainFrame, 'javascript:alert(1)')).rejects.toThrow('https');
+    const answer = invoke('skiff:request', webContents, webContents.mainFrame, { method: 'GET', path: '/version', extra: 1 });
+    await settle();
+    const request = worker.received.at(-1) as Extract<ToEngine, { type: 'request' }>;
+    expect(request.request).toEqual({ method: 'GET', path: '/version', contentType: undefined, accept: undefined, body: undefined });
+    worker.say({ type: 'answer', call: request.call, value: { status: 200, contentType: '', body: '{}', warnings: [] } });
+    expect(await answer).toMatchObject({ status: 200 });
+  });
+
+  test('the tray tells the state and the window hears of it', async () => {
+    const { worker, did, window } = await start();
+    worker.say({ type: 'state', state: { phase: 'starting', step: 'Making the node image' } });
+    worker.say(running);
+    expect(did.tooltips.slice(-2)).toEqual(['Skiff: Cluster is starting: Making the node image', 'Skiff: Cluster is running (default)']);
+    expect(window.webContents.sent.at(-1)).toMatchObject({ channel: 'skiff:event', args: [{ type: 'state', state: { cluster: { phase: 'running' } } }] });
+    const copy = did.trayMenus.at(-1)!.find((item) => item.label === 'Copy the path of the kubeconfig')!;
+    copy.click!({} as never, undefined, {} as never);
+    expect(did.copied).toEqual(['/k']);
+  });
+
+  test('an engine that dies is told, and can be started again', async () => {
+    const { worker, did, engine } = await start();
+    worker.say(running);
+    const lost = engine.request({ method: 'GET', path: '/' });
+    worker.die(134);
+    await expect(lost).rejects.toThrow('the engine ended with code 134');
+    expect(did.tooltips.at(-1)).toContain('Cluster has failed');
+    await engine.restart();
+    expect(workers).toHaveLength(2);
+    expect(workers[1]!.received[0]).toMatchObject({ type: 'start' });
+  });
+
+  const failure = (pod: string): PodFailure => ({ namespace: 'default', pod, container: 'app', reason: 'CrashLoopBackOff', message: 'exit code 1' });
+
+  test('ten bad pods of one rollout are one notification; a click opens the pod', async () => {
+    const { worker, did, window } = await start();
+    for (const id of ['aaaaa', 'bbbbb', 'ccccc']) worker.say({ type: 'podFailure', failure: failure(`web-5d4f-${id}`) });
+    await clock.advance(2000);
+    expect(did.notifications.map((n) => [n.options.title, n.options.body])).toEqual([
+      ['Pod default/web-5d4f-aaaaa has failed', 'CrashLoopBackOff (app): exit code 1\nand 2 more pods'],
+    ]);
+    did.notifications[0]!.click();
+    expect(window.webContents.sent.at(-1)!.args[0]).toEqual({ type: 'navigate', path: '/r/core/v1/pods/default/web-5d4f-aaaaa' });
+  });
+
+  test('it speaks Chinese where the user does', async () => {
+    const { worker, did } = await start({ locale: 'zh-CN' });
+    worker.say(running);
+    expect(did.tooltips.at(-1)).toBe('Skiff: 集群正在运行 (default)');
+  });
+
+  test('a second start hands its files to the first', async () => {
+    const second = fakeElectron({ first: false });
+    await startDesktop(second.api, { engine: new EngineProxy(() => new FakeWorker(), parseOptions([])), clock, platform: 'linux', argv: [], out: folder, icons: '', settingsFile: path.join(folder, 's.json') });
+    expect(second.did.quits).toBe(1);
+    expect(FakeWindow.all).toHaveLength(0);
+
+    const { app, window } = await start();
+    await mkdir(path.join(folder, 'manifests'));
+    const file = path.join(folder, 'manifests/pod.yaml');
+    await writeFile(file, 'kind: Pod');
+    await writeFile(path.join(folder, 'manifests/readme.txt'), 'no');
+    app.emit('second-instance', {}, ['skiff', '--flag', file]);
+    app.emit('open-file', { preventDefault() {} }, path.join(folder, 'manifests'));
+    await expect.poll(() => window.webContents.sent.filter((s) => (s.args[0] as { type: string }).type === 'manifests').length).toBe(2);
+    const events = window.webContents.sent.map((s) => s.args[0] as { type: string; files?: { name: string }[] }).filter((e) => e.type === 'manifests');
+    expect(events.map((e) => e.files!.map((f) => f.name)).sort()).toEqual([['manifests/pod.yaml'], ['pod.yaml']]);
+  });
+
+  test('quitting stops the engine first, closing the window does not', async () => {
+    const { app, worker, did } = await start();
+    app.emit('window-all-closed');
+    expect(worker.received.some((m) => m.type === 'stop')).toBe(false);
+    app.quit();
+    await settle();
+    expect(worker.received.at(-1)).toEqual({ type: 'stop' });
+    expect(did.quits).toBe(2);
+  });
+
+  test('frames of a window go to its own session and back', async () => {
+    const { ipcMain, worker, window } = await start();
+    const { webContents } = window;
+    const event = { sender: webContents, senderFrame: webContents.mainFrame };
+    ipcMain.emit('skiff:frame', event, '{"id":1}');
+    ipcMain.emit('skiff:frame', { sender: webContents, senderFrame: { url: 'https://evil.example' } }, '{"id":2}');
+    expect(worker.received.filter((m) => m.type === 'frame')).toEqual([{ type: 'frame', window: webContents.id, frame: '{"id":1}' }]);
+    worker.say({ type: 'frame', window: webContents.id, frame: 'x' });
+    expect(webContents.sent.at(-1)).toEqual({ channel: 'skiff:frame', args: ['x'] });
+    webContents.emit('did-start-navigation', { isMainFrame: true, isSameDocument: false });
+    expect(worker.received.at(-1)).toEqual({ type: 'closeWindow', window: webContents.id });
+  });
+});

@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest';
+import { defaultData, parseOptions, UsageError } from '../../main/options.ts';
+
+describe('the options of a start', () => {
+  test('nothing asked is one node on whatever runtime answers', () => {
+    expect(parseOptions([])).toMatchObject({ action: 'start', headless: false, name: 'default', runtime: 'auto', nodes: 1, port: 0 });
+  });
+
+  test('values come behind the flag or behind an equals sign', () => {
+    expect(parseOptions(['--name', 'dev', '--nodes=3', '--runtime=simulated', '--port', '7443', '--data=/var/skiff', '--headless'])).toMatchObject({
+      name: 'dev',
+      nodes: 3,
+      runtime: 'simulated',
+      port: 7443,
+      data: '/var/skiff',
+      headless: true,
+    });
+  });
+
+  test.each([
+    [['--nodes', '0'], '--nodes takes a whole number from 1 to 5000, not "0"'],
+    [['--nodes', '1.5'], '--nodes takes a whole number from 1 to 5000, not "1.5"'],
+    [['--port', '70000'], '--port takes a whole number from 0 to 65535, not "70000"'],
+    [['--runtime', 'podman'], '--runtime takes docker, simulated or auto, not "podman"'],
+    [['--name', '../x'], '--name takes at most 40 lower case letters, digits and dashes, not "../x"'],
+    [['--name'], '--name needs a value'],
+    [['up'], '"up" is not an option of Skiff'],
+  ])('%j is refused with the reason', (words, message) => {
+    expect(() => parseOptions(words)).toThrow(new UsageError(message));
+  });
+
+  test('data lies where the platform keeps it', () => {
+    expect(defaultData({ XDG_DATA_HOME: '/d' }, 'linux')).toBe('/d/skiff');
+    expect(defaultData({}, 'darwin')).toMatch(/Library\/Application Support\/Skiff$/);
+  });
+});

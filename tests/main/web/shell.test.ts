@@ -1,0 +1,123 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { Settings } from '../../../main/bridge/index.ts';
+import { noLog } from '../../../main/util/log.ts';
+import { systemRandom } from '../../../main/util/random.ts';
+import { startWebShell, type WebShell } from '../../../main/web/index.ts';
+import type { ShellState } from '../../../preload/contract.ts';
+
+const state: ShellState = { kind: 'web', platform: 'linux', locale: 'en', version: '1', cluster: { phase: 'starting', step: 'x' } };
+
+describe('the web shell', () => {
+  let folder: string;
+  let shell: WebShell;
+  let announce: (state: ShellState) => void;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(os.tmpdir(), 'skiff-web-'));
+    await writeFile(path.join(folder, 'index.html'), '<!doctype html>');
+    shell = await startWebShell({
+      page: folder,
+      port: 0,
+      state: () => state,
+      onState: (listener) => {
+        announce = listener;
+        return () => {};
+      },
+      client: () => undefined,
+      mergeKubeconfig: (action) => Promise.resolve({ path: `/${action}` }),
+      settings: new Settings(path.join(folder, 'settings.json')),
+      random: systemRandom,
+      log: noLog,
+    });
+  });
+  afterEach(async () => {
+    await shell.close();
+    await rm(folder, { recursive: true });
+  });
+
+  function call(method: string, pathname: string, headers: Record<string, string> = {}, body?: string): Promise<{ status: number; body: string; headers: Record<string, unknown> }> {
+    return new Promise((resolve, reject) => {
+      const request = httpRequest({ host: '127.0.0.1', port: shell.port, method, path: pathname, headers: { host: `127.0.0.1:${shell.port}`, ...headers } }, (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        response.on('end', () => resolve({ status: response.statusCode!, body: text, headers: response.headers }));
+      });
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+
+  async function enter(): Promise<string> {
+    const link = new URL(shell.link());
+    const answer = await call('GET', `/${link.search}`);
+    expect(answer.status).toBe(303);
+    return String((answer.headers['set-cookie'] as string[])[0]).split(';')[0]!;
+  }
+
+  test('a link lets one browser in, once', async () => {
+    const link = new URL(shell.link());
+    expect((await call('GET', '/')).status).toBe(401);
+    const first = await call('GET', `/${link.search}`);
+    expect(first.headers['set-cookie']).toEqual([expect.stringMatching(/HttpOnly; SameSite=Strict/)]);
+    expect((await call('GET', `/${link.search}`)).status).toBe(401);
+    const cookie = String((first.headers['set-cookie'] as string[])[0]).split(';')[0]!;
+    const page = await call('GET', '/', { cookie });
+    expect(page.status).toBe(200);
+    expect(page.headers['content-security-policy']).toContain("default-src 'none'");
+  });
+
+  test('another host or origin is refused, session or not', async () => {
+    const cookie = await enter();
+    expect((await call('GET', '/', { cookie, host: `evil.example:${shell.port}` })).status).toBe(421);
+    expect((await call('GET', '/bridge/state', { cookie, origin: 'https://evil.example' })).status).toBe(403);
+    expect((await call('POST', '/bridge/setting', { cookie, 'x-skiff': '1', 'sec-fetch-site': 'cross-site' }, '{}')).status).toBe(403);
+  });
+
+  test('a form of another page cannot call: the header is missing', async () => {
+    const cookie = await enter();
+    expect((await call('POST', '/bridge/kubeconfig', { cookie }, '{"action":"add"}')).status).toBe(403);
+    expect((await call('POST', '/bridge/kubeconfig', { cookie, 'x-skiff': '1' }, '{"action":"add"}')).body).toBe('{"path":"/add"}');
+    expect((await call('POST', '/bridge/kubeconfig', { cookie, 'x-skiff': '1' }, '{"action":"explode"}')).status).toBe(400);
+  });
+
+  test('settings outlive the window', async () => {
+    const cookie = await enter();
+    await call('POST', '/bridge/setting', { cookie, 'x-skiff': '1' }, JSON.stringify({ name: 'theme', value: 'dark' }));
+    expect(JSON.parse((await call('GET', '/bridge/settings', { cookie })).body)).toEqual({ theme: 'dark' });
+    expect(await new Settings(path.join(folder, 'settings.json')).all()).toEqual({ theme: 'dark' });
+  });
+
+  test('a request is refused in words while the cluster is not running', async () => {
+    const cookie = await enter();
+    const answer = await call('POST', '/bridge/request', { cookie, 'x-skiff': '1' }, JSON.stringify({ method: 'GET', path: '/version' }));
+    expect(answer).toMatchObject({ status: 503, body: 'the cluster is not running' });
+  });
+
+  test('a socket hears of the state, and needs session and origin', async () => {
+    const cookie = await enter();
+    const url = `ws://127.0.0.1:${shell.port}/bridge/socket`;
+    const refused = (headers: Record<string, string>) =>
+      new Promise((resolve) => new WebSocket(url, { headers }).on('error', (error) => resolve(error.message)));
+    expect(await refused({ cookie })).toMatch(/403/);
+    expect(await refused({ origin: `http://127.0.0.1:${shell.port}` })).toMatch(/401/);
+    expect(await refused({ cookie, origin: 'https://evil.example' })).toMatch(/403/);
+    const socket = new WebSocket(url, { headers: { cookie, origin: `http://127.0.0.1:${shell.port}` } });
+    const messages: string[] = [];
+    const next = () => new Promise<void>((resolve) => socket.once('message', (data: Buffer) => resolve(void messages.push(data.toString()))));
+    await next();
+    const announced = next();
+    announce({ ...state, cluster: { phase: 'failed', message: 'no' } });
+    await announced;
+    expect(messages.map((m) => (JSON.parse(m) as { event: { state: ShellState } }).event.state.cluster.phase)).toEqual(['starting', 'failed']);
+    socket.send('not json');
+    socket.send(JSON.stringify({ id: 7, type: 'watch', path: '/api/v1/pods?watch=1' }));
+    await next();
+    expect(JSON.parse(messages.at(-1)!)).toEqual({ id: 7, type: 'end', error: 'the cluster is not running' });
+    socket.terminate();
+  });
+});

@@ -1,0 +1,191 @@
+// `npm test`: installs what the tests need, starts a Docker engine where none answers, runs every suite, cleans up.
+// `npm test -- unit docker` runs the named suites only.
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+process.chdir(root);
+const suites = ['check', 'integration', 'docker', 'conformance', 'e2e'];
+const asked = process.argv.slice(2).filter((word) => !word.startsWith('-'));
+const chosen = asked.length ? asked : suites;
+const cache = path.join(root, 'node_modules/.cache/skiff-tests');
+const env = { ...process.env, FORCE_COLOR: process.env.CI ? '0' : (process.env.FORCE_COLOR ?? '1') };
+const say = (line) => console.log(`== ${line}`);
+
+const has = (command) => spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0;
+const run = (command, args, options = {}) => spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options });
+function must(command, args, options) {
+  const result = run(command, args, options);
+  if (result.status !== 0) fail(`${command} ${args.join(' ')} has failed`);
+}
+
+const cleanups = [];
+async function cleanUp() {
+  while (cleanups.length) await cleanups.pop()();
+}
+function fail(message) {
+  console.error(`npm test: ${message}`);
+  void cleanUp().finally(() => process.exit(1));
+  throw new Error(message);
+}
+
+const debianRoot = process.platform === 'linux' && fs.existsSync('/etc/debian_version') && process.getuid() === 0;
+
+function installPackages() {
+  const wanted = { dockerd: 'docker.io', chromium: 'chromium', nft: 'nftables', busybox: 'busybox-static', ip: 'iproute2', iptables: 'iptables' };
+  const staticBusybox = () => spawnSync('sh', ['-c', 'ldd "$(command -v busybox)" 2>&1 | grep -q "not a dynamic"']).status === 0;
+  const missing = Object.keys(wanted).filter((command) => !has(command) || (command === 'busybox' && !staticBusybox()));
+  // An engine that answers needs no daemon of ours.
+  const needed = missing.filter((command) => !(['dockerd', 'iptables'].includes(command) && dockerAnswers()));
+  if (needed.length === 0) return;
+  const packages = needed.map((command) => wanted[command]);
+  if (!debianRoot) {
+    console.error(`npm test needs ${packages.join(', ')} (Debian's names); install them and try again. As root on Debian it installs them itself.`);
+    process.exit(1);
+  }
+  say(`installing ${packages.join(' ')}`);
+  const apt = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  must('apt-get', ['update', '-qq'], apt);
+  must('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { ...apt, stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+/** A kubectl of 1.32 or later: Debian's newest, unpacked into our own cache; else the one on the PATH. */
+function findKubectl() {
+  const version = (file) => {
+    const out = spawnSync(file, ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
+    return out.status === 0 ? Number(/"minor":\s*"(\d+)/.exec(out.stdout)?.[1] ?? 0) : 0;
+  };
+  const own = path.join(cache, 'kubectl/usr/bin/kubectl');
+  if (fs.existsSync(own) && version(own) >= 32) return own;
+  if (debianRoot) {
+    say('fetching kubectl');
+    const apt = path.join(cache, 'apt');
+    for (const folder of ['lists/partial', 'archives/partial', 'state']) fs.mkdirSync(path.join(apt, folder), { recursive: true });
+    fs.writeFileSync(path.join(apt, 'state/status'), '');
+    for (const suite of ['sid', 'trixie']) {
+      // A private configuration: the machine's own sources and state stay as they are.
+      fs.writeFileSync(path.join(apt, 'sources.list'), `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${suite} main\n`);
+      fs.writeFileSync(
+        path.join(apt, 'apt.conf'),
+        [
+          `Dir::Etc::sourcelist "${apt}/sources.list";`,
+          'Dir::Etc::sourceparts "-";',
+          `Dir::State "${apt}/state";`,
+          `Dir::State::lists "${apt}/lists";`,
+          `Dir::State::status "${apt}/state/status";`,
+          `Dir::Cache "${apt}";`,
+          'APT::Sandbox::User "root";',
+        ].join('\n'),
+      );
+      const options = { cwd: apt, env: { ...process.env, APT_CONFIG: path.join(apt, 'apt.conf') }, stdio: 'ignore' };
+      if (run('apt-get', ['update', '-qq'], options).status !== 0) continue;
+      if (run('apt-get', ['download', 'kubectl'], options).status !== 0) continue;
+      const deb = fs.readdirSync(apt).find((name) => name.startsWith('kubectl_'));
+      if (deb && run('dpkg-deb', ['-x', path.join(apt, deb), path.join(cache, 'kubectl')]).status === 0 && version(own) >= 32) {
+        fs.rmSync(apt, { recursive: true, force: true });
+        return own;
+      }
+    }
+  }
+  if (has('kubectl') && version('kubectl') > 0) return spawnSync('sh', ['-c', 'command -v kubectl'], { encoding: 'utf8' }).stdout.trim();
+  console.error('npm test needs a kubectl (1.27 or later): https://kubernetes.io/docs/tasks/tools/');
+  process.exit(1);
+}
+
+function dockerAnswers(host = process.env.DOCKER_HOST) {
+  const socket = host?.startsWith('unix://') ? host.slice('unix://'.length) : host ? undefined : '/var/run/docker.sock';
+  if (!socket) return Boolean(host) && spawnSync('docker', ['version'], { stdio: 'ignore' }).status === 0;
+  const probe = `require('node:http').get({socketPath:${JSON.stringify(socket)},path:'/_ping',timeout:3000},r=>process.exit(r.statusCode===200?0:1)).on('error',()=>process.exit(1)).on('timeout',()=>process.exit(1))`;
+  return spawnSync(process.execPath, ['-e', probe]).status === 0;
+}
+
+/** Starts a Docker engine with folders of its own, and stops it in the end. */
+async function startDocker() {
+  if (dockerAnswers()) return;
+  if (process.getuid?.() !== 0 || !has('dockerd')) fail('no Docker engine answers; start one, or set DOCKER_HOST');
+  say('starting a Docker engine');
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-docker-'));
+  const socket = path.join(home, 'docker.sock');
+  const log = fs.openSync(path.join(home, 'log'), 'a');
+  const args = ['--data-root', `${home}/data`, '--exec-root', `${home}/exec`, '-p', `${home}/pid`, '-H', `unix://${socket}`, '--bip', '172.30.255.1/24'];
+  const daemon = spawn('dockerd', args, { stdio: ['ignore', log, log], detached: true });
+  const ended = new Promise((resolve) => daemon.once('exit', resolve));
+  cleanups.push(async () => {
+    daemon.kill('SIGTERM');
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 60_000))]);
+    spawnSync('sh', ['-c', `grep -o ' ${home}[^ ]*' /proc/mounts | sort -r | xargs -r umount`], { stdio: 'ignore' });
+    fs.rmSync(home, { recursive: true, force: true });
+  });
+  for (let i = 0; i < 300; i++) {
+    if (dockerAnswers(`unix://${socket}`)) {
+      env.DOCKER_HOST = `unix://${socket}`;
+      return;
+    }
+    if (daemon.exitCode !== null) break;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  fail(`dockerd did not start:\n${fs.readFileSync(path.join(home, 'log'), 'utf8').slice(-4000)}`);
+}
+
+const totals = { passed: 0, failed: 0, skipped: 0 };
+
+function vitest(projects) {
+  const report = path.join(cache, `report-${projects.join('-')}.json`);
+  fs.rmSync(report, { force: true });
+  const result = run(
+    process.execPath,
+    ['node_modules/vitest/vitest.mjs', 'run', ...projects.flatMap((name) => ['--project', name]), '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    { env },
+  );
+  if (!fs.existsSync(report)) {
+    totals.failed++;
+    return;
+  }
+  const counts = JSON.parse(fs.readFileSync(report, 'utf8'));
+  totals.passed += counts.numPassedTests;
+  totals.failed += counts.numFailedTests;
+  totals.skipped += counts.numPendingTests;
+  if (result.status !== 0 && counts.numFailedTests === 0) totals.failed++;
+}
+
+function step(name, command, args) {
+  say(name);
+  if (run(command, args, { env }).status === 0) return;
+  console.error(`npm test: ${name} has failed`);
+  totals.failed++;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void cleanUp().finally(() => process.exit(1)));
+
+if (!fs.existsSync('node_modules/.package-lock.json')) {
+  say('installing dependencies');
+  must('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+fs.mkdirSync(cache, { recursive: true });
+try {
+  await (await import('./generate.mjs')).generate();
+  if (chosen.includes('check')) {
+    step('types', process.execPath, ['node_modules/vue-tsc/bin/vue-tsc.js', '--noEmit']);
+    step('lint', process.execPath, ['node_modules/eslint/bin/eslint.js', '.']);
+    vitest(['unit', 'renderer']);
+  }
+  if (chosen.some((name) => name !== 'check' && name !== 'integration')) {
+    installPackages();
+    env.SKIFF_TEST_KUBECTL = findKubectl();
+    await startDocker();
+  }
+  const { build, stale } = await import('./build.mjs');
+  await build(stale(), say);
+  for (const suite of suites.slice(1)) {
+    if (!chosen.includes(suite)) continue;
+    say(suite);
+    vitest([suite]);
+  }
+} finally {
+  await cleanUp();
+}
+console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped ? `, ${totals.skipped} skipped` : ''}`);
+process.exit(totals.failed || !totals.passed ? 1 : 0);
