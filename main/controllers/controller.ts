@@ -1,0 +1,89 @@
+import type { KubeObject } from '../api/meta.ts';
+import { keyOf } from '../api/meta.ts';
+import { EventRecorder, WorkQueue, type Client, type InformerFactory } from '../client/index.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/log.ts';
+import type { Random } from '../util/random.ts';
+
+/** What every controller is given. */
+export interface ControllerContext {
+  client: Client;
+  informers: InformerFactory;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+}
+
+/** A running loop of the controller manager. Its constructor asks for informers and puts keys into a queue. */
+export interface Controller {
+  readonly name: string;
+  /** Called once, when every informer is in. */
+  start(): void;
+  /** Resolves when nothing is under way any more. */
+  stop(): Promise<void>;
+}
+
+/**
+ * The one shape of a controller: an event becomes a key, the key waits in a queue, and `sync(key)` makes the cluster
+ * as it should be. Whatever sync writes carries the revision of the object whose event woke it.
+ */
+export abstract class QueueController implements Controller {
+  protected readonly client: Client;
+  protected readonly clock: Clock;
+  protected readonly random: Random;
+  protected readonly log: Logger;
+  protected readonly recorder: EventRecorder;
+  protected readonly queue: WorkQueue;
+  readonly #causes = new Map<string, string>();
+
+  constructor(
+    context: ControllerContext,
+    readonly name: string,
+    private readonly workers = 5,
+  ) {
+    this.client = context.client.as(name);
+    this.clock = context.clock;
+    this.random = context.random;
+    this.log = context.log.child(name);
+    this.recorder = new EventRecorder(this.client, name, context.clock, context.random, { log: this.log });
+    this.queue = new WorkQueue(context.clock, { log: this.log });
+  }
+
+  /** Brings one object to where it should be; a rejection tries again later. `client` carries the cause. */
+  protected abstract sync(key: string, client: Client): Promise<void>;
+
+  start(): void {
+    void this.queue.run(this.workers, (key) => this.#sync(key));
+  }
+
+  async stop(): Promise<void> {
+    await this.queue.stop();
+    this.recorder.stop();
+  }
+
+  /** Queues an object that has changed itself. */
+  protected enqueueObject(object: KubeObject): void {
+    this.enqueue(keyOf(object), object);
+  }
+
+  /** Queues `key`, because `cause` has changed. */
+  protected enqueue(key: string, cause?: KubeObject): void {
+    this.#because(key, cause?.metadata?.resourceVersion);
+    this.queue.add(key);
+  }
+
+  #because(key: string, revision: string | undefined): void {
+    if (revision && Number(revision) > Number(this.#causes.get(key) ?? 0)) this.#causes.set(key, revision);
+  }
+
+  async #sync(key: string): Promise<void> {
+    const cause = this.#causes.get(key);
+    this.#causes.delete(key);
+    try {
+      await this.sync(key, this.client.because(cause));
+    } catch (error) {
+      this.#because(key, cause);
+      throw error;
+    }
+  }
+}

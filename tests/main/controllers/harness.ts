@@ -1,0 +1,75 @@
+import type { Pod } from '../../../main/api/index.ts';
+import { controllerOf, timestamp } from '../../../main/api/meta.ts';
+import { InformerFactory, resources } from '../../../main/client/index.ts';
+import { noLog } from '../../../main/util/log.ts';
+import type { Controller, ControllerContext } from '../../../main/controllers/index.ts';
+import { FakeClock, settle } from '../../support/fakeClock.ts';
+import { FakeServer } from '../../support/fakeServer.ts';
+import { seededRandom } from '../../support/objects.ts';
+
+/** Controllers at work on a fake server, with pods whose life the test decides. */
+export class Cluster {
+  readonly clock = new FakeClock();
+  readonly server = new FakeServer(this.clock);
+  readonly client = this.server.client();
+  readonly informers = new InformerFactory(this.client, this.clock, noLog);
+  #controllers: Controller[] = [];
+
+  async start(...constructors: (new (context: ControllerContext) => Controller)[]): Promise<void> {
+    const { client, informers, clock } = this;
+    const random = seededRandom();
+    this.#controllers = constructors.map((C) => new C({ client, informers, clock, random, log: noLog }));
+    informers.start();
+    await informers.synced();
+    for (const controller of this.#controllers) controller.start();
+    await settle();
+  }
+
+  async stop(): Promise<void> {
+    this.informers.stop();
+    await Promise.all(this.#controllers.map((controller) => controller.stop()));
+  }
+
+  pods(namespace = 'default'): Pod[] {
+    return this.server.all(resources.pods, namespace);
+  }
+
+  podsOf(owner: string): Pod[] {
+    return this.pods().filter((pod) => controllerOf(pod)?.name === owner);
+  }
+
+  /** What the kubelet does: the pod runs and is ready. */
+  ready(pod: Pod, node = 'node-1'): void {
+    this.server.change(resources.pods, pod.metadata!.namespace!, pod.metadata!.name!, (p) => {
+      p.spec!.nodeName ??= node;
+      p.status = {
+        phase: 'Running',
+        podIP: `10.244.1.${this.server.revision % 250}`,
+        conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: timestamp(this.clock.now()) }],
+      };
+    });
+  }
+
+  async readyAll(): Promise<void> {
+    for (const pod of this.pods())
+      if (pod.status?.phase === 'Pending' && !pod.metadata!.deletionTimestamp) this.ready(pod);
+    await settle();
+  }
+
+  /** What the kubelet does at the end: pods that are to go are gone. */
+  async reap(): Promise<void> {
+    for (const pod of this.pods()) {
+      if (pod.metadata!.deletionTimestamp)
+        this.server.drop(resources.pods, pod.metadata!.namespace!, pod.metadata!.name!);
+    }
+    await settle();
+  }
+
+  /** Messages of the events about an object, oldest first. */
+  events(name: string, reason?: string): string[] {
+    return this.server
+      .all(resources.events)
+      .filter((event) => event.involvedObject.name === name && (!reason || event.reason === reason))
+      .map((event) => event.message ?? '');
+  }
+}
