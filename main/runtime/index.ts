@@ -17,6 +17,8 @@ export interface SandboxConfig extends SandboxIdentity {
   /** Which node container's network and volumes the sandbox uses. */
   node: string;
   hostname: string;
+  /** Behind the hostname in /etc/hosts: `<subdomain>.<namespace>.svc.<cluster domain>`. */
+  domainName?: string;
   /** The pod's address, chosen by the kubelet from its node's CIDR; undefined for a pod on the node's network. */
   ip?: string;
   /** The address of the node container, the pod's gateway. */
@@ -27,6 +29,8 @@ export interface SandboxConfig extends SandboxIdentity {
   /** Lines for /etc/hosts: address → names. */
   hostAliases: { ip: string; hostnames: string[] }[];
   sysctls: Record<string, string>;
+  /** Volumes of memory that keep their content as long as the sandbox runs, whichever containers come and go. */
+  memoryVolumes?: string[];
   sharePID: boolean;
   hostPID: boolean;
   hostIPC: boolean;

@@ -1,0 +1,163 @@
+import type Docker from 'dockerode';
+import { RuntimeError, type Container, type ContainerConfig, type ContainerResources, type ContainerSecurity } from '../index.ts';
+import { containerLabels, containerName, givenBack, identityOf, label, type Labels } from './labels.ts';
+import type { EngineMounts } from './mounts.ts';
+
+/** The size at which the engine turns a container's log over, and how many it keeps (kubelet's containerLogMaxSize and -Files). */
+const logOptions = { 'max-size': '10m', 'max-file': '5' };
+
+export interface ContainerSettings {
+  cluster: string;
+  /** Whether the engine has the right to make the kernel spare a container when memory runs out. */
+  lowersScores: boolean;
+}
+
+/** What the engine is told to create, for a container that joins a sandbox's namespaces. */
+export function containerOptions(
+  settings: ContainerSettings,
+  sandboxId: string,
+  sandbox: Labels,
+  config: ContainerConfig,
+  mounts: EngineMounts,
+): Docker.ContainerCreateOptions {
+  const joined = `container:${sandboxId}`;
+  const { security } = config;
+  const pidMode = config.pidOf ? `container:${config.pidOf}` : sandbox[label.hostPID] ? 'host' : sandbox[label.sharePID] ? joined : undefined;
+  const user = userOf(security);
+  const host: Docker.HostConfig = {
+    NetworkMode: joined,
+    IpcMode: sandbox[label.hostIPC] ? 'host' : joined,
+    ...(pidMode ? { PidMode: pidMode } : {}),
+    LogConfig: { Type: 'json-file', Config: logOptions },
+    RestartPolicy: { Name: 'no' },
+    Mounts: mounts.mounts as unknown as Docker.HostConfig['Mounts'],
+    Binds: mounts.binds,
+    Devices: config.devices.map((device) => ({
+      PathOnHost: device.host,
+      PathInContainer: device.container,
+      CgroupPermissions: device.permissions,
+    })),
+    ...resourceOptions(config.resources, settings.lowersScores),
+    ...securityOptions(security),
+  };
+  return {
+    name: containerName(settings.cluster, config.name, identityOf(sandbox), config.attempt),
+    Image: config.image,
+    Labels: containerLabels(sandboxId, sandbox, config),
+    Env: config.env.map(({ name, value }) => `${name}=${value}`),
+    ...(config.command.length > 0 ? { Entrypoint: config.command } : {}),
+    ...(config.args.length > 0 ? { Cmd: config.args } : {}),
+    ...(config.workingDir ? { WorkingDir: config.workingDir } : {}),
+    ...(user ? { User: user } : {}),
+    ...(config.stopSignal ? { StopSignal: config.stopSignal } : {}),
+    OpenStdin: config.stdin,
+    StdinOnce: config.stdinOnce,
+    Tty: config.tty,
+    // An image's own health check is nothing to Kubernetes.
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: host,
+  };
+}
+
+function userOf(security: ContainerSecurity): string | undefined {
+  if (security.runAsUser === undefined) {
+    if (security.runAsGroup !== undefined)
+      throw new RuntimeError('invalid', 'runAsGroup is specified without a runAsUser');
+    return undefined;
+  }
+  return security.runAsGroup === undefined ? String(security.runAsUser) : `${security.runAsUser}:${security.runAsGroup}`;
+}
+
+function securityOptions(security: ContainerSecurity): Docker.HostConfig {
+  const options: string[] = [];
+  if (security.noNewPrivileges) options.push('no-new-privileges');
+  if (security.seccomp?.type === 'Unconfined') options.push('seccomp=unconfined');
+  if (security.seccomp?.type === 'Localhost') options.push(`seccomp=${security.seccomp.profile ?? ''}`);
+  if (security.apparmor) options.push(`apparmor=${security.apparmor}`);
+  return {
+    ...(security.privileged ? { Privileged: true } : {}),
+    ...(security.readOnlyRootFilesystem ? { ReadonlyRootfs: true } : {}),
+    ...(security.capabilities ? { CapAdd: security.capabilities.add, CapDrop: security.capabilities.drop } : {}),
+    ...(security.supplementalGroups?.length ? { GroupAdd: security.supplementalGroups.map(String) } : {}),
+    ...(security.procMount === 'Unmasked' ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
+    ...(options.length > 0 ? { SecurityOpt: options } : {}),
+  };
+}
+
+/** Without swap: a memory limit is a limit of memory and swap together, as Kubernetes has it. */
+export function resourceOptions(resources: ContainerResources, lowersScores: boolean): Docker.HostConfig {
+  const { cpuShares, cpuQuota, cpuPeriod, memoryLimit, oomScoreAdj, pidsLimit } = resources;
+  return {
+    ...(cpuShares !== undefined ? { CpuShares: cpuShares } : {}),
+    ...(cpuQuota !== undefined ? { CpuQuota: cpuQuota, CpuPeriod: cpuPeriod ?? 100_000 } : {}),
+    ...(memoryLimit !== undefined ? { Memory: memoryLimit, MemorySwap: memoryLimit } : {}),
+    ...(oomScoreAdj !== undefined && (lowersScores || oomScoreAdj >= 0) ? { OomScoreAdj: oomScoreAdj } : {}),
+    ...(pidsLimit !== undefined ? { PidsLimit: pidsLimit } : {}),
+  };
+}
+
+/** What a list of the engine says of a container: all but times and how it ended. */
+export interface ListedContainer {
+  Id: string;
+  ImageID: string;
+  Created: number;
+  State: string;
+  Labels: Labels;
+}
+
+/** The part of an inspection that never changes while the container stays in one state. */
+export type ContainerEnding = Pick<Container, 'createdAt' | 'startedAt' | 'finishedAt' | 'exitCode' | 'reason' | 'message'>;
+
+export function toContainer(info: ListedContainer, ending: ContainerEnding | undefined): Container {
+  return {
+    id: info.Id,
+    sandboxId: info.Labels[label.sandbox] ?? '',
+    name: info.Labels[label.container] ?? '',
+    attempt: Number(info.Labels[label.attempt] ?? 0),
+    state: stateOf(info.State),
+    image: info.Labels[label.image] ?? info.ImageID,
+    imageId: info.ImageID,
+    ...(ending ?? { createdAt: info.Created * 1000 }),
+    ...givenBack(info.Labels),
+  };
+}
+
+export function stateOf(state: string): Container['state'] {
+  switch (state) {
+    case 'created':
+      return 'created';
+    case 'running':
+    case 'paused':
+    case 'restarting':
+      return 'running';
+    case 'exited':
+    case 'dead':
+    case 'removing':
+      return 'exited';
+    default:
+      return 'unknown';
+  }
+}
+
+/** Mirrors what dockershim made of an inspection (ContainerStatus): the reasons are Kubernetes'. */
+export function endingOf(info: Pick<Docker.ContainerInspectInfo, 'Created' | 'State'>): ContainerEnding {
+  const { State: state } = info;
+  const createdAt = Date.parse(info.Created);
+  const startedAt = time(state.StartedAt);
+  const times = { createdAt, ...(startedAt === undefined ? {} : { startedAt }) };
+  if (state.Running) return times;
+  if (startedAt === undefined) {
+    if (stateOf(state.Status) === 'created' && !state.Error) return times;
+    // It was created but could not be started.
+    const finishedAt = time(state.FinishedAt) ?? createdAt;
+    return { ...times, finishedAt, exitCode: state.ExitCode || 128, reason: 'ContainerCannotRun', message: state.Error };
+  }
+  const finishedAt = time(state.FinishedAt) ?? startedAt;
+  const reason = state.OOMKilled ? 'OOMKilled' : state.ExitCode === 0 ? 'Completed' : 'Error';
+  return { ...times, finishedAt, exitCode: state.ExitCode, reason, ...(state.Error ? { message: state.Error } : {}) };
+}
+
+/** The engine says year 1 for a time that has not come. */
+function time(text: string): number | undefined {
+  return text && !text.startsWith('0001-') ? Date.parse(text) : undefined;
+}

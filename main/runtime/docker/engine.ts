@@ -1,0 +1,66 @@
+import type Docker from 'dockerode';
+import type { RuntimeInfo } from '../index.ts';
+import { engineCall } from './errors.ts';
+
+/** What is known of the container engine behind a connection, asked once and kept until it was lost. */
+export class Engine {
+  #apiVersion: Promise<string> | undefined;
+  readonly #mountpoints = new Map<string, Promise<string>>();
+
+  constructor(readonly docker: Docker) {}
+
+  /** The newest API version that the engine speaks, `1.41`. */
+  apiVersion(): Promise<string> {
+    this.#apiVersion ??= engineCall(async () => (await this.docker.version()).ApiVersion).catch((error: unknown) => {
+      this.#apiVersion = undefined;
+      throw error;
+    });
+    return this.#apiVersion;
+  }
+
+  async atLeast(version: string): Promise<boolean> {
+    const [major, minor] = (await this.apiVersion()).split('.').map(Number);
+    const [wantedMajor, wantedMinor] = version.split('.').map(Number);
+    return major! > wantedMajor! || (major === wantedMajor && minor! >= wantedMinor!);
+  }
+
+  /** Where the engine keeps a volume, on the engine's own machine. */
+  mountpoint(volume: string): Promise<string> {
+    let known = this.#mountpoints.get(volume);
+    if (!known) {
+      known = engineCall(async () => (await this.docker.getVolume(volume).inspect()).Mountpoint).catch((error: unknown) => {
+        this.#mountpoints.delete(volume);
+        throw error;
+      });
+      this.#mountpoints.set(volume, known);
+    }
+    return known;
+  }
+
+  /** The engine may have been replaced by another: nothing that was known counts any more. */
+  forget(): void {
+    this.#apiVersion = undefined;
+    this.#mountpoints.clear();
+  }
+
+  async info(): Promise<RuntimeInfo> {
+    const [version, info] = await engineCall(() => Promise.all([this.docker.version(), this.docker.info()]));
+    const components = (version as { Components?: { Name: string }[] }).Components ?? [];
+    const security: string[] = info.SecurityOptions ?? [];
+    return {
+      name: components.some((component) => /podman/i.test(component.Name)) ? 'podman' : 'docker',
+      version: version.Version,
+      os: info.OSType,
+      architecture: architectures[info.Architecture] ?? info.Architecture,
+      kernelVersion: info.KernelVersion,
+      osImage: info.OperatingSystem,
+      cpus: info.NCPU,
+      memoryBytes: info.MemTotal,
+      cgroupVersion: info.CgroupVersion,
+      rootless: security.some((option) => option.includes('rootless')),
+    };
+  }
+}
+
+/** Go's names, which Kubernetes uses, for the kernel's. */
+const architectures: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64', armv7l: 'arm', i386: '386', i686: '386' };

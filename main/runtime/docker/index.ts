@@ -1,0 +1,373 @@
+/**
+ * The runtime on Docker's Engine API (Docker, Podman, Colima, …). Mirrors what Kubernetes' former Docker integration
+ * (dockershim) did: a sandbox is a container that sleeps, the pod's containers join its namespaces, and everything
+ * that must be found again after a restart is in labels.
+ */
+import Docker from 'dockerode';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../util/clock.ts';
+import type { Logger } from '../../util/log.ts';
+import {
+  RuntimeError,
+  type Container,
+  type ContainerConfig,
+  type ContainerResources,
+  type ContainerStats,
+  type ExecIO,
+  type Image,
+  type LogLine,
+  type LogOptions,
+  type PullProgress,
+  type RegistryAuth,
+  type Runtime,
+  type RuntimeEvent,
+  type RuntimeInfo,
+  type Sandbox,
+  type SandboxConfig,
+} from '../index.ts';
+import { containerOptions, endingOf, resourceOptions, toContainer, type ContainerEnding, type ListedContainer } from './containers.ts';
+import { Engine } from './engine.ts';
+import { engineCall, runtimeError, statusOf, tolerate } from './errors.ts';
+import { EventStream } from './events.ts';
+import { readFile } from './files.ts';
+import { label, sandboxLabels, type Labels } from './labels.ts';
+import { imageStatus, listImages, pullImage } from './localImages.ts';
+import { readLogs } from './logs.ts';
+import { engineMounts } from './mounts.ts';
+import { portForward } from './portForward.ts';
+import { sandboxOptions, startSandbox, toSandbox } from './sandboxes.ts';
+import { statsOf } from './stats.ts';
+import { attach, exec, execSync } from './streams.ts';
+
+export interface DockerRuntimeOptions {
+  /** How to reach the engine, as dockerode takes it. */
+  connection: Docker.DockerOptions;
+  cluster: string;
+  /** The image of sandboxes: it holds `sh`, `ip`, `sleep`, and Node.js or `nc`. */
+  sandboxImage: string;
+  /** The cluster's network; default `skiff-<cluster>`. */
+  network?: string;
+  /** The container, and the volume, of a node; default `skiff-<cluster>-<node>`. */
+  nodeContainer?(node: string): string;
+  clock: Clock;
+  log: Logger;
+}
+
+export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
+  return new DockerRuntime(options);
+}
+
+class DockerRuntime implements Runtime {
+  readonly #docker: Docker;
+  readonly #engine: Engine;
+  readonly #cluster: string;
+  readonly #network: string;
+  readonly #nodeContainer: (node: string) => string;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  /** Labels of sandboxes and of containers by id: they never change. */
+  readonly #labels = new Map<string, Labels>();
+  /** How containers began and ended, by id; holds as long as the state is the same and no event said otherwise. */
+  readonly #endings = new Map<string, { state: string; ending: ContainerEnding }>();
+  readonly #watchers = new Set<{ onEvent(event: RuntimeEvent): void; onGap(): void }>();
+  #events: EventStream | undefined;
+  #lowersScores: Promise<boolean> | undefined;
+
+  constructor(private readonly options: DockerRuntimeOptions) {
+    this.#docker = new Docker(options.connection);
+    this.#engine = new Engine(this.#docker);
+    this.#cluster = options.cluster;
+    this.#network = options.network ?? `skiff-${options.cluster}`;
+    this.#nodeContainer = options.nodeContainer ?? ((node) => `skiff-${options.cluster}-${node}`);
+    this.#clock = options.clock;
+    this.#log = options.log;
+  }
+
+  info(): Promise<RuntimeInfo> {
+    return this.#engine.info();
+  }
+
+  async runSandbox(config: SandboxConfig): Promise<string> {
+    const settings = {
+      cluster: this.#cluster,
+      image: this.options.sandboxImage,
+      network: this.#network,
+      nodeContainer: this.#nodeContainer,
+    };
+    const id = await this.#create(sandboxOptions(settings, config), config.uid);
+    try {
+      await startSandbox(this.#docker.getContainer(id), this.#clock);
+    } catch (error) {
+      await this.#remove(id).catch((removal: unknown) => this.#log.warn('a sandbox that failed could not be removed', { id, error: String(removal) }));
+      throw error;
+    }
+    this.#labels.set(id, sandboxLabels(this.#cluster, config));
+    return id;
+  }
+
+  async stopSandbox(id: string): Promise<void> {
+    const containers = await this.#list({ [label.sandbox]: id });
+    await Promise.all(containers.filter((container) => container.State === 'running').map((container) => this.#kill(container.Id)));
+    await this.#kill(id);
+  }
+
+  async removeSandbox(id: string): Promise<void> {
+    const containers = await this.#list({ [label.sandbox]: id });
+    await Promise.all(containers.map((container) => this.#remove(container.Id)));
+    await this.#remove(id);
+  }
+
+  async listSandboxes(filter: { node?: string; podUid?: string } = {}): Promise<Sandbox[]> {
+    const found = await this.#list({ [label.kind]: 'sandbox', ...this.#filter(filter) });
+    return found.map(toSandbox);
+  }
+
+  async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
+    const [sandbox, mounts, lowersScores] = await Promise.all([
+      this.#labelsOf(sandboxId),
+      engineMounts(this.#engine, this.#nodeContainer, config.mounts),
+      (config.resources.oomScoreAdj ?? 0) < 0 && this.#canLowerScores(),
+    ]);
+    const id = await this.#create(
+      containerOptions({ cluster: this.#cluster, lowersScores }, sandboxId, sandbox, config, mounts),
+      sandbox[label.podUid]!,
+    );
+    return id;
+  }
+
+  async startContainer(id: string): Promise<void> {
+    await tolerate([304], () => this.#docker.getContainer(id).start());
+  }
+
+  async stopContainer(id: string, graceSeconds: number): Promise<void> {
+    await tolerate([304, 404], () => this.#docker.getContainer(id).stop({ t: Math.max(0, Math.round(graceSeconds)) }));
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    await this.#remove(id);
+  }
+
+  async listContainers(filter: { node?: string; sandboxId?: string; podUid?: string } = {}): Promise<Container[]> {
+    const found = await this.#list({
+      [label.kind]: 'container',
+      ...this.#filter(filter),
+      ...(filter.sandboxId ? { [label.sandbox]: filter.sandboxId } : {}),
+    });
+    const containers = await Promise.all(found.map((info) => this.#withEnding(info)));
+    return containers.filter((container) => container !== undefined);
+  }
+
+  async containerStatus(id: string): Promise<Container> {
+    const info = await engineCall(() => this.#docker.getContainer(id).inspect());
+    const ending = endingOf(info);
+    const labels = info.Config.Labels ?? {};
+    this.#mustBeOurs(id, labels);
+    this.#endings.set(info.Id, { state: info.State.Status, ending });
+    return toContainer(
+      { Id: info.Id, ImageID: info.Image, Created: ending.createdAt / 1000, State: info.State.Status, Labels: labels },
+      ending,
+    );
+  }
+
+  async updateResources(id: string, resources: ContainerResources): Promise<void> {
+    await engineCall(() => this.#docker.getContainer(id).update(resourceOptions({ ...resources, oomScoreAdj: undefined }, false)));
+  }
+
+  async stats(ids: string[]): Promise<ContainerStats[]> {
+    const all = await Promise.all(ids.map((id) => statsOf(this.#docker, id)));
+    return all.filter((stats) => stats !== undefined);
+  }
+
+  exec(id: string, command: string[], io: ExecIO): Promise<{ exitCode: number }> {
+    return exec(this.#docker, id, command, io);
+  }
+
+  async execSync(id: string, command: string[], timeoutMs: number): Promise<{ exitCode: number; output: Buffer }> {
+    let timer = { cancel() {} };
+    const timedOut = new Promise<void>((resolve) => (timer = this.#clock.setTimer(timeoutMs, resolve)));
+    try {
+      return await execSync(this.#docker, id, command, timedOut);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  attach(id: string, io: ExecIO): Promise<void> {
+    return attach(this.#docker, id, io);
+  }
+
+  async portForward(sandboxId: string, port: number): Promise<Duplex> {
+    const labels = await this.#labelsOf(sandboxId);
+    return portForward(this.#docker, sandboxId, labels[label.ip], port);
+  }
+
+  async logs(id: string, options: LogOptions, onLine: (line: LogLine) => void): Promise<void> {
+    const labels = await this.#labelsOf(id);
+    await readLogs(this.#docker, id, labels[label.tty] === 'true', options, onLine);
+  }
+
+  readFile(id: string, path: string, maxBytes: number): Promise<Buffer | undefined> {
+    return readFile(this.#docker, id, path, maxBytes);
+  }
+
+  imageStatus(image: string): Promise<Image | undefined> {
+    return imageStatus(this.#docker, image);
+  }
+
+  pullImage(image: string, auth: RegistryAuth | undefined, onProgress?: (progress: PullProgress) => void): Promise<string> {
+    return pullImage(this.#docker, image, auth, onProgress);
+  }
+
+  listImages(): Promise<Image[]> {
+    return listImages(this.#docker);
+  }
+
+  async removeImage(image: string): Promise<void> {
+    await tolerate([404], () => this.#docker.getImage(image).remove());
+  }
+
+  async createVolume(name: string, labels: Record<string, string>, options: { tmpfsBytes?: number } = {}): Promise<void> {
+    const { tmpfsBytes } = options;
+    const driver =
+      tmpfsBytes === undefined
+        ? {}
+        : { DriverOpts: { type: 'tmpfs', device: 'tmpfs', o: `mode=1777${tmpfsBytes > 0 ? `,size=${tmpfsBytes}` : ''}` } };
+    await engineCall(() => this.#docker.createVolume({ Name: name, Driver: 'local', Labels: { ...labels, [label.cluster]: this.#cluster }, ...driver }));
+  }
+
+  async removeVolume(name: string): Promise<void> {
+    await tolerate([404], () => this.#docker.getVolume(name).remove());
+  }
+
+  watch(onEvent: (event: RuntimeEvent) => void, onGap: () => void): { cancel(): void } {
+    const watcher = { onEvent, onGap };
+    this.#watchers.add(watcher);
+    this.#events ??= new EventStream(this.#docker, this.#cluster, this.#clock, this.#log, {
+      onEvent: (event) => {
+        if (event.type === 'removed') this.#forget(event.id);
+        else if (event.type !== 'created') this.#endings.delete(event.id);
+        for (const { onEvent } of this.#watchers) onEvent(event);
+      },
+      onGap: () => {
+        this.#endings.clear();
+        for (const { onGap } of this.#watchers) onGap();
+      },
+      onConnection: (connected) => {
+        if (connected) this.#engine.forget();
+        else for (const { onGap } of this.#watchers) onGap();
+      },
+    });
+    return {
+      cancel: () => {
+        this.#watchers.delete(watcher);
+        if (this.#watchers.size > 0) return;
+        this.#events?.cancel();
+        this.#events = undefined;
+      },
+    };
+  }
+
+  /** A rootless or nested engine may not lower a process' score; there is no way to know but to try, once. */
+  #canLowerScores(): Promise<boolean> {
+    this.#lowersScores ??= (async () => {
+      const id = await this.#create(
+        {
+          name: `skiff-${this.#cluster}.score`,
+          Image: this.options.sandboxImage,
+          Entrypoint: ['true'],
+          Labels: { [label.cluster]: this.#cluster },
+          HostConfig: { NetworkMode: 'none', OomScoreAdj: -1 },
+        },
+        undefined,
+      );
+      try {
+        await this.#docker.getContainer(id).start();
+        return true;
+      } catch (error) {
+        if (runtimeError(error).code === 'unavailable') throw runtimeError(error);
+        this.#log.info('the container engine may not lower out-of-memory scores: containers keep the usual one');
+        return false;
+      } finally {
+        await this.#remove(id);
+      }
+    })().catch((error: unknown) => {
+      this.#lowersScores = undefined;
+      throw error;
+    });
+    return this.#lowersScores;
+  }
+
+  #filter(filter: { node?: string; podUid?: string }): Labels {
+    return {
+      ...(filter.node ? { [label.node]: filter.node } : {}),
+      ...(filter.podUid ? { [label.podUid]: filter.podUid } : {}),
+    };
+  }
+
+  async #list(labels: Labels): Promise<ListedContainer[]> {
+    const wanted = Object.entries({ [label.cluster]: this.#cluster, ...labels }).map(([key, value]) => `${key}=${value}`);
+    const found = (await engineCall(() => this.#docker.listContainers({ all: true, filters: { label: wanted } }))) as ListedContainer[];
+    for (const { Id, Labels } of found) this.#labels.set(Id, Labels);
+    return found;
+  }
+
+  async #withEnding(info: ListedContainer): Promise<Container | undefined> {
+    const known = this.#endings.get(info.Id);
+    if (known?.state === info.State) return toContainer(info, known.ending);
+    const inspected = await tolerate([404], () => this.#docker.getContainer(info.Id).inspect());
+    if (!inspected) return undefined;
+    const ending = endingOf(inspected);
+    this.#endings.set(info.Id, { state: inspected.State.Status, ending });
+    // The inspection is later than the list, and its state goes with its times.
+    return toContainer({ ...info, State: ending.reason === 'ContainerCannotRun' ? 'exited' : inspected.State.Status }, ending);
+  }
+
+  async #labelsOf(id: string): Promise<Labels> {
+    const known = this.#labels.get(id);
+    if (known) return known;
+    const info = await engineCall(() => this.#docker.getContainer(id).inspect());
+    const labels = info.Config.Labels ?? {};
+    this.#mustBeOurs(id, labels);
+    this.#labels.set(id, labels);
+    return labels;
+  }
+
+  #mustBeOurs(id: string, labels: Labels): void {
+    if (labels[label.cluster] !== this.#cluster) throw new RuntimeError('notFound', `No such container: ${id}`);
+  }
+
+  /** A name that is taken belongs to a container whose creation was not heard of (the answer was lost): it is replaced. */
+  async #create(options: Docker.ContainerCreateOptions, podUid: string | undefined): Promise<string> {
+    try {
+      return (await this.#docker.createContainer(options)).id;
+    } catch (error) {
+      if (statusOf(error) !== 409) throw runtimeError(error);
+      const left = await tolerate([404], () => this.#docker.getContainer(options.name!).inspect());
+      const labels = left?.Config.Labels ?? {};
+      if (left && (labels[label.cluster] !== this.#cluster || labels[label.podUid] !== podUid)) throw runtimeError(error);
+      if (left) await this.#remove(left.Id);
+      return (await engineCall(() => this.#docker.createContainer(options))).id;
+    }
+  }
+
+  /** Resolves when the container has ended. */
+  async #kill(id: string): Promise<void> {
+    await tolerate([404, 409], () => this.#docker.getContainer(id).kill());
+  }
+
+  async #remove(id: string): Promise<void> {
+    try {
+      // `v`: an image's anonymous volumes go with the container.
+      await tolerate([404], () => this.#docker.getContainer(id).remove({ force: true, v: true }));
+    } catch (error) {
+      // Somebody else is removing it at this moment.
+      if (!(error instanceof RuntimeError) || !/already in progress/.test(error.message)) throw error;
+    }
+    this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    this.#labels.delete(id);
+    this.#endings.delete(id);
+  }
+}

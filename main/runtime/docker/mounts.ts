@@ -1,0 +1,61 @@
+import type Docker from 'dockerode';
+import { RuntimeError, type Mount } from '../index.ts';
+import type { Engine } from './engine.ts';
+
+const propagations = { private: 'rprivate', hostToContainer: 'rslave', bidirectional: 'rshared' } as const;
+
+/** The engine's two ways to say a mount. */
+export interface EngineMounts {
+  mounts: Docker.MountSettings[];
+  /** `source:target:options`; unlike `mounts` these make a directory where the source is missing, as hostPath wants. */
+  binds: string[];
+}
+
+/** The engine's mounts for ours. Paths of a node lie in the node's own volume, of which a container gets only a part. */
+export async function engineMounts(engine: Engine, nodeVolume: (node: string) => string, mounts: Mount[]): Promise<EngineMounts> {
+  const result: EngineMounts = { mounts: [], binds: [] };
+  for (const mount of mounts) {
+    if (mount.source.kind === 'host' && !mount.source.path.includes(':')) {
+      const options = [mount.readOnly ? 'ro' : 'rw', propagations[mount.propagation]].join(',');
+      result.binds.push(`${mount.source.path}:${mount.target}:${options}`);
+    } else result.mounts.push(await engineMount(engine, nodeVolume, mount));
+  }
+  return result;
+}
+
+async function engineMount(engine: Engine, nodeVolume: (node: string) => string, mount: Mount): Promise<Docker.MountSettings> {
+  const { source } = mount;
+  const common = { Target: mount.target, ReadOnly: mount.readOnly };
+  const bind = (path: string): Docker.MountSettings => ({
+    ...common,
+    Type: 'bind',
+    Source: path,
+    BindOptions: { Propagation: propagations[mount.propagation] },
+  });
+  const volume = async (name: string, subPath: string | undefined): Promise<Docker.MountSettings> => {
+    const inside = subPath?.replace(/^\/+/, '');
+    if (inside && !(await engine.atLeast('1.45'))) return bind(`${await engine.mountpoint(name)}/${inside}`);
+    // NoCopy: a volume starts empty, it does not take over what the image has at that place.
+    const options = { VolumeOptions: { NoCopy: true, ...(inside ? { Subpath: inside } : {}) } };
+    return { ...common, Type: 'volume', Source: name, ...options } as Docker.MountSettings;
+  };
+  switch (source.kind) {
+    case 'node':
+      return volume(nodeVolume(source.node), source.path);
+    case 'volume':
+      return volume(source.name, source.subPath);
+    case 'tmpfs':
+      return volume(source.name, undefined);
+    case 'host':
+      return bind(source.path);
+    case 'image': {
+      if (!(await engine.atLeast('1.48')))
+        throw new RuntimeError(
+          'invalid',
+          `image volumes need a container engine with API 1.48 (Docker 28) or later, this one has ${await engine.apiVersion()}`,
+        );
+      const options = source.subPath ? { ImageOptions: { Subpath: source.subPath } } : {};
+      return { ...common, ReadOnly: true, Type: 'image', Source: source.image, ...options } as unknown as Docker.MountSettings;
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import type Docker from 'dockerode';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../util/clock.ts';
+import { RuntimeError, type Sandbox, type SandboxConfig } from '../index.ts';
+import { engineCall, runtimeError, tolerate } from './errors.ts';
+import { FrameReader } from './frames.ts';
+import { containerName, givenBack, identityOf, label, sandboxLabels, type Labels } from './labels.ts';
+
+const readyLine = 'skiff: sandbox ready';
+const readyTimeoutMs = 30_000;
+
+/**
+ * What a sandbox does before it sleeps: all of its traffic goes through its node (gateway), the two files that all
+ * containers of the pod share get Kubernetes' content. `wait` also reaps what containers with a shared process
+ * namespace leave behind.
+ */
+const script = [
+  'set -e',
+  // Only what was given is written: a pod on the node's network keeps the node's files.
+  'if [ -n "$SKIFF_GATEWAY" ]; then ip route flush dev eth0; ip route add "$SKIFF_GATEWAY" dev eth0 scope link; ip route add default via "$SKIFF_GATEWAY"; fi',
+  'if [ -n "$SKIFF_RESOLV_CONF" ]; then printf "%s" "$SKIFF_RESOLV_CONF" > /etc/resolv.conf; fi',
+  'if [ -n "$SKIFF_HOSTS" ]; then printf "%s" "$SKIFF_HOSTS" > /etc/hosts; fi',
+  'trap "exit 0" TERM INT',
+  `echo "${readyLine}"`,
+  'while :; do sleep 86400 & wait; done',
+].join('\n');
+
+export interface SandboxSettings {
+  cluster: string;
+  image: string;
+  network: string;
+  /** The name of a node's container. */
+  nodeContainer(node: string): string;
+}
+
+export function sandboxOptions(settings: SandboxSettings, config: SandboxConfig): Docker.ContainerCreateOptions {
+  const onNode = config.network === 'node';
+  const host: Docker.HostConfig = {
+    NetworkMode: onNode ? `container:${settings.nodeContainer(config.node)}` : settings.network,
+    // Whatever the script says is read while it starts; afterwards there is nothing to keep.
+    LogConfig: { Type: 'none', Config: {} },
+    IpcMode: config.hostIPC ? 'host' : 'shareable',
+    CpuShares: 2,
+    ...(config.hostPID ? { PidMode: 'host' } : {}),
+    ...(onNode ? {} : { CapAdd: ['NET_ADMIN'], Sysctls: config.sysctls }),
+    // Memory volumes live as long as one running container holds them: this one holds them for the pod.
+    ...(config.memoryVolumes?.length
+      ? {
+          Mounts: config.memoryVolumes.map((name, index) => ({
+            Type: 'volume' as const,
+            Source: name,
+            Target: `/run/skiff/memory/${index}`,
+          })) as Docker.MountSettings[],
+        }
+      : {}),
+  };
+  return {
+    name: containerName(settings.cluster, 'POD', config, config.attempt),
+    Image: settings.image,
+    Entrypoint: ['sh', '-c', script],
+    User: '0',
+    WorkingDir: '/',
+    Env: [
+      ...(onNode ? [] : [`SKIFF_GATEWAY=${config.gateway ?? ''}`, `SKIFF_RESOLV_CONF=${resolvConf(config.dns)}`, `SKIFF_HOSTS=${hostsFile(config)}`]),
+    ],
+    ...(onNode ? {} : { Hostname: config.hostname }),
+    AttachStdout: true,
+    AttachStderr: true,
+    Labels: sandboxLabels(settings.cluster, config),
+    Healthcheck: { Test: ['NONE'] },
+    StopSignal: 'SIGKILL',
+    HostConfig: host,
+    ...(onNode
+      ? {}
+      : {
+          NetworkingConfig: {
+            EndpointsConfig: { [settings.network]: config.ip ? { IPAMConfig: { IPv4Address: config.ip } } : {} },
+          } as Docker.ContainerCreateOptions['NetworkingConfig'],
+        }),
+  };
+}
+
+export function resolvConf(dns: SandboxConfig['dns']): string {
+  const lines = dns.servers.map((server) => `nameserver ${server}\n`);
+  if (dns.searches.length > 0) lines.unshift(`search ${dns.searches.join(' ')}\n`);
+  if (dns.options.length > 0) lines.push(`options ${dns.options.join(' ')}\n`);
+  return lines.join('');
+}
+
+/** Mirrors pkg/kubelet/kubelet_pods.go (managedHostsFileContent). */
+export function hostsFile(config: Pick<SandboxConfig, 'ip' | 'hostname' | 'domainName' | 'hostAliases'>): string {
+  let text =
+    '# Kubernetes-managed hosts file.\n' +
+    '127.0.0.1\tlocalhost\n' +
+    '::1\tlocalhost ip6-localhost ip6-loopback\n' +
+    'fe00::0\tip6-localnet\n' +
+    'fe00::0\tip6-mcastprefix\n' +
+    'fe00::1\tip6-allnodes\n' +
+    'fe00::2\tip6-allrouters\n';
+  if (config.ip) text += `${config.ip}\t${config.domainName ? `${config.hostname}.${config.domainName}\t` : ''}${config.hostname}\n`;
+  if (config.hostAliases.length > 0) {
+    text += '\n# Entries added by HostAliases.\n';
+    for (const { ip, hostnames } of config.hostAliases) text += `${ip}\t${hostnames.join('\t')}\n`;
+  }
+  return text;
+}
+
+/** Starts a created sandbox; resolves when its script has said that the network is as promised. */
+export async function startSandbox(container: Docker.Container, clock: Clock): Promise<void> {
+  const stream = (await engineCall(() =>
+    container.attach({ stream: true, stdout: true, stderr: true }),
+  )) as unknown as Duplex;
+  let output = '';
+  const ready = new Promise<void>((resolve, reject) => {
+    const reader = new FrameReader((_, content) => {
+      output += content.toString();
+      if (output.includes(readyLine)) resolve();
+    });
+    stream.on('data', (chunk: Buffer) => reader.push(chunk));
+    const failed = () => reject(new RuntimeError('other', `the sandbox could not set up its network: ${output.trim() || 'it ended'}`));
+    stream.once('end', failed);
+    stream.once('error', (error) => reject(runtimeError(error)));
+  });
+  const timer = clock.setTimer(readyTimeoutMs, () => stream.destroy(new Error('the sandbox did not become ready in 30 s')));
+  try {
+    // The start's own failure says more than that of the stream, which ends as well.
+    ready.catch(() => {});
+    await tolerate([304], () => container.start());
+    await ready;
+  } catch (error) {
+    throw runtimeError(error);
+  } finally {
+    timer.cancel();
+    stream.destroy();
+  }
+}
+
+export function toSandbox(info: { Id: string; State: string; Created: number; Labels: Labels }): Sandbox {
+  return {
+    id: info.Id,
+    ...identityOf(info.Labels),
+    node: info.Labels[label.node] ?? '',
+    state: info.State === 'running' ? 'ready' : 'notReady',
+    ...(info.Labels[label.ip] ? { ip: info.Labels[label.ip] } : {}),
+    createdAt: info.Created * 1000,
+    ...givenBack(info.Labels),
+  };
+}
