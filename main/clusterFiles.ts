@@ -1,0 +1,62 @@
+import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import path from 'node:path';
+
+/** Where a cluster's files lie. */
+export interface ClusterFiles {
+  directory: string;
+  /** Certificates and keys. */
+  pki: string;
+  store: string;
+  kubeconfig: string;
+  /** What must be the same at the next start. */
+  memory: string;
+}
+
+export function clusterFiles(data: string, name: string): ClusterFiles {
+  const directory = path.join(data, 'clusters', name);
+  return {
+    directory,
+    pki: path.join(directory, 'pki'),
+    store: path.join(directory, 'store'),
+    kubeconfig: path.join(directory, 'kubeconfig'),
+    memory: path.join(directory, 'cluster.json'),
+  };
+}
+
+/** Makes the cluster's directory, for its owner only. */
+export async function makeDirectory(files: ClusterFiles): Promise<void> {
+  await mkdir(files.directory, { recursive: true, mode: 0o700 });
+  await chmod(files.directory, 0o700);
+}
+
+/** What a cluster remembers from start to start. */
+export interface ClusterMemory {
+  port?: number;
+}
+
+export async function readMemory(files: ClusterFiles): Promise<ClusterMemory> {
+  try {
+    const memory = JSON.parse(await readFile(files.memory, 'utf8')) as ClusterMemory;
+    return { port: Number.isInteger(memory.port) ? memory.port : undefined };
+  } catch {
+    return {};
+  }
+}
+
+export async function writeMemory(files: ClusterFiles, memory: ClusterMemory): Promise<void> {
+  const beside = `${files.memory}.new`;
+  const handle = await open(beside, 'w', 0o600);
+  await handle.writeFile(JSON.stringify(memory));
+  await handle.close();
+  await rename(beside, files.memory);
+}
+
+/** Whether a port of 127.0.0.1 can be listened on now. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
