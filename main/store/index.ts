@@ -7,6 +7,10 @@
  * revisions grow by one a write; watch events are ordered, unique, reliable and resumable.
  */
 
+export * from './errors.ts';
+export { createMemoryStore, type MemoryStoreOptions } from './memory/memoryStore.ts';
+export { openDiskStore, type DiskStoreOptions } from './disk/diskStore.ts';
+
 /** Who made a write, and which revision of which object made it act. Kept beside the history, not in the value. */
 export interface Cause {
   /** The component or user agent, such as `deployment-controller` or `kubectl/v1.36.4`. */
@@ -24,12 +28,18 @@ export interface Entry {
   /** The revision that wrote this value. */
   readonly modRevision: number;
   readonly cause: Cause;
-  /** A place for the reader to keep what it parsed out of `value`; the store never looks at it. */
+  /**
+   * A place for the reader to keep what it parsed out of `value`; the store never looks at it.
+   * It may be gone at any time: an entry that was replaced keeps none once its watchers have heard of it,
+   * and of the live entries only those used last keep theirs.
+   */
   memo?: unknown;
 }
 
 export interface StoreEvent {
   readonly type: 'put' | 'delete';
+  /** When it was written, milliseconds since the epoch. */
+  readonly time: number;
   /** For a delete: the tombstone, whose value is what `DeleteOptions.tombstone` made and whose modRevision is the delete's. */
   readonly entry: Entry;
   /** The entry that this write replaced or deleted; undefined for a creation. */
@@ -86,39 +96,6 @@ export interface Watch {
   requestProgress(): void;
   cancel(): void;
 }
-
-/** The key's modRevision was not the expected one. `current` is undefined where the key does not exist. */
-export class ConflictError extends Error {
-  constructor(
-    readonly key: string,
-    readonly current: Entry | undefined,
-  ) {
-    super(`the key ${key} ${current ? `is at revision ${current.modRevision}` : 'does not exist'}`);
-  }
-}
-
-/** The revision asked for is compacted away. */
-export class CompactedError extends Error {
-  constructor(
-    readonly asked: number,
-    readonly oldest: number,
-  ) {
-    super(`revision ${asked} has been compacted, the oldest is ${oldest}`);
-  }
-}
-
-/** The revision asked for has not been reached yet. */
-export class FutureRevisionError extends Error {
-  constructor(
-    readonly asked: number,
-    readonly current: number,
-  ) {
-    super(`revision ${asked} is in the future, the current one is ${current}`);
-  }
-}
-
-/** A record on disk is not what was written; nothing behind it was read. Carries where it lies. */
-export class CorruptionError extends Error {}
 
 export interface Store {
   /** The newest durable revision. */

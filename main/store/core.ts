@@ -1,0 +1,453 @@
+import { StoredEntry, type MemoKeeper, type StoredEvent } from './entry.ts';
+import { ClosedError, CompactedError, ConflictError, FutureRevisionError, StoreFailedError } from './errors.ts';
+import type { Cause, DeleteOptions, Encode, Entry, ListOptions, ListResult, Store, StoreEvent, Watch, WatchOptions, WriteOptions } from './index.ts';
+import type { Journal } from './journal.ts';
+import { RecentEvents } from './recentEvents.ts';
+import { prefixEnd, SortedEntries } from './sortedEntries.ts';
+import { Watches } from './watches.ts';
+import type { Clock, Timer } from '../util/clock.ts';
+
+/** How much of the past is kept. What any of the limits rules out is compacted. */
+export interface HistoryLimits {
+  /** Milliseconds; default an hour. */
+  maxAge?: number;
+  /** How many revisions; default 100,000. */
+  maxRevisions?: number;
+  /** How much of the history stays in memory, bytes (roughly); default 16 MiB. */
+  memoryBytes?: number;
+}
+
+/** What a store begins with. */
+export interface StartState {
+  revision: number;
+  compacted: number;
+  entries: Iterable<StoredEntry>;
+}
+
+export interface CoreOptions {
+  clock: Clock;
+  history?: HistoryLimits;
+  /** Where memos of live entries are counted. */
+  memos: MemoKeeper;
+  journal: Journal;
+  start: StartState;
+  /** When the writes that came together are flushed: called once for the first of them. */
+  gather(flush: () => void): void;
+}
+
+interface Pending {
+  readonly event: StoredEvent;
+  readonly batch: Batch;
+  readonly resolve: (entry: StoredEntry) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Writes that become durable together. */
+class Batch {
+  readonly writes: Pending[] = [];
+  /** Called when the batch is durable, or has failed. */
+  readonly waiting: ((error: Error | undefined) => void)[] = [];
+}
+
+interface Compaction {
+  readonly revision: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+const retentionInterval = 60_000;
+
+/**
+ * The store but for the disk: keys in memory, revisions, compare-and-swap, group commit, watches and history.
+ * A write is checked against the newest write of its key, durable or not, and becomes visible when the journal has it.
+ */
+export class StoreCore implements Store {
+  readonly #clock: Clock;
+  readonly #journal: Journal;
+  readonly #memos: MemoKeeper;
+  readonly #limits: Required<HistoryLimits>;
+  readonly #gather: CoreOptions['gather'];
+  readonly #keys = new SortedEntries();
+  readonly #recent: RecentEvents;
+  readonly #watches: Watches;
+  /** The newest write of each key that is not durable yet. */
+  readonly #pending = new Map<string, Pending>();
+  readonly #who = new Map<string, string>();
+  #batch = new Batch();
+  #compactions: Compaction[] = [];
+  /** Durable compactions that wait until the watches have heard of what came before. */
+  #compacting: Compaction[] = [];
+  #liveChars = 0;
+  #assigned: number;
+  #revision: number;
+  #compacted: number;
+  #flushing: Promise<void> | undefined;
+  #failed: StoreFailedError | undefined;
+  #closed: Promise<void> | undefined;
+  #heard: number;
+  #retention: Timer | undefined;
+
+  constructor(options: CoreOptions) {
+    this.#clock = options.clock;
+    this.#journal = options.journal;
+    this.#memos = options.memos;
+    this.#gather = options.gather;
+    this.#limits = {
+      maxAge: options.history?.maxAge ?? 3_600_000,
+      maxRevisions: options.history?.maxRevisions ?? 100_000,
+      memoryBytes: options.history?.memoryBytes ?? 16 * 1024 * 1024,
+    };
+    const { revision, compacted, entries } = options.start;
+    for (const entry of entries) {
+      this.#keys.set(entry);
+      this.#liveChars += entry.value.length;
+    }
+    this.#assigned = this.#revision = this.#heard = revision;
+    this.#compacted = compacted;
+    this.#recent = new RecentEvents(revision);
+    const recent = this.#recent;
+    const current = () => this.#revision;
+    this.#watches = new Watches(
+      {
+        get revision() {
+          return current();
+        },
+        get recentBase() {
+          return recent.base;
+        },
+        recent: (after, to) => recent.between(after, to),
+        older: (after) => this.#older(after),
+      },
+      this.#clock,
+      () => this.#idle(),
+    );
+    this.#retainLater();
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get compactedRevision(): number {
+    return this.#compacted;
+  }
+
+  get(key: string): Promise<Entry | undefined> {
+    if (this.#closed) return Promise.reject(new ClosedError());
+    return Promise.resolve(this.#keys.get(key));
+  }
+
+  count(prefix: string): number {
+    return this.#keys.count(prefix, prefixEnd(prefix));
+  }
+
+  async list(prefix: string, options: ListOptions = {}): Promise<ListResult> {
+    if (this.#closed) throw new ClosedError();
+    const from = options.start !== undefined && options.start > prefix ? options.start : prefix;
+    const end = prefixEnd(prefix);
+    const limit = options.limit || Infinity;
+    if (options.revision === undefined || options.revision === this.#revision) {
+      const entries = this.#keys.range(from, end, limit);
+      const remaining = entries.length < limit ? 0 : this.#keys.count(from, end) - entries.length;
+      return { entries, revision: this.#revision, more: remaining > 0, remaining };
+    }
+    const before = await this.#valuesAt(prefix, options.revision);
+    const past = [...before.values()].filter((entry) => entry !== undefined && entry.key >= from) as StoredEntry[];
+    past.sort((a, b) => (a.key < b.key ? -1 : 1));
+    const untouched = this.#keys.range(from, end).filter((entry) => !before.has(entry.key));
+    const all = mergeSorted(untouched, past);
+    const entries = all.length > limit ? all.slice(0, limit) : all;
+    const remaining = all.length - entries.length;
+    return { entries, revision: options.revision, more: remaining > 0, remaining };
+  }
+
+  put(key: string, encode: Encode, options: WriteOptions): Promise<Entry> {
+    const refusal = this.#refusal();
+    if (refusal) return Promise.reject(refusal);
+    const pending = this.#pending.get(key);
+    const previous = pending ? living(pending.event) : this.#keys.get(key);
+    if (options.expected !== undefined && options.expected !== (previous?.modRevision ?? 0)) return this.#conflict(key, previous, pending);
+    try {
+      const revision = this.#assigned + 1;
+      const entry = new StoredEntry(
+        previous?.key ?? key,
+        encode(revision),
+        previous?.createRevision ?? revision,
+        revision,
+        this.#cause(options.cause),
+        this.#memos,
+      );
+      if (options.memo) entry.memo = options.memo(revision);
+      return this.#enqueue({ type: 'put', time: this.#clock.now(), entry, previous });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  delete(key: string, options: DeleteOptions): Promise<Entry | undefined> {
+    const refusal = this.#refusal();
+    if (refusal) return Promise.reject(refusal);
+    const pending = this.#pending.get(key);
+    const previous = pending ? living(pending.event) : this.#keys.get(key);
+    if (options.expected !== undefined && (!previous || options.expected !== previous.modRevision))
+      return this.#conflict(key, previous, pending);
+    if (!previous) return pending ? this.#after(pending.batch).then(() => undefined) : Promise.resolve(undefined);
+    try {
+      const revision = this.#assigned + 1;
+      const entry = new StoredEntry(
+        previous.key,
+        options.tombstone(revision),
+        previous.createRevision,
+        revision,
+        this.#cause(options.cause),
+        this.#memos,
+      );
+      if (options.memo) entry.memo = options.memo(revision);
+      return this.#enqueue({ type: 'delete', time: this.#clock.now(), entry, previous });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  watch(prefix: string, options: WatchOptions): Watch {
+    if (this.#closed) throw new ClosedError();
+    if (this.#failed) throw this.#failed;
+    const after = options.after ?? this.#revision;
+    this.#check(after);
+    return this.#watches.add(prefix, after, options);
+  }
+
+  async history(options: { after: number; to?: number; prefix?: string; limit?: number }): Promise<StoreEvent[]> {
+    if (this.#closed) throw new ClosedError();
+    this.#check(options.after);
+    const to = Math.min(options.to ?? this.#revision, this.#revision);
+    const limit = options.limit || Infinity;
+    const found: StoreEvent[] = [];
+    const take = (events: readonly StoredEvent[]) => {
+      for (const event of events) {
+        if (found.length >= limit || event.entry.modRevision > to) return;
+        if (options.prefix === undefined || event.entry.key.startsWith(options.prefix)) found.push(event);
+      }
+    };
+    let cursor = options.after;
+    if (cursor < Math.min(to, this.#recent.base))
+      for await (const events of this.#older(cursor)) {
+        take(events);
+        cursor = events.at(-1)!.entry.modRevision;
+        if (found.length >= limit || cursor >= to) return found;
+      }
+    if (cursor < to) take(this.#recent.between(cursor, to));
+    return found;
+  }
+
+  compact(revision: number): Promise<void> {
+    const refusal = this.#refusal();
+    if (refusal) return Promise.reject(refusal);
+    if (revision > this.#revision) return Promise.reject(new FutureRevisionError(revision, this.#revision));
+    if (revision <= this.#compacted) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#compactions.push({ revision, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= (async () => {
+      this.#retention?.cancel();
+      await this.#flushing;
+      for (const compaction of this.#compacting.splice(0)) compaction.resolve();
+      this.#watches.end(new ClosedError());
+      await this.#journal.close();
+    })());
+  }
+
+  /** How long all live values are together, characters. */
+  get liveChars(): number {
+    return this.#liveChars;
+  }
+
+  /** All live entries, in order, as of now. For snapshots. */
+  entries(): StoredEntry[] {
+    return this.#keys.all();
+  }
+
+  #refusal(): Error | undefined {
+    return this.#closed ? new ClosedError() : this.#failed;
+  }
+
+  /** Throws unless `revision` can be read at or watched from. */
+  #check(revision: number): void {
+    if (revision > this.#revision) throw new FutureRevisionError(revision, this.#revision);
+    if (revision < this.#compacted) throw new CompactedError(revision, this.#compacted);
+  }
+
+  /** The few names of writers are kept once. */
+  #cause(cause: Cause): Cause {
+    let who = this.#who.get(cause.who);
+    if (who === undefined) {
+      if (this.#who.size >= 10_000) this.#who.clear();
+      this.#who.set(cause.who, (who = cause.who));
+    }
+    return cause.revision === undefined ? { who } : { who, revision: cause.revision };
+  }
+
+  /** Whoever loses against a write under way is told when that write can be read, so that reading again helps. */
+  #conflict(key: string, current: StoredEntry | undefined, pending: Pending | undefined): Promise<never> {
+    const lost = new ConflictError(key, current);
+    return pending
+      ? this.#after(pending.batch).then(() => {
+          throw lost;
+        })
+      : Promise.reject(lost);
+  }
+
+  #after(batch: Batch): Promise<void> {
+    return new Promise((resolve, reject) => batch.waiting.push((error) => (error ? reject(error) : resolve())));
+  }
+
+  #enqueue(event: StoredEvent): Promise<StoredEntry> {
+    this.#assigned = event.entry.modRevision;
+    return new Promise((resolve, reject) => {
+      const pending: Pending = { event, batch: this.#batch, resolve, reject };
+      this.#batch.writes.push(pending);
+      this.#pending.set(event.entry.key, pending);
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    this.#flushing ??= new Promise<void>((resolve) => this.#gather(() => void this.#flush().then(resolve)));
+  }
+
+  /** Flushes until nothing waits: what arrives during one flush makes up the next. Never rejects. */
+  async #flush(): Promise<void> {
+    while (this.#batch.writes.length > 0 || this.#compactions.length > 0) {
+      const batch = this.#batch;
+      const compactions = this.#compactions;
+      this.#batch = new Batch();
+      this.#compactions = [];
+      try {
+        if (batch.writes.length > 0) await this.#journal.append(batch.writes.map((write) => write.event));
+        this.#commit(batch);
+        for (const compaction of compactions) await this.#journal.compact(compaction.revision);
+        this.#compacting.push(...compactions);
+        this.#watches.wake();
+      } catch (error) {
+        this.#compactions.push(...compactions);
+        this.#fail(batch, error);
+      }
+    }
+    this.#flushing = undefined;
+  }
+
+  #commit(batch: Batch): void {
+    for (const write of batch.writes) {
+      const { event } = write;
+      if (event.type === 'put') this.#keys.set(event.entry);
+      else this.#keys.delete(event.entry.key);
+      this.#liveChars += (event.type === 'put' ? event.entry.value.length : 0) - (event.previous?.value.length ?? 0);
+      if (this.#pending.get(event.entry.key) === write) this.#pending.delete(event.entry.key);
+      this.#recent.push(event);
+      this.#revision = event.entry.modRevision;
+      write.resolve(event.entry);
+    }
+    for (const wait of batch.waiting) wait(undefined);
+    this.#watches.wake();
+  }
+
+  /** What was not acknowledged may or may not be on the disk: nothing may be built on it, so no write is taken any more. */
+  #fail(batch: Batch, error: unknown): void {
+    const failed = (this.#failed ??= new StoreFailedError(error));
+    for (const { writes, waiting } of [batch, this.#batch]) {
+      // Some of the batch's writes may have been committed before something else failed; rejecting those again is without effect.
+      for (const write of writes) write.reject(failed);
+      for (const wait of waiting) wait(failed);
+    }
+    for (const compaction of this.#compactions) compaction.reject(failed);
+    this.#batch = new Batch();
+    this.#compactions = [];
+    this.#pending.clear();
+    this.#watches.end(failed);
+  }
+
+  /** The watches have heard of everything: what was kept for them may go. */
+  #idle(): void {
+    for (const event of this.#recent.between(Math.max(this.#heard, this.#recent.base), this.#revision)) {
+      event.previous?.retire();
+      if (event.type === 'delete') event.entry.retire();
+    }
+    this.#heard = this.#revision;
+    this.#retain();
+    this.#journal.committed();
+  }
+
+  #retainLater(): void {
+    this.#retention = this.#clock.setTimer(retentionInterval, () => {
+      this.#watches.wake();
+      this.#retainLater();
+    });
+  }
+
+  /** Applies the limits and the compactions that were asked for. */
+  #retain(): void {
+    const asked = this.#compacting.splice(0);
+    const tooOld = this.#clock.now() - this.#limits.maxAge;
+    const compacted = Math.max(
+      this.#compacted,
+      this.#revision - this.#limits.maxRevisions,
+      this.#recent.base === this.#revision || this.#recent.newestBefore(tooOld) === this.#recent.base
+        ? this.#journal.newestBefore(tooOld)
+        : this.#recent.newestBefore(tooOld),
+      ...asked.map((compaction) => compaction.revision),
+    );
+    this.#recent.trim(this.#limits.memoryBytes, compacted);
+    this.#compacted = Math.max(compacted, Math.min(this.#recent.base, this.#journal.oldest));
+    this.#watches.endBehind(this.#compacted, (revision) => new CompactedError(revision, this.#compacted));
+    this.#journal.release(this.#compacted);
+    for (const compaction of asked) compaction.resolve();
+  }
+
+  /** The events behind `after` up to those in memory. */
+  async *#older(after: number): AsyncGenerator<StoredEvent[]> {
+    let cursor = after;
+    while (cursor < this.#recent.base) {
+      if (cursor < this.#compacted) throw new CompactedError(cursor, this.#compacted);
+      for await (const events of this.#journal.read(cursor, this.#recent.base)) {
+        cursor = events.at(-1)!.entry.modRevision;
+        yield events;
+      }
+    }
+  }
+
+  /** What the keys with this prefix that were written after `revision` held then; undefined: they did not exist. */
+  async #valuesAt(prefix: string, revision: number): Promise<Map<string, StoredEntry | undefined>> {
+    this.#check(revision);
+    const values = new Map<string, StoredEntry | undefined>();
+    const take = (events: readonly StoredEvent[]) => {
+      for (const { entry, previous } of events)
+        if (entry.key.startsWith(prefix) && !values.has(entry.key)) values.set(entry.key, previous);
+    };
+    let cursor = revision;
+    for await (const events of this.#older(cursor)) {
+      take(events);
+      cursor = events.at(-1)!.entry.modRevision;
+    }
+    take(this.#recent.between(cursor, this.#revision));
+    return values;
+  }
+}
+
+function living(event: StoredEvent): StoredEntry | undefined {
+  return event.type === 'put' ? event.entry : undefined;
+}
+
+function mergeSorted(a: readonly StoredEntry[], b: readonly StoredEntry[]): StoredEntry[] {
+  if (b.length === 0) return a as StoredEntry[];
+  const merged: StoredEntry[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.length && j < b.length) merged.push(a[i]!.key < b[j]!.key ? a[i++]! : b[j++]!);
+  while (i < a.length) merged.push(a[i++]!);
+  while (j < b.length) merged.push(b[j++]!);
+  return merged;
+}

@@ -1,0 +1,58 @@
+import type { Entry } from './index.ts';
+
+/** The key's modRevision was not the expected one. `current` is undefined where the key does not exist. */
+export class ConflictError extends Error {
+  constructor(
+    readonly key: string,
+    readonly current: Entry | undefined,
+  ) {
+    super(`the key ${key} ${current ? `is at revision ${current.modRevision}` : 'does not exist'}`);
+  }
+}
+
+/** The revision asked for is compacted away. */
+export class CompactedError extends Error {
+  constructor(
+    readonly asked: number,
+    readonly oldest: number,
+  ) {
+    super(`revision ${asked} has been compacted, the oldest is ${oldest}`);
+  }
+}
+
+/** The revision asked for has not been reached yet. */
+export class FutureRevisionError extends Error {
+  constructor(
+    readonly asked: number,
+    readonly current: number,
+  ) {
+    super(`revision ${asked} is in the future, the current one is ${current}`);
+  }
+}
+
+/** A record on disk is not what was written; nothing behind it was read. Carries where it lies. */
+export class CorruptionError extends Error {}
+
+/** The store was closed. */
+export class ClosedError extends Error {
+  constructor() {
+    super('the store is closed');
+  }
+}
+
+/** A write did not reach the disk; the store accepts none any more. `cause` is what the disk said. */
+export class StoreFailedError extends Error {
+  constructor(cause: unknown) {
+    super(`the store cannot write any more: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/** Another process has the data directory open. */
+export class LockedError extends Error {
+  constructor(
+    readonly directory: string,
+    readonly pid: number,
+  ) {
+    super(`the data directory ${directory} is in use by process ${pid}`);
+  }
+}

@@ -1,0 +1,23 @@
+import type { StoredEvent } from './entry.ts';
+
+/** Where a store's writes go before they count, and where old events are read back from. */
+export interface Journal {
+  /** Resolves when the events are durable. Called one at a time; a failure is final. */
+  append(events: readonly StoredEvent[]): Promise<void>;
+  /** Makes a compaction durable, like `append`. */
+  compact(revision: number): Promise<void>;
+  /** Events with a greater revision can be read back. */
+  readonly oldest: number;
+  /**
+   * Events of (after, to], oldest first, in handy portions. `after` must not lie before `oldest` when it begins;
+   * throws CompactedError when they are taken away meanwhile.
+   */
+  read(after: number, to: number): AsyncIterable<StoredEvent[]>;
+  /** The newest revision of which it is known, without reading, that it was written before `time`. */
+  newestBefore(time: number): number;
+  /** Nobody will ask for events up to `revision` again. */
+  release(revision: number): void;
+  /** Called when a flush has been committed: a moment for work in the background. */
+  committed(): void;
+  close(): Promise<void>;
+}

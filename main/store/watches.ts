@@ -1,0 +1,177 @@
+import type { StoredEvent } from './entry.ts';
+import type { StoreEvent, Watch, WatchOptions } from './index.ts';
+import type { Clock } from '../util/clock.ts';
+
+/** Handlers of one round may take this long together before others get their turn, milliseconds. */
+const turn = 8;
+
+/** What a watch reads from. */
+export interface WatchSource {
+  /** The newest durable revision. */
+  readonly revision: number;
+  /** Events with a greater revision are in memory. */
+  readonly recentBase: number;
+  /** Events of (after, to] that are in memory. */
+  recent(after: number, to: number): readonly StoredEvent[];
+  /** Older events, from wherever they are kept, up to those in memory. */
+  older(after: number): AsyncIterable<readonly StoredEvent[]>;
+}
+
+interface Watcher {
+  readonly prefix: string;
+  readonly options: WatchOptions;
+  /** Everything up to this revision was delivered. */
+  cursor: number;
+  reading: boolean;
+  progress: boolean;
+  ended: boolean;
+}
+
+/**
+ * All watches of a store. Each is a cursor into the history: whoever lags reads old events first, and when it has
+ * caught up hears of each flush. So there is one way from history to live, and no boundary to lose an event at.
+ */
+export class Watches {
+  readonly #watchers = new Set<Watcher>();
+  #round: Promise<void> | undefined;
+  #again = false;
+
+  constructor(
+    private readonly source: WatchSource,
+    private readonly clock: Clock,
+    /** Called when all watches that can have heard of everything so far. */
+    private readonly onIdle: () => void,
+  ) {}
+
+  get size(): number {
+    return this.#watchers.size;
+  }
+
+  add(prefix: string, after: number, options: WatchOptions): Watch {
+    const watcher: Watcher = { prefix, options, cursor: after, reading: false, progress: false, ended: false };
+    this.#watchers.add(watcher);
+    if (after < this.source.revision) this.wake();
+    return {
+      requestProgress: () => {
+        watcher.progress = true;
+        this.wake();
+      },
+      cancel: () => {
+        watcher.ended = true;
+        this.#watchers.delete(watcher);
+      },
+    };
+  }
+
+  /** Delivers what there is, soon. */
+  wake(): void {
+    if (this.#round) this.#again = true;
+    else this.#round = Promise.resolve().then(() => this.#run());
+  }
+
+  /** Ends all watches. */
+  end(error: Error): void {
+    for (const watcher of [...this.#watchers]) this.#end(watcher, error);
+  }
+
+  /** Ends the watches that wait for an event up to `revision`, which can no longer be had. */
+  endBehind(revision: number, error: (asked: number) => Error): void {
+    for (const watcher of [...this.#watchers]) if (watcher.cursor < revision) this.#end(watcher, error(watcher.cursor));
+  }
+
+  async #run(): Promise<void> {
+    do {
+      this.#again = false;
+      let began = this.clock.monotonic();
+      let shared = new SharedReads(this.source);
+      for (const watcher of [...this.#watchers]) {
+        this.#pump(watcher, shared);
+        if (this.clock.monotonic() - began <= turn) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        began = this.clock.monotonic();
+        shared = new SharedReads(this.source);
+      }
+    } while (this.#again);
+    this.#round = undefined;
+    this.onIdle();
+  }
+
+  #pump(watcher: Watcher, shared: SharedReads): void {
+    if (watcher.ended || watcher.reading) return;
+    if (watcher.cursor < this.source.recentBase) {
+      void this.#readOlder(watcher);
+      return;
+    }
+    const events = shared.events(watcher.prefix, watcher.cursor);
+    watcher.cursor = Math.max(watcher.cursor, shared.to);
+    this.#deliver(watcher, events);
+    if (watcher.progress && !watcher.ended) {
+      watcher.progress = false;
+      this.#call(watcher, () => watcher.options.onProgress?.(watcher.cursor));
+    }
+  }
+
+  async #readOlder(watcher: Watcher): Promise<void> {
+    watcher.reading = true;
+    try {
+      for await (const events of this.source.older(watcher.cursor)) {
+        if (watcher.ended) return;
+        watcher.cursor = events.at(-1)!.entry.modRevision;
+        this.#deliver(watcher, matching(events, watcher.prefix));
+      }
+    } catch (error) {
+      this.#end(watcher, error as Error);
+    }
+    watcher.reading = false;
+    if (!watcher.ended) this.wake();
+  }
+
+  #deliver(watcher: Watcher, events: readonly StoreEvent[]): void {
+    if (events.length > 0 && !watcher.ended) this.#call(watcher, () => watcher.options.onEvents(events));
+  }
+
+  /** A handler that throws ends its own watch and disturbs no other. */
+  #call(watcher: Watcher, handler: () => void): void {
+    try {
+      handler();
+    } catch (error) {
+      this.#end(watcher, error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #end(watcher: Watcher, error: Error): void {
+    if (watcher.ended) return;
+    watcher.ended = true;
+    this.#watchers.delete(watcher);
+    // The watch is over whatever its owner thinks of it: there is nobody left to tell.
+    try {
+      watcher.options.onEnd(error);
+    } catch {
+      return;
+    }
+  }
+}
+
+/** What one round reads: watches of the same prefix that stand at the same place share one walk and one array. */
+class SharedReads {
+  readonly to: number;
+  readonly #found = new Map<string, readonly StoredEvent[]>();
+  #from = -1;
+
+  constructor(private readonly source: WatchSource) {
+    this.to = source.revision;
+  }
+
+  events(prefix: string, after: number): readonly StoredEvent[] {
+    if (after >= this.to) return [];
+    if (this.#from < 0) this.#from = after;
+    if (after !== this.#from) return matching(this.source.recent(after, this.to), prefix);
+    let events = this.#found.get(prefix);
+    if (!events) this.#found.set(prefix, (events = matching(this.source.recent(after, this.to), prefix)));
+    return events;
+  }
+}
+
+function matching(events: readonly StoredEvent[], prefix: string): readonly StoredEvent[] {
+  return events.filter((event) => event.entry.key.startsWith(prefix));
+}
