@@ -1,7 +1,86 @@
 /**
  * The only way to the store: Kubernetes' API over TLS, and the same request path in process.
  */
+import type { Duplex } from 'node:stream';
 import type { KubeletApi } from '../api/kubelet.ts';
+import type { Store } from '../store/index.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/log.ts';
+import type { Random } from '../util/random.ts';
+import type { AdmissionPlugin } from './admission/types.ts';
+import { AdmissionChain } from './admissionChain.ts';
+import type { Authenticator, Authorizer, UserInfo } from './auth/types.ts';
+import { Chain } from './chain.ts';
+import { HostGuard } from './http/hosts.ts';
+import { HttpsServer, type ServingCertificate } from './http/server.ts';
+import { Inflight } from './inflight.ts';
+import { InProcessTransport } from './inProcess.ts';
+import { Registry } from './registry/generic.ts';
+import { objectsOf } from './registry/objects.ts';
+import { ResourceTable } from './registry/resources.ts';
+import type { Strategy } from './registry/strategy.ts';
+import type { Serving } from './serving.ts';
+
+export type { Strategy, ResourceDefinition, RequestContext, Subresource, Objects } from './registry/strategy.ts';
+export type { AdmissionPlugin, AdmissionAttributes } from './admission/types.ts';
+export type { Authenticator, Authorizer, UserInfo, RequestInfo } from './auth/types.ts';
+export type { InProcessTransport } from './inProcess.ts';
 
 /** Where the apiserver finds the kubelet of a node; undefined: none runs there. */
 export type KubeletLocator = (nodeName: string) => KubeletApi | undefined;
+
+export interface ApiServerOptions {
+  store: Store;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  strategies: readonly Strategy[];
+  /** In the order in which they run. */
+  admission: readonly AdmissionPlugin[];
+  /** Asked in turn until one knows the client; none does: anonymous. */
+  authenticators: readonly Authenticator[];
+  authorizer: Authorizer;
+  tls: ServingCertificate;
+  kubelets: KubeletLocator;
+  /** Further names and addresses under which clients reach this server: the address of the `kubernetes` Service. */
+  hosts?: readonly string[];
+  /** How many requests may be under way at once before 429; watches, streams and system:masters do not count. */
+  maxInflight?: { reading: number; writing: number };
+}
+
+export interface ApiServer {
+  /** Serves on 127.0.0.1; port 0 takes a free one. Resolves with the port. */
+  listen(options: { port: number }): Promise<number>;
+  /** Serves a TLS connection that came another way: from a pod through its node's tunnel. */
+  handleConnection(connection: Duplex): void;
+  /** The client of this process: the same chain after authentication, without bytes. */
+  transport(user: UserInfo, userAgent: string): InProcessTransport;
+  close(): Promise<void>;
+}
+
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const { store, clock, random, log } = options;
+  const objects = objectsOf(store);
+  const resources = new ResourceTable();
+  for (const strategy of options.strategies) resources.add(new Registry(strategy, store, objects, random));
+  const serving: Serving = {
+    store,
+    clock,
+    random,
+    log,
+    resources,
+    objects,
+    admission: new AdmissionChain(options.admission),
+    authorizer: options.authorizer,
+    kubelets: options.kubelets,
+  };
+  const { reading, writing } = options.maxInflight ?? { reading: 800, writing: 400 };
+  const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), () => Promise.resolve(undefined), {});
+  const https = new HttpsServer(chain, new HostGuard(options.hosts ?? []), clock, log, options.tls, () => undefined);
+  return {
+    listen: ({ port }) => https.listen(port),
+    handleConnection: (connection) => https.handleConnection(connection),
+    transport: (user, userAgent) => new InProcessTransport(chain, clock, user, userAgent),
+    close: () => https.close(),
+  };
+}

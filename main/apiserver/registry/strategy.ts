@@ -75,6 +75,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   allowUnconditionalUpdate?: boolean;
   /** Runs after validation and before the write; returns what undoes it if the write fails (Service addresses). Not run for dry runs unless `dryRun` is handled. */
   beginWrite?(context: RequestContext, object: T, old: T | undefined): Promise<(committed: boolean) => void> | ((committed: boolean) => void);
+  /** DELETE answers with the object instead of a Status (upstream: ReturnDeletedObject). */
+  returnsDeletedObject?: boolean;
   /** Runs after an object is gone for good (addresses given back). */
   afterDelete?(object: T): void;
   /**

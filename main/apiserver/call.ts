@@ -1,0 +1,58 @@
+import type { Duplex, Writable } from 'node:stream';
+import type { KubeObject } from '../api/meta.ts';
+import type { Entry } from '../store/index.ts';
+import type { RequestInfo, UserInfo } from './auth/types.ts';
+import type { Query } from './query.ts';
+import type { Registry } from './registry/generic.ts';
+import type { Page } from './registry/listing.ts';
+import type { WatchSink } from './registry/watching.ts';
+
+/** One request, whichever way it came in. */
+export interface Call {
+  /** Upper case. */
+  method: string;
+  info: RequestInfo;
+  query: Query;
+  user: UserInfo;
+  userAgent: string;
+  accept: string | undefined;
+  contentType: string | undefined;
+  /** Throws 413. */
+  body(): Promise<Body>;
+  /** The revision that made the client act, if it says so. */
+  causeRevision?: number;
+  /** Milliseconds since the epoch, when the request came. */
+  now: number;
+  /** Texts of `Warning` headers of the answer. */
+  warnings: string[];
+  /** Runs when the client has gone, or at once if it has already. */
+  onGone(listener: () => void): void;
+  /** Present on requests that ask to change the protocol: takes the connection over. */
+  upgrade?: Upgrade;
+}
+
+export type Body = { type: 'none' } | { type: 'bytes'; bytes: Buffer } | { type: 'value'; value: unknown };
+
+/** The connection of a request that asks for another protocol. */
+export interface Upgrade {
+  /** Lower case. */
+  headers: Record<string, string | string[] | undefined>;
+  socket: Duplex;
+  head: Buffer;
+}
+
+/** What the server says. How it looks on the wire is content/'s and http/'s business. */
+export type Answer =
+  | { type: 'entry'; code: number; entry: Entry; registry: Registry }
+  | { type: 'list'; page: Page; registry: Registry }
+  | { type: 'watch'; registry: Registry; open(sink: WatchSink): Promise<{ cancel(): void }> }
+  /** An object that is not (or not as such) in the store: Status, scale, review. */
+  | { type: 'object'; code: number; object: KubeObject }
+  | { type: 'text'; code: number; contentType: string; body: string | Uint8Array; headers?: Record<string, string> }
+  /** Bytes as they come; resolves when all were written. */
+  | { type: 'stream'; contentType: string; pump(out: Writable, signal: AbortSignal): Promise<void> }
+  /** The connection has been taken over; nothing is left to say. */
+  | { type: 'taken' };
+
+/** Who is asked after a request has been understood and allowed. */
+export type Handler = (call: Call, registry: Registry) => Promise<Answer>;

@@ -1,0 +1,120 @@
+import { failure, methodNotSupported, unauthorized } from '../api/status.ts';
+import type { Authenticator, Credentials, RequestInfo, UserInfo } from './auth/types.ts';
+import { authorize } from './authorize.ts';
+import type { Answer, Call, Handler } from './call.ts';
+import { create } from './handlers/create.ts';
+import { deleteOne } from './handlers/delete.ts';
+import { deleteCollection } from './handlers/deleteCollection.ts';
+import { get } from './handlers/get.ts';
+import { list } from './handlers/list.ts';
+import { patch } from './handlers/patch.ts';
+import { subresource } from './handlers/subresource.ts';
+import { update } from './handlers/update.ts';
+import { watch } from './handlers/watch.ts';
+import type { Inflight } from './inflight.ts';
+import type { Registry } from './registry/generic.ts';
+import { parseRequestInfo } from './requestInfo.ts';
+import type { Serving } from './serving.ts';
+
+/** A request before anybody has looked at it: from the wire with credentials, from this process with its user. */
+export interface Incoming extends Omit<Call, 'info' | 'user'> {
+  /** Percent-encoded, without the query. */
+  path: string;
+  user?: UserInfo;
+  credentials?: Credentials;
+}
+
+/** Answers requests for paths that are no resources; undefined: there is none at this path. */
+export type Site = (call: Call) => Promise<Answer | undefined>;
+
+/** The path that every request takes, over TLS or from this process. Every error is a StatusError. */
+export class Chain {
+  readonly #verbs: Record<string, Handler>;
+
+  constructor(
+    private readonly serving: Serving,
+    private readonly authenticators: readonly Authenticator[],
+    private readonly inflight: Inflight,
+    private readonly site: Site,
+    /** Subresources that are streams: `pods/log`. */
+    private readonly streams: Readonly<Record<string, Handler>>,
+  ) {
+    this.#verbs = {
+      get,
+      list,
+      watch: watch(serving),
+      create: create(serving),
+      update: update(serving),
+      patch: patch(serving),
+      delete: deleteOne(serving),
+      deletecollection: deleteCollection(serving),
+    };
+  }
+
+  async handle(incoming: Incoming): Promise<Answer> {
+    const info = parseRequestInfo(incoming.method, incoming.path, incoming.query);
+    const user = incoming.user ?? (await this.#authenticate(incoming.credentials ?? {}));
+    const call: Call = Object.assign(incoming, { info, user });
+    const counted = this.inflight.enter(info, user);
+    try {
+      await authorize(this.serving.authorizer, user, info);
+      return await this.#answer(call);
+    } finally {
+      this.inflight.leave(counted);
+    }
+  }
+
+  async #authenticate(credentials: Credentials): Promise<UserInfo> {
+    for (const authenticator of this.authenticators) {
+      const user = await authenticator.authenticate(credentials);
+      if (user) return user.groups.includes('system:authenticated') ? user : { ...user, groups: [...user.groups, 'system:authenticated'] };
+    }
+    if (credentials.authorization) throw unauthorized();
+    return { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+  }
+
+  async #answer(call: Call): Promise<Answer> {
+    const { info } = call;
+    if (!info.isResourceRequest) {
+      const answer = await this.site(call);
+      if (!answer) throw notServed();
+      return answer;
+    }
+    const registry = this.serving.resources.find(info.group, info.version, info.resource);
+    if (!registry || !fits(registry, info)) throw notServed();
+    if (info.subresource) {
+      const stream = this.streams[`${info.group ? `${info.group}/` : ''}${info.resource}/${info.subresource}`];
+      return stream ? stream(call, registry) : subresource(this.serving, call, registry);
+    }
+    const handler = this.#verbs[info.verb];
+    if (!handler || !nameFits(registry, info)) throw notAllowed();
+    const { verbs } = registry.definition;
+    if (verbs && !verbs.includes(info.verb)) throw methodNotSupported(registry.subject, info.verb);
+    return handler(call, registry);
+  }
+}
+
+/** Whether the path names a namespace exactly where the collection has one. */
+function fits(registry: Registry, info: RequestInfo): boolean {
+  const named = info.parts.length > 1;
+  if (registry.definition.namespaced) return info.namespace !== '' || !named;
+  return info.namespace === '' || registry.definition.resource === 'namespaces';
+}
+
+function nameFits(registry: Registry, info: RequestInfo): boolean {
+  const named = info.parts.length > 1;
+  switch (info.verb) {
+    case 'create':
+      return !named && (!registry.definition.namespaced || info.namespace !== '');
+    case 'update':
+    case 'patch':
+      return named;
+    case 'deletecollection':
+      return !registry.definition.namespaced || info.namespace !== '';
+    default:
+      return true;
+  }
+}
+
+export const notServed = () => failure(404, 'NotFound', 'the server could not find the requested resource', {});
+export const notAllowed = () => failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});

@@ -1,0 +1,59 @@
+import { cloneJson } from '../../api/json.ts';
+import { badRequest } from '../../api/status.ts';
+import type { Call } from '../call.ts';
+import { bodyFormat } from './negotiate.ts';
+import { parseYaml } from './yaml.ts';
+
+/** What a request carries, as plain JSON of the server's own, before anybody has looked at it. */
+export interface Parsed {
+  value: unknown;
+  /** The text that it was parsed from, when it was text: duplicate keys show only there. */
+  text?: string;
+  /** An object of this process, typed by the compiler: its fields are not checked again. */
+  trusted: boolean;
+}
+
+/** Throws 400, 413, 415; undefined for an empty body. */
+export async function parseBody(call: Call, kind: string): Promise<Parsed | undefined> {
+  const body = await call.body();
+  if (body.type === 'value') return body.value === undefined ? undefined : { value: cloneJson(body.value), trusted: true };
+  const format = bodyFormat(call.contentType);
+  if (body.type === 'none' || body.bytes.length === 0) return undefined;
+  switch (format) {
+    case 'json':
+      return parseJsonText(body.bytes, kind);
+    case 'yaml': {
+      const text = body.bytes.toString('utf8');
+      try {
+        return { value: parseYaml(text), trusted: false };
+      } catch (error) {
+        throw unrecognized(kind, `couldn't get version/kind; json parse error: ${messageOf(error)}`, body.bytes);
+      }
+    }
+  }
+}
+
+function parseJsonText(bytes: Buffer, kind: string): Parsed {
+  const text = bytes.toString('utf8');
+  try {
+    return { value: JSON.parse(text), text, trusted: false };
+  } catch (error) {
+    throw unrecognized(kind, `couldn't get version/kind; json parse error: ${messageOf(error)}`, bytes);
+  }
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** Mirrors k8s.io/apiserver/pkg/endpoints/handlers/rest.go (transformDecodeError, summarizeData). */
+function unrecognized(kind: string, why: string, bytes: Buffer) {
+  const shown = bytes.length === 0 ? '<empty>' : bytes[0] === 0x7b ? clip(bytes, 'utf8') : clip(bytes, 'hex');
+  return badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${shown})`);
+}
+
+function clip(bytes: Buffer, encoding: 'utf8' | 'hex'): string {
+  return bytes.length > 30 ? `${bytes.toString(encoding, 0, 30)} ...` : bytes.toString(encoding);
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

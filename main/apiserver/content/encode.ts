@@ -1,0 +1,109 @@
+import type { KubeObject } from '../../api/meta.ts';
+import type { Entry } from '../../store/index.ts';
+import { stringify } from 'yaml';
+import type { Answer, Call } from '../call.ts';
+import type { Registry } from '../registry/generic.ts';
+import type { Page } from '../registry/listing.ts';
+import { objectOf } from '../registry/stored.ts';
+import { mediaTypes, negotiate, notAcceptable, type Accepted } from './negotiate.ts';
+import { includeObjectOf, partialListOf, partialOf, tableOf, type ListMetadata } from './table.ts';
+
+/** An answer as bytes or text for the wire. */
+export interface Encoded {
+  code: number;
+  contentType: string;
+  body: string | Uint8Array;
+  headers?: Record<string, string>;
+}
+
+type Settled = Exclude<Answer, { type: 'watch' | 'stream' | 'taken' }>;
+
+/** Stored objects go out as they lie in the store, unless the client wants them in another shape. Throws 400, 406. */
+export function encodeAnswer(answer: Settled, call: Pick<Call, 'accept' | 'query' | 'now' | 'userAgent'>): Encoded {
+  if (answer.type === 'text') return answer;
+  const accepted = negotiate(call.accept);
+  const pretty = accepted.format === 'json' && wantsPretty(call);
+  if (accepted.format === 'json' && !accepted.as && !pretty) return { code: codeOf(answer), contentType: mediaTypes.json, body: storedText(answer) };
+  const object = accepted.as ? transformed(answer, call, accepted.as) : plainObject(answer);
+  const { contentType, body } = encodeObject(object, accepted, pretty);
+  return { code: codeOf(answer), contentType, body };
+}
+
+export function encodeObject(object: KubeObject, { format }: Accepted, pretty: boolean): { contentType: string; body: string | Uint8Array } {
+  switch (format) {
+    case 'json':
+      return { contentType: mediaTypes.json, body: pretty ? `${JSON.stringify(object, null, 2)}\n` : JSON.stringify(object) };
+    case 'yaml':
+      return { contentType: mediaTypes.yaml, body: stringify(object, { compat: 'yaml-1.1' }) };
+  }
+}
+
+const codeOf = (answer: Settled): number => (answer.type === 'list' ? 200 : answer.code);
+
+function storedText(answer: Exclude<Settled, { type: 'text' }>): string {
+  switch (answer.type) {
+    case 'entry':
+      return answer.entry.value;
+    case 'object':
+      return JSON.stringify(answer.object);
+    case 'list':
+      return listText(answer.page, answer.registry);
+  }
+}
+
+/** A list without parsing its items: their texts, less the kind and apiVersion that Go's typed lists leave out. */
+function listText(page: Page, { definition, apiVersion }: Registry): string {
+  const skip = `{"kind":${JSON.stringify(definition.kind)},"apiVersion":${JSON.stringify(apiVersion)},`.length;
+  let text = `{"kind":${JSON.stringify(definition.listKind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(listMetadata(page))},"items":[`;
+  const { entries } = page;
+  for (let i = 0; i < entries.length; i++) text += (i === 0 ? '{' : ',{') + entries[i]!.value.slice(skip);
+  return `${text}]}`;
+}
+
+export function listMetadata(page: Page): ListMetadata {
+  return {
+    resourceVersion: String(page.revision),
+    ...(page.continue ? { continue: page.continue } : {}),
+    ...(page.remaining !== undefined ? { remainingItemCount: page.remaining } : {}),
+  };
+}
+
+/** A list as an object whose items are the shared ones of the store. */
+export function listObject(page: Page, { definition, apiVersion }: Registry): KubeObject & { items: KubeObject[] } {
+  return { kind: definition.listKind, apiVersion, metadata: listMetadata(page), items: page.entries.map((entry) => objectOf(entry)) };
+}
+
+export function plainObject(answer: Exclude<Settled, { type: 'text' }>): KubeObject {
+  switch (answer.type) {
+    case 'entry':
+      return objectOf(answer.entry);
+    case 'object':
+      return answer.object;
+    case 'list':
+      return listObject(answer.page, answer.registry);
+  }
+}
+
+function transformed(answer: Exclude<Settled, { type: 'text' }>, call: Pick<Call, 'query' | 'now'>, as: NonNullable<Accepted['as']>): KubeObject {
+  if (answer.type === 'object') return answer.object;
+  const isList = answer.type === 'list';
+  const objects = isList ? answer.page.entries.map((entry: Entry) => objectOf(entry)) : [objectOf(answer.entry)];
+  const metadata = isList ? listMetadata(answer.page) : { resourceVersion: objects[0]!.metadata?.resourceVersion };
+  switch (as.kind) {
+    case 'Table':
+      return tableOf(answer.registry.strategy, objects, metadata, { version: as.version, include: includeObjectOf(call.query), now: call.now, headers: true });
+    case 'PartialObjectMetadata':
+      if (isList) throw notAcceptable([`you requested PartialObjectMetadata, but the requested object is a list (${answer.registry.definition.listKind})`]);
+      return partialOf(objects[0]!, as.version);
+    case 'PartialObjectMetadataList':
+      if (!isList) throw notAcceptable([`you requested PartialObjectMetadataList, but the requested object is not a list (${answer.registry.definition.kind})`]);
+      return partialListOf(objects, metadata, as.version);
+  }
+}
+
+const humans = ['curl', 'Wget', 'Mozilla/5.0'];
+
+/** Mirrors endpoints/handlers/negotiation/negotiate.go (isPrettyPrint). */
+function wantsPretty({ query, userAgent }: Pick<Call, 'query' | 'userAgent'>): boolean {
+  return query.flag('pretty') ?? humans.some((prefix) => userAgent.startsWith(prefix));
+}

@@ -1,0 +1,31 @@
+import type { Handler } from '../call.ts';
+import { decodeObject } from '../content/decode.ts';
+import { manageFieldsOnUpdate } from '../managedFields.ts';
+import { dedupOwners, settleNamespace } from '../metaChecks.ts';
+import type { Serving } from '../serving.ts';
+import { writeContext } from '../writeContext.ts';
+import { Admit } from './admit.ts';
+
+/** Mirrors k8s.io/apiserver/pkg/endpoints/handlers/create.go. */
+export const create =
+  (serving: Serving): Handler =>
+  async (call, registry) => {
+    const { strategy, definition } = registry;
+    const context = writeContext(call, call.info.namespace, 'CreateOptions');
+    const object = await decodeObject(call, definition, context);
+    const metadata = object.metadata!;
+    delete metadata.uid;
+    delete metadata.creationTimestamp;
+    delete metadata.deletionTimestamp;
+    delete metadata.deletionGracePeriodSeconds;
+    delete metadata.selfLink;
+    settleNamespace(object, context.namespace, definition.namespaced);
+    dedupOwners(object, context.warnings, false);
+    strategy.defaults?.(object);
+    manageFieldsOnUpdate(registry, context, undefined, object, '');
+    const admit = new Admit(serving, context, registry, '', metadata.name ?? '');
+    await admit.mutate('CREATE', object, undefined);
+    dedupOwners(object, context.warnings, true);
+    const entry = await registry.create(context, object, (final) => admit.validate('CREATE', final, undefined));
+    return { type: 'entry', code: 201, entry, registry };
+  };

@@ -1,0 +1,86 @@
+import type { DeleteOptions } from '../../api/index.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import { badRequest, invalid, type FieldError } from '../../api/status.ts';
+import type { Call, Handler } from '../call.ts';
+import { isObject, parseBody } from '../content/body.ts';
+import { invalidField, unsupportedField } from '../fieldErrors.ts';
+import { deleteObject } from '../registry/deletion.ts';
+import type { Registry } from '../registry/generic.ts';
+import type { RequestContext } from '../registry/strategy.ts';
+import { objectOf } from '../registry/stored.ts';
+import type { Serving } from '../serving.ts';
+import { writeContext } from '../writeContext.ts';
+import { Admit } from './admit.ts';
+
+/** Mirrors k8s.io/apiserver/pkg/endpoints/handlers/delete.go (DeleteResource). */
+export const deleteOne =
+  (serving: Serving): Handler =>
+  async (call, registry) => {
+    const { info } = call;
+    const { context, options } = await deletionOf(call);
+    const admit = new Admit(serving, context, registry, info.subresource, info.name);
+    const { entry, gone } = await deleteObject(registry, context, info.name, options, (object) => admit.both('DELETE', undefined, object));
+    const code = !gone && options.orphanDependents === false ? 202 : 200;
+    if (!gone || registry.strategy.returnsDeletedObject) return { type: 'entry', code, entry, registry };
+    return { type: 'object', code, object: deletedStatus(registry, objectOf(entry)) };
+  };
+
+function deletedStatus({ definition }: Registry, { metadata }: KubeObject): KubeObject {
+  const status = {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    details: {
+      name: metadata!.name,
+      ...(definition.group ? { group: definition.group } : {}),
+      kind: definition.resource,
+      uid: metadata!.uid,
+    },
+  };
+  return status as KubeObject;
+}
+
+/** The options of a deletion, from its body or else its query. Throws 400 and 422. */
+export async function deletionOf(call: Call): Promise<{ context: RequestContext; options: DeleteOptions }> {
+  const parsed = await parseBody(call, 'DeleteOptions');
+  const options = parsed ? fromBody(parsed.value) : fromQuery(call);
+  const errors = check(options);
+  if (errors.length) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
+  const context = writeContext(call, call.info.namespace, 'DeleteOptions');
+  if (options.dryRun?.length) context.dryRun = true;
+  return { context, options };
+}
+
+function fromBody(value: unknown): DeleteOptions {
+  if (!isObject(value)) throw badRequest('decoded object cannot be converted to DeleteOptions');
+  if (value.kind !== undefined && value.kind !== 'DeleteOptions')
+    throw badRequest(`no kind ${JSON.stringify(value.kind)} is registered for version ${JSON.stringify(value.apiVersion ?? '')} in scheme`);
+  const options = value as DeleteOptions;
+  for (const name of ['gracePeriodSeconds', 'preconditions', 'orphanDependents', 'propagationPolicy', 'dryRun'] as const)
+    if (options[name] === null) delete options[name];
+  if (options.gracePeriodSeconds !== undefined && !Number.isInteger(options.gracePeriodSeconds))
+    throw badRequest('json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of type int64');
+  return options;
+}
+
+function fromQuery({ query }: Call): DeleteOptions {
+  return {
+    gracePeriodSeconds: query.integer('gracePeriodSeconds'),
+    orphanDependents: query.flag('orphanDependents'),
+    propagationPolicy: query.get('propagationPolicy') || undefined,
+    dryRun: query.all('dryRun'),
+  };
+}
+
+const policies = ['Foreground', 'Background', 'Orphan'];
+
+function check({ orphanDependents, propagationPolicy, dryRun }: DeleteOptions): FieldError[] {
+  const errors: FieldError[] = [];
+  if (orphanDependents !== undefined && propagationPolicy !== undefined)
+    errors.push(invalidField('propagationPolicy', propagationPolicy, 'orphanDependents and deletionPropagation cannot be both set'));
+  if (propagationPolicy !== undefined && !policies.includes(propagationPolicy))
+    errors.push(unsupportedField('propagationPolicy', propagationPolicy, [...policies, 'nil']));
+  if (dryRun?.some((value) => value !== 'All')) errors.push(unsupportedField('dryRun', dryRun, ['All']));
+  return errors;
+}

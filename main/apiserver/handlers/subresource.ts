@@ -1,0 +1,111 @@
+import { cloneJson } from '../../api/json.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import { conflict, invalid, methodNotSupported } from '../../api/status.ts';
+import type { Answer, Call } from '../call.ts';
+import { notAllowed, notServed } from '../chain.ts';
+import { decodeObject } from '../content/decode.ts';
+import { manageFieldsOnUpdate } from '../managedFields.ts';
+import { checkName, settleNamespace } from '../metaChecks.ts';
+import { deleteObject } from '../registry/deletion.ts';
+import type { Registry } from '../registry/generic.ts';
+import type { Actions, RequestContext, Subresource } from '../registry/strategy.ts';
+import { objectOf } from '../registry/stored.ts';
+import type { Serving } from '../serving.ts';
+import { writeContext } from '../writeContext.ts';
+import { Admit } from './admit.ts';
+import { get } from './get.ts';
+import { patchObject, patchView } from './patch.ts';
+import { put } from './update.ts';
+
+type View = Extract<Subresource<KubeObject>, { type: 'view' }>;
+type Action = Extract<Subresource<KubeObject>, { type: 'action' }>;
+
+/** Requests for a part of an object, by what kind of part it is. */
+export async function subresource(serving: Serving, call: Call, registry: Registry): Promise<Answer> {
+  const { info } = call;
+  const part = registry.strategy.subresources?.[info.subresource];
+  if (!part || info.parts.length > 3) throw notServed();
+  if (!part.verbs.includes(info.verb)) throw info.verb === '' ? notAllowed() : methodNotSupported(registry.subject, info.verb);
+  switch (part.type) {
+    case 'object':
+      if (info.verb === 'get') return get(call, registry);
+      if (info.verb === 'update') return put(serving, call, registry, part);
+      if (info.verb === 'patch') return patchObject(serving, call, registry, part);
+      throw notAllowed();
+    case 'view':
+      if (info.verb === 'get') return { type: 'object', code: 200, object: part.get(objectOf(await registry.get(info.namespace, info.name))) };
+      if (info.verb === 'update') return putView(serving, call, registry, part);
+      if (info.verb === 'patch') return patchView(serving, call, registry, part);
+      throw notAllowed();
+    case 'action':
+      if (info.verb === 'create') return act(serving, call, registry, part);
+      throw notAllowed();
+  }
+}
+
+async function putView(serving: Serving, call: Call, registry: Registry, part: View): Promise<Answer> {
+  const context = writeContext(call, call.info.namespace, 'UpdateOptions');
+  const view = await decodeObject(call, part.kind, context);
+  settleNamespace(view, context.namespace, registry.definition.namespaced);
+  checkName(view, call.info.name);
+  return writeView(serving, call, registry, part, context, () => view);
+}
+
+/** Writes an object so that its view looks as `change` makes it. Shared by PUT and PATCH. */
+export async function writeView(
+  serving: Serving,
+  call: Call,
+  registry: Registry,
+  part: View,
+  context: RequestContext,
+  change: (view: KubeObject) => KubeObject | Promise<KubeObject>,
+): Promise<Answer> {
+  const { info } = call;
+  const admit = new Admit(serving, context, registry, info.subresource, info.name);
+  const { entry } = await registry.update(context, {
+    namespace: context.namespace,
+    name: info.name,
+    async change(current) {
+      const old = part.get(current!);
+      const view = await change(cloneJson(old));
+      const revision = view.metadata?.resourceVersion;
+      if (revision && revision !== '0' && revision !== current!.metadata!.resourceVersion)
+        throw conflict(registry.subject, info.name, 'the object has been modified; please apply your changes to the latest version and try again');
+      await admit.mutate('UPDATE', view, old);
+      const errors = part.validate(view);
+      if (errors.length) throw invalid({ group: part.kind.group, kind: part.kind.kind }, info.name, errors);
+      await admit.validate('UPDATE', view, old);
+      const object = cloneJson(current!);
+      part.apply(object, view);
+      manageFieldsOnUpdate(registry, context, current, object, info.subresource);
+      return object;
+    },
+  });
+  return { type: 'object', code: 200, object: part.get(objectOf(entry)) };
+}
+
+async function act(serving: Serving, call: Call, registry: Registry, part: Action): Promise<Answer> {
+  const { info } = call;
+  const context = writeContext(call, info.namespace, 'CreateOptions');
+  const body = await decodeObject(call, part.kind, context);
+  settleNamespace(body, context.namespace, registry.definition.namespaced);
+  const admit = new Admit(serving, context, registry, info.subresource, info.name);
+  await admit.mutate('CREATE', body, undefined);
+  await admit.validate('CREATE', body, undefined);
+  const { code, body: answer } = await part.post(context, info.name, body, actionsOf(serving, registry, context, info.name));
+  return { type: 'object', code, object: answer };
+}
+
+function actionsOf(serving: Serving, registry: Registry, context: RequestContext, name: string): Actions<KubeObject> {
+  return {
+    objects: serving.objects,
+    get: async () => objectOf(await registry.get(context.namespace, name)),
+    update: async (change) => objectOf(await registry.modify(context, name, change)),
+    async delete(options) {
+      const deletion = options.dryRun?.length ? { ...context, dryRun: true } : context;
+      const admit = new Admit(serving, deletion, registry, '', name);
+      const { entry } = await deleteObject(registry, deletion, name, options, (object) => admit.both('DELETE', undefined, object));
+      return objectOf(entry);
+    },
+  };
+}

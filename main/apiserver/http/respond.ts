@@ -1,0 +1,162 @@
+import { gzip, constants } from 'node:zlib';
+import type { ServerResponse } from 'node:http';
+import { PassThrough } from 'node:stream';
+import type { StatusError } from '../../api/status.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { Answer, Call } from '../call.ts';
+import { encodeAnswer, encodeObject, type Encoded } from '../content/encode.ts';
+import { negotiate, plainJson, type Accepted } from '../content/negotiate.ts';
+import { eventEncoder } from '../content/watchEvents.ts';
+
+/** HTTP/2's compatibility response has all of it that is used here. */
+export type Response = ServerResponse;
+
+// Compressing is worth its time from here on (upstream: responsewriters/writers.go, defaultGzipThresholdBytes).
+const gzipThreshold = 128 * 1024;
+// A watcher that lets this much pile up is cut off and has to watch anew, as upstream cuts off slow watchers.
+const maxWatchBacklog = 32 * 1024 * 1024;
+
+/** What is known of a request when its answer is written. */
+export interface Exchange {
+  call: Pick<Call, 'accept' | 'query' | 'now' | 'userAgent' | 'warnings' | 'onGone'>;
+  method: string;
+  /** `gzip` among the encodings, and it is worth it on this way. */
+  compress: boolean;
+}
+
+export function send(response: Response, exchange: Exchange, encoded: Encoded): void {
+  const { body } = encoded;
+  const large = exchange.compress && body.length > gzipThreshold;
+  if (!large) return write(response, exchange, encoded, body);
+  gzip(body, { level: constants.Z_BEST_SPEED }, (error, zipped) => {
+    if (error) write(response, exchange, encoded, body);
+    else write(response, exchange, { ...encoded, headers: { ...encoded.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' } }, zipped);
+  });
+}
+
+function write(response: Response, { call, method }: Exchange, encoded: Encoded, body: string | Uint8Array): void {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const headers: Record<string, string | number | string[]> = {
+    'cache-control': 'no-cache, private',
+    'content-type': encoded.contentType,
+    'content-length': bytes.length,
+    ...encoded.headers,
+  };
+  if (call.warnings.length) headers.warning = warningHeaders(call.warnings);
+  response.writeHead(encoded.code, headers);
+  if (method === 'HEAD') response.end();
+  else response.end(bytes);
+}
+
+/** `299 - "text"` (RFC 2616, 14.46), each text once. */
+function warningHeaders(warnings: string[]): string[] {
+  return [...new Set(warnings)].map((text) => `299 - "${quotable(text)}"`);
+}
+
+function quotable(text: string): string {
+  let quoted = '';
+  for (const char of text.replaceAll(/["\\]/g, '\\$&')) {
+    const code = char.codePointAt(0)!;
+    // Headers carry bytes; kubectl reads them as UTF-8.
+    quoted += code < 0x20 || code === 0x7f ? ' ' : code < 0x80 ? char : Buffer.from(char).toString('latin1');
+  }
+  return quoted;
+}
+
+export function encodeError({ call }: Pick<Exchange, 'call'>, error: StatusError): Encoded {
+  let accepted: Accepted = plainJson;
+  try {
+    accepted = { format: negotiate(call.accept).format };
+  } catch {
+    // Whoever accepts nothing that we speak still gets told so, in JSON.
+  }
+  const retryAfter = error.status.details?.retryAfterSeconds;
+  return {
+    code: error.code,
+    ...encodeObject(error.status, accepted, false),
+    ...(retryAfter ? { headers: { 'retry-after': String(retryAfter) } } : {}),
+  };
+}
+
+/** Writes an answer; rejects with a StatusError as long as nothing has been written. */
+export async function respond(response: Response, exchange: Exchange, answer: Answer, clock: Clock): Promise<void> {
+  switch (answer.type) {
+    case 'watch':
+      return sendWatch(response, exchange, answer, clock);
+    case 'stream':
+      return sendStream(response, exchange, answer);
+    case 'taken':
+      return;
+    default:
+      send(response, exchange, encodeAnswer(answer, exchange.call));
+  }
+}
+
+async function sendWatch(response: Response, { call }: Exchange, answer: Extract<Answer, { type: 'watch' }>, clock: Clock): Promise<void> {
+  const encoder = eventEncoder(call, answer.registry, () => clock.now());
+  let ended = false;
+  const put = (bytes: Uint8Array) => {
+    if (ended) return;
+    if (!response.headersSent) begin(response, encoder.contentType);
+    response.write(bytes);
+    if (backlogOf(response) > maxWatchBacklog) {
+      finish();
+      handle.cancel();
+    }
+  };
+  const finish = () => {
+    if (!ended) response.end();
+    ended = true;
+  };
+  const handle = await answer.open({
+    changes(changes) {
+      if (changes.length === 1) return put(encoder.change(changes[0]!));
+      for (let i = 0; i < changes.length; i += batch) put(Buffer.concat(changes.slice(i, i + batch).map((change) => encoder.change(change))));
+    },
+    bookmark: (object) => put(encoder.other('BOOKMARK', object)),
+    end(error) {
+      if (error) put(encoder.other('ERROR', error.status));
+      finish();
+    },
+  });
+  call.onGone(() => {
+    ended = true;
+    handle.cancel();
+  });
+  if (!response.headersSent) begin(response, encoder.contentType);
+}
+
+function begin(response: Response, contentType: string): void {
+  response.writeHead(200, { 'cache-control': 'no-cache, private', 'content-type': contentType });
+  response.flushHeaders();
+}
+
+const batch = 500;
+
+function backlogOf(response: Response): number {
+  const { stream } = response as Response & { stream?: { writableLength: number } };
+  return stream?.writableLength ?? response.writableLength;
+}
+
+async function sendStream(response: Response, { call }: Exchange, answer: Extract<Answer, { type: 'stream' }>): Promise<void> {
+  const gone = new AbortController();
+  call.onGone(() => gone.abort());
+  const out = new PassThrough();
+  let begun = false;
+  const start = () => {
+    if (begun) return;
+    begun = true;
+    begin(response, answer.contentType);
+    out.pipe(response);
+  };
+  // Nothing goes out until there is something: an error that comes first can still be told as one.
+  out.once('readable', start);
+  try {
+    await answer.pump(out, gone.signal);
+    start();
+    out.end();
+  } catch (error) {
+    if (!begun) throw error;
+    out.end();
+  }
+}

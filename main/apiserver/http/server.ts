@@ -1,0 +1,219 @@
+import { createSecureServer, type Http2SecureServer, type Http2ServerRequest } from 'node:http2';
+import { Server as HttpServer, STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { failure, internalError, StatusError } from '../../api/status.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { Logger } from '../../util/log.ts';
+import type { Credentials } from '../auth/types.ts';
+import type { Chain, Incoming } from '../chain.ts';
+import { Query } from '../query.ts';
+import { BodyReader } from './body.ts';
+import type { HostGuard } from './hosts.ts';
+import { encodeError, respond, send, type Exchange, type Response } from './respond.ts';
+
+type Request = IncomingMessage | Http2ServerRequest;
+
+export interface ServingCertificate {
+  /** PEM. */
+  certificate: string;
+  key: string;
+  /** PEM of the authority that signs client certificates. */
+  clientCa: string;
+}
+
+/** A request's answer as others count it. */
+export interface Served {
+  incoming: Incoming;
+  code: number;
+  milliseconds: number;
+}
+
+// Sessions with thousands of open watches need more than Node's 10 MB.
+const maxSessionMegabytes = 1000;
+const headersTimeout = 20_000;
+
+/** Speaks HTTP/1.1 and HTTP/2 over TLS, on loopback and on connections that are handed to it. */
+export class HttpsServer {
+  readonly #loopback: Http2SecureServer;
+  readonly #tunnels: Http2SecureServer;
+  readonly #bodies: BodyReader;
+  readonly #sockets = new Set<Duplex>();
+
+  constructor(
+    private readonly chain: Chain,
+    private readonly guard: HostGuard,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+    tls: ServingCertificate,
+    private readonly served: (served: Served) => void,
+  ) {
+    this.#bodies = new BodyReader(clock);
+    this.#loopback = this.#create(tls, false);
+    this.#tunnels = this.#create(tls, true);
+  }
+
+  async listen(port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#loopback.once('error', reject);
+      this.#loopback.listen(port, '127.0.0.1', () => {
+        this.#loopback.off('error', reject);
+        resolve();
+      });
+    });
+    return (this.#loopback.address() as AddressInfo).port;
+  }
+
+  /** Serves one connection that came another way; TLS starts inside it. */
+  handleConnection(connection: Duplex): void {
+    this.#tunnels.emit('connection', connection);
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => (this.#loopback.listening ? this.#loopback.close(() => resolve()) : resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #create({ certificate, key, clientCa }: ServingCertificate, tunnelled: boolean): Http2SecureServer {
+    const server = createSecureServer({
+      cert: certificate,
+      key,
+      ca: clientCa,
+      requestCert: true,
+      rejectUnauthorized: false,
+      allowHTTP1: true,
+      maxSessionMemory: maxSessionMegabytes,
+      settings: { maxConcurrentStreams: 100_000, initialWindowSize: 1 << 20 },
+    });
+    // These are http.Server's, which an HTTP/2 server with allowHTTP1 heeds as well.
+    Object.assign(server, { headersTimeout, requestTimeout: 0 } satisfies Partial<HttpServer>);
+    server.on('request', (request, response) => void this.#serve(request, response as unknown as Response, tunnelled));
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#upgrade(request, socket, head, tunnelled));
+    server.on('secureConnection', (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+      socket.on('error', () => socket.destroy());
+    });
+    server.on('tlsClientError', (error) => this.log.debug('TLS handshake failed', { error: error.message }));
+    server.on('sessionError', (error) => this.log.debug('HTTP/2 session failed', { error: error.message }));
+    return server;
+  }
+
+  async #serve(request: Request, response: Response, tunnelled: boolean): Promise<void> {
+    const started = this.clock.monotonic();
+    const incoming = this.#incoming(request, (listener) => response.on('close', listener));
+    const exchange: Exchange = {
+      call: incoming,
+      method: incoming.method,
+      compress: tunnelled && String(request.headers['accept-encoding'] ?? '').includes('gzip'),
+    };
+    let code: number;
+    try {
+      this.#guard(request, tunnelled);
+      const answer = await this.chain.handle(incoming);
+      await respond(response, exchange, answer, this.clock);
+      code = 'code' in answer ? answer.code : 200;
+    } catch (error) {
+      const status = this.#asStatus(error);
+      code = status.code;
+      if (response.headersSent) response.end();
+      else send(response, exchange, encodeError(exchange, status));
+    }
+    this.served({ incoming, code, milliseconds: this.clock.monotonic() - started });
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, tunnelled: boolean): Promise<void> {
+    const started = this.clock.monotonic();
+    const incoming = this.#incoming(request, (listener) => socket.on('close', listener));
+    incoming.upgrade = { headers: request.headers, socket, head };
+    socket.on('error', () => socket.destroy());
+    let code = 101;
+    try {
+      this.#guard(request, tunnelled);
+      const answer = await this.chain.handle(incoming);
+      if (answer.type !== 'taken') throw failure(400, 'BadRequest', 'Upgrade request required', {});
+    } catch (error) {
+      const status = this.#asStatus(error);
+      code = status.code;
+      refuseUpgrade(socket, incoming, status);
+    }
+    this.served({ incoming, code, milliseconds: this.clock.monotonic() - started });
+  }
+
+  #incoming(request: Request, onGone: (listener: () => void) => void): Incoming {
+    const { url = '/', headers } = request;
+    const mark = url.indexOf('?');
+    let gone = false;
+    return {
+      method: request.method ?? 'GET',
+      path: mark < 0 ? url : url.slice(0, mark),
+      query: mark < 0 ? Query.empty : Query.parse(url.slice(mark + 1)),
+      userAgent: headers['user-agent'] ?? 'unknown',
+      accept: headers.accept,
+      contentType: headers['content-type'],
+      credentials: credentialsOf(request),
+      causeRevision: Number(headers[causeHeader]) || undefined,
+      now: this.clock.now(),
+      warnings: [],
+      body: () => this.#bodies.read(request, headers['content-length'] ?? (headers['transfer-encoding'] || request.httpVersionMajor === 2 ? undefined : '0')),
+      onGone(listener) {
+        if (gone) listener();
+        else
+          onGone(() => {
+            gone = true;
+            listener();
+          });
+      },
+    };
+  }
+
+  #guard(request: Request, tunnelled: boolean): void {
+    if (tunnelled) return;
+    const host = request.headers[':authority'] ?? request.headers.host;
+    if (!this.guard.allowsHost(host as string | undefined)) throw failure(421, '', `this server is not ${JSON.stringify(host ?? '')}`);
+    if (!this.guard.allowsOrigin(request.headers.origin)) throw failure(403, 'Forbidden', `requests from ${JSON.stringify(request.headers.origin)} are not allowed`);
+  }
+
+  #asStatus(error: unknown): StatusError {
+    if (error instanceof StatusError) return error;
+    const message = error instanceof Error ? error.message : String(error);
+    this.log.error('request failed', { error: message, stack: error instanceof Error ? error.stack : undefined });
+    return internalError(message);
+  }
+}
+
+/** In which header a client says which revision made it act. */
+export const causeHeader = 'skiff-cause-revision';
+
+const certificates = new WeakMap<Duplex, Credentials['certificate'] | null>();
+
+function credentialsOf(request: Request): Credentials {
+  const socket = ('stream' in request ? request.stream?.session?.socket : request.socket) as TLSSocket | undefined;
+  const credentials: Credentials = {};
+  if (request.headers.authorization) credentials.authorization = request.headers.authorization;
+  if (!socket) return credentials;
+  let certificate = certificates.get(socket);
+  if (certificate === undefined) {
+    certificate = socket.authorized ? subjectOf(socket) : null;
+    certificates.set(socket, certificate);
+  }
+  if (certificate) credentials.certificate = certificate;
+  return credentials;
+}
+
+function subjectOf(socket: TLSSocket): Credentials['certificate'] | null {
+  const subject = socket.getPeerCertificate().subject as unknown as Record<string, string | string[]> | undefined;
+  if (!subject?.CN) return null;
+  return { commonName: [subject.CN].flat()[0]!, organizations: subject.O === undefined ? [] : [subject.O].flat() };
+}
+
+function refuseUpgrade(socket: Duplex, call: Exchange['call'], error: StatusError): void {
+  const { code, contentType, body } = encodeError({ call }, error);
+  const bytes = Buffer.from(body as string);
+  socket.write(
+    `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ''}\r\ncontent-type: ${contentType}\r\ncontent-length: ${bytes.length}\r\nconnection: close\r\n\r\n`,
+  );
+  socket.end(bytes);
+}

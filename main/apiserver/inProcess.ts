@@ -1,0 +1,148 @@
+import { internalError, StatusError } from '../api/status.ts';
+import type { UserInfo } from './auth/types.ts';
+import type { Answer } from './call.ts';
+import type { Chain, Incoming } from './chain.ts';
+import { plainObject } from './content/encode.ts';
+import { Query } from './query.ts';
+import { objectOf } from './registry/stored.ts';
+import type { WatchChange } from './registry/watching.ts';
+import type { Clock } from '../util/clock.ts';
+import { PassThrough } from 'node:stream';
+
+/** A request as the client room makes it (main/client/transport.ts says what each member means). */
+export interface LocalRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  path: string;
+  query?: Record<string, string | number | boolean | undefined>;
+  body?: unknown;
+  contentType?: string;
+  headers?: Record<string, string>;
+  causeRevision?: number;
+  signal?: AbortSignal;
+}
+
+export interface LocalResponse<T> {
+  code: number;
+  body: T;
+  warnings: string[];
+}
+
+export interface LocalWatchHandlers {
+  onEvent(event: { type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; object: unknown }): void;
+  onEnd(error?: Error): void;
+}
+
+/**
+ * The client room's Transport, straight into the chain: what comes back are the server's own shared objects,
+ * and nothing is serialized on the way.
+ */
+export class InProcessTransport {
+  constructor(
+    private readonly chain: Chain,
+    private readonly clock: Clock,
+    private readonly user: UserInfo,
+    private readonly userAgent: string,
+  ) {}
+
+  /** Rejects with a StatusError. */
+  async request<T = unknown>(request: LocalRequest): Promise<LocalResponse<T>> {
+    request.signal?.throwIfAborted();
+    const incoming = this.#incoming(request);
+    try {
+      const answer = await this.chain.handle(incoming);
+      request.signal?.throwIfAborted();
+      const body = await valueOf(answer, incoming);
+      return { code: 'code' in answer ? answer.code : 200, body: body as T, warnings: incoming.warnings };
+    } catch (error) {
+      if (error instanceof StatusError || request.signal?.aborted) throw error;
+      throw internalError(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** `onEnd` is called exactly once, unless the watch is cancelled. */
+  watch(request: LocalRequest, handlers: LocalWatchHandlers): { cancel(): void } {
+    const incoming = this.#incoming({ ...request, query: { ...request.query, watch: true } });
+    let ended = false;
+    let opened: { cancel(): void } | undefined;
+    const end = (error?: Error) => {
+      if (ended) return;
+      ended = true;
+      opened?.cancel();
+      handlers.onEnd(error);
+    };
+    const cancel = () => {
+      ended = true;
+      opened?.cancel();
+    };
+    request.signal?.addEventListener('abort', () => end(), { once: true });
+    void this.#open(incoming, {
+      changes(changes) {
+        for (const change of changes) if (!ended) handlers.onEvent(eventOf(change));
+      },
+      bookmark: (object) => ended || handlers.onEvent({ type: 'BOOKMARK', object }),
+      end,
+    }).then(
+      (handle) => {
+        opened = handle;
+        if (ended) handle.cancel();
+      },
+      (error: unknown) => end(error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error))),
+    );
+    return { cancel };
+  }
+
+  async #open(incoming: Incoming, sink: Parameters<Extract<Answer, { type: 'watch' }>['open']>[0]): Promise<{ cancel(): void }> {
+    const answer = await this.chain.handle(incoming);
+    if (answer.type !== 'watch') throw internalError(`${incoming.path} is no watch`);
+    return answer.open(sink);
+  }
+
+  #incoming({ method, path, query, body, contentType, headers, causeRevision, signal }: LocalRequest): Incoming {
+    return {
+      method,
+      path,
+      query: Query.of(query),
+      user: this.user,
+      userAgent: this.userAgent,
+      accept: headers?.accept,
+      contentType,
+      causeRevision,
+      now: this.clock.now(),
+      warnings: [],
+      body: () => Promise.resolve(body === undefined ? { type: 'none' } : { type: 'value', value: body }),
+      onGone(listener) {
+        if (signal?.aborted) listener();
+        else signal?.addEventListener('abort', listener, { once: true });
+      },
+    };
+  }
+}
+
+function eventOf({ type, entry }: WatchChange) {
+  return { type, object: objectOf(entry) };
+}
+
+async function valueOf(answer: Answer, incoming: Incoming): Promise<unknown> {
+  switch (answer.type) {
+    case 'entry':
+    case 'object':
+    case 'list':
+      return plainObject(answer);
+    case 'text': {
+      const text = typeof answer.body === 'string' ? answer.body : Buffer.from(answer.body).toString('utf8');
+      return answer.contentType.startsWith('application/json') ? JSON.parse(text) : text;
+    }
+    case 'stream': {
+      const gone = new AbortController();
+      incoming.onGone(() => gone.abort());
+      const out = new PassThrough();
+      const parts: Buffer[] = [];
+      out.on('data', (part: Buffer) => parts.push(part));
+      await answer.pump(out, gone.signal);
+      return Buffer.concat(parts).toString('utf8');
+    }
+    case 'watch':
+    case 'taken':
+      throw internalError('a watch or stream cannot be the answer to a plain request');
+  }
+}

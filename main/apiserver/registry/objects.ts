@@ -1,0 +1,19 @@
+import type { GroupVersionResource, KubeObject } from '../../api/meta.ts';
+import type { Store } from '../../store/index.ts';
+import { rootOf } from './keys.ts';
+import { objectOf } from './stored.ts';
+import type { Objects } from './strategy.ts';
+
+/** Reads straight from the store, without authorization: for strategies and admission. */
+export function objectsOf(store: Store): Objects {
+  return {
+    async get<T extends KubeObject>(resource: GroupVersionResource, namespace: string, name: string): Promise<T | undefined> {
+      const entry = await store.get(rootOf(resource) + (namespace ? `${namespace}/` : '') + name);
+      return entry && objectOf<T>(entry);
+    },
+    async list<T extends KubeObject>(resource: GroupVersionResource, namespace?: string): Promise<T[]> {
+      const { entries } = await store.list(rootOf(resource) + (namespace ? `${namespace}/` : ''));
+      return entries.map((entry) => objectOf<T>(entry));
+    },
+  };
+}

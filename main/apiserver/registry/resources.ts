@@ -1,0 +1,32 @@
+import type { GroupVersionResource } from '../../api/meta.ts';
+import type { Registry } from './generic.ts';
+
+/** The collections that are served now. */
+export class ResourceTable {
+  readonly #registries = new Map<string, Registry>();
+  #version = 0;
+
+  /** Changes whenever a collection comes or goes, for what is computed from all of them. */
+  get version(): number {
+    return this.#version;
+  }
+
+  add(registry: Registry): void {
+    this.#registries.set(keyOf(registry.definition), registry);
+    this.#version++;
+  }
+
+  remove(resource: GroupVersionResource): void {
+    if (this.#registries.delete(keyOf(resource))) this.#version++;
+  }
+
+  find(group: string, version: string, resource: string): Registry | undefined {
+    return this.#registries.get(`${group}/${version}/${resource}`);
+  }
+
+  all(): Registry[] {
+    return [...this.#registries.values()];
+  }
+}
+
+const keyOf = ({ group, version, resource }: GroupVersionResource) => `${group}/${version}/${resource}`;

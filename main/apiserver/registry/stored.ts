@@ -1,0 +1,67 @@
+import type { KubeObject } from '../../api/meta.ts';
+import type { Encode, Entry } from '../../store/index.ts';
+
+/** The object that an entry holds: parsed at most once, shared by all readers, never to be changed. */
+export function objectOf<T extends KubeObject = KubeObject>(entry: Entry): T {
+  return (entry.memo ??= JSON.parse(entry.value)) as T;
+}
+
+/** An object ready to be written: its text for any revision, and itself as the entry's memo. */
+export interface Writable {
+  encode: Encode;
+  memo(revision: number): KubeObject;
+}
+
+// Order of metadata as Go writes it. What stands before resourceVersion must not be able to hold its marker.
+const metadataOrder = [
+  'name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion', 'generation', 'creationTimestamp',
+  'deletionTimestamp', 'deletionGracePeriodSeconds', 'labels', 'annotations', 'ownerReferences', 'finalizers', 'managedFields',
+] as const;
+const marker = '"resourceVersion":"';
+
+/** Serializes once; only the revision is put in afterwards. `object` must be the writer's own from here on. */
+export function writable(object: KubeObject, kind: string, apiVersion: string): Writable {
+  const own = inOrder(object, kind, apiVersion);
+  const text = JSON.stringify(own);
+  const at = text.indexOf(marker) + marker.length;
+  const head = text.slice(0, at);
+  const tail = text.slice(at);
+  return {
+    encode: (revision) => head + revision + tail,
+    memo(revision) {
+      own.metadata!.resourceVersion = String(revision);
+      return own;
+    },
+  };
+}
+
+/** The text of what an entry held, as of another revision: a tombstone. */
+export function withRevision(entry: Entry): Writable {
+  const start = entry.value.indexOf(marker) + marker.length;
+  const end = entry.value.indexOf('"', start);
+  return {
+    encode: (revision) => entry.value.slice(0, start) + revision + entry.value.slice(end),
+    memo(revision) {
+      const object = objectOf(entry);
+      return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+    },
+  };
+}
+
+function inOrder(object: KubeObject, kind: string, apiVersion: string): KubeObject {
+  const from = object.metadata as Record<string, unknown>;
+  const metadata: Record<string, unknown> = {};
+  for (const name of metadataOrder) {
+    if (name === 'resourceVersion') metadata[name] = '';
+    else if (from[name] !== undefined) metadata[name] = from[name];
+  }
+  const { kind: _kind, apiVersion: _apiVersion, metadata: _metadata, ...rest } = object;
+  return { kind, apiVersion, metadata, ...rest };
+}
+
+/** An entry that is not in the store: the answer to a dry run. `revision` 0 leaves resourceVersion out. */
+export function unstored(key: string, object: KubeObject, kind: string, apiVersion: string, revision: number): Entry {
+  const text = writable(object, kind, apiVersion);
+  const value = revision ? text.encode(revision) : text.encode(0).replace(`${marker}0",`, '');
+  return { key, value, createRevision: revision, modRevision: revision, cause: { who: '' } };
+}

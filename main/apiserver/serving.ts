@@ -1,0 +1,22 @@
+import type { Authorizer } from './auth/types.ts';
+import type { AdmissionChain } from './admissionChain.ts';
+import type { ResourceTable } from './registry/resources.ts';
+import type { Objects } from './registry/strategy.ts';
+import type { KubeletApi } from '../api/kubelet.ts';
+import type { Store } from '../store/index.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/log.ts';
+import type { Random } from '../util/random.ts';
+
+/** What handlers work with; made once, in index.ts. */
+export interface Serving {
+  store: Store;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  resources: ResourceTable;
+  objects: Objects;
+  admission: AdmissionChain;
+  authorizer: Authorizer;
+  kubelets(nodeName: string): KubeletApi | undefined;
+}
