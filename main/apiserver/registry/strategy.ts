@@ -77,6 +77,17 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   beginWrite?(context: RequestContext, object: T, old: T | undefined): Promise<(committed: boolean) => void> | ((committed: boolean) => void);
   /** DELETE answers with the object instead of a Status (upstream: ReturnDeletedObject). */
   returnsDeletedObject?: boolean;
+  /**
+   * The kind is a question that a POST answers and nothing stores (SubjectAccessReview, TokenReview): gets the defaulted,
+   * validated object and returns it with its answer in `status`. Such a kind has the one verb `create`.
+   */
+  review?(context: RequestContext, object: T): Promise<T>;
+  /** The kind is another view of objects that are kept in another kind's place and shape (events.k8s.io/v1's Event). */
+  storedAs?: {
+    resource: GroupVersionResource;
+    toStored(object: KubeObject): KubeObject;
+    fromStored(stored: KubeObject): KubeObject;
+  };
   /** Runs after an object is gone for good (addresses given back). */
   afterDelete?(object: T): void;
   /**
