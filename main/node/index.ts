@@ -6,6 +6,8 @@ import type { Duplex } from 'node:stream';
 import type { DnsZone } from '../dns/records.ts';
 import type { ProxyModel } from '../proxy/model.ts';
 
+export { connectAgent, type LocalServices } from './connect.ts';
+
 /** A file of a volume as the agent writes it. */
 export interface VolumeFile {
   /** Relative to the volume, never leaving it. */
@@ -17,7 +19,15 @@ export interface VolumeFile {
 }
 
 export type ProbeRequest =
-  | { kind: 'http'; scheme: 'http' | 'https'; host: string; port: number; path: string; headers: { name: string; value: string }[]; timeoutMs: number }
+  | {
+      kind: 'http';
+      scheme: 'http' | 'https';
+      host: string;
+      port: number;
+      path: string;
+      headers: { name: string; value: string }[];
+      timeoutMs: number;
+    }
   | { kind: 'tcp'; host: string; port: number; timeoutMs: number }
   | { kind: 'grpc'; host: string; port: number; service: string; timeoutMs: number };
 
@@ -30,12 +40,15 @@ export interface ProbeResult {
 /** One node's agent. Calls reject when the connection is lost; the owner connects anew and syncs again. */
 export interface NodeAgent {
   probe(request: ProbeRequest): Promise<ProbeResult>;
-  /** httpGet lifecycle hooks: rejects unless the answer is 2xx or 3xx. */
+  /** httpGet lifecycle hooks: rejects unless an answer comes; whatever its status, as in pkg/kubelet/lifecycle. */
   httpGet(request: Extract<ProbeRequest, { kind: 'http' }>): Promise<void>;
   /** Atomically makes the volume hold just these files, by Kubernetes' symlink swap (pkg/volume/util/atomic_writer.go). */
   writeVolume(path: string, files: VolumeFile[], options: { owner?: number; group?: number }): Promise<void>;
   /** Makes an empty directory of the node's volume (emptyDir, subPath, hostPath DirectoryOrCreate of node paths). Idempotent. */
-  makeDirectory(path: string, options: { mode: number; owner?: number; group?: number; recursive?: boolean }): Promise<void>;
+  makeDirectory(
+    path: string,
+    options: { mode: number; owner?: number; group?: number; recursive?: boolean },
+  ): Promise<void>;
   /** What lies at a path of the node's volume. */
   stat(path: string): Promise<{ kind: 'file' | 'directory' | 'other'; size: number } | undefined>;
   /** Bytes used below a path. */
@@ -47,7 +60,6 @@ export interface NodeAgent {
   syncDns(zone: DnsZone): Promise<void>;
   /** A TCP connection from the node: to a pod, a Service, a node port. */
   dial(host: string, port: number): Promise<Duplex>;
-  /** One UDP exchange from the node, for tests and diagnosis. */
   close(): void;
   readonly closed: Promise<void>;
 }

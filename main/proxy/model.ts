@@ -16,16 +16,23 @@ export interface ServicePort {
   /** `namespace/name:port`, for comments and counters. */
   name: string;
   protocol: 'TCP' | 'UDP' | 'SCTP';
-  /** Every address at which the port is served: cluster IP, external IPs, load balancer addresses. */
-  addresses: string[];
+  /** Addresses for clients within the cluster. */
+  clusterIPs: string[];
+  /** External IPs and load balancer addresses that lead to the nodes. */
+  externalIPs: string[];
   port: number;
   /** 0: none. */
   nodePort: number;
+  /** What can serve, wherever it runs. */
   endpoints: EndpointAddress[];
+  /** What can serve on this node; only where a policy asks for it. */
+  localEndpoints: EndpointAddress[];
+  /** internalTrafficPolicy Local. */
+  internalLocal: boolean;
+  /** externalTrafficPolicy Local: clients from outside keep their address and reach this node's endpoints only. */
+  externalLocal: boolean;
   /** Seconds of client-IP affinity; 0: none. */
   affinitySeconds: number;
-  /** For traffic that came in by node port or load balancer with externalTrafficPolicy Local; undefined: as `endpoints`. */
-  externalEndpoints?: EndpointAddress[];
 }
 
 export interface EndpointAddress {

@@ -309,3 +309,5 @@ export interface Machines {
   /** Removes everything of this cluster from the engine: containers, network, volumes. */
   removeAll(): Promise<void>;
 }
+
+export { createMachines, type DockerMachines, type MachinesOptions } from './docker/machines.ts';

@@ -1,0 +1,181 @@
+import packet, { type Answer, type DecodedPacket, type Packet, type Question } from 'dns-packet';
+import type { Clock } from '../util/clock.ts';
+import type { DnsZone } from './records.ts';
+import { ZoneIndex } from './zoneIndex.ts';
+
+const rcode = { noError: 0, formatError: 1, serverFailure: 2, nameError: 3, notImplemented: 4 } as const;
+
+/** Seconds that a foreign answer is kept at most, as CoreDNS' cache is set up in clusters. */
+const maxCacheSeconds = 30;
+const maxCached = 4096;
+const maxAliases = 8;
+/** Larger UDP answers would be cut in pieces on the way. */
+const maxUdpSize = 1232;
+
+export interface DnsServerOptions {
+  clock: Clock;
+  /** Answers a question about names outside of the cluster: a DNS message each way. */
+  foreign(message: Buffer): Promise<Buffer>;
+}
+
+/** Cluster DNS without its sockets: a message in, a message out. */
+export class DnsServer {
+  #zone: ZoneIndex | undefined;
+  readonly #cache = new Map<string, { answer: Buffer; until: number }>();
+  readonly #asking = new Map<string, Promise<Buffer>>();
+
+  constructor(private readonly options: DnsServerOptions) {}
+
+  setZone(zone: DnsZone): void {
+    this.#zone = new ZoneIndex(zone);
+  }
+
+  /** Undefined when the message does not deserve an answer. */
+  async answer(message: Buffer, via: 'udp' | 'tcp'): Promise<Buffer | undefined> {
+    let query: DecodedPacket;
+    try {
+      query = packet.decode(message);
+    } catch {
+      if (message.length < 12 || message[2]! & 0x80) return undefined;
+      return packet.encode({ id: message.readUInt16BE(0), type: 'response', flags: rcode.formatError });
+    }
+    if (query.type !== 'query') return undefined;
+    const reply = await this.#reply(query, message);
+    const limit = via === 'tcp' ? 65_535 : udpLimit(query);
+    return reply.length <= limit ? reply : truncated(reply);
+  }
+
+  async #reply(query: DecodedPacket, message: Buffer): Promise<Buffer> {
+    const question = query.questions?.[0];
+    if (((query.flags ?? 0) >> 11) & 0xf) return respond(query, rcode.notImplemented, {});
+    if (!question || query.questions!.length !== 1) return respond(query, rcode.formatError, {});
+    try {
+      const local = this.#zone && question.class === 'IN' ? await this.#local(this.#zone, query, question) : undefined;
+      return local ?? (await this.#foreign(question, message));
+    } catch {
+      return respond(query, rcode.serverFailure, {});
+    }
+  }
+
+  /** Undefined for a name that is not the cluster's. */
+  async #local(zone: ZoneIndex, query: DecodedPacket, question: Question): Promise<Buffer | undefined> {
+    let found = zone.lookup(question.name.toLowerCase(), question.type);
+    if (found.kind === 'foreign') return undefined;
+    if (found.kind === 'nxdomain') return respond(query, rcode.nameError, { authorities: found.authority });
+    const answers: Answer[] = [...found.answers];
+    // A resolver in a pod expects the whole way to the address from the server that it asks.
+    for (let hops = 0; found.kind === 'answer' && found.alias !== undefined && hops < maxAliases; hops++) {
+      const { alias }: { alias?: string } = found;
+      found = zone.lookup(alias!, question.type);
+      if (found.kind === 'answer') answers.push(...found.answers);
+      else if (found.kind === 'foreign') answers.push(...(await this.#resolve({ ...question, name: alias! })));
+    }
+    const [first] = answers;
+    // With the letters as they were asked: resolvers may check them.
+    if (first && first.name === question.name.toLowerCase())
+      for (const [index, answer] of answers.entries())
+        if (answer.name === first.name) answers[index] = { ...answer, name: question.name };
+    if (found.kind !== 'answer') return respond(query, rcode.noError, { answers });
+    return respond(query, rcode.noError, {
+      answers,
+      authorities: answers.length > 0 ? [] : found.authority,
+      additionals: found.additionals,
+    });
+  }
+
+  async #resolve(question: Question): Promise<Answer[]> {
+    const message = packet.encode({ type: 'query', id: 0, flags: packet.RECURSION_DESIRED, questions: [question] });
+    const answer = await this.#foreign(question, message).catch(() => undefined);
+    return answer ? (packet.decode(answer).answers ?? []) : [];
+  }
+
+  async #foreign(question: Question, message: Buffer): Promise<Buffer> {
+    // Everything but the id counts: flags, the name and what the client can take.
+    const key = message.toString('latin1', 2);
+    const now = this.options.clock.monotonic();
+    const cached = this.#cache.get(key);
+    if (cached && cached.until > now) return withId(cached.answer, message);
+    this.#cache.delete(key);
+    let asking = this.#asking.get(key);
+    if (!asking) {
+      asking = this.options.foreign(message).finally(() => this.#asking.delete(key));
+      this.#asking.set(key, asking);
+    }
+    const answer = await asking;
+    const seconds = cacheSeconds(answer);
+    if (seconds > 0) {
+      if (this.#cache.size >= maxCached) this.#cache.delete(this.#cache.keys().next().value!);
+      this.#cache.set(key, { answer, until: now + seconds * 1000 });
+    }
+    return withId(answer, message);
+  }
+}
+
+function respond(
+  query: DecodedPacket,
+  code: number,
+  sections: Pick<Packet, 'answers' | 'authorities' | 'additionals'>,
+): Buffer {
+  const flags =
+    packet.AUTHORITATIVE_ANSWER | (query.flag_rd ? packet.RECURSION_DESIRED : 0) | packet.RECURSION_AVAILABLE | code;
+  const opt = query.additionals?.some((additional) => additional.type === 'OPT');
+  const edns: Answer = {
+    type: 'OPT',
+    name: '.',
+    udpPayloadSize: maxUdpSize,
+    flags: 0,
+    options: [],
+    extendedRcode: 0,
+    ednsVersion: 0,
+    flag_do: false,
+  } as unknown as Answer;
+  return packet.encode({
+    type: 'response',
+    id: query.id ?? 0,
+    flags,
+    questions: query.questions ?? [],
+    answers: sections.answers ?? [],
+    authorities: sections.authorities ?? [],
+    additionals: [...(sections.additionals ?? []), ...(opt ? [edns] : [])],
+  });
+}
+
+/** The same answer for another asker. */
+function withId(answer: Buffer, query: Buffer): Buffer {
+  const copy = Buffer.from(answer);
+  query.copy(copy, 0, 0, 2);
+  return copy;
+}
+
+function udpLimit(query: DecodedPacket): number {
+  const opt = query.additionals?.find((additional) => additional.type === 'OPT');
+  return opt?.type === 'OPT' ? Math.min(Math.max(512, opt.udpPayloadSize), maxUdpSize) : 512;
+}
+
+/** Tells a resolver to ask again over TCP. */
+function truncated(reply: Buffer): Buffer {
+  const { id, questions, flags, additionals } = packet.decode(reply);
+  return packet.encode({
+    type: 'response',
+    id,
+    flags: ((flags ?? 0) & 0x7fff) | packet.TRUNCATED_RESPONSE,
+    questions,
+    additionals: additionals?.filter((additional) => additional.type === 'OPT'),
+  });
+}
+
+/** How long a foreign answer stays true: as long as its shortest record; a denial, as long as its SOA says. */
+function cacheSeconds(answer: Buffer): number {
+  try {
+    const decoded = packet.decode(answer);
+    const code = answer[3]! & 0x0f;
+    if ((code !== rcode.noError && code !== rcode.nameError) || decoded.flag_tc) return 0;
+    const ttls = [...(decoded.answers ?? []), ...(decoded.authorities ?? [])].map((entry) => {
+      if (entry.type === 'SOA') return Math.min(entry.ttl ?? 0, entry.data.minimum ?? 0);
+      return 'ttl' in entry ? (entry.ttl ?? 0) : 0;
+    });
+    return ttls.length === 0 ? 0 : Math.min(maxCacheSeconds, ...ttls);
+  } catch {
+    return 0;
+  }
+}

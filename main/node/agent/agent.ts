@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import net from 'node:net';
+import type { Duplex } from 'node:stream';
+import { DnsServer } from '../../dns/server.ts';
+import type { DnsZone } from '../../dns/records.ts';
+import type { ProxyModel } from '../../proxy/model.ts';
+import { realClock } from '../../util/clock.ts';
+import type { LocalServices } from '../connect.ts';
+import type { ProbeRequest, VolumeFile } from '../index.ts';
+import { join } from '../join.ts';
+import { Mux } from '../mux.ts';
+import { writeAtomically } from './atomicWriter.ts';
+import { listenDns } from './dnsListener.ts';
+import { askDirectly } from './fallbackResolver.ts';
+import { Network } from './network.ts';
+import type { NodeVolume } from './nodeVolume.ts';
+import { type Ownership } from './nodeVolume.ts';
+import { httpGet, probe } from './probes.ts';
+import type { StateFile } from './state.ts';
+
+const dialTimeoutMs = 30_000;
+
+/** What plays the machine inside a node container. */
+export class Agent {
+  readonly #network = new Network();
+  readonly #dns: DnsServer;
+  #mux: Mux | undefined;
+  #served: Promise<void> | undefined;
+
+  constructor(
+    private readonly volume: NodeVolume,
+    private readonly state: StateFile,
+  ) {
+    this.#dns = new DnsServer({ clock: realClock, foreign: (message) => this.#foreign(message) });
+  }
+
+  /** Takes up what it was told before it was restarted. */
+  async resume(): Promise<void> {
+    const { local, model, zone } = this.state.state;
+    if (zone) this.#dns.setZone(zone);
+    if (local) await this.#serve(local);
+    if (model) await this.#network.sync(model);
+  }
+
+  /** A new connection takes the place of the one before. */
+  accept(link: Duplex): void {
+    this.#mux?.goodbye();
+    const mux = new Mux(link, 'agent', {
+      onCall: (method, params) => this.#call(method, params),
+      onOpen: (kind, params) => this.#open(kind, params),
+    });
+    this.#mux = mux;
+    void mux.closed.then(() => {
+      if (this.#mux === mux) this.#mux = undefined;
+    });
+  }
+
+  async #call(method: string, params: unknown): Promise<unknown> {
+    switch (method) {
+      case 'hello': {
+        const { local } = params as { local: LocalServices };
+        await this.#serve(local);
+        this.state.set({ local });
+        return { pid: process.pid };
+      }
+      case 'probe':
+        return probe(params as ProbeRequest);
+      case 'httpGet':
+        return httpGet(params as Extract<ProbeRequest, { kind: 'http' }>);
+      case 'writeVolume': {
+        const { path, files, options } = params as { path: string; files: VolumeFile[]; options: Ownership };
+        return this.volume.inDirectory(path, true, (directory) =>
+          writeAtomically(directory, files, options, new Date(), randomBytes(5).toString('hex')),
+        );
+      }
+      case 'makeDirectory': {
+        const { path, options } = params as {
+          path: string;
+          options: Ownership & { mode: number; recursive?: boolean };
+        };
+        return this.volume.makeDirectory(path, options);
+      }
+      case 'stat':
+        return this.volume.stat((params as { path: string }).path);
+      case 'usage':
+        return this.volume.usage((params as { path: string }).path);
+      case 'readFile': {
+        const { path, maxBytes } = params as { path: string; maxBytes: number };
+        return (await this.volume.readFile(path, maxBytes))?.toString('base64');
+      }
+      case 'writeFile': {
+        const { path, data, mode } = params as { path: string; data: string; mode: number };
+        return this.volume.writeFile(path, Buffer.from(data, 'base64'), mode);
+      }
+      case 'remove':
+        return this.volume.remove((params as { path: string }).path);
+      case 'syncProxy':
+        await this.#network.sync(params as ProxyModel);
+        this.state.set({ model: params as ProxyModel });
+        return undefined;
+      case 'syncDns':
+        this.#dns.setZone(params as DnsZone);
+        this.state.set({ zone: params as DnsZone });
+        return undefined;
+      default:
+        throw new Error(`the node agent has no method ${method}`);
+    }
+  }
+
+  async #open(kind: string, params: unknown): Promise<(channel: Duplex) => void> {
+    if (kind !== 'dial') throw new Error(`the node agent has no stream ${kind}`);
+    const { host, port } = params as { host: string; port: number };
+    const socket = await connect(host, port);
+    return (channel) => join(channel, socket);
+  }
+
+  /** The cluster addresses are fixed for a node's life, so they are set up once. */
+  #serve(local: LocalServices): Promise<void> {
+    this.#served ??= this.#listen(local).catch((error: unknown) => {
+      this.#served = undefined;
+      throw error;
+    });
+    return this.#served;
+  }
+
+  async #listen(local: LocalServices): Promise<void> {
+    await this.#network.addLocal(local);
+    const api = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => void this.#tunnel(socket));
+    await Promise.all([
+      listenDns(this.#dns, local.dns.address, local.dns.port),
+      new Promise<void>((resolve, reject) => {
+        api.once('error', reject);
+        api.listen(local.api.port, local.api.address, resolve);
+      }),
+    ]);
+  }
+
+  async #tunnel(socket: net.Socket): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    socket.setNoDelay(true);
+    try {
+      if (!this.#mux) throw new Error('no engine is connected');
+      join(await this.#mux.open('api', { address: socket.remoteAddress, port: socket.remotePort }), socket);
+    } catch {
+      // As a machine that has no API server: the client may try again at once.
+      socket.resetAndDestroy();
+    }
+  }
+
+  async #foreign(message: Buffer): Promise<Buffer> {
+    const mux = this.#mux;
+    if (mux) {
+      const answer = await mux
+        .call<{ message: string }>('foreignQuestion', { message: message.toString('base64') })
+        .catch(() => undefined);
+      if (answer) return Buffer.from(answer.message, 'base64');
+    }
+    return askDirectly(message);
+  }
+}
+
+function connect(host: string, port: number): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host, port, allowHalfOpen: true, noDelay: true });
+    const timer = setTimeout(() => socket.destroy(new Error(`dial tcp ${host}:${port}: i/o timeout`)), dialTimeoutMs);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.removeListener('error', reject);
+      socket.on('error', () => socket.destroy());
+      resolve(socket);
+    });
+    socket.once('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+  });
+}

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import type { EndpointAddress, ProxyModel, ServicePort } from '../model.ts';
+
+/** Marks connections whose source becomes the node's own address, as kube-proxy's masquerade bit. */
+const masquerade = '0x4000';
+
+/** An nftables table as data, so that two of them can be compared. */
+export interface Plan {
+  /** By name: the declaration and the rules. */
+  chains: Map<string, { hook?: string; rules: string[] }>;
+  /** Sets and maps with fixed content, by name: key → value (empty for a set). */
+  maps: Map<string, { type: string; kind: 'set' | 'map'; elements: Map<string, string> }>;
+  /** Sets that the kernel fills: which client goes to which endpoint. */
+  affinity: Map<string, string>;
+}
+
+/**
+ * What the node does with packets. Mirrors pkg/proxy/nftables/proxier.go in where packets go; unlike there every
+ * connection of a Service is one `dnat` by a random number, and a chain an endpoint exists only for client affinity.
+ */
+export function planTable(model: ProxyModel): Plan {
+  const plan: Plan = { chains: new Map(), maps: new Map(), affinity: new Map() };
+  const { chains } = plan;
+  const map = (name: string, kind: 'set' | 'map', type: string) => {
+    const elements = new Map<string, string>();
+    plan.maps.set(name, { type, kind, elements });
+    return elements;
+  };
+  const serviceIPs = map('service-ips', 'map', 'ipv4_addr . inet_proto . inet_service : verdict');
+  const nodePorts = map('service-nodeports', 'map', 'inet_proto . inet_service : verdict');
+  const refusedIPs = map('no-endpoint-services', 'map', 'ipv4_addr . inet_proto . inet_service : verdict');
+  const refusedNodePorts = map('no-endpoint-nodeports', 'map', 'inet_proto . inet_service : verdict');
+  const clusterIPs = map('cluster-ips', 'set', 'ipv4_addr');
+  const hairpins = map('hairpin-connections', 'set', 'ipv4_addr . ipv4_addr');
+
+  const nodePort = `ip daddr ${model.nodeIP} meta l4proto . th dport vmap`;
+  chains.set('reject-chain', { rules: ['reject'] });
+  chains.set('services', {
+    rules: ['ip daddr . meta l4proto . th dport vmap @service-ips', `${nodePort} @service-nodeports`],
+  });
+  chains.set('endpoints-check', {
+    rules: ['ip daddr . meta l4proto . th dport vmap @no-endpoint-services', `${nodePort} @no-endpoint-nodeports`],
+  });
+  chains.set('nat-prerouting', { hook: 'type nat hook prerouting priority dstnat', rules: ['jump services'] });
+  chains.set('nat-output', { hook: 'type nat hook output priority -100', rules: ['jump services'] });
+  chains.set('nat-postrouting', {
+    hook: 'type nat hook postrouting priority srcnat',
+    rules: [
+      `meta mark & ${masquerade} != 0 masquerade fully-random`,
+      // A pod that reaches itself through its Service would otherwise answer itself directly.
+      'ct status dnat ip saddr . ip daddr @hairpin-connections masquerade fully-random',
+    ],
+  });
+  chains.set('filter-input', {
+    hook: 'type filter hook input priority filter',
+    rules: ['ct state new jump endpoints-check'],
+  });
+  for (const hook of ['forward', 'output'])
+    chains.set(`filter-${hook}`, {
+      hook: `type filter hook ${hook} priority filter`,
+      rules: [
+        // All pods are neighbours on one link; told so, they would go past the node and its rules.
+        ...(hook === 'output' ? ['icmp type redirect drop'] : []),
+        'ct state new jump endpoints-check',
+        'ct state new ip daddr @cluster-ips reject',
+      ],
+    });
+
+  for (const service of model.services) {
+    planService(plan, model, service, { serviceIPs, nodePorts, refusedIPs, refusedNodePorts });
+    for (const ip of service.clusterIPs) clusterIPs.set(ip, '');
+    for (const endpoint of [...service.endpoints, ...service.localEndpoints])
+      if (inCIDR(endpoint.ip, model.nodeCIDR)) hairpins.set(`${endpoint.ip} . ${endpoint.ip}`, '');
+  }
+  return plan;
+}
+
+type Elements = Record<'serviceIPs' | 'nodePorts' | 'refusedIPs' | 'refusedNodePorts', Map<string, string>>;
+
+function planService(plan: Plan, model: ProxyModel, service: ServicePort, elements: Elements): void {
+  const protocol = service.protocol.toLowerCase();
+  const id = chainId(`${service.name}/${protocol}`);
+  const refuse = 'goto reject-chain';
+
+  let cluster: string | undefined;
+  const clusterChain = () => (cluster ??= planEndpoints(plan, service, `service-${id}`, service.endpoints));
+  let local: string | undefined;
+  const localChain = () => (local ??= planEndpoints(plan, service, `local-${id}`, service.localEndpoints));
+
+  const internal = service.internalLocal ? service.localEndpoints : service.endpoints;
+  for (const ip of service.clusterIPs) {
+    const key = `${ip} . ${protocol} . ${service.port}`;
+    if (internal.length > 0)
+      elements.serviceIPs.set(key, `goto ${service.internalLocal ? localChain() : clusterChain()}`);
+    // With endpoints elsewhere only, upstream drops; without any it refuses.
+    else elements.refusedIPs.set(key, service.endpoints.length > 0 ? 'drop' : refuse);
+  }
+
+  if (service.externalIPs.length === 0 && service.nodePort === 0) return;
+  const outside = service.externalLocal ? service.localEndpoints : service.endpoints;
+  if (service.endpoints.length > 0 || outside.length > 0) {
+    const rules: string[] = [];
+    if (!service.externalLocal) rules.push(`meta mark set meta mark | ${masquerade}`, `goto ${clusterChain()}`);
+    else {
+      // Clients within the cluster are not outside clients: for them it is as with policy Cluster.
+      if (service.endpoints.length > 0)
+        rules.push(
+          `ip saddr ${model.nodeCIDR} goto ${clusterChain()}`,
+          `fib saddr type local meta mark set meta mark | ${masquerade}`,
+          `fib saddr type local goto ${clusterChain()}`,
+        );
+      if (outside.length > 0) rules.push(`goto ${localChain()}`);
+    }
+    plan.chains.set(`external-${id}`, { rules });
+    for (const ip of service.externalIPs)
+      elements.serviceIPs.set(`${ip} . ${protocol} . ${service.port}`, `goto external-${id}`);
+    if (service.nodePort) elements.nodePorts.set(`${protocol} . ${service.nodePort}`, `goto external-${id}`);
+  }
+  if (outside.length === 0) {
+    const verdict = service.endpoints.length > 0 ? 'drop' : refuse;
+    for (const ip of service.externalIPs) elements.refusedIPs.set(`${ip} . ${protocol} . ${service.port}`, verdict);
+    if (service.nodePort) elements.refusedNodePorts.set(`${protocol} . ${service.nodePort}`, verdict);
+  }
+}
+
+function planEndpoints(plan: Plan, service: ServicePort, name: string, endpoints: EndpointAddress[]): string {
+  const protocol = service.protocol.toLowerCase();
+  const dnat = (target: string) => `meta l4proto ${protocol} dnat to ${target}`;
+  const random = `numgen random mod ${endpoints.length}`;
+  if (service.affinitySeconds === 0) {
+    const [first] = endpoints;
+    const targets = endpoints.map(({ ip, port }, index) => `${index} : ${ip} . ${port}`).join(', ');
+    plan.chains.set(name, {
+      rules: [dnat(endpoints.length === 1 ? `${first!.ip}:${first!.port}` : `${random} map { ${targets} }`)],
+    });
+    return name;
+  }
+  const rules: string[] = [];
+  const targets: string[] = [];
+  for (const [index, { ip, port }] of endpoints.entries()) {
+    const endpoint = chainId(`${service.name}/${protocol}/${ip}:${port}`);
+    // Shared by the chains of both policies: a client stays where it was.
+    plan.affinity.set(
+      `affinity-${endpoint}`,
+      `type ipv4_addr ; flags dynamic,timeout ; timeout ${service.affinitySeconds}s ;`,
+    );
+    plan.chains.set(`endpoint-${endpoint}`, {
+      rules: [`update @affinity-${endpoint} { ip saddr }`, dnat(`${ip}:${port}`)],
+    });
+    rules.push(`ip saddr @affinity-${endpoint} goto endpoint-${endpoint}`);
+    targets.push(`${index} : goto endpoint-${endpoint}`);
+  }
+  rules.push(`${random} vmap { ${targets.join(', ')} }`);
+  plan.chains.set(name, { rules });
+  return name;
+}
+
+/** A name that nftables takes, and that says to a reader whose it is. */
+function chainId(name: string): string {
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 8);
+  return `${hash}-${name.replace(/[^A-Za-z0-9_./-]/g, '/').slice(0, 90)}`;
+}
+
+function toNumber(ip: string): number {
+  return ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+}
+
+function inCIDR(ip: string, cidr: string): boolean {
+  const [base, bits] = cidr.split('/') as [string, string];
+  const size = 2 ** (32 - Number(bits));
+  return Math.floor(toNumber(ip) / size) === Math.floor(toNumber(base) / size);
+}

@@ -1,0 +1,55 @@
+import type { Plan } from './plan.ts';
+
+const table = 'ip skiff';
+
+/**
+ * The nftables commands that make of `before` (what the kernel holds; undefined: unknown) what `after` says, to be
+ * applied at once by one `nft -f -`. Empty when there is nothing to do.
+ */
+export function renderChanges(before: Plan | undefined, after: Plan): string {
+  const lines: string[] = [];
+  if (!before) lines.push(`add table ${table}`, `delete table ${table}`, `add table ${table}`);
+  const old: Plan = before ?? { chains: new Map(), maps: new Map(), affinity: new Map() };
+
+  for (const [name, declaration] of after.affinity) {
+    const known = old.affinity.get(name);
+    // A set cannot change its timeout while it is there; its clients then choose anew.
+    if (known === undefined) lines.push(`add set ${table} ${name} { ${declaration} }`);
+  }
+  const redeclared = new Set(
+    [...after.affinity]
+      .filter(([name, declaration]) => (old.affinity.get(name) ?? declaration) !== declaration)
+      .map(([name]) => name),
+  );
+  const refers = (rules: string[]) => [...redeclared].some((name) => rules.some((rule) => rule.includes(`@${name} `)));
+
+  for (const [name, { hook }] of after.chains)
+    if (!old.chains.has(name)) lines.push(`add chain ${table} ${name}${hook ? ` { ${hook} ; policy accept ; }` : ''}`);
+  for (const [name, { type, kind }] of after.maps)
+    if (!old.maps.has(name)) lines.push(`add ${kind} ${table} ${name} { type ${type} ; }`);
+
+  const changed = [...after.chains].filter(
+    ([name, { rules }]) => old.chains.get(name)?.rules.join('\n') !== rules.join('\n') || refers(rules),
+  );
+  for (const [name] of changed) if (old.chains.has(name)) lines.push(`flush chain ${table} ${name}`);
+  for (const name of redeclared)
+    lines.push(`delete set ${table} ${name}`, `add set ${table} ${name} { ${after.affinity.get(name)!} }`);
+  for (const [name, { rules }] of changed) for (const rule of rules) lines.push(`add rule ${table} ${name} ${rule}`);
+
+  for (const [name, { elements }] of after.maps) {
+    const known = old.maps.get(name)?.elements ?? new Map<string, string>();
+    const gone = [...known].filter(([key, value]) => elements.get(key) !== value).map(([key]) => key);
+    const fresh = [...elements].filter(([key, value]) => known.get(key) !== value);
+    if (gone.length > 0) lines.push(`delete element ${table} ${name} { ${gone.join(', ')} }`);
+    if (fresh.length > 0)
+      lines.push(
+        `add element ${table} ${name} { ${fresh.map(([key, value]) => (value ? `${key} : ${value}` : key)).join(', ')} }`,
+      );
+  }
+
+  const staleChains = [...old.chains.keys()].filter((name) => !after.chains.has(name));
+  for (const name of staleChains) lines.push(`flush chain ${table} ${name}`);
+  for (const name of staleChains) lines.push(`delete chain ${table} ${name}`);
+  for (const name of old.affinity.keys()) if (!after.affinity.has(name)) lines.push(`delete set ${table} ${name}`);
+  return lines.length > 0 ? `${lines.join('\n')}\n` : '';
+}

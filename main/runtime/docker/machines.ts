@@ -1,0 +1,309 @@
+import type Docker from 'dockerode';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
+import { pack } from 'tar-stream';
+import type { Clock } from '../../util/clock.ts';
+import type { Logger } from '../../util/log.ts';
+import { RuntimeError, type Machine, type MachineConfig, type Machines } from '../index.ts';
+import { engineCall, runtimeError, tolerate } from './errors.ts';
+import { ensureNodeImage } from './image.ts';
+import { label, type Labels } from './labels.ts';
+import { openExecStream } from './machinesStream.ts';
+import { addressOf, ensureNetwork, podCIDROf, type MachineNetwork } from './machinesNetwork.ts';
+
+const indexLabel = 'dev.skiff.index';
+
+/** Where the agent lies in a machine, and what tells one version from another. */
+const agentLink = '/skiff/agent.mjs';
+
+/**
+ * The machine's first process: keeps the agent running, so that a new one or one that failed starts in the same
+ * network; stops with it when the machine is stopped. The agent's heap is kept small: it holds text, not objects.
+ */
+const machineScript = [
+  'trap "kill -TERM $agent 2>/dev/null; exit 0" TERM INT',
+  'while :; do',
+  `  node --max-old-space-size=128 --max-semi-space-size=1 --v8-pool-size=1 --disable-warning=ExperimentalWarning ${agentLink} & agent=$!`,
+  '  wait $agent',
+  '  wait',
+  '  sleep 0.2',
+  'done',
+].join('\n');
+
+/** See main/node/agent/links.ts for the other end. `$$` differs in every shell; the name adds what this connection is. */
+const connectScript = [
+  'cd /run/skiff || exit 1',
+  'until [ -p accept ]; do sleep 0.05; done',
+  'mkfifo "$1.in" "$1.out" || exit 1',
+  'echo "$1" > accept',
+  'cat < "$1.out" & out=$!',
+  'cat > "$1.in"',
+  'kill $out 2>/dev/null',
+  'exit 0',
+].join('\n');
+
+export interface MachinesOptions {
+  docker: Docker;
+  /** Part of every name: `skiff-<cluster>-<node>`. */
+  cluster: string;
+  /** A /16 to use when it is free; else the next one that is. */
+  podCIDR?: string;
+  /** Addresses that pods must not have, such as those of the host's own networks: CIDRs. */
+  takenCIDRs?: string[];
+  /** The bundled agent (out/node/agent.mjs). */
+  agentFile: string;
+  /** Folder of the packaged app with node image tarballs. */
+  tarballs?: string;
+  /** Folder with the node image's Dockerfile. */
+  dockerfile?: string;
+  clock: Clock;
+  log: Logger;
+  env: NodeJS.ProcessEnv;
+  platform: NodeJS.Platform;
+}
+
+/** What else the runtime and the kubelets must know of the machines. */
+export interface DockerMachines extends Machines {
+  /** Name of the engine's network that nodes and pods share. */
+  readonly network: string;
+  /** Range of all pods' addresses; known once `prepare` has resolved. */
+  readonly clusterCIDR: string;
+  /** Reference of the node image, which is the sandbox image as well; known once `prepare` has resolved. */
+  readonly image: string;
+  containerName(node: string): string;
+  /** The engine's volume of a node. */
+  volumeName(node: string): string;
+}
+
+export function createMachines(options: MachinesOptions): DockerMachines {
+  return new EngineMachines(options);
+}
+
+class EngineMachines implements DockerMachines {
+  readonly network: string;
+  #prepared: Promise<void> | undefined;
+  #network: MachineNetwork | undefined;
+  #image: string | undefined;
+  #agent: { hash: string; content: Buffer } | undefined;
+  #connections = 0;
+  /** One thing at a time happens to a machine. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(private readonly options: MachinesOptions) {
+    this.network = `skiff-${options.cluster}`;
+  }
+
+  get clusterCIDR(): string {
+    if (!this.#network) throw new RuntimeError('other', 'the machines are not prepared');
+    return this.#network.subnet;
+  }
+
+  get image(): string {
+    if (this.#image === undefined) throw new RuntimeError('other', 'the machines are not prepared');
+    return this.#image;
+  }
+
+  containerName(node: string): string {
+    return `skiff-${this.options.cluster}-${node}`;
+  }
+
+  volumeName(node: string): string {
+    return `skiff-${this.options.cluster}-${node}`;
+  }
+
+  prepare(onProgress: (step: string) => void): Promise<void> {
+    this.#prepared ??= this.#prepare(onProgress).catch((error: unknown) => {
+      this.#prepared = undefined;
+      throw error;
+    });
+    return this.#prepared;
+  }
+
+  async #prepare(onProgress: (step: string) => void): Promise<void> {
+    const { docker, cluster, agentFile } = this.options;
+    const content = await fs.readFile(agentFile);
+    this.#agent = { content, hash: createHash('sha256').update(content).digest('hex').slice(0, 12) };
+    const labels = { [label.cluster]: cluster, [label.kind]: 'network' };
+    const [image, network] = await Promise.all([
+      ensureNodeImage({ ...this.options, onProgress }),
+      ensureNetwork({
+        docker,
+        name: this.network,
+        labels,
+        preferred: this.options.podCIDR,
+        taken: this.options.takenCIDRs ?? [],
+      }),
+    ]);
+    this.#image = image;
+    this.#network = network;
+  }
+
+  ensure(config: MachineConfig): Promise<Machine> {
+    return this.#inTurn(config.name, async () => {
+      await this.prepare(() => {});
+      const container = this.options.docker.getContainer(this.containerName(config.name));
+      const there = await tolerate([404], () => container.inspect());
+      const adopted = there && this.#fits(there, config);
+      if (there && !adopted) await tolerate([404], () => container.remove({ force: true }));
+      if (!adopted) await this.#create(config);
+      await this.#putAgent(container, adopted === true && there!.State.Running);
+      await tolerate([304], () => container.start());
+      const ip = addressOf(this.#network!, config.index);
+      return { name: config.name, ip, podCIDR: podCIDROf(this.#network!, config.index), running: true };
+    });
+  }
+
+  /** Whether a container that is there can go on as this machine. */
+  #fits(there: Docker.ContainerInspectInfo, config: MachineConfig): boolean {
+    const labels = there.Config.Labels ?? {};
+    const network = there.NetworkSettings.Networks[this.network];
+    return (
+      labels[label.cluster] === this.options.cluster &&
+      labels[indexLabel] === String(config.index) &&
+      labels[label.image] === this.image &&
+      network !== undefined &&
+      network.NetworkID === this.#network!.id
+    );
+  }
+
+  async #create(config: MachineConfig): Promise<void> {
+    const { docker, cluster } = this.options;
+    const labels: Labels = {
+      ...config.labels,
+      [label.cluster]: cluster,
+      [label.kind]: 'node',
+      [label.node]: config.name,
+    };
+    const volume = this.volumeName(config.name);
+    await engineCall(() => docker.createVolume({ Name: volume, Labels: labels }));
+    const create: Docker.ContainerCreateOptions = {
+      name: this.containerName(config.name),
+      Image: this.image,
+      Hostname: config.name,
+      Entrypoint: ['sh', '-c', machineScript],
+      User: '0',
+      WorkingDir: '/',
+      Env: ['UV_THREADPOOL_SIZE=4', 'MALLOC_ARENA_MAX=2'],
+      Labels: { ...labels, [indexLabel]: String(config.index), [label.image]: this.image },
+      Healthcheck: { Test: ['NONE'] },
+      HostConfig: {
+        NetworkMode: this.network,
+        CapDrop: ['ALL'],
+        // Besides the network: addresses of well-known ports, and files that belong to the pods' users.
+        CapAdd: ['NET_ADMIN', 'NET_BIND_SERVICE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL'],
+        SecurityOpt: ['no-new-privileges'],
+        Sysctls: { 'net.ipv4.ip_forward': '1' },
+        RestartPolicy: { Name: 'unless-stopped' },
+        LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+        Mounts: [{ Type: 'volume', Source: volume, Target: '/var/lib/skiff' } as Docker.MountSettings],
+      },
+      NetworkingConfig: {
+        EndpointsConfig: { [this.network]: { IPAMConfig: { IPv4Address: addressOf(this.#network!, config.index) } } },
+      } as Docker.ContainerCreateOptions['NetworkingConfig'],
+    };
+    await engineCall(() => docker.createContainer(create));
+  }
+
+  /** Brings this app's agent into the machine; a running older one is replaced in its place, the network stays. */
+  async #putAgent(container: Docker.Container, running: boolean): Promise<void> {
+    const { hash, content } = this.#agent!;
+    const name = `agent-${hash}.mjs`;
+    const there = await tolerate([404], () => container.infoArchive({ path: `/skiff/${name}` }));
+    if (there) return;
+    const archive = pack();
+    archive.entry({ name, mode: 0o644 }, content);
+    archive.entry({ name: 'agent.mjs', type: 'symlink', linkname: name });
+    archive.finalize();
+    await engineCall(() => container.putArchive(archive as unknown as NodeJS.ReadableStream, { path: '/skiff' }));
+    if (running) await this.#execute(container, ['sh', '-c', 'kill $(cat /run/skiff/agent.pid)']);
+  }
+
+  async #execute(container: Docker.Container, command: string[]): Promise<void> {
+    const exec = await engineCall(() => container.exec({ Cmd: command }));
+    await engineCall(() => exec.start({ Detach: true }));
+  }
+
+  async connect(name: string): Promise<Duplex> {
+    const container = this.options.docker.getContainer(this.containerName(name));
+    const link = `${this.options.clock.now().toString(36)}-${process.pid}-${++this.#connections}`;
+    try {
+      return await openExecStream(container, ['sh', '-c', connectScript, 'connect', link]);
+    } catch (error) {
+      throw runtimeError(error);
+    }
+  }
+
+  async list(): Promise<Machine[]> {
+    const found = await engineCall(() =>
+      this.options.docker.listContainers({
+        all: true,
+        filters: { label: [`${label.cluster}=${this.options.cluster}`, `${label.kind}=node`] },
+      }),
+    );
+    const network = this.#network;
+    return found
+      .map((info) => {
+        const index = Number(info.Labels[indexLabel]);
+        const ip =
+          info.NetworkSettings?.Networks[this.network]?.IPAMConfig?.IPv4Address ??
+          (network ? addressOf(network, index) : '');
+        return {
+          index,
+          machine: {
+            name: info.Labels[label.node] ?? '',
+            ip,
+            podCIDR: podCIDROf(ip, index),
+            running: info.State === 'running',
+          },
+        };
+      })
+      .sort((a, b) => a.index - b.index)
+      .map(({ machine }) => machine);
+  }
+
+  stop(name: string): Promise<void> {
+    return this.#inTurn(name, async () => {
+      await tolerate([304, 404], () => this.options.docker.getContainer(this.containerName(name)).stop({ t: 2 }));
+    });
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#inTurn(name, async () => {
+      const { docker } = this.options;
+      await tolerate([404], () => docker.getContainer(this.containerName(name)).remove({ force: true, v: true }));
+      await tolerate([404], () => docker.getVolume(this.volumeName(name)).remove({ force: true }));
+    });
+  }
+
+  async removeAll(): Promise<void> {
+    const { docker, cluster } = this.options;
+    const filters = { label: [`${label.cluster}=${cluster}`] };
+    await Promise.allSettled(this.#turns.values());
+    const containers = await engineCall(() => docker.listContainers({ all: true, filters }));
+    // Pods before their nodes: some live in a node's network.
+    const rank = (info: Docker.ContainerInfo) =>
+      info.Labels[label.kind] === 'node' ? 2 : info.Labels[label.kind] === 'sandbox' ? 1 : 0;
+    for (const wanted of [0, 1, 2])
+      await Promise.all(
+        containers
+          .filter((info) => rank(info) === wanted)
+          .map((info) => tolerate([404, 409], () => docker.getContainer(info.Id).remove({ force: true, v: true }))),
+      );
+    const { Volumes: volumes } = await engineCall(() => docker.listVolumes({ filters }));
+    await Promise.all(
+      (volumes ?? []).map(({ Name }) => tolerate([404], () => docker.getVolume(Name).remove({ force: true }))),
+    );
+    for (const { Id } of await engineCall(() => docker.listNetworks({ filters })))
+      await tolerate([404], () => docker.getNetwork(Id).remove());
+    this.#prepared = undefined;
+    this.#network = undefined;
+  }
+
+  #inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#turns.get(name) ?? Promise.resolve()).catch(() => {}).then(work);
+    this.#turns.set(name, turn);
+    void turn.catch(() => {}).then(() => this.#turns.get(name) === turn && this.#turns.delete(name));
+    return turn;
+  }
+}

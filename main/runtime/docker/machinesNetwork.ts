@@ -1,0 +1,110 @@
+import type Docker from 'dockerode';
+import { RuntimeError } from '../index.ts';
+import { engineCall, runtimeError, tolerate } from './errors.ts';
+import type { Labels } from './labels.ts';
+
+/** The engine's network of one cluster: a /16 that nodes and pods share. */
+export interface MachineNetwork {
+  id: string;
+  /** `10.244.0.0/16` */
+  subnet: string;
+}
+
+export const defaultPodCIDR = '10.244.0.0/16';
+
+/** The most nodes that fit: each has a /24, the first of which is the nodes' own. */
+export const maxMachines = 253;
+
+function toNumber(ip: string): number {
+  return ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+}
+
+function toAddress(value: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+}
+
+function range(cidr: string): { first: number; last: number } | undefined {
+  const match = /^(\d+\.\d+\.\d+\.\d+)\/(\d+)$/.exec(cidr);
+  if (!match) return undefined;
+  const size = 2 ** (32 - Number(match[2]));
+  const first = Math.floor(toNumber(match[1]!) / size) * size;
+  return { first, last: first + size - 1 };
+}
+
+/** Whether two IPv4 ranges share an address; what is not an IPv4 range shares nothing. */
+export function overlaps(a: string, b: string): boolean {
+  const [x, y] = [range(a), range(b)];
+  return x !== undefined && y !== undefined && x.first <= y.last && y.first <= x.last;
+}
+
+/** /16 ranges to try, best first: the preferred one, those behind it, then those before it in 10.0.0.0/8. */
+export function candidates(preferred: string, taken: string[]): string[] {
+  const second = Number(/^10\.(\d+)\.0\.0\/16$/.exec(preferred)?.[1] ?? 244);
+  const following = Array.from({ length: 256 }, (_, step) => `10.${(second + step) % 256}.0.0/16`);
+  const all = [preferred, ...following.filter((cidr) => cidr !== preferred)];
+  // 10.96.0.0/12 holds the clusters' Services.
+  return all.filter((cidr) => !overlaps(cidr, '10.96.0.0/12') && !taken.some((other) => overlaps(cidr, other)));
+}
+
+/** Where the nth node is found: node 1 at .0.2. */
+export function addressOf(network: MachineNetwork, index: number): string {
+  if (index < 1 || index > maxMachines) throw new RuntimeError('invalid', `a cluster has at most ${maxMachines} nodes`);
+  return toAddress(range(network.subnet)!.first + 1 + index);
+}
+
+/** The nth node's share of the range: node 1 has .1.0/24. The range is known by any of its addresses. */
+export function podCIDROf(network: MachineNetwork | string, index: number): string {
+  const base = typeof network === 'string' ? network : network.subnet.split('/')[0]!;
+  if (base === '') return '';
+  return `${toAddress(Math.floor(toNumber(base) / 65_536) * 65_536 + index * 256)}/24`;
+}
+
+export interface NetworkOptions {
+  docker: Docker;
+  name: string;
+  labels: Labels;
+  preferred?: string;
+  taken: string[];
+}
+
+/** Finds the cluster's network or makes it, in the first range that nothing else uses. */
+export async function ensureNetwork({
+  docker,
+  name,
+  labels,
+  preferred = defaultPodCIDR,
+  taken,
+}: NetworkOptions): Promise<MachineNetwork> {
+  const there = await tolerate([404], () => docker.getNetwork(name).inspect());
+  if (there) {
+    const subnet = (there as Docker.NetworkInspectInfo).IPAM?.Config?.[0]?.Subnet;
+    const owner = Object.entries(labels).every(
+      ([key, value]) => (there as Docker.NetworkInspectInfo).Labels?.[key] === value,
+    );
+    if (!subnet || !owner)
+      throw new RuntimeError('conflict', `the container engine has a network ${name} that is not Skiff's`);
+    return { id: (there as Docker.NetworkInspectInfo).Id, subnet };
+  }
+  const others = await engineCall(() => docker.listNetworks());
+  const used = others.flatMap((network) => network.IPAM?.Config?.map((config) => config.Subnet ?? '') ?? []);
+  let failure: unknown = new RuntimeError('other', 'every range of 10.0.0.0/8 is taken');
+  for (const subnet of candidates(preferred, [...used, ...taken])) {
+    try {
+      const gateway = toAddress(range(subnet)!.first + 1);
+      const made = await docker.createNetwork({
+        Name: name,
+        Driver: 'bridge',
+        CheckDuplicate: true,
+        Labels: labels,
+        IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
+      });
+      return { id: made.id, subnet };
+    } catch (error) {
+      failure = error;
+      // Something that the engine does not list may use the range.
+      if (!/overlap|conflicts with network|already (in use|used)|no available/i.test(runtimeError(error).message))
+        break;
+    }
+  }
+  throw runtimeError(failure);
+}
