@@ -1,0 +1,102 @@
+// Writes main/api/generated/{schemaData,descriptionsData}.ts: the API's types as main/api/schema.ts reads them, from the
+// committed facts and from what @kubernetes/client-node's declarations say. Fails where the two disagree.
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const models = path.join(root, 'node_modules/@kubernetes/client-node/dist/gen/models');
+
+/** What the documents of a cluster leave out: only webhooks and clients meet these packages and types. */
+const notDocumented = new Set(['admission/v1', 'apidiscovery/v2']);
+
+/** The name of client-node's class for a type, if it has one. */
+function modelOf(id) {
+  const [home, name] = id.split('.');
+  const [group, version] = home.split('/');
+  const capital = (word) => word[0].toUpperCase() + word.slice(1);
+  const candidates = [`${capital(group)}${capital(version)}${name}`, `${capital(version)}${name}`];
+  return candidates.find((candidate) => fs.existsSync(path.join(models, `${candidate}.js`)));
+}
+
+/** `*`, brackets and packages taken off. */
+const element = (type) => type.replace(/^(?:\*|\[\]|\{\})+/, '');
+
+/** JSON's own view of a structure: inlined structures are taken apart. */
+function flatFields(types, id) {
+  const home = id.split('.')[0];
+  const fields = {};
+  for (const [name, fact] of Object.entries(types[id].fields)) {
+    if (!name.startsWith('<')) fields[name] = fact;
+    else Object.assign(fields, flatFields(types, element(fact[1]).includes('/') ? element(fact[1]) : `${home}.${element(fact[1])}`));
+  }
+  return fields;
+}
+
+function plain(text) {
+  return text
+    .replace(/^\s*\*? ?/gm, '')
+    .replace(/\\(["'\\])/g, '$1')
+    .replace(/&#39;/g, "'")
+    .replace(/&quot;/g, '"')
+    .replace(/&lt;/g, '<')
+    .replace(/&gt;/g, '>')
+    .replace(/&amp;/g, '&')
+    .replace(/\*_\//g, '*/')
+    .trim();
+}
+
+/** What a model's declaration tells: descriptions, required fields. */
+function readModel(model) {
+  const declaration = fs.readFileSync(path.join(models, `${model}.d.ts`), 'utf8');
+  const source = fs.readFileSync(path.join(models, `${model}.js`), 'utf8');
+  const attributes = JSON.parse(/attributeTypeMap = (\[[\s\S]*?\]);/.exec(source)[1]);
+  const start = declaration.indexOf('export declare class');
+  const heading = declaration.slice(declaration.lastIndexOf('/**', start) + 3, declaration.lastIndexOf('*/', start));
+  const description = heading.includes('OpenAPI Generator') ? '' : plain(heading);
+  const members = new Map();
+  for (const [, comment, name, optional] of declaration.slice(start).matchAll(/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?^ {4}'([^']+)'(\??):/gm))
+    members.set(name, { description: comment ? plain(comment) : '', required: optional === '' });
+  return { description, fields: new Map(attributes.map(({ name, baseName }) => [baseName, members.get(name)])) };
+}
+
+function disagreements(id, fields, model, kind) {
+  const found = [];
+  for (const [name, { required }] of model.fields) {
+    if (kind && (name === 'apiVersion' || name === 'kind')) continue;
+    if (!fields[name]) found.push(`${id}.${name} is only in @kubernetes/client-node`);
+    else if (required !== fields[name][2].includes('r')) found.push(`${id}.${name} is required for one only`);
+  }
+  for (const name in fields) if (!model.fields.has(name)) found.push(`${id}.${name} is only in the facts`);
+  return found;
+}
+
+export async function generate() {
+  const { packages, types } = JSON.parse(fs.readFileSync(path.join(root, 'main/api/schema/facts.json'), 'utf8'));
+  const descriptions = {};
+  const problems = [];
+  for (const [id, { fields, kind }] of Object.entries(types)) {
+    const model = fields && !notDocumented.has(id.split('.')[0]) && modelOf(id);
+    if (!model) continue;
+    const read = readModel(model);
+    problems.push(...disagreements(id, flatFields(types, id), read, kind));
+    const described = {};
+    for (const [name, { description }] of read.fields) if (description) described[name] = description;
+    descriptions[id] = [read.description, described];
+  }
+  if (problems.length) throw new Error(`the facts and @kubernetes/client-node disagree:\n${problems.join('\n')}`);
+  write('schemaData', JSON.stringify({ packages, types }));
+  write('descriptionsData', gzipSync(JSON.stringify(descriptions), { level: 9 }).toString('base64'));
+}
+
+function write(name, text) {
+  const folder = path.join(root, 'main/api/generated');
+  fs.mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, `${name}.ts`);
+  const quoted = `'${text.replace(/\\/g, '\\\\').replace(/'/g, "\\'")}'`;
+  const module = `// Made by tools/generateSchema.mjs. Do not edit.\nexport const ${name}: string = ${quoted};\n`;
+  if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== module) fs.writeFileSync(file, module);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await generate();
