@@ -1,0 +1,47 @@
+import type { RouteLocationRaw } from 'vue-router';
+
+export type Tone = 'ok' | 'warn' | 'bad' | 'info' | 'idle';
+
+/** A state in one word, and how to feel about it. */
+export interface StatusText {
+  text: string;
+  tone: Tone;
+  /** More words, shown on hover. */
+  title?: string;
+}
+
+/** What one column of a grid shows of a row. */
+export interface Column<Row> {
+  id: string;
+  /** Key of its title, or the title itself with `literal`. */
+  title: string;
+  literal?: boolean;
+  /** Pixels, until the user drags it. */
+  width: number;
+  /** Share of the room that is left over. */
+  grow?: number;
+  align?: 'end';
+  mono?: boolean;
+  /** Hidden until the user asks for it. */
+  optional?: boolean;
+  /** What is shown, searched and copied. */
+  text(row: Row): string;
+  /** What to sort by, where that is not the text. */
+  sortBy?(row: Row): string | number;
+  /** Shown as a chip. */
+  status?(row: Row): StatusText;
+  /** A time, shown as an age that goes on counting. */
+  time?(row: Row): string | undefined;
+  to?(row: Row): RouteLocationRaw | undefined;
+}
+
+/** What the user did to a grid, remembered. */
+export interface GridLayout {
+  /** Column ids shown or hidden against their default. */
+  shown: Record<string, boolean>;
+  /** Pixels. */
+  widths: Record<string, number>;
+  sort?: { column: string; descending: boolean };
+}
+
+export const emptyLayout: GridLayout = { shown: {}, widths: {} };

@@ -1,0 +1,16 @@
+export default {
+  delete: 'Delete',
+  scale: 'Scale',
+  restart: 'Restart',
+  restartQuestion: 'Restart {name}? Its pods are replaced one after another, as its strategy says.',
+  restarted: '{name} is being restarted',
+  pause: 'Pause rollouts',
+  paused: 'Rollouts of {name} are paused',
+  resume: 'Resume rollouts',
+  resumed: 'Rollouts of {name} go on',
+  cordon: 'Cordon',
+  cordonQuestion: 'Cordon {name}? New pods are no longer placed there; those that run stay.',
+  cordoned: '{name} takes no new pods',
+  uncordon: 'Uncordon',
+  uncordoned: '{name} takes new pods again',
+};

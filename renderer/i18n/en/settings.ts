@@ -1,0 +1,1 @@
+export default { appearance: 'Appearance', about: 'About', platform: 'Platform' };

@@ -1,0 +1,16 @@
+export default {
+  delete: '删除',
+  scale: '扩缩',
+  restart: '重启',
+  restartQuestion: '重启 {name}？它的 Pod 会按更新策略逐个替换。',
+  restarted: '正在重启 {name}',
+  pause: '暂停上线',
+  paused: '{name} 的上线已暂停',
+  resume: '恢复上线',
+  resumed: '{name} 的上线已恢复',
+  cordon: '封锁节点',
+  cordonQuestion: '封锁 {name}？新的 Pod 不再调度到该节点，已运行的 Pod 不受影响。',
+  cordoned: '{name} 不再接受新的 Pod',
+  uncordon: '解除封锁',
+  uncordoned: '{name} 重新接受新的 Pod',
+};

@@ -1,0 +1,1 @@
+export default { appearance: '外观', about: '关于', platform: '平台' };

@@ -1,0 +1,33 @@
+import type { Event } from '../../../main/api/index.ts';
+import { referenceRoute } from '../../routes.ts';
+import { useDiscovery } from '../../stores/discovery.ts';
+import { countColumn, namespaceColumn } from '../columns.ts';
+import type { KindList } from '../types.ts';
+import { lastSeen, timesSeen } from './time.ts';
+
+export const list: KindList<Event> = {
+  columns: [
+    { id: 'lastSeen', title: 'column.lastSeen', width: 92, text: (event) => lastSeen(event) ?? '', time: lastSeen },
+    {
+      id: 'type',
+      title: 'column.type',
+      width: 110,
+      text: ({ type }) => type ?? '',
+      status: ({ type }) => ({ text: type ?? 'Normal', tone: type === 'Warning' ? 'warn' : 'idle' }),
+    },
+    { id: 'reason', title: 'column.reason', width: 150, text: ({ reason }) => reason ?? '' },
+    namespaceColumn(),
+    {
+      id: 'object',
+      title: 'column.object',
+      width: 200,
+      grow: 1,
+      text: ({ involvedObject }) => `${involvedObject.kind ?? ''}/${involvedObject.name ?? ''}`,
+      to: ({ involvedObject }) => referenceRoute(useDiscovery().resources, involvedObject),
+    },
+    { id: 'message', title: 'column.message', width: 300, grow: 5, text: ({ message }) => message ?? '' },
+    countColumn('count', 'column.count', timesSeen),
+    { id: 'source', title: 'column.source', width: 140, optional: true, text: ({ source, reportingComponent }) => source?.component || reportingComponent || '' },
+  ],
+  sort: { column: 'lastSeen', descending: false },
+};

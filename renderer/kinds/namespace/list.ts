@@ -1,0 +1,20 @@
+import type { Namespace } from '../../../main/api/index.ts';
+import { core } from '../../client/index.ts';
+import { ageColumn, labelsColumn, nameColumn } from '../columns.ts';
+import type { KindList } from '../types.ts';
+
+export const list: KindList<Namespace> = {
+  columns: [
+    nameColumn(core.namespaces),
+    {
+      id: 'status',
+      title: 'column.status',
+      width: 140,
+      grow: 1,
+      text: ({ status }) => status?.phase ?? '',
+      status: ({ status }) => ({ text: status?.phase ?? 'Active', tone: status?.phase === 'Terminating' ? 'warn' : 'ok' }),
+    },
+    { ...labelsColumn(), optional: false },
+    ageColumn(),
+  ],
+};

@@ -1,0 +1,27 @@
+import type { Node } from '../../../main/api/index.ts';
+import type { StatusText } from '../../components/grid/types.ts';
+
+/** As `kubectl get nodes` says it. */
+export function nodeStatus(node: Node): StatusText {
+  const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
+  const word = ready?.status === 'True' ? 'Ready' : ready?.status === 'False' ? 'NotReady' : 'Unknown';
+  const title = ready?.message ? { title: ready.message } : {};
+  if (word !== 'Ready') return { text: word, tone: 'bad', ...title };
+  if (node.spec?.unschedulable) return { text: 'Ready,SchedulingDisabled', tone: 'warn', ...title };
+  return { text: 'Ready', tone: 'ok', ...title };
+}
+
+const rolePrefix = 'node-role.kubernetes.io/';
+
+export function rolesOf(node: Node): string[] {
+  const labels = node.metadata?.labels ?? {};
+  const roles = Object.keys(labels)
+    .filter((label) => label.startsWith(rolePrefix))
+    .map((label) => label.slice(rolePrefix.length));
+  const role = labels['kubernetes.io/role'];
+  return role ? [...roles, role] : roles;
+}
+
+export function addressOf(node: Node, type: string): string {
+  return node.status?.addresses?.find((address) => address.type === type)?.address ?? '';
+}

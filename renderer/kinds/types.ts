@@ -1,0 +1,42 @@
+import type { Component } from 'vue';
+import type { KubeObject } from '../../main/api/meta.ts';
+import type { Resource } from '../client/index.ts';
+import type { Column } from '../components/grid/types.ts';
+
+/** How a kind's list looks: what each column reads from an object. */
+export interface KindList<T extends KubeObject = KubeObject> {
+  columns: readonly Column<T>[];
+  /** Column to sort by at first; the name otherwise. */
+  sort?: { column: string; descending: boolean };
+}
+
+/** A tab of a kind's own on its details page. The component gets `object` and `resource`. */
+export interface KindTab {
+  id: string;
+  /** Key of its title. */
+  title: string;
+  component: Component;
+  /** Keep it mounted while another tab is shown (terminals, logs). */
+  keep?: boolean;
+}
+
+/** Something to do with one object. */
+export interface KindAction<T extends KubeObject = KubeObject> {
+  id: string;
+  /** Key of its title. */
+  title: string;
+  icon: string;
+  /** Shown only when true; always when absent. */
+  shown?(object: T): boolean;
+  /** Asked before it is done: key of the question, which gets `{name}`. */
+  confirm?: string;
+  /** Resolves when done; a rejection is shown as the server said it. Resolves to a key of what to say, with `{name}`. */
+  run(object: T, resource: Resource): Promise<string | undefined>;
+}
+
+export interface KindDetails<T extends KubeObject = KubeObject> {
+  /** Shown at the top of the first tab; gets `object` and `resource`. */
+  summary?: Component;
+  tabs?: readonly KindTab[];
+  actions?: readonly KindAction<T>[];
+}

@@ -1,0 +1,95 @@
+import type { Deployment, Event, Pod } from '../../../main/api/index.ts';
+import { controllerOf } from '../../../main/api/meta.ts';
+import { deploymentStatus } from '../../kinds/deployment/status.ts';
+import { lastSeen, timesSeen } from '../../kinds/event/time.ts';
+import { summarize, toneOf, troubleOf } from '../../kinds/pod/status.ts';
+
+export interface Tally {
+  healthy: number;
+  moving: number;
+  unhealthy: number;
+}
+
+/** Something that is not well, and why in the server's words. */
+export interface Trouble {
+  namespace: string;
+  name: string;
+  kind: 'Pod' | 'Deployment';
+  word: string;
+  why: string;
+  /** Pods of one owner that fail for one reason are one trouble. */
+  others: number;
+}
+
+export function podTally(pods: readonly Pod[]): Tally {
+  const tally: Tally = { healthy: 0, moving: 0, unhealthy: 0 };
+  for (const pod of pods) {
+    const tone = toneOf(pod);
+    if (tone === 'bad') tally.unhealthy++;
+    else if (tone === 'warn') tally.moving++;
+    else tally.healthy++;
+  }
+  return tally;
+}
+
+export function deploymentTally(deployments: readonly Deployment[]): Tally {
+  const tally: Tally = { healthy: 0, moving: 0, unhealthy: 0 };
+  for (const deployment of deployments) {
+    const { tone } = deploymentStatus(deployment);
+    if (tone === 'bad') tally.unhealthy++;
+    else if (tone === 'warn' || tone === 'info') tally.moving++;
+    else tally.healthy++;
+  }
+  return tally;
+}
+
+export function troubles(pods: readonly Pod[], deployments: readonly Deployment[]): Trouble[] {
+  const found = new Map<string, Trouble>();
+  for (const pod of pods) {
+    const summary = summarize(pod);
+    if (toneOf(pod, summary) !== 'bad') continue;
+    const namespace = pod.metadata?.namespace ?? '';
+    const key = `${namespace}/${controllerOf(pod)?.uid ?? pod.metadata?.name}/${summary.word}`;
+    const known = found.get(key);
+    if (known) known.others++;
+    else found.set(key, { namespace, name: pod.metadata?.name ?? '', kind: 'Pod', word: summary.word, why: troubleOf(pod) ?? '', others: 0 });
+  }
+  for (const deployment of deployments) {
+    const status = deploymentStatus(deployment);
+    if (status.tone !== 'bad') continue;
+    const { namespace = '', name = '' } = deployment.metadata ?? {};
+    found.set(`${namespace}/${name}/deployment`, { namespace, name, kind: 'Deployment', word: status.text, why: status.title ?? '', others: 0 });
+  }
+  return [...found.values()];
+}
+
+/** Warnings of one reason with much the same message, about however many objects. */
+export interface WarningGroup {
+  reason: string;
+  message: string;
+  objects: readonly { kind: string; name: string; namespace: string; apiVersion: string }[];
+  times: number;
+  last: string;
+}
+
+/** Names, addresses and numbers differ from object to object; the cause does not. */
+const shape = (text: string, name: string) => text.replaceAll(name || '\0', '#').replace(/"[^"]*"|\([^)]*\)|\b[0-9a-f-]{8,}\b|\d+/g, '#');
+
+export function warningGroups(events: readonly Event[], since: number): WarningGroup[] {
+  const groups = new Map<string, WarningGroup & { objects: { kind: string; name: string; namespace: string; apiVersion: string }[] }>();
+  for (const event of events) {
+    const last = lastSeen(event) ?? '';
+    if (event.type !== 'Warning' || Date.parse(last) < since) continue;
+    const { kind = '', name = '', namespace = '', apiVersion = 'v1' } = event.involvedObject;
+    const key = `${event.reason} ${shape(event.message ?? '', name)}`;
+    const group = groups.get(key) ?? { reason: event.reason ?? '', message: event.message ?? '', objects: [], times: 0, last: '' };
+    groups.set(key, group);
+    if (last > group.last) {
+      group.last = last;
+      group.message = event.message ?? '';
+    }
+    group.times += timesSeen(event);
+    if (!group.objects.some((each) => each.kind === kind && each.name === name && each.namespace === namespace)) group.objects.push({ kind, name, namespace, apiVersion });
+  }
+  return [...groups.values()].sort((a, b) => (a.last < b.last ? 1 : -1));
+}

@@ -1,0 +1,15 @@
+import { stringify } from 'yaml';
+import type { KubeObject } from '../../main/api/meta.ts';
+
+const first = ['apiVersion', 'kind', 'metadata', 'spec', 'type', 'data', 'stringData', 'binaryData', 'rules', 'roleRef', 'subjects'];
+
+/** An object in the order in which people write one; quoted so that kubectl reads the same values back. */
+export function printManifest(object: KubeObject): string {
+  const keys = Object.keys(object);
+  const ordered = [...first.filter((key) => keys.includes(key)), ...keys.filter((key) => !first.includes(key) && key !== 'status'), ...keys.filter((key) => key === 'status')];
+  const members = object as Record<string, unknown>;
+  const sorted = Object.fromEntries(ordered.map((key) => [key, members[key]]));
+  return stringify(sorted, { version: '1.2', compat: 'yaml-1.1', lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+export const printManifests = (objects: readonly KubeObject[]): string => objects.map(printManifest).join('---\n');
