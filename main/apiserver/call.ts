@@ -17,6 +17,7 @@ export interface Call {
   userAgent: string;
   accept: string | undefined;
   contentType: string | undefined;
+  ifNoneMatch?: string;
   /** Throws 413. */
   body(): Promise<Body>;
   /** The revision that made the client act, if it says so. */

@@ -12,7 +12,7 @@ import { AdmissionChain } from './admissionChain.ts';
 import type { Authenticator, Authorizer, UserInfo } from './auth/types.ts';
 import { Chain } from './chain.ts';
 import { HostGuard } from './http/hosts.ts';
-import { HttpsServer, type ServingCertificate } from './http/server.ts';
+import { HttpsServer, type Served, type ServingCertificate } from './http/server.ts';
 import { Inflight } from './inflight.ts';
 import { InProcessTransport } from './inProcess.ts';
 import { Registry } from './registry/generic.ts';
@@ -20,11 +20,19 @@ import { objectsOf } from './registry/objects.ts';
 import { ResourceTable } from './registry/resources.ts';
 import type { Strategy } from './registry/strategy.ts';
 import type { Serving } from './serving.ts';
+import { Discovery } from './site/discovery.ts';
+import { ping, storeCheck, type HealthCheck } from './site/health.ts';
+import { siteOf, version136, type Page, type VersionInfo } from './site/index.ts';
+import { RequestMetrics } from './site/metrics.ts';
 
 export type { Strategy, ResourceDefinition, RequestContext, Subresource, Objects } from './registry/strategy.ts';
 export type { AdmissionPlugin, AdmissionAttributes } from './admission/types.ts';
 export type { Authenticator, Authorizer, UserInfo, RequestInfo } from './auth/types.ts';
 export type { InProcessTransport } from './inProcess.ts';
+export type { Served, ServingCertificate } from './http/server.ts';
+export type { HealthCheck } from './site/health.ts';
+export type { Page, VersionInfo } from './site/index.ts';
+export type { Answer, Call } from './call.ts';
 
 /** Where the apiserver finds the kubelet of a node; undefined: none runs there. */
 export type KubeletLocator = (nodeName: string) => KubeletApi | undefined;
@@ -46,6 +54,14 @@ export interface ApiServerOptions {
   hosts?: readonly string[];
   /** How many requests may be under way at once before 429; watches, streams and system:masters do not count. */
   maxInflight?: { reading: number; writing: number };
+  /** What `/version` says besides that this is 1.36. */
+  version?: Partial<VersionInfo>;
+  /** Besides `ping` and the store: what must work for `/readyz`. */
+  readiness?: readonly HealthCheck[];
+  /** Documents at paths of their own: `/.well-known/openid-configuration`, `/openid/v1/jwks`. */
+  pages?: Readonly<Record<string, Page>>;
+  /** Called after every request, for the audit log. */
+  audit?(served: Served): void;
 }
 
 export interface ApiServer {
@@ -75,10 +91,28 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     kubelets: options.kubelets,
   };
   const { reading, writing } = options.maxInflight ?? { reading: 800, writing: 400 };
-  const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), () => Promise.resolve(undefined), {});
-  const https = new HttpsServer(chain, new HostGuard(options.hosts ?? []), clock, log, options.tls, () => undefined);
+  const metrics = new RequestMetrics();
+  let address = '127.0.0.1';
+  const checks = [ping, storeCheck(store)];
+  const site = siteOf({
+    version: { ...version136, ...options.version },
+    discovery: new Discovery(resources, () => address),
+    metrics,
+    checks: { healthz: checks, livez: checks, readyz: [...checks, ...(options.readiness ?? [])] },
+    pages: options.pages ?? {},
+    trees: {},
+  });
+  const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), site, {});
+  const https = new HttpsServer(chain, new HostGuard(options.hosts ?? []), clock, log, options.tls, (served) => {
+    metrics.observe(served);
+    options.audit?.(served);
+  });
   return {
-    listen: ({ port }) => https.listen(port),
+    async listen({ port }) {
+      const taken = await https.listen(port);
+      address = `127.0.0.1:${taken}`;
+      return taken;
+    },
     handleConnection: (connection) => https.handleConnection(connection),
     transport: (user, userAgent) => new InProcessTransport(chain, clock, user, userAgent),
     close: () => https.close(),

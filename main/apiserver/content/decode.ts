@@ -3,7 +3,8 @@ import { badRequest } from '../../api/status.ts';
 import type { Call } from '../call.ts';
 import type { RequestContext } from '../registry/strategy.ts';
 import { isObject, parseBody } from './body.ts';
-import { settleFields } from './fields.ts';
+import { duplicateFields } from './duplicates.ts';
+import { FieldTypeError, settleFields } from './fields.ts';
 
 /**
  * The object in a request's body, its fields checked as `fieldValidation` asks; the server's own to change.
@@ -16,19 +17,30 @@ export async function decodeObject(call: Call, kind: GroupVersionKind, context: 
     throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): json: cannot unmarshal into a Kubernetes object`);
   const object = parsed.value as KubeObject;
   checkKind(object, kind);
+  const lenient = parsed.trusted || context.fieldValidation === 'Ignore';
+  const duplicates = lenient || parsed.text === undefined ? [] : duplicateFields(parsed.text, object);
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
   if (!isObject(object.metadata)) object.metadata = {};
   if (parsed.trusted) return object;
-  const complaints = settleFields(object, kind, context.fieldValidation !== 'Ignore' ? parsed.text ?? '' : undefined);
-  if (!complaints.length) return object;
-  if (context.fieldValidation === 'Warn') context.warnings.push(...complaints);
-  else
-    throw badRequest(
-      `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${complaints.join(', ')}`,
-    );
+  const complaints = [...duplicates, ...settled(object, kind)];
+  if (lenient || !complaints.length) return object;
+  if (context.fieldValidation === 'Strict') throw unhandled(kind, `strict decoding error: ${complaints.join(', ')}`);
+  context.warnings.push(...complaints);
   return object;
 }
+
+function settled(object: KubeObject, kind: GroupVersionKind): string[] {
+  try {
+    return settleFields(object, kind);
+  } catch (error) {
+    if (error instanceof FieldTypeError) throw unhandled(kind, error.message);
+    throw error;
+  }
+}
+
+const unhandled = ({ kind, version }: GroupVersionKind, why: string) =>
+  badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
 
 function checkKind(object: KubeObject, expected: GroupVersionKind): void {
   if (object.apiVersion && object.apiVersion !== apiVersionOf(expected)) {

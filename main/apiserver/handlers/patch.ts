@@ -37,7 +37,7 @@ export async function patchObject(serving: Serving, call: Call, registry: Regist
     subresource,
     async change(current) {
       const object = mergePatch(cloneJson(current), body) as KubeObject;
-      settleFields(object, definition, undefined);
+      settleFields(object, definition);
       settleNamespace(object, context.namespace, definition.namespaced);
       checkName(object, info.name);
       strategy.defaults?.(object);

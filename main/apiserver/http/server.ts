@@ -1,12 +1,13 @@
 import { createSecureServer, type Http2SecureServer, type Http2ServerRequest } from 'node:http2';
-import { Server as HttpServer, STATUS_CODES, type IncomingMessage } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { failure, internalError, StatusError } from '../../api/status.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
-import type { Credentials } from '../auth/types.ts';
+import type { Credentials, RequestInfo, UserInfo } from '../auth/types.ts';
+import type { Call } from '../call.ts';
 import type { Chain, Incoming } from '../chain.ts';
 import { Query } from '../query.ts';
 import { BodyReader } from './body.ts';
@@ -25,7 +26,11 @@ export interface ServingCertificate {
 
 /** A request's answer as others count it. */
 export interface Served {
-  incoming: Incoming;
+  info: RequestInfo;
+  /** Absent where the request failed before it was known who asks. */
+  user?: UserInfo;
+  method: string;
+  userAgent: string;
   code: number;
   milliseconds: number;
 }
@@ -121,7 +126,7 @@ export class HttpsServer {
       if (response.headersSent) response.end();
       else send(response, exchange, encodeError(exchange, status));
     }
-    this.served({ incoming, code, milliseconds: this.clock.monotonic() - started });
+    this.#report(incoming, code, started);
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, tunnelled: boolean): Promise<void> {
@@ -139,7 +144,12 @@ export class HttpsServer {
       code = status.code;
       refuseUpgrade(socket, incoming, status);
     }
-    this.served({ incoming, code, milliseconds: this.clock.monotonic() - started });
+    this.#report(incoming, code, started);
+  }
+
+  #report(incoming: Incoming & Partial<Call>, code: number, started: number): void {
+    const { info, user, method, userAgent } = incoming;
+    if (info) this.served({ info, user, method, userAgent, code, milliseconds: this.clock.monotonic() - started });
   }
 
   #incoming(request: Request, onGone: (listener: () => void) => void): Incoming {
@@ -153,6 +163,7 @@ export class HttpsServer {
       userAgent: headers['user-agent'] ?? 'unknown',
       accept: headers.accept,
       contentType: headers['content-type'],
+      ifNoneMatch: headers['if-none-match'],
       credentials: credentialsOf(request),
       causeRevision: Number(headers[causeHeader]) || undefined,
       now: this.clock.now(),

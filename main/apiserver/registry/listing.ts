@@ -2,7 +2,7 @@ import { badRequest, expired, failure, StatusError } from '../../api/status.ts';
 import { CompactedError, FutureRevisionError, type Entry } from '../../store/index.ts';
 import { decodeContinue, encodeContinue } from './continueToken.ts';
 import type { Registry } from './generic.ts';
-import { Selection } from './selection.ts';
+import type { Selection } from './selection.ts';
 import { objectOf } from './stored.ts';
 
 export interface ListRequest {

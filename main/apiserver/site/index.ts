@@ -1,0 +1,63 @@
+import type { KubeObject } from '../../api/meta.ts';
+import type { Answer, Call } from '../call.ts';
+import type { Discovery } from './discovery.ts';
+import { health, type HealthCheck } from './health.ts';
+import type { RequestMetrics } from './metrics.ts';
+
+/** What `/version` says (upstream: k8s.io/apimachinery/pkg/version/types.go). */
+export interface VersionInfo {
+  major: string;
+  minor: string;
+  gitVersion: string;
+  gitCommit: string;
+  gitTreeState: string;
+  buildDate: string;
+  goVersion: string;
+  compiler: string;
+  platform: string;
+}
+
+export const version136: VersionInfo = {
+  major: '1',
+  minor: '36',
+  gitVersion: 'v1.36.2+skiff',
+  gitCommit: '',
+  gitTreeState: 'clean',
+  buildDate: '1970-01-01T00:00:00Z',
+  goVersion: process.version,
+  compiler: 'v8',
+  platform: `${process.platform === 'win32' ? 'windows' : process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+};
+
+/** A document of its own path, such as the keys that sign tokens; undefined: not there (yet). */
+export type Page = (call: Call) => Promise<Answer | undefined> | Answer | undefined;
+
+export interface SiteOptions {
+  version: VersionInfo;
+  discovery: Discovery;
+  metrics: RequestMetrics;
+  checks: Record<string, readonly HealthCheck[]>;
+  /** By exact path. */
+  pages: Readonly<Record<string, Page>>;
+  /** By what the path starts with: `/openapi/`. */
+  trees: Readonly<Record<string, Page>>;
+}
+
+const fixed = ['/api', '/apis', '/healthz', '/livez', '/metrics', '/readyz', '/version'];
+
+/** Everything that is no resource. */
+export function siteOf(options: SiteOptions): (call: Call) => Promise<Answer | undefined> {
+  return async (call) => {
+    const path = call.info.path.length > 1 ? call.info.path.replace(/\/+$/, '') : call.info.path;
+    if (call.method !== 'GET' && call.method !== 'HEAD') return undefined;
+    const page = options.pages[path];
+    if (page) return page(call);
+    if (path === '/version') return object(options.version);
+    if (path === '/metrics') return options.metrics.answer();
+    if (path === '/') return object({ paths: [...fixed, ...Object.keys(options.pages), ...Object.keys(options.trees)].sort() });
+    for (const start in options.trees) if (path.startsWith(start)) return options.trees[start]!(call);
+    return options.discovery.answer(call) ?? health(call, options.checks);
+  };
+}
+
+const object = (value: object): Answer => ({ type: 'object', code: 200, object: value as KubeObject });
