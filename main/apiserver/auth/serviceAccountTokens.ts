@@ -1,0 +1,165 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { timestamp, type KubeObject } from '../../api/meta.ts';
+import { unauthorized } from '../../api/status.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { Random } from '../../util/random.ts';
+import type { Objects } from '../registry/strategy.ts';
+import type { Authenticator, Credentials, UserInfo } from './types.ts';
+
+interface Ref {
+  name: string;
+  uid: string;
+}
+
+/** What a token is to say. */
+export interface TokenSubject {
+  namespace: string;
+  name: string;
+  uid: string;
+  audiences: string[];
+  seconds: number;
+  /** Milliseconds since the epoch. */
+  now: number;
+  /** The token ends with this pod, secret or node. */
+  pod?: Ref;
+  secret?: Ref;
+  node?: Ref;
+}
+
+interface Claims {
+  iss?: string;
+  sub?: string;
+  aud?: string | string[];
+  exp?: number;
+  nbf?: number;
+  jti?: string;
+  'kubernetes.io'?: { namespace?: string; serviceaccount?: Partial<Ref>; pod?: Ref; secret?: Ref; node?: Ref };
+}
+
+/** Seconds by which clocks may differ, and for which a deleted object still counts. */
+const leeway = 60;
+const remembered = 2000;
+
+/**
+ * Signs the tokens of service accounts and recognizes them again. A token counts only as long as its account, and the
+ * pod, secret or node that it is bound to, are there with the same uid.
+ * Mirrors pkg/serviceaccount/{claims,jwt}.go.
+ */
+export class ServiceAccountTokens implements Authenticator {
+  readonly #privateKey: KeyObject;
+  readonly #publicKey: KeyObject;
+  /** Tokens whose signature was checked before; the claims are looked at each time. */
+  readonly #verified = new Map<string, Claims>();
+
+  /** `privateKey`: PEM of an ECDSA P-256 key. `issuer` is also the audience that the API server answers to. */
+  constructor(
+    privateKey: string,
+    readonly issuer: string,
+    private readonly objects: Objects,
+    private readonly clock: Clock,
+    private readonly random: Random,
+  ) {
+    this.#privateKey = createPrivateKey(privateKey);
+    this.#publicKey = createPublicKey(this.#privateKey);
+  }
+
+  get audience(): string {
+    return this.issuer;
+  }
+
+  async issue(subject: TokenSubject): Promise<{ token: string; expirationTimestamp: string }> {
+    const { SignJWT } = await import('jose');
+    const { namespace, name, uid, audiences, seconds, pod, secret, node } = subject;
+    const now = Math.floor(subject.now / 1000);
+    const token = await new SignJWT({
+      'kubernetes.io': {
+        namespace,
+        ...(node ? { node } : {}),
+        ...(pod ? { pod } : {}),
+        ...(secret ? { secret } : {}),
+        serviceaccount: { name, uid },
+      },
+    })
+      .setProtectedHeader({ alg: 'ES256', kid: 'skiff' })
+      .setIssuer(this.issuer)
+      .setSubject(usernameOf(namespace, name))
+      .setAudience(audiences)
+      .setJti(this.random.uuid())
+      .setIssuedAt(now)
+      .setNotBefore(now)
+      .setExpirationTime(now + seconds)
+      .sign(this.#privateKey);
+    return { token, expirationTimestamp: timestamp((now + seconds) * 1000) };
+  }
+
+  /** Other bearer tokens are left to others; one of ours that does not count any more ends the request with 401. */
+  async authenticate({ authorization }: Credentials): Promise<UserInfo | undefined> {
+    const token = /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
+    if (!token) return undefined;
+    return (await this.review(token, [this.audience]))?.user;
+  }
+
+  /** Who a token stands for, and which of the audiences it was made for. Undefined when it is not one of ours; throws 401 when it is void. */
+  async review(token: string, audiences: readonly string[]): Promise<{ user: UserInfo; audiences: string[] } | undefined> {
+    const claims = await this.#verify(token);
+    if (!claims) return undefined;
+    const now = this.clock.now() / 1000;
+    if (now > (claims.exp ?? 0) + leeway || now < (claims.nbf ?? 0) - leeway) throw unauthorized();
+    const made = [claims.aud ?? []].flat();
+    const common = audiences.filter((audience) => made.includes(audience));
+    if (!common.length) throw unauthorized();
+    return { user: await this.#userOf(claims), audiences: common };
+  }
+
+  async #verify(token: string): Promise<Claims | undefined> {
+    const known = this.#verified.get(token);
+    if (known) return known;
+    const { compactVerify, decodeJwt } = await import('jose');
+    try {
+      if (decodeJwt(token).iss !== this.issuer) return undefined;
+    } catch {
+      return undefined;
+    }
+    let claims: Claims;
+    try {
+      const { payload } = await compactVerify(token, this.#publicKey, { algorithms: ['ES256'] });
+      claims = JSON.parse(Buffer.from(payload).toString()) as Claims;
+    } catch {
+      throw unauthorized();
+    }
+    // A map keeps the order of insertion: the oldest goes first.
+    if (this.#verified.size >= remembered) this.#verified.delete(this.#verified.keys().next().value!);
+    this.#verified.set(token, claims);
+    return claims;
+  }
+
+  async #userOf(claims: Claims): Promise<UserInfo> {
+    const { namespace = '', serviceaccount, pod, secret, node } = claims['kubernetes.io'] ?? {};
+    const name = serviceaccount?.name ?? '';
+    const uid = serviceaccount?.uid ?? '';
+    await Promise.all([
+      this.#mustExist('serviceaccounts', namespace, { name, uid }),
+      pod && this.#mustExist('pods', namespace, pod),
+      secret && this.#mustExist('secrets', namespace, secret),
+      node && !pod && this.#mustExist('nodes', '', node),
+    ]);
+    const extra: Record<string, string[]> = {};
+    if (claims.jti) extra['authentication.kubernetes.io/credential-id'] = [`JTI=${claims.jti}`];
+    for (const [kind, ref] of Object.entries({ node, pod })) {
+      if (!ref) continue;
+      extra[`authentication.kubernetes.io/${kind}-name`] = [ref.name];
+      if (ref.uid) extra[`authentication.kubernetes.io/${kind}-uid`] = [ref.uid];
+    }
+    return { name: usernameOf(namespace, name), uid, groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`], extra };
+  }
+
+  async #mustExist(resource: string, namespace: string, { name, uid }: Ref): Promise<void> {
+    const object = await this.objects.get<KubeObject>({ group: '', version: 'v1', resource }, namespace, name);
+    const deleted = object?.metadata?.deletionTimestamp;
+    const gone = deleted && Date.parse(deleted) < this.clock.now() - leeway * 1000;
+    if (!object || gone || object.metadata!.uid !== uid) throw unauthorized();
+  }
+}
+
+/** `system:serviceaccount:<namespace>:<name>` */
+export const usernameOf = (namespace: string, name: string) => `system:serviceaccount:${namespace}:${name}`;

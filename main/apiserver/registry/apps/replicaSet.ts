@@ -1,0 +1,75 @@
+import type { ReplicaSet } from '../../../api/index.ts';
+import { equalJson } from '../../../api/json.ts';
+import { selectorFromLabelSelector } from '../../../api/labels.ts';
+import type { FieldErrors } from '../../validation/field.ts';
+import { fieldImmutable, nonNegative } from '../../validation/names.ts';
+import { podTemplateWarnings } from '../../validation/podWarnings.ts';
+import { selectorAndTemplate } from '../../validation/workloads.ts';
+import { defaultPodTemplate } from '../core/podDefaults.ts';
+import { check, columns, define, scaleSubresource, statusSubresource } from '../define.ts';
+import { age, containerImages, containerNames, nameOf } from '../printers.ts';
+import type { Strategy } from '../strategy.ts';
+
+/* Mirrors pkg/registry/apps/replicaset/strategy.go. */
+
+const definition = define('apps', 'v1', 'ReplicaSet', 'replicasets', { shortNames: ['rs'], categories: ['all'] });
+
+const selectorText = (object: ReplicaSet) => selectorFromLabelSelector(object.spec?.selector).toString();
+
+export const replicaSet: Strategy<ReplicaSet> = {
+  definition,
+  hasGeneration: true,
+  nameRule: 'dnsSubdomain',
+  allowUnconditionalUpdate: true,
+  defaults(object) {
+    const spec = (object.spec ??= {} as NonNullable<ReplicaSet['spec']>);
+    spec.replicas ??= 1;
+    defaultPodTemplate(spec.template);
+    (object.status ??= { replicas: 0 }).replicas ??= 0;
+  },
+  prepareForCreate(_context, object) {
+    object.status = { replicas: 0 };
+  },
+  prepareForUpdate(_context, object, old) {
+    object.status = old.status;
+  },
+  validate: (_context, object) => check((errors) => validate(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    validate(errors, object);
+    if (!equalJson(object.spec?.selector, old.spec?.selector)) errors.invalid('spec.selector', object.spec?.selector, fieldImmutable);
+  }),
+  warnings: (object, old) => podTemplateWarnings('spec.template', object.spec?.template, old?.spec?.template),
+  fields: (object) => ({ 'status.replicas': String(object.status?.replicas ?? 0) }),
+  columns: columns('Name', 'Desired#', 'Current#', 'Ready#', 'Age', 'Containers!', 'Images!', 'Selector!'),
+  row: (object, now) => [
+    nameOf(object),
+    object.spec?.replicas ?? 0,
+    object.status?.replicas ?? 0,
+    object.status?.readyReplicas ?? 0,
+    age(object, now),
+    containerNames(object.spec?.template?.spec?.containers),
+    containerImages(object.spec?.template?.spec?.containers),
+    selectorText(object),
+  ],
+  subresources: {
+    status: statusSubresource<ReplicaSet>(definition, validateStatus),
+    scale: scaleSubresource<ReplicaSet>(selectorText),
+  },
+};
+
+function validate(errors: FieldErrors, object: ReplicaSet): void {
+  const spec = object.spec!;
+  nonNegative(errors, 'spec.replicas', spec.replicas);
+  nonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
+  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for deployment' });
+}
+
+export function validateStatus(errors: FieldErrors, { status }: ReplicaSet): void {
+  if (!status) return;
+  for (const name of ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration', 'terminatingReplicas'] as const)
+    nonNegative(errors, `status.${name}`, status[name]);
+  for (const name of ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const)
+    if ((status[name] ?? 0) > (status.replicas ?? 0)) errors.invalid(`status.${name}`, status[name], 'cannot be greater than status.replicas');
+  if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0))
+    errors.invalid('status.availableReplicas', status.availableReplicas, 'cannot be greater than readyReplicas');
+}

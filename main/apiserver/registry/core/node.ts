@@ -1,0 +1,97 @@
+import type { Node } from '../../../api/index.ts';
+import { equalJson } from '../../../api/json.ts';
+import { isCIDR, isQualifiedName, isLabelValue } from '../../../api/names.ts';
+import type { FieldErrors } from '../../validation/field.ts';
+import { fieldImmutable } from '../../validation/names.ts';
+import { canonicalQuantities } from '../../validation/resources.ts';
+import { taintEffect } from '../../validation/scheduling.ts';
+import { check, columns, define, statusSubresource } from '../define.ts';
+import { age, nameOf } from '../printers.ts';
+import type { Strategy } from '../strategy.ts';
+
+/* Mirrors pkg/registry/core/node/strategy.go and ValidateNode. */
+
+const definition = define('', 'v1', 'Node', 'nodes', { namespaced: false, shortNames: ['no'] });
+
+export const node: Strategy<Node> = {
+  definition,
+  hasGeneration: false,
+  nameRule: 'dnsSubdomain',
+  allowUnconditionalUpdate: true,
+  defaults(object) {
+    object.spec ??= {};
+    const status = (object.status ??= {});
+    canonicalQuantities(status.capacity);
+    canonicalQuantities(status.allocatable);
+    if (status.capacity && !status.allocatable) status.allocatable = { ...status.capacity };
+  },
+  prepareForUpdate(_context, object, old) {
+    object.status = old.status;
+  },
+  validate: (_context, object) => check((errors) => validate(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => validateUpdate(errors, object, old)),
+  fields: (object) => ({ 'spec.unschedulable': String(object.spec?.unschedulable ?? false) }),
+  columns: columns(
+    'Name', 'Status', 'Roles', 'Age', 'Version', 'Internal-IP!', 'External-IP!', 'OS-Image!', 'Kernel-Version!', 'Container-Runtime!',
+  ),
+  row(object, now) {
+    const { conditions = [], nodeInfo, addresses = [] } = object.status ?? {};
+    const ready = conditions.find((condition) => condition.type === 'Ready');
+    const status = ready ? (ready.status === 'True' ? 'Ready' : 'NotReady') : 'Unknown';
+    const address = (type: string) => addresses.find((entry) => entry.type === type)?.address ?? '<none>';
+    const architecture = nodeInfo?.architecture ? ` (${nodeInfo.architecture})` : '';
+    return [
+      nameOf(object),
+      object.spec?.unschedulable ? `${status},SchedulingDisabled` : status,
+      roles(object).join(',') || '<none>',
+      age(object, now),
+      nodeInfo?.kubeletVersion ?? '',
+      address('InternalIP'),
+      address('ExternalIP'),
+      nodeInfo?.osImage || '<unknown>',
+      (nodeInfo?.kernelVersion || '<unknown>') + architecture,
+      nodeInfo?.containerRuntimeVersion || '<unknown>',
+    ];
+  },
+  subresources: { status: statusSubresource<Node>(definition, (errors, object, old) => validateUpdate(errors, object, old)) },
+};
+
+function roles(object: Node): string[] {
+  const prefix = 'node-role.kubernetes.io/';
+  const found = new Set<string>();
+  for (const [key, value] of Object.entries(object.metadata?.labels ?? {})) {
+    if (key.startsWith(prefix) && key.length > prefix.length) found.add(key.slice(prefix.length));
+    else if (key === 'kubernetes.io/role' && value) found.add(value);
+  }
+  return [...found].sort();
+}
+
+function validate(errors: FieldErrors, object: Node): void {
+  const seen = new Set<string>();
+  object.spec?.taints?.forEach((taint, i) => {
+    const path = `spec.taints[${i}]`;
+    errors.invalidEach(`${path}.key`, taint.key ?? '', isQualifiedName(taint.key ?? ''));
+    const messages = isLabelValue(taint.value ?? '');
+    if (messages.length) errors.invalid(`${path}.value`, taint.value, messages.join(';'));
+    taintEffect(errors, `${path}.effect`, taint.effect, false);
+    const key = `${taint.effect}/${taint.key}`;
+    if (seen.has(key)) errors.duplicate(path, taint);
+    seen.add(key);
+  });
+  object.spec?.podCIDRs?.forEach((cidr, i) => errors.invalidEach(`spec.podCIDRs[${i}]`, cidr, isCIDR(cidr)));
+}
+
+function validateUpdate(errors: FieldErrors, object: Node, old: Node): void {
+  validate(errors, object);
+  const addresses = new Set<string>();
+  object.status?.addresses?.forEach((address, i) => {
+    const key = `${address.type}/${address.address}`;
+    if (addresses.has(key)) errors.duplicate(`status.addresses[${i}]`, address);
+    addresses.add(key);
+  });
+  const [cidrs, oldCidrs] = [object.spec?.podCIDRs ?? [], old.spec?.podCIDRs ?? []];
+  if (oldCidrs.length && !equalJson(cidrs, oldCidrs)) errors.forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid');
+  const [provider, oldProvider] = [object.spec?.providerID ?? '', old.spec?.providerID ?? ''];
+  if (oldProvider && provider !== oldProvider) errors.forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid');
+  if ((object.spec?.externalID ?? '') !== (old.spec?.externalID ?? '')) errors.invalid('spec.externalID', object.spec?.externalID, fieldImmutable);
+}

@@ -1,0 +1,335 @@
+import type { Binding, ContainerStatus, Eviction, Pod, PodSpec, Status } from '../../../api/index.ts';
+import { cloneJson, equalJson } from '../../../api/json.ts';
+import { timestamp, type KubeObject } from '../../../api/meta.ts';
+import { badRequest, conflict, failure, forbidden, invalid, tooManyRequests } from '../../../api/status.ts';
+import { selectorFromLabelSelector } from '../../../api/labels.ts';
+import { validatePodCreate, validatePodSpec, validatePodStatusUpdate, validatePodUpdate } from '../../validation/pod.ts';
+import { podWarnings } from '../../validation/podWarnings.ts';
+import { isSidecar } from '../../validation/podResources.ts';
+import { quantityOf } from '../../validation/resources.ts';
+import { check, columns, define, statusSubresource } from '../define.ts';
+import { age, nameOf, since } from '../printers.ts';
+import type { Actions, RequestContext, Strategy, Subresource } from '../strategy.ts';
+import { defaultPod } from './podDefaults.ts';
+
+/* Mirrors pkg/registry/core/pod/strategy.go, storage/storage.go and storage/eviction.go. */
+
+const definition = define('', 'v1', 'Pod', 'pods', { shortNames: ['po'], categories: ['all'] });
+const resource = { group: '', kind: 'pods' };
+
+export const pod: Strategy<Pod> = {
+  definition,
+  defaults: defaultPod,
+  hasGeneration: true,
+  nameRule: 'dnsSubdomain',
+  allowUnconditionalUpdate: true,
+  prepareForCreate(_context, object) {
+    object.status = { phase: 'Pending', qosClass: qosClass(object.spec ?? { containers: [] }) };
+  },
+  prepareForUpdate(_context, object, old) {
+    object.status = old.status;
+    if (object.spec) object.spec.ephemeralContainers = old.spec?.ephemeralContainers;
+  },
+  validate: (_context, object) => check((errors) => validatePodCreate(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => validatePodUpdate(errors, object, old)),
+  warnings: (object, old) => podWarnings('spec', object.spec, object.metadata, old?.spec),
+  gracefulDeletion(_context, object, requested) {
+    const running = object.spec?.nodeName && object.status?.phase !== 'Succeeded' && object.status?.phase !== 'Failed';
+    let period = requested ?? object.spec?.terminationGracePeriodSeconds ?? 30;
+    if (period < 0) period = 1;
+    return running ? period : 0;
+  },
+  fields: (object) => ({
+    'spec.nodeName': object.spec?.nodeName ?? '',
+    'spec.restartPolicy': object.spec?.restartPolicy ?? '',
+    'spec.schedulerName': object.spec?.schedulerName ?? '',
+    'spec.serviceAccountName': object.spec?.serviceAccountName ?? '',
+    'spec.hostNetwork': String(object.spec?.hostNetwork ?? false),
+    'status.phase': object.status?.phase ?? '',
+    'status.podIP': object.status?.podIPs?.[0]?.ip ?? object.status?.podIP ?? '',
+    'status.nominatedNodeName': object.status?.nominatedNodeName ?? '',
+  }),
+  columns: columns('Name', 'Ready', 'Status', 'Restarts', 'Age', 'IP!', 'Node!', 'Nominated Node!', 'Readiness Gates!'),
+  row(object, now) {
+    const { ready, total, reason, restarts, lastRestart } = summary(object);
+    return [
+      nameOf(object),
+      `${ready}/${total}`,
+      reason,
+      restarts && lastRestart ? `${restarts} (${since(lastRestart, now)} ago)` : String(restarts),
+      age(object, now),
+      object.status?.podIPs?.[0]?.ip || '<none>',
+      object.spec?.nodeName || '<none>',
+      object.status?.nominatedNodeName || '<none>',
+      readinessGates(object),
+    ];
+  },
+  subresources: {
+    status: {
+      ...statusSubresource<Pod>(definition, validatePodStatusUpdate, ['ownerReferences']),
+      prepareForUpdate(_context, object, old) {
+        object.spec = old.spec;
+        const metadata = (object.metadata ??= {});
+        metadata.ownerReferences = old.metadata?.ownerReferences;
+        metadata.deletionTimestamp = old.metadata?.deletionTimestamp;
+        const status = (object.status ??= {});
+        status.qosClass ??= old.status?.qosClass;
+        status.observedGeneration ??= old.status?.observedGeneration;
+        if (status.podIP && !status.podIPs?.length) status.podIPs = [{ ip: status.podIP }];
+        if (status.hostIP && !status.hostIPs?.length) status.hostIPs = [{ ip: status.hostIP }];
+      },
+    },
+    ephemeralcontainers: {
+      type: 'object',
+      kind: definition,
+      verbs: ['get', 'patch', 'update'],
+      prepareForUpdate(_context, object, old) {
+        const added = object.spec?.ephemeralContainers;
+        object.spec = { ...old.spec!, ephemeralContainers: added };
+        object.status = old.status;
+      },
+      validateUpdate: (_context, object, old) => check((errors) => {
+        validatePodSpec(errors, 'spec', object.spec!, object.metadata, true);
+        const after = object.spec?.ephemeralContainers ?? [];
+        for (const before of old.spec?.ephemeralContainers ?? []) {
+          const same = after.find((container) => container.name === before.name);
+          if (!same) errors.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be removed\n`);
+          else if (!equalJson(same, before))
+            errors.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be changed\n`);
+        }
+      }),
+    },
+    resize: {
+      type: 'object',
+      kind: definition,
+      verbs: ['get', 'patch', 'update'],
+      prepareForUpdate(_context, object, old) {
+        const wanted = object.spec;
+        object.spec = cloneJson(old.spec!);
+        for (const kind of ['containers', 'initContainers'] as const)
+          object.spec[kind]?.forEach((container) => {
+            const changed = wanted?.[kind]?.find((c) => c.name === container.name);
+            if (!changed) return;
+            container.resources = changed.resources;
+            container.resizePolicy = changed.resizePolicy;
+          });
+        object.spec.resources = wanted?.resources;
+        object.status = old.status;
+      },
+      validateUpdate: (_context, object, old) => check((errors) => {
+        validatePodSpec(errors, 'spec', object.spec!, object.metadata, true);
+        if (qosClass(object.spec!) !== (old.status?.qosClass ?? qosClass(old.spec!)))
+          errors.invalid('spec', old.status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing');
+        object.spec?.containers?.forEach((container, i) => {
+          const before = old.spec?.containers.find((c) => c.name === container.name);
+          for (const what of ['requests', 'limits'] as const)
+            for (const name of Object.keys({ ...container.resources?.[what], ...before?.resources?.[what] })) {
+              const [now, was] = [container.resources?.[what]?.[name], before?.resources?.[what]?.[name]];
+              const path = `spec.containers[${i}].resources.${what}`;
+              if (name !== 'cpu' && name !== 'memory' && now !== was) errors.forbidden('spec', 'only cpu and memory resources are mutable');
+              else if (now === undefined && was !== undefined) errors.forbidden(path, `resource ${what} cannot be removed`);
+            }
+        });
+      }),
+    },
+    binding: binding(),
+    eviction: eviction(),
+  },
+};
+
+/** Mirrors pkg/apis/core/v1/helper/qos/qos.go (ComputePodQOS). */
+export function qosClass(spec: PodSpec): string {
+  const lists = spec.resources
+    ? [spec.resources]
+    : [...(spec.containers ?? []), ...(spec.initContainers ?? [])].map((container) => container.resources ?? {});
+  const positive = (text: string | undefined) => text !== undefined && (quantityOf(text)?.sign() ?? 0) > 0;
+  let any = false;
+  let guaranteed = lists.length > 0;
+  for (const { requests, limits } of lists)
+    for (const name of ['cpu', 'memory']) {
+      const [request, limit] = [requests?.[name], limits?.[name]];
+      any ||= positive(request) || positive(limit);
+      const wanted = request ?? limit;
+      guaranteed &&= positive(limit) && wanted !== undefined && quantityOf(wanted)?.cmp(quantityOf(limit!)!) === 0;
+    }
+  return !any ? 'BestEffort' : guaranteed ? 'Guaranteed' : 'Burstable';
+}
+
+/** What `kubectl get pods` says about a pod. Mirrors printers.go (printPod). */
+function summary(object: Pod): { ready: number; total: number; reason: string; restarts: number; lastRestart: string | undefined } {
+  const { spec, status = {} } = object;
+  const inits = spec?.initContainers ?? [];
+  const sidecars = new Set(inits.filter(isSidecar).map((c) => c.name));
+  const total = (spec?.containers?.length ?? 0) + sidecars.size;
+  let ready = 0;
+  let reason = status.reason || status.phase || '';
+  if (status.conditions?.some((c) => c.type === 'PodScheduled' && c.reason === 'SchedulingGated')) reason = 'SchedulingGated';
+  let restarts = 0;
+  let lastRestart: string | undefined;
+  let sidecarRestarts = 0;
+  let lastSidecarRestart: string | undefined;
+  let initializing = false;
+  for (const [i, container] of (status.initContainerStatuses ?? []).entries()) {
+    restarts += container.restartCount ?? 0;
+    lastRestart = later(lastRestart, container);
+    if (sidecars.has(container.name)) {
+      sidecarRestarts += container.restartCount ?? 0;
+      lastSidecarRestart = later(lastSidecarRestart, container);
+    }
+    const { terminated, waiting } = container.state ?? {};
+    if (terminated?.exitCode === 0) continue;
+    if (sidecars.has(container.name) && container.started) {
+      if (container.ready) ready++;
+      continue;
+    }
+    if (terminated) reason = `Init:${terminated.reason || (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`)}`;
+    else if (waiting?.reason && waiting.reason !== 'PodInitializing') reason = `Init:${waiting.reason}`;
+    else reason = `Init:${i}/${inits.length}`;
+    initializing = true;
+    break;
+  }
+  if (!initializing || status.conditions?.some((c) => c.type === 'Initialized' && c.status === 'True')) {
+    restarts = sidecarRestarts;
+    lastRestart = lastSidecarRestart;
+    let hasRunning = false;
+    let errorReason = '';
+    for (const container of [...(status.containerStatuses ?? [])].reverse()) {
+      restarts += container.restartCount ?? 0;
+      lastRestart = later(lastRestart, container);
+      const { terminated, waiting, running } = container.state ?? {};
+      if (waiting?.reason) reason = waiting.reason;
+      else if (terminated) {
+        reason = terminated.reason || (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`);
+        if (terminated.exitCode !== 0) errorReason = reason;
+      } else if (container.ready && running) {
+        hasRunning = true;
+        ready++;
+      }
+    }
+    if (reason === 'Completed') {
+      const isReady = status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
+      if (hasRunning && isReady) reason = 'Running';
+      else if (errorReason) reason = errorReason;
+      else if (hasRunning) reason = 'NotReady';
+    }
+  }
+  if (object.metadata?.deletionTimestamp) {
+    if (status.reason === 'NodeLost') reason = 'Unknown';
+    else if (status.phase !== 'Succeeded' && status.phase !== 'Failed') reason = 'Terminating';
+  }
+  return { ready, total, reason, restarts, lastRestart };
+}
+
+function later(time: string | undefined, { lastState }: ContainerStatus): string | undefined {
+  const finished = lastState?.terminated?.finishedAt;
+  return finished && (!time || Date.parse(time) < Date.parse(finished)) ? finished : time;
+}
+
+function readinessGates({ spec, status }: Pod): string {
+  const gates = spec?.readinessGates ?? [];
+  if (!gates.length) return '<none>';
+  const met = gates.filter((gate) => status?.conditions?.find((c) => c.type === gate.conditionType)?.status === 'True');
+  return `${met.length}/${gates.length}`;
+}
+
+const success: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
+
+/** The scheduler's decision: sets the node and the PodScheduled condition. */
+function binding(): Subresource<Pod> {
+  return {
+    type: 'action',
+    kind: { group: '', version: 'v1', kind: 'Binding' },
+    verbs: ['create'],
+    async post(context, name, body, actions) {
+      const given = body as Binding;
+      const errors = check((found) => {
+        const kind = given.target?.kind;
+        if (kind && kind !== 'Node' && kind !== 'Minion') found.notSupported('target.kind', kind, ['Node', '<empty>']);
+        if (!given.target?.name) found.required('target.name');
+      });
+      if (errors.length) throw invalid({ group: '', kind: 'Binding' }, name, errors);
+      await actions.update((object) => assign(context, name, given, object));
+      return { code: 201, body: success };
+    },
+  };
+}
+
+function assign(context: RequestContext, name: string, { metadata, target }: Binding, object: Pod): void {
+  const refuse = (why: string) => conflict({ group: '', kind: 'pods/binding' }, name, why);
+  if (metadata?.uid && metadata.uid !== object.metadata?.uid)
+    throw conflict(resource, name, `Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${object.metadata?.uid}`);
+  if (object.metadata?.deletionTimestamp) throw refuse(`pod ${name} is being deleted, cannot be assigned to a host`);
+  if (object.spec!.nodeName) throw refuse(`pod ${name} is already assigned to node ${JSON.stringify(object.spec!.nodeName)}`);
+  if (object.spec!.schedulingGates?.length) throw refuse(`pod ${name} has non-empty .spec.schedulingGates`);
+  object.spec!.nodeName = target!.name;
+  if (metadata?.annotations) object.metadata!.annotations = { ...object.metadata!.annotations, ...metadata.annotations };
+  if (metadata?.labels) object.metadata!.labels = { ...object.metadata!.labels, ...metadata.labels };
+  const status = (object.status ??= {});
+  delete status.nominatedNodeName;
+  const others = (status.conditions ?? []).filter((condition) => condition.type !== 'PodScheduled');
+  const observedGeneration = object.metadata?.generation;
+  status.conditions = [
+    ...others,
+    {
+      type: 'PodScheduled',
+      status: 'True',
+      lastTransitionTime: timestamp(context.now),
+      ...(observedGeneration === undefined ? {} : { observedGeneration }),
+    },
+  ];
+}
+
+/** Deletes a pod unless a disruption budget forbids it now. */
+function eviction(): Subresource<Pod> {
+  return {
+    type: 'action',
+    kind: { group: 'policy', version: 'v1', kind: 'Eviction' },
+    verbs: ['create'],
+    async post(context, name, body, actions) {
+      const given = body as Eviction;
+      if (given.metadata?.name && given.metadata.name !== name)
+        throw badRequest('name in URL does not match name in Eviction object');
+      const object = await actions.get();
+      const dryRun = given.deleteOptions?.dryRun ?? (context.dryRun ? ['All'] : undefined);
+      if (!ignoresBudgets(object)) await askBudgets(object, actions);
+      await actions.delete({
+        gracePeriodSeconds: given.deleteOptions?.gracePeriodSeconds,
+        preconditions: given.deleteOptions?.preconditions,
+        ...(dryRun ? { dryRun } : {}),
+      });
+      return { code: 201, body: success };
+    },
+  };
+}
+
+const ignoresBudgets = ({ status, metadata }: Pod) =>
+  status?.phase === 'Succeeded' || status?.phase === 'Failed' || status?.phase === 'Pending' || !!metadata?.deletionTimestamp;
+
+interface Budget extends KubeObject {
+  spec?: { selector?: Parameters<typeof selectorFromLabelSelector>[0]; unhealthyPodEvictionPolicy?: string };
+  status?: { disruptionsAllowed?: number; observedGeneration?: number; currentHealthy?: number; desiredHealthy?: number };
+}
+
+async function askBudgets(object: Pod, { objects }: Actions<Pod>): Promise<void> {
+  const namespace = object.metadata!.namespace!;
+  const all = await objects.list<Budget>({ group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' }, namespace);
+  const mine = all.filter((budget) => selectorFromLabelSelector(budget.spec?.selector).matches(object.metadata?.labels));
+  if (mine.length > 1)
+    throw failure(500, 'InternalError', 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.');
+  const budget = mine[0];
+  if (!budget) return;
+  const unhealthy = !object.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
+  const { disruptionsAllowed = 0, currentHealthy = 0, desiredHealthy = 0, observedGeneration = 0 } = budget.status ?? {};
+  if (unhealthy && (budget.spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow' || (currentHealthy >= desiredHealthy && desiredHealthy > 0))) return;
+  const name = budget.metadata!.name!;
+  if (observedGeneration < (budget.metadata?.generation ?? 0)) throw disrupted(name, 'is still being processed by the server.', 10);
+  if (disruptionsAllowed < 0) throw forbidden({ group: 'policy', kind: 'poddisruptionbudget' }, name, 'pdb disruptions allowed is negative');
+  if (disruptionsAllowed === 0) throw disrupted(name, `needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`, 0);
+}
+
+function disrupted(name: string, why: string, seconds: number) {
+  const error = tooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", seconds);
+  error.status.details = { ...error.status.details, causes: [{ reason: 'DisruptionBudget', message: `The disruption budget ${name} ${why}` }] };
+  return error;
+}
+

@@ -1,0 +1,85 @@
+import type { EndpointSlice } from '../../../api/index.ts';
+import { isDns1123Label, isDns1123Subdomain, isLabelValue } from '../../../api/names.ts';
+import { protocol } from '../../validation/containers.ts';
+import type { FieldErrors } from '../../validation/field.ts';
+import { fieldImmutable, ipAddress, labels, qualifiedName } from '../../validation/names.ts';
+import { endpointIP } from '../../validation/service.ts';
+import { check, columns, define } from '../define.ts';
+import { age, firstThree, nameOf } from '../printers.ts';
+import type { Strategy } from '../strategy.ts';
+
+/* Mirrors pkg/registry/discovery/endpointslice/strategy.go and pkg/apis/discovery/validation/validation.go. */
+
+const addressTypes = ['FQDN', 'IPv4', 'IPv6'];
+
+export const endpointSlice: Strategy<EndpointSlice> = {
+  definition: define('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices'),
+  hasGeneration: true,
+  generationChanged: (object, old) => JSON.stringify([object.endpoints, object.ports, object.metadata?.labels]) !== JSON.stringify([old.endpoints, old.ports, old.metadata?.labels]),
+  nameRule: 'dnsSubdomain',
+  allowUnconditionalUpdate: true,
+  defaults(object) {
+    for (const port of object.ports ?? []) {
+      port.name ??= '';
+      port.protocol ??= 'TCP';
+    }
+  },
+  validate: (_context, object) => check((errors) => validate(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    validate(errors, object);
+    if (object.addressType !== old.addressType) errors.invalid('addressType', object.addressType, fieldImmutable);
+  }),
+  columns: columns('Name', 'AddressType', 'Ports', 'Endpoints', 'Age'),
+  row: (object, now) => [
+    nameOf(object),
+    object.addressType,
+    firstThree((object.ports ?? []).map((port) => String(port.port ?? port.name ?? '*'))) || '<unset>',
+    firstThree((object.endpoints ?? []).flatMap((endpoint) => endpoint.addresses ?? [])) || '<unset>',
+    age(object, now),
+  ],
+};
+
+function validate(errors: FieldErrors, object: EndpointSlice): void {
+  const type = object.addressType;
+  if (!type) errors.required('addressType');
+  else if (!addressTypes.includes(type)) errors.notSupported('addressType', type, addressTypes);
+  const { endpoints = [], ports = [] } = object;
+  if (endpoints.length > 1000) errors.tooMany('endpoints', endpoints.length, 1000);
+  else endpoints.forEach((endpoint, i) => validateEndpoint(errors, `endpoints[${i}]`, endpoint, type));
+  if (ports.length > 20000) return errors.tooMany('ports', ports.length, 20000);
+  const names = new Set<string>();
+  ports.forEach((port, i) => {
+    const path = `ports[${i}]`;
+    if (port.name) errors.invalidEach(`${path}.name`, port.name, isDns1123Label(port.name));
+    if (names.has(port.name ?? '')) errors.duplicate(`${path}.name`, port.name ?? '');
+    names.add(port.name ?? '');
+    protocol(errors, `${path}.protocol`, port.protocol);
+    if (port.appProtocol !== undefined) qualifiedName(errors, `${path}.appProtocol`, port.appProtocol);
+  });
+}
+
+function validateEndpoint(errors: FieldErrors, path: string, endpoint: NonNullable<EndpointSlice['endpoints']>[number], type: string): void {
+  const addresses = endpoint.addresses ?? [];
+  if (!addresses.length) errors.required(`${path}.addresses`, 'must contain at least 1 address');
+  else if (addresses.length > 100) errors.tooMany(`${path}.addresses`, addresses.length, 100);
+  addresses.forEach((address, i) => {
+    const field = `${path}.addresses[${i}]`;
+    if (type === 'FQDN') errors.invalidEach(field, address, isDns1123Subdomain(address.replace(/\.$/, '')));
+    else if ((type === 'IPv4' || type === 'IPv6') && ipAddress(errors, field, address)) {
+      if (address.includes(':') !== (type === 'IPv6')) errors.invalid(`${path}.addresses`, address, `must be an ${type} address`);
+      endpointIP(errors, field, address);
+    }
+  });
+  if (endpoint.nodeName !== undefined) errors.invalidEach(`${path}.nodeName`, endpoint.nodeName, isDns1123Subdomain(endpoint.nodeName));
+  if (endpoint.hostname !== undefined) errors.invalidEach(`${path}.hostname`, endpoint.hostname, isDns1123Label(endpoint.hostname));
+  if (Object.keys(endpoint.deprecatedTopology ?? {}).length > 16)
+    errors.tooMany(`${path}.deprecatedTopology`, Object.keys(endpoint.deprecatedTopology!).length, 16);
+  labels(errors, `${path}.deprecatedTopology`, endpoint.deprecatedTopology);
+  const zones = new Set<string>();
+  endpoint.hints?.forZones?.forEach((zone, i) => {
+    const field = `${path}.hints.forZones[${i}].name`;
+    if (zones.has(zone.name)) errors.duplicate(field, zone.name);
+    zones.add(zone.name);
+    errors.invalidEach(field, zone.name, isLabelValue(zone.name));
+  });
+}

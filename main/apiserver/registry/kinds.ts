@@ -1,0 +1,65 @@
+import type { Service } from '../../api/index.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import type { Random } from '../../util/random.ts';
+import type { RbacAuthorizer } from '../auth/rbac.ts';
+import type { ServiceAccountTokens } from '../auth/serviceAccountTokens.ts';
+import { deployment } from './apps/deployment.ts';
+import { replicaSet } from './apps/replicaSet.ts';
+import { lease } from './coordination/lease.ts';
+import { configMap } from './core/configMap.ts';
+import { endpoints } from './core/endpoints.ts';
+import { event } from './core/event.ts';
+import { namespace } from './core/namespace.ts';
+import { node } from './core/node.ts';
+import { pod } from './core/pod.ts';
+import { secret } from './core/secret.ts';
+import { service } from './core/service.ts';
+import { serviceAccount } from './core/serviceAccount.ts';
+import { ServiceAllocators } from './core/serviceAllocator.ts';
+import { endpointSlice } from './discovery/endpointSlice.ts';
+import { rbacStrategies } from './rbac/roles.ts';
+import { storageClass } from './storage/storageClass.ts';
+import type { Objects, Strategy } from './strategy.ts';
+
+export interface BuiltinOptions {
+  objects: Objects;
+  random: Random;
+  rbac: RbacAuthorizer;
+  tokens: ServiceAccountTokens;
+  /** Where Services get their addresses from, such as `10.96.0.0/16`. */
+  serviceCIDR: string;
+  /** First and last port that Services of type NodePort get. */
+  nodePorts: readonly [number, number];
+}
+
+/** Every kind that the API server serves by itself. */
+export function builtinStrategies(options: BuiltinOptions): Strategy[] {
+  const { objects, random, rbac, tokens, serviceCIDR, nodePorts } = options;
+  const stored = () => objects.list<Service>({ group: '', version: 'v1', resource: 'services' });
+  const allocators = new ServiceAllocators(serviceCIDR, nodePorts, stored, random);
+  return [
+    of(namespace),
+    of(node),
+    of(pod),
+    of(configMap),
+    of(secret),
+    of(service(allocators)),
+    of(serviceAccount(tokens)),
+    of(endpoints),
+    of(event),
+    of(deployment),
+    of(replicaSet),
+    of(lease),
+    of(endpointSlice),
+    ...rbacStrategies(rbac).map((strategy) => of(strategy as Strategy<KubeObject>)),
+    of(storageClass),
+  ];
+}
+
+/**
+ * A strategy of some kind as one of any kind. Its functions take their own kind's objects and the registry gives them
+ * no others, which the types of a list of all kinds cannot say.
+ */
+function of<T extends KubeObject>(strategy: Strategy<T>): Strategy {
+  return strategy as unknown as Strategy;
+}

@@ -1,0 +1,64 @@
+import type { StorageClass } from '../../../api/index.ts';
+import { equalJson } from '../../../api/json.ts';
+import { isQualifiedName } from '../../../api/names.ts';
+import type { FieldErrors } from '../../validation/field.ts';
+import { check, columns, define } from '../define.ts';
+import { age, nameOf } from '../printers.ts';
+import type { Strategy } from '../strategy.ts';
+
+/* Mirrors pkg/registry/storage/storageclass/strategy.go and pkg/apis/storage/validation. */
+
+const bindingModes = ['Immediate', 'WaitForFirstConsumer'];
+const reclaimPolicies = ['Delete', 'Retain'];
+const defaultClass = 'storageclass.kubernetes.io/is-default-class';
+
+export const isDefaultClass = ({ metadata }: StorageClass) =>
+  metadata?.annotations?.[defaultClass] === 'true' || metadata?.annotations?.['storageclass.beta.kubernetes.io/is-default-class'] === 'true';
+
+export const storageClass: Strategy<StorageClass> = {
+  definition: define('storage.k8s.io', 'v1', 'StorageClass', 'storageclasses', { namespaced: false, shortNames: ['sc'] }),
+  hasGeneration: false,
+  nameRule: 'dnsSubdomain',
+  allowUnconditionalUpdate: true,
+  returnsDeletedObject: true,
+  defaults(object) {
+    object.reclaimPolicy ??= 'Delete';
+    object.volumeBindingMode ??= 'Immediate';
+  },
+  validate: (_context, object) => check((errors) => validate(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    validate(errors, object);
+    if (!equalJson(object.parameters ?? {}, old.parameters ?? {})) errors.forbidden('parameters', 'updates to parameters are forbidden.');
+    if (object.provisioner !== old.provisioner) errors.forbidden('provisioner', 'updates to provisioner are forbidden.');
+    if (object.reclaimPolicy !== old.reclaimPolicy) errors.forbidden('reclaimPolicy', 'updates to reclaimPolicy are forbidden.');
+    if (object.volumeBindingMode !== old.volumeBindingMode) errors.invalid('volumeBindingMode', object.volumeBindingMode, 'field is immutable');
+  }),
+  columns: columns('Name', 'Provisioner', 'ReclaimPolicy', 'VolumeBindingMode', 'AllowVolumeExpansion', 'Age'),
+  row: (object, now) => [
+    isDefaultClass(object) ? `${nameOf(object)} (default)` : nameOf(object),
+    object.provisioner,
+    object.reclaimPolicy ?? 'Delete',
+    object.volumeBindingMode ?? '<unset>',
+    object.allowVolumeExpansion ?? false,
+    age(object, now),
+  ],
+};
+
+function validate(errors: FieldErrors, object: StorageClass): void {
+  const provisioner = object.provisioner ?? '';
+  if (!provisioner) errors.required('provisioner');
+  else errors.invalidEach('provisioner', provisioner, isQualifiedName(provisioner.toLowerCase()));
+  const parameters = object.parameters ?? {};
+  if (Object.keys(parameters).length > 512) errors.tooLong('parameters', 512);
+  let size = 0;
+  for (const key in parameters) {
+    if (!key) errors.invalid('parameters', key, 'field can not be empty.');
+    size += key.length + parameters[key]!.length;
+  }
+  if (size > 256 * 1024) errors.tooLong('parameters', 256 * 1024);
+  const policy = object.reclaimPolicy;
+  if (policy !== undefined && !reclaimPolicies.includes(policy)) errors.notSupported('reclaimPolicy', policy, reclaimPolicies);
+  const mode = object.volumeBindingMode;
+  if (!mode) errors.required('volumeBindingMode');
+  else if (!bindingModes.includes(mode)) errors.notSupported('volumeBindingMode', mode, bindingModes);
+}

@@ -1,0 +1,70 @@
+import type { FieldError } from '../../api/status.ts';
+
+/**
+ * Collects what validation finds, in upstream's words.
+ * Mirrors k8s.io/apimachinery/pkg/util/validation/field/errors.go; a field's path is its text, `spec.ports[0].name`.
+ */
+export class FieldErrors {
+  readonly all: FieldError[] = [];
+
+  get length(): number {
+    return this.all.length;
+  }
+
+  required(field: string, detail = ''): void {
+    this.#add('FieldValueRequired', field, 'Required value', detail);
+  }
+
+  forbidden(field: string, detail: string): void {
+    this.#add('FieldValueForbidden', field, 'Forbidden', detail);
+  }
+
+  invalid(field: string, value: unknown, detail: string): void {
+    this.#add('FieldValueInvalid', field, `Invalid value: ${show(value)}`, detail);
+  }
+
+  /** One finding a message: for the checks of api/names.ts, which return several. */
+  invalidEach(field: string, value: unknown, messages: string[]): void {
+    for (const message of messages) this.invalid(field, value, message);
+  }
+
+  notSupported(field: string, value: unknown, supported: readonly string[]): void {
+    this.#add(
+      'FieldValueNotSupported',
+      field,
+      `Unsupported value: ${show(value)}`,
+      supported.length ? `supported values: ${supported.map((s) => JSON.stringify(s)).join(', ')}` : '',
+    );
+  }
+
+  duplicate(field: string, value: unknown): void {
+    this.#add('FieldValueDuplicate', field, `Duplicate value: ${show(value)}`, '');
+  }
+
+  notFound(field: string, value: unknown, detail = ''): void {
+    this.#add('FieldValueNotFound', field, `Not found: ${show(value)}`, detail);
+  }
+
+  tooLong(field: string, maximum: number): void {
+    this.#add('FieldValueTooLong', field, 'Too long', `may not be more than ${maximum} ${maximum === 1 ? 'byte' : 'bytes'}`);
+  }
+
+  tooMany(field: string, actual: number, maximum: number): void {
+    this.#add('FieldValueTooMany', field, `Too many: ${actual}`, `must have at most ${maximum} ${maximum === 1 ? 'item' : 'items'}`);
+  }
+
+  add(errors: readonly FieldError[]): void {
+    this.all.push(...errors);
+  }
+
+  #add(reason: string, field: string, body: string, detail: string): void {
+    this.all.push({ reason, field: field || '<nil>', message: detail ? `${body}: ${detail}` : body });
+  }
+}
+
+/** A value as Go's encoding/json writes it, which escapes what HTML would misread. */
+function show(value: unknown): string {
+  if (value === undefined) return 'null';
+  if (typeof value === 'string') return JSON.stringify(value);
+  return JSON.stringify(value).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+}

@@ -1,0 +1,330 @@
+import { isDns1123Label, isDns1123Subdomain, isDns1123SubdomainWithUnderscore, isQualifiedName } from '../../api/names.ts';
+import { cloneJson, equalJson } from '../../api/json.ts';
+import type { Container, ContainerStatus, ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '../../api/index.ts';
+import { fileKeyVolumes, imageSpacing, validateAllContainers } from './containers.ts';
+import { diff } from './diff.ts';
+import type { FieldErrors } from './field.ts';
+import { dns1123Label, dns1123Subdomain, fieldImmutable, ipAddress, labels, qualifiedName } from './names.ts';
+import { aggregateContainers } from './podResources.ts';
+import { podResourceName, quantityOf, resourceRequirements, containerResourceName, isHugePage } from './resources.ts';
+import { onlyAddedTolerations, validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts';
+import { validatePodSecurityContext } from './securityContext.ts';
+import { validateVolumes } from './volumes.ts';
+
+/* Mirrors pkg/apis/core/validation/validation.go (ValidatePodSpec, ValidatePodCreate, ValidatePodUpdate, …). */
+
+const maxInt32 = 2147483647;
+const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
+
+export function validatePodSpec(errors: FieldErrors, field: string, spec: PodSpec, podMeta: ObjectMeta | undefined, isPod = false): void {
+  if (spec.terminationGracePeriodSeconds === undefined) errors.required(`${field}.terminationGracePeriodSeconds`);
+  const volumes = validateVolumes(errors, `${field}.volumes`, spec.volumes, podMeta);
+  const claims = new Set((spec.resourceClaims ?? []).map((claim) => claim.name).filter(Boolean));
+  resourceClaims(errors, `${field}.resourceClaims`, spec);
+  validateAllContainers(errors, field, { spec, volumes, claims });
+  podLevelResources(errors, field, spec, claims);
+  if (spec.hostNetwork)
+    spec.containers?.forEach((container, i) =>
+      container.ports?.forEach((port, j) => {
+        if ((isPod || port.hostPort) && (port.hostPort ?? 0) !== port.containerPort)
+          errors.invalid(`${field}.containers[${i}].ports[${j}].hostPort`, port.hostPort ?? 0, 'must match `containerPort` when `hostNetwork` is true');
+      }),
+    );
+  choice(errors, `${field}.restartPolicy`, spec.restartPolicy, ['Always', 'OnFailure', 'Never']);
+  choice(errors, `${field}.dnsPolicy`, spec.dnsPolicy, dnsPolicies);
+  labels(errors, `${field}.nodeSelector`, spec.nodeSelector);
+  validatePodSecurityContext(errors, `${field}.securityContext`, spec);
+  validateAffinity(errors, `${field}.affinity`, spec.affinity);
+  dnsConfig(errors, `${field}.dnsConfig`, spec);
+  spec.readinessGates?.forEach((gate, i) => qualifiedName(errors, `${field}.readinessGates[${i}].conditionType`, gate.conditionType ?? ''));
+  const gates = new Set<string>();
+  spec.schedulingGates?.forEach((gate, i) => {
+    qualifiedName(errors, `${field}.schedulingGates[${i}]`, gate.name ?? '');
+    if (gates.has(gate.name)) errors.duplicate(`${field}.schedulingGates[${i}]`, gate.name);
+    gates.add(gate.name);
+  });
+  validateTopologySpread(errors, `${field}.topologySpreadConstraints`, spec.topologySpreadConstraints);
+  if (spec.hostUsers === false) {
+    if (spec.hostNetwork) errors.forbidden(`${field}.hostNetwork`, 'when `hostUsers` is false');
+    if (spec.hostPID) errors.forbidden(`${field}.HostPID`, 'when `hostUsers` is false');
+    if (spec.hostIPC) errors.forbidden(`${field}.HostIPC`, 'when `hostUsers` is false');
+  }
+  if (spec.hostnameOverride !== undefined) {
+    const path = `${field}.hostnameOverride`;
+    if (spec.setHostnameAsFQDN) errors.forbidden(path, 'may not be specified when setHostnameAsFQDN is true');
+    if (spec.hostNetwork) errors.forbidden(path, 'may not be specified when hostNetwork is true');
+    if (spec.hostnameOverride.length > 64) errors.tooLong(path, 64);
+    dns1123Subdomain(errors, path, spec.hostnameOverride);
+  }
+  if (spec.serviceAccountName) dns1123Subdomain(errors, `${field}.serviceAccountName`, spec.serviceAccountName);
+  if (spec.nodeName) dns1123Subdomain(errors, `${field}.nodeName`, spec.nodeName);
+  const deadline = spec.activeDeadlineSeconds;
+  if (deadline !== undefined && (deadline < 1 || deadline > maxInt32))
+    errors.invalid(`${field}.activeDeadlineSeconds`, deadline, `must be between 1 and ${maxInt32}, inclusive`);
+  if (spec.hostname) dns1123Label(errors, `${field}.hostname`, spec.hostname);
+  if (spec.subdomain) dns1123Label(errors, `${field}.subdomain`, spec.subdomain);
+  validateTolerations(errors, `${field}.tolerations`, spec.tolerations);
+  spec.hostAliases?.forEach((alias, i) => {
+    ipAddress(errors, `${field}.hostAliases[${i}].ip`, alias.ip ?? '');
+    alias.hostnames?.forEach((name, j) => dns1123Subdomain(errors, `${field}.hostAliases[${i}].hostnames[${j}]`, name));
+  });
+  if (spec.priorityClassName) dns1123Subdomain(errors, `${field}.priorityClassName`, spec.priorityClassName);
+  if (spec.runtimeClassName !== undefined) dns1123Subdomain(errors, `${field}.runtimeClassName`, spec.runtimeClassName);
+  if (spec.preemptionPolicy !== undefined) choice(errors, `${field}.preemptionPolicy`, spec.preemptionPolicy, ['PreemptLowerPriority', 'Never']);
+  if (spec.overhead) resourceRequirements(errors, `${field}.overhead`, { limits: spec.overhead }, containerResourceName, claims);
+  if (spec.os) {
+    if (!spec.os.name) errors.required(`${field}.os.name`, 'cannot be empty');
+    else if (!['linux', 'windows'].includes(spec.os.name)) errors.notSupported(`${field}.os.name`, spec.os.name, ['linux', 'windows']);
+  }
+  fileKeyVolumes(errors, field, spec);
+}
+
+function choice(errors: FieldErrors, field: string, value: string | undefined, supported: string[]): void {
+  if (!value) errors.required(field);
+  else if (!supported.includes(value)) errors.notSupported(field, value, supported);
+}
+
+function resourceClaims(errors: FieldErrors, field: string, spec: PodSpec): void {
+  const names = new Set<string>();
+  spec.resourceClaims?.forEach((claim, i) => {
+    const path = `${field}[${i}]`;
+    if (!claim.name) errors.required(`${path}.name`);
+    else if (names.has(claim.name)) errors.duplicate(`${path}.name`, claim.name);
+    else errors.invalidEach(`${path}.name`, claim.name, isDns1123Label(claim.name));
+    names.add(claim.name);
+    const { resourceClaimName: direct, resourceClaimTemplateName: template } = claim;
+    if (direct !== undefined && template !== undefined)
+      errors.invalid(path, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
+    if (direct === undefined && template === undefined)
+      errors.invalid(path, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
+    if (direct !== undefined) errors.invalidEach(`${path}.resourceClaimName`, direct, isDns1123Subdomain(direct));
+    if (template !== undefined) errors.invalidEach(`${path}.resourceClaimTemplateName`, template, isDns1123Subdomain(template));
+  });
+}
+
+function podLevelResources(errors: FieldErrors, field: string, spec: PodSpec, claims: ReadonlySet<string>): void {
+  const own = spec.resources;
+  if (!own) return;
+  const path = `${field}.resources`;
+  if (spec.os?.name === 'windows') return errors.forbidden(path, 'may not be set for a windows pod');
+  if (own.claims) errors.forbidden(`${path}.claims`, 'claims may not be set for Resources at pod-level');
+  resourceRequirements(errors, path, { limits: own.limits, requests: own.requests }, podResourceName, claims);
+  for (const what of ['requests', 'limits'] as const) {
+    const sums = aggregateContainers(spec, what);
+    for (const name in sums) {
+      if (what === 'limits' && !isHugePage(name)) continue;
+      const given = own[what]?.[name] === undefined ? undefined : quantityOf(own[what][name]!);
+      if (given && sums[name]!.cmp(given) > 0)
+        errors.invalid(`${path}.${what}[${name}]`, given.toString(), `must be greater than or equal to aggregate container ${what} of ${sums[name]!.toString()}`);
+    }
+  }
+  spec.containers?.forEach((container, i) => {
+    for (const name in container.resources?.limits) {
+      const limit = quantityOf(container.resources.limits[name]!);
+      const podLimit = own.limits?.[name] === undefined ? undefined : quantityOf(own.limits[name]);
+      if (limit && podLimit && limit.cmp(podLimit) > 0)
+        errors.invalid(`${path}.containers[${i}][${name}].limits`, limit.toString(), `must be less than or equal to pod limits of ${podLimit.toString()}`);
+    }
+  });
+}
+
+function dnsConfig(errors: FieldErrors, field: string, spec: PodSpec): void {
+  const config = spec.dnsConfig;
+  if (spec.dnsPolicy === 'None') {
+    if (!config) return errors.required(field, 'must provide `dnsConfig` when `dnsPolicy` is None');
+    if (!config.nameservers?.length) return errors.required(`${field}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None');
+  }
+  if (!config) return;
+  const { nameservers = [], searches = [], options = [] } = config;
+  if (nameservers.length > 3) errors.invalid(`${field}.nameservers`, nameservers, 'must not have more than 3 nameservers');
+  nameservers.forEach((address, i) => ipAddress(errors, `${field}.nameservers[${i}]`, address));
+  if (searches.length > 32) errors.invalid(`${field}.searches`, searches, 'must not have more than 32 search paths');
+  if (searches.join(' ').length > 2048)
+    errors.invalid(`${field}.searches`, searches, 'must not have more than 2048 characters (including spaces) in the search list');
+  searches.forEach((search, i) => {
+    const name = search.replace(/\.$/, '');
+    if (search !== '.') errors.invalidEach(`${field}.searches[${i}]`, name, isDns1123SubdomainWithUnderscore(name));
+  });
+  options.forEach((option, i) => {
+    if (!option.name) errors.required(`${field}.options[${i}]`, 'must not be empty');
+  });
+}
+
+export function validatePodTemplateSpec(errors: FieldErrors, field: string, template: PodTemplateSpec): void {
+  labels(errors, `${field}.labels`, template.metadata?.labels);
+  annotations(errors, `${field}.annotations`, template.metadata?.annotations);
+  validatePodSpec(errors, `${field}.spec`, template.spec ?? { containers: [] }, undefined);
+  if (template.spec?.ephemeralContainers?.length)
+    errors.forbidden(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
+}
+
+/** Mirrors k8s.io/apimachinery/pkg/api/validation/objectmeta.go (ValidateAnnotations). */
+export function annotations(errors: FieldErrors, field: string, values: Record<string, string> | undefined): void {
+  let size = 0;
+  for (const key in values) {
+    errors.invalidEach(field, key, isQualifiedName(key.toLowerCase()));
+    size += Buffer.byteLength(key) + Buffer.byteLength(values[key]!);
+  }
+  if (size > 256 * 1024) errors.tooLong(field, 256 * 1024);
+}
+
+function metadataAndSpec(errors: FieldErrors, pod: Pod): void {
+  const spec = pod.spec ?? { containers: [] };
+  const cost = pod.metadata?.annotations?.['controller.kubernetes.io/pod-deletion-cost'];
+  if (cost !== undefined && !(/^(0|-?[1-9][0-9]*)$/.test(cost) && Math.abs(Number(cost)) <= maxInt32))
+    errors.invalid("metadata.annotations[controller.kubernetes.io/pod-deletion-cost]", cost, 'must be a 32bit integer');
+  validatePodSpec(errors, 'spec', spec, pod.metadata, true);
+  if (!spec.serviceAccountName)
+    spec.volumes?.forEach((volume, i) =>
+      volume.projected?.sources?.forEach((source, j) => {
+        if (source.serviceAccountToken)
+          errors.forbidden(`spec.volumes[${i}].projected.sources[${j}].serviceAccountToken`, 'must not be specified when serviceAccountName is not set');
+      }),
+    );
+  spec.containers?.forEach((container, i) => imageSpacing(errors, `spec.containers[${i}]`, container));
+  spec.initContainers?.forEach((container, i) => imageSpacing(errors, `spec.initContainers[${i}]`, container));
+}
+
+export function validatePodCreate(errors: FieldErrors, pod: Pod): void {
+  metadataAndSpec(errors, pod);
+  if (pod.spec?.ephemeralContainers?.length) errors.forbidden('spec.ephemeralContainers', 'cannot be set on create');
+  if (pod.spec?.nodeName && pod.spec.schedulingGates?.length)
+    errors.forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');
+}
+
+const updatableFields = [
+  '`spec.containers[*].image`',
+  '`spec.initContainers[*].image`',
+  '`spec.activeDeadlineSeconds`',
+  '`spec.tolerations` (only additions to existing tolerations)',
+  '`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
+];
+
+export function validatePodUpdate(errors: FieldErrors, pod: Pod, old: Pod): void {
+  metadataAndSpec(errors, pod);
+  const mirror = 'kubernetes.io/config.mirror';
+  if (pod.metadata?.annotations?.[mirror] !== old.metadata?.annotations?.[mirror])
+    errors.invalid(`metadata.annotations[${mirror}]`, pod.metadata?.annotations?.[mirror] ?? '', fieldImmutable);
+  const [after, before] = [pod.spec!, old.spec!];
+  for (const kind of ['containers', 'initContainers'] as const) {
+    const [left = [], right = []] = [after[kind], before[kind]];
+    if (left.length !== right.length) return errors.forbidden(`spec.${kind}`, 'pod updates may not add or remove containers');
+    left.forEach((container, i) => {
+      if (!container.image) errors.required(`spec.${kind}[${i}].image`);
+      imageSpacing(errors, `spec.${kind}[${i}]`, container);
+    });
+  }
+  const [deadline, oldDeadline] = [after.activeDeadlineSeconds, before.activeDeadlineSeconds];
+  if (deadline !== undefined) {
+    if (deadline < 0 || deadline > maxInt32)
+      return errors.invalid('spec.activeDeadlineSeconds', deadline, `must be between 0 and ${maxInt32}, inclusive`);
+    if (oldDeadline !== undefined && oldDeadline < deadline)
+      return errors.invalid('spec.activeDeadlineSeconds', deadline, 'must be less than or equal to previous value');
+  } else if (oldDeadline !== undefined) {
+    errors.invalid('spec.activeDeadlineSeconds', undefined, 'must not update from a positive integer to nil value');
+  }
+  onlyAddedTolerations(errors, 'spec.tolerations', after.tolerations, before.tolerations);
+  const oldGates = new Set((before.schedulingGates ?? []).map((gate) => gate.name));
+  after.schedulingGates?.forEach((gate, i) => {
+    if (!oldGates.has(gate.name)) errors.forbidden(`spec.schedulingGates[${i}].name`, `only deletion is allowed, but found new scheduling gate '${gate.name}'`);
+  });
+  if (equalJson(after, before)) return;
+
+  // What may change is put back to what it was; anything that still differs may not.
+  const munged = cloneJson(after);
+  const keepImages = (list: Container[] | undefined, from: Container[] | undefined) =>
+    list?.forEach((container, i) => (container.image = from![i]!.image));
+  keepImages(munged.containers, before.containers);
+  keepImages(munged.initContainers, before.initContainers);
+  munged.activeDeadlineSeconds = oldDeadline;
+  munged.schedulingGates = before.schedulingGates;
+  munged.tolerations = before.tolerations;
+  if ((before.terminationGracePeriodSeconds ?? 0) < 0 && munged.terminationGracePeriodSeconds === 1)
+    munged.terminationGracePeriodSeconds = before.terminationGracePeriodSeconds;
+  if (before.schedulingGates?.length) gatedChanges(errors, munged, before);
+  if (!equalJson(munged, before))
+    errors.forbidden('spec', `pod updates may not change fields other than ${updatableFields.join(',')}\n${diff(before, munged)}`);
+}
+
+/** A pod that the scheduler may not look at yet may still be narrowed down to fewer nodes. */
+function gatedChanges(errors: FieldErrors, munged: PodSpec, before: PodSpec): void {
+  if (!equalJson(munged.nodeSelector, before.nodeSelector)) {
+    for (const key in before.nodeSelector)
+      if (munged.nodeSelector?.[key] !== before.nodeSelector[key]) {
+        errors.invalid('spec.nodeSelector', munged.nodeSelector, 'only additions to spec.nodeSelector are allowed (no mutations or deletions)');
+        break;
+      }
+    munged.nodeSelector = before.nodeSelector;
+  }
+  const [after, old] = [munged.affinity?.nodeAffinity, before.affinity?.nodeAffinity];
+  if (equalJson(after, old)) return;
+  const required = 'requiredDuringSchedulingIgnoredDuringExecution';
+  const path = `spec.affinity.nodeAffinity.${required}.nodeSelectorTerms`;
+  const [terms = [], oldTerms = []] = [after?.[required]?.nodeSelectorTerms, old?.[required]?.nodeSelectorTerms];
+  if (oldTerms.length && terms.length !== oldTerms.length)
+    errors.invalid(path, terms, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed');
+  else
+    oldTerms.forEach((term, i) => {
+      const onlyMore = (['matchExpressions', 'matchFields'] as const).every((kind) =>
+        equalJson((terms[i]![kind] ?? []).slice(0, term[kind]?.length ?? 0), term[kind] ?? []),
+      );
+      const wasEmpty = !term.matchExpressions?.length && !term.matchFields?.length;
+      if (!onlyMore || (wasEmpty && !equalJson(terms[i], term)))
+        errors.invalid(`${path}[${i}]`, terms[i], 'only additions are allowed (no mutations or deletions)');
+    });
+  const { nodeAffinity: _, ...rest } = munged.affinity ?? {};
+  munged.affinity = old || Object.keys(rest).length || before.affinity ? { ...rest, ...(old ? { nodeAffinity: old } : {}) } : undefined;
+}
+
+export function validatePodStatusUpdate(errors: FieldErrors, pod: Pod, old: Pod): void {
+  const [status, before] = [pod.status ?? {}, old.status ?? {}];
+  const types = new Set<string>();
+  status.conditions?.forEach((condition, i) => {
+    if (types.has(condition.type)) errors.duplicate(`status.conditions[${i}].type`, condition.type);
+    types.add(condition.type);
+  });
+  if (status.nominatedNodeName && status.nominatedNodeName !== before.nominatedNodeName)
+    errors.invalidEach('status.nominatedNodeName', status.nominatedNodeName, isDns1123Subdomain(status.nominatedNodeName));
+  if ((status.observedGeneration ?? 0) < 0)
+    errors.invalid('status.observedGeneration', status.observedGeneration, 'must be a non-negative integer');
+  if (status.qosClass !== before.qosClass) errors.invalid('status.qosClass', status.qosClass ?? '', fieldImmutable);
+  const spec = old.spec!;
+  stateTransitions(errors, 'status.containerStatuses', status.containerStatuses, before.containerStatuses, spec, spec.containers);
+  stateTransitions(errors, 'status.initContainerStatuses', status.initContainerStatuses, before.initContainerStatuses, spec, spec.initContainers);
+  stateTransitions(errors, 'status.ephemeralContainerStatuses', status.ephemeralContainerStatuses, before.ephemeralContainerStatuses, undefined, undefined);
+  const oldIPs = (before.podIPs ?? []).map((entry) => entry.ip);
+  status.podIPs?.forEach((entry, i) => ipAddress(errors, `status.podIPs[${i}]`, entry.ip, oldIPs));
+  const oldHostIPs = (before.hostIPs ?? []).map((entry) => entry.ip);
+  if (status.hostIPs?.length && status.hostIP !== status.hostIPs[0]!.ip)
+    errors.invalid('status.hostIPs[0].ip', status.hostIPs[0]!.ip, 'must be equal to `hostIP`');
+  status.hostIPs?.forEach((entry, i) => ipAddress(errors, `status.hostIPs[${i}]`, entry.ip, oldHostIPs));
+}
+
+/** A container that ended for good does not run again. Mirrors ValidateContainerStateTransition. */
+function stateTransitions(
+  errors: FieldErrors,
+  field: string,
+  after: ContainerStatus[] | undefined,
+  before: ContainerStatus[] | undefined,
+  spec: PodSpec | undefined,
+  containers: Container[] | undefined,
+): void {
+  before?.forEach((old, i) => {
+    if (!old.state?.terminated) return;
+    const status = after?.find((s) => s.name === old.name);
+    if (!status || status.state?.terminated) return;
+    const container = containers?.find((c) => c.name === old.name);
+    if (spec && container && shouldRestart(container, spec, old.state.terminated.exitCode)) return;
+    errors.forbidden(`${field}[${i}].state`, 'may not be transitioned to non-terminated state');
+  });
+}
+
+/** Mirrors pkg/api/v1/pod/util.go (ContainerShouldRestart). */
+function shouldRestart(container: Container, spec: PodSpec, exitCode: number): boolean {
+  for (const rule of container.restartPolicyRules ?? []) {
+    const codes = rule.exitCodes?.values ?? [];
+    if (rule.exitCodes && codes.includes(exitCode) === (rule.exitCodes.operator === 'In')) return true;
+  }
+  const policy = container.restartPolicy ?? spec.restartPolicy;
+  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+}

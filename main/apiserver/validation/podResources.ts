@@ -1,0 +1,64 @@
+import type { Container, PodSpec } from '../../api/index.ts';
+import { parseQuantity, type Quantity } from '../../api/quantity.ts';
+import { quantityOf } from './resources.ts';
+
+type Amounts = Record<string, Quantity>;
+
+const amountsOf = (container: Container, what: 'requests' | 'limits'): Amounts => {
+  const amounts: Amounts = {};
+  const list = container.resources?.[what];
+  for (const name in list) {
+    const quantity = quantityOf(list[name]!);
+    if (quantity) amounts[name] = quantity;
+  }
+  return amounts;
+};
+
+function addTo(sum: Amounts, more: Amounts): void {
+  for (const name in more) sum[name] = sum[name] ? sum[name].add(more[name]!) : more[name]!;
+}
+
+function raiseTo(sum: Amounts, other: Amounts): void {
+  for (const name in other) if (!sum[name] || sum[name].cmp(other[name]!) < 0) sum[name] = other[name]!;
+}
+
+export const isSidecar = (container: Container) => container.restartPolicy === 'Always';
+
+/**
+ * What the containers of a pod need together: the sum of the regular ones and sidecars, or the most that an init
+ * container needs beside the sidecars started before it.
+ * Mirrors k8s.io/component-helpers/resource/helpers.go (AggregateContainerRequests and -Limits).
+ */
+export function aggregateContainers(spec: PodSpec, what: 'requests' | 'limits'): Amounts {
+  const sum: Amounts = {};
+  for (const container of spec.containers ?? []) addTo(sum, amountsOf(container, what));
+  const sidecars: Amounts = {};
+  const initial: Amounts = {};
+  for (const container of spec.initContainers ?? []) {
+    const amounts = amountsOf(container, what);
+    if (isSidecar(container)) {
+      addTo(sum, amounts);
+      addTo(sidecars, amounts);
+      raiseTo(initial, sidecars);
+    } else {
+      const beside = { ...amounts };
+      addTo(beside, sidecars);
+      raiseTo(initial, beside);
+    }
+  }
+  raiseTo(sum, initial);
+  return sum;
+}
+
+/** What a pod needs in all: its own or its containers' amounts, and the runtime's overhead. Mirrors the same file's PodRequests and PodLimits. */
+export function podResources(spec: PodSpec, what: 'requests' | 'limits'): Amounts {
+  const sum = aggregateContainers(spec, what);
+  const own = spec.resources?.[what];
+  for (const name in own) sum[name] = parseQuantity(own[name]!);
+  for (const name in spec.overhead)
+    if (what === 'requests' || sum[name]) {
+      const quantity = parseQuantity(spec.overhead[name]!);
+      sum[name] = sum[name] ? sum[name].add(quantity) : quantity;
+    }
+  return sum;
+}

@@ -1,0 +1,53 @@
+import { isPercent } from '../../api/names.ts';
+import { nothing, selectorFromLabelSelector } from '../../api/labels.ts';
+import type { LabelSelector, PodTemplateSpec } from '../../api/index.ts';
+import type { FieldErrors } from './field.ts';
+import { labelSelector } from './names.ts';
+import { validatePodTemplateSpec } from './pod.ts';
+
+/* What deployments, replica sets and their like have in common. Mirrors pkg/apis/apps/validation/validation.go. */
+
+/** The selector is there, not empty, and what the template makes would be found by it. */
+export function selectorAndTemplate(
+  errors: FieldErrors,
+  field: string,
+  spec: { selector?: LabelSelector; template?: PodTemplateSpec },
+  { empty, labelsWhy = '`selector` does not match template `labels`', restartPolicy = true }: { empty: string; labelsWhy?: string; restartPolicy?: boolean },
+): void {
+  const selector = spec.selector;
+  if (!selector) errors.required(`${field}.selector`);
+  else {
+    labelSelector(errors, `${field}.selector`, selector);
+    if (!Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length) errors.invalid(`${field}.selector`, selector, empty);
+  }
+  const template = spec.template ?? {};
+  const path = `${field}.template`;
+  let matcher = nothing;
+  try {
+    matcher = selectorFromLabelSelector(selector);
+  } catch {
+    return errors.invalid(`${field}.selector`, selector, 'invalid label selector');
+  }
+  const selects = !!selector && !matcher.empty;
+  if (selects && !matcher.matches(template.metadata?.labels)) errors.invalid(`${path}.metadata.labels`, template.metadata?.labels, labelsWhy);
+  validatePodTemplateSpec(errors, path, template);
+  if (!restartPolicy) return;
+  if (template.spec?.restartPolicy !== 'Always') errors.notSupported(`${path}.spec.restartPolicy`, template.spec?.restartPolicy ?? '', ['Always']);
+  if (template.spec?.activeDeadlineSeconds !== undefined)
+    errors.forbidden(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported');
+}
+
+/** A count, or a share such as `25%`. */
+export function positiveIntOrPercent(errors: FieldErrors, field: string, value: number | string | undefined): void {
+  if (typeof value === 'string') errors.invalidEach(field, value, isPercent(value));
+  else if (value !== undefined && value < 0) errors.invalid(field, value, 'must be greater than or equal to 0');
+}
+
+export function notMoreThan100Percent(errors: FieldErrors, field: string, value: number | string | undefined): void {
+  if (typeof value === 'string' && percentOf(value) > 100) errors.invalid(field, value, 'must not be greater than 100%');
+}
+
+export const percentOf = (value: string) => (/^\d+%$/.test(value) ? parseInt(value, 10) : 0);
+
+/** The number itself, or the percentage as a number: whether it is nothing at all. */
+export const isZero = (value: number | string | undefined) => (typeof value === 'string' ? percentOf(value) : (value ?? 0)) === 0;
