@@ -22,3 +22,4 @@ export {
   type RateLimiter,
 } from './rateLimiter.ts';
 export { EventRecorder, type EventRecorderOptions } from './eventRecorder.ts';
+export { LruMap } from './lru.ts';

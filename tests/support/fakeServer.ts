@@ -472,21 +472,25 @@ function fieldsOf(object: Anything): Record<string, string> {
 }
 
 function patched(old: Anything, request: ApiRequest): Anything {
-  if (!/merge-patch/.test(request.contentType ?? ''))
+  if (request.contentType?.includes('strategic')) return merge(cloneJson(old), request.body, true) as Anything;
+  if (!request.contentType?.includes('merge-patch'))
     throw failure(415, 'UnsupportedMediaType', 'only merge patches here');
-  return merge(cloneJson(old), request.body) as Anything;
+  return merge(cloneJson(old), request.body, false) as Anything;
 }
 
-/** RFC 7386. */
-function merge(target: unknown, patch: unknown): unknown {
+/** RFC 7386; `strategic`: lists of things with a type (conditions) are merged by it. */
+function merge(target: unknown, patch: unknown, strategic: boolean): unknown {
+  if (strategic && Array.isArray(patch) && patch.every((item) => (item as { type?: string })?.type)) {
+    const items = patch as { type: string }[];
+    const kept = ((target ?? []) as { type: string }[]).filter((old) => !items.some((item) => item.type === old.type));
+    return [...kept, ...cloneJson(items)];
+  }
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return cloneJson(patch);
-  const result = (typeof target === 'object' && target !== null && !Array.isArray(target) ? target : {}) as Record<
-    string,
-    unknown
-  >;
+  const base = typeof target === 'object' && target !== null && !Array.isArray(target) ? target : {};
+  const result = base as Record<string, unknown>;
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) delete result[name];
-    else if (value !== undefined) result[name] = merge(result[name], value);
+    else if (value !== undefined) result[name] = merge(result[name], value, strategic);
   }
   return result;
 }

@@ -1,0 +1,129 @@
+import type { Random } from '../util/random.ts';
+import type { SchedulerCache } from './cache.ts';
+import type { CycleState } from './framework.ts';
+import type { NodeInfo } from './nodeInfo.ts';
+import type { Nominator } from './nominator.ts';
+import type { PodInfo } from './podInfo.ts';
+import type { PreFiltered, Profile, Scores } from './profile.ts';
+import { unresolvable, type Status } from './status.ts';
+
+const minFeasibleNodes = 100;
+const minFeasiblePercentage = 5;
+
+/** What one look at the nodes has found. */
+export interface Outcome {
+  state: CycleState;
+  /** The best node; undefined: none takes the pod. */
+  node: NodeInfo | undefined;
+  nodeCount: number;
+  preFiltered: PreFiltered;
+  /** Objections by node. */
+  statuses: Map<string, Status>;
+  /** The objection of every node that is not in `statuses`. */
+  absent: Status | undefined;
+  feasible: NodeInfo[];
+  /** Of the feasible nodes; undefined where there was nothing to choose. */
+  scores: Scores | undefined;
+}
+
+/** Finds the node for a pod, without a pause. Mirrors pkg/scheduler/schedule_one.go (schedulePod). */
+export class Algorithm {
+  /** Where the next search begins, so that every node has its turn when not all are looked at. */
+  #start = 0;
+
+  constructor(
+    private readonly profile: Profile,
+    private readonly cache: SchedulerCache,
+    private readonly nominator: Nominator,
+    private readonly random: Random,
+  ) {}
+
+  findNode(pod: PodInfo): Outcome {
+    const all = this.cache.nodes;
+    const preFiltered = this.profile.preFilter(pod, all);
+    const outcome: Outcome = {
+      state: preFiltered.state,
+      node: undefined,
+      nodeCount: all.length,
+      preFiltered,
+      statuses: new Map(),
+      absent: preFiltered.status,
+      feasible: [],
+      scores: undefined,
+    };
+    if (preFiltered.status) return outcome;
+    this.#findFeasible(pod, all, outcome);
+    if (outcome.feasible.length > 1) {
+      outcome.scores = this.profile.score(preFiltered, pod, outcome.feasible);
+      outcome.node = this.#best(outcome.feasible, outcome.scores.totals);
+    } else outcome.node = outcome.feasible[0];
+    return outcome;
+  }
+
+  /** The objection to the pod on this node, with regard to pods that have been promised it. */
+  filter(preFiltered: PreFiltered, pod: PodInfo, node: NodeInfo): Status | undefined {
+    const promised = [...this.nominator.on(node.name)].filter(
+      (other) => other.uid !== pod.uid && other.priority >= pod.priority && !node.pods.has(other.uid),
+    );
+    if (promised.length > 0) {
+      for (const other of promised) this.#try(preFiltered, pod, other, node, 1);
+      const status = this.profile.filter(preFiltered, pod, node);
+      for (const other of promised) this.#try(preFiltered, pod, other, node, -1);
+      if (status) return status;
+      // It may also need them not to be there yet: they have not come.
+    }
+    return this.profile.filter(preFiltered, pod, node);
+  }
+
+  /** Puts a pod on a node (1) or takes it away (-1), in the node and in the plugins' state. */
+  #try(preFiltered: PreFiltered, pod: PodInfo, tried: PodInfo, node: NodeInfo, sign: 1 | -1): void {
+    if (sign === 1) node.addPod(tried);
+    else node.removePod(tried.uid);
+    this.profile.tryPod(preFiltered, pod, tried, node, sign);
+  }
+
+  #findFeasible(pod: PodInfo, all: readonly NodeInfo[], outcome: Outcome): void {
+    const { preFiltered, feasible, statuses } = outcome;
+    const nominated = this.nominator.nodeOf(pod.uid);
+    const promised = nominated === undefined ? undefined : this.cache.node(nominated);
+    if (promised && !this.filter(preFiltered, pod, promised)) {
+      feasible.push(promised);
+      return;
+    }
+    let nodes = all;
+    if (preFiltered.nodes) {
+      nodes = [...preFiltered.nodes].flatMap((name) => this.cache.node(name) ?? []);
+      const names = preFiltered.restrictedBy.toSorted().join(' ');
+      outcome.absent = unresolvable(preFiltered.restrictedBy[0]!, `node(s) didn't satisfy plugin(s) [${names}]`);
+    }
+    const wanted = feasibleNodesToFind(nodes.length);
+    let looked = 0;
+    for (; looked < nodes.length && feasible.length < wanted; looked++) {
+      const node = nodes[(this.#start + looked) % nodes.length]!;
+      const status = this.filter(preFiltered, pod, node);
+      if (status) statuses.set(node.name, status);
+      else feasible.push(node);
+    }
+    if (all.length > 0) this.#start = (this.#start + looked) % all.length;
+  }
+
+  /** One of the best, by chance. */
+  #best(nodes: NodeInfo[], totals: number[]): NodeInfo {
+    let best = 0;
+    let ties = 1;
+    for (let i = 1; i < nodes.length; i++) {
+      if (totals[i]! > totals[best]!) {
+        best = i;
+        ties = 1;
+      } else if (totals[i] === totals[best] && this.random.next() * ++ties < 1) best = i;
+    }
+    return nodes[best]!;
+  }
+}
+
+/** All of up to 100 nodes; of more, a share that shrinks from 50 % to 5 %. */
+export function feasibleNodesToFind(nodes: number): number {
+  if (nodes < minFeasibleNodes) return nodes;
+  const percentage = Math.max(50 - Math.floor(nodes / 125), minFeasiblePercentage);
+  return Math.max(Math.floor((nodes * percentage) / 100), minFeasibleNodes);
+}

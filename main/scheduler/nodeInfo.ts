@@ -1,0 +1,91 @@
+import type { Node } from '../api/index.ts';
+import { parseQuantity } from '../api/quantity.ts';
+import type { HostPort, PodInfo } from './podInfo.ts';
+import { addResources, noResources, resourcesOf, type Resources } from './resources.ts';
+
+/** A node and the pods on it, those included that are only on their way there. */
+export class NodeInfo {
+  readonly pods = new Map<string, PodInfo>();
+  readonly podsWithAffinity = new Set<PodInfo>();
+  readonly podsWithRequiredAntiAffinity = new Set<PodInfo>();
+  readonly requested: Resources = noResources();
+  readonly nonZeroRequested: Resources = noResources();
+  allocatable: Resources = noResources();
+  allowedPods = 0;
+  /** Bytes by image name. */
+  images: ReadonlyMap<string, number> = new Map();
+  /** `protocol/port` → the addresses that it is taken on. */
+  readonly #ports = new Map<string, string[]>();
+  #node: Node;
+
+  constructor(node: Node) {
+    this.#node = node;
+    this.setNode(node);
+  }
+
+  get node(): Node {
+    return this.#node;
+  }
+
+  get name(): string {
+    return this.#node.metadata!.name!;
+  }
+
+  get labels(): Record<string, string> {
+    return this.#node.metadata!.labels ?? {};
+  }
+
+  setNode(node: Node): void {
+    this.#node = node;
+    this.allocatable = resourcesOf(node.status?.allocatable);
+    const pods = node.status?.allocatable?.pods;
+    this.allowedPods = pods === undefined ? 0 : parseQuantity(pods).value();
+    const sizes = (node.status?.images ?? []).flatMap(({ names, sizeBytes }) =>
+      (names ?? []).map((name) => [name, sizeBytes ?? 0] as const),
+    );
+    this.images = new Map(sizes);
+  }
+
+  addPod(pod: PodInfo): void {
+    this.pods.set(pod.uid, pod);
+    if (pod.hasAffinity) this.podsWithAffinity.add(pod);
+    if (pod.requiredAntiAffinity.length > 0) this.podsWithRequiredAntiAffinity.add(pod);
+    addResources(this.requested, pod.requests);
+    addResources(this.nonZeroRequested, pod.nonZeroRequests);
+    for (const { ip, protocol, port } of pod.hostPorts) {
+      const key = `${protocol}/${port}`;
+      this.#ports.set(key, [...(this.#ports.get(key) ?? []), ip]);
+    }
+  }
+
+  removePod(uid: string): PodInfo | undefined {
+    const pod = this.pods.get(uid);
+    if (!pod) return undefined;
+    this.pods.delete(uid);
+    this.podsWithAffinity.delete(pod);
+    this.podsWithRequiredAntiAffinity.delete(pod);
+    addResources(this.requested, pod.requests, -1);
+    addResources(this.nonZeroRequested, pod.nonZeroRequests, -1);
+    for (const { ip, protocol, port } of pod.hostPorts) {
+      const key = `${protocol}/${port}`;
+      const taken = this.#ports.get(key) ?? [];
+      const rest = taken.toSpliced(taken.indexOf(ip), 1);
+      if (rest.length > 0) this.#ports.set(key, rest);
+      else this.#ports.delete(key);
+    }
+    return pod;
+  }
+
+  /** Whether somebody has the port already; `0.0.0.0` is every address. */
+  portTaken({ ip, protocol, port }: HostPort): boolean {
+    const taken = this.#ports.get(`${protocol}/${port}`);
+    return taken !== undefined && (ip === '0.0.0.0' || taken.includes('0.0.0.0') || taken.includes(ip));
+  }
+
+  /** A node to try things on. */
+  clone(): NodeInfo {
+    const copy = new NodeInfo(this.#node);
+    for (const pod of this.pods.values()) copy.addPod(pod);
+    return copy;
+  }
+}

@@ -1,0 +1,183 @@
+import type { Namespace, Pod } from '../../api/index.ts';
+import { equalJson } from '../../api/json.ts';
+import type { Informer } from '../../client/index.ts';
+import type { SchedulerCache } from '../cache.ts';
+import { maxNodeScore, StateKey, type Plugin } from '../framework.ts';
+import type { NodeInfo } from '../nodeInfo.ts';
+import { PodInfo, type AffinityTerm } from '../podInfo.ts';
+import { unresolvable, unschedulable } from '../status.ts';
+
+const name = 'InterPodAffinity';
+const affinityRejected = unresolvable(name, "node(s) didn't match pod affinity rules");
+const antiAffinityRejected = unschedulable(name, "node(s) didn't match pod anti-affinity rules");
+const existingRejected = unschedulable(name, "node(s) didn't satisfy existing pods anti-affinity rules");
+/** How much another pod's required affinity to this one counts. */
+const hardPodAffinityWeight = 1;
+
+/** Topology key → its value → how many pods with matching terms are there. */
+class TopologyCounts {
+  readonly #counts = new Map<string, Map<string, number>>();
+
+  get empty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  add(node: NodeInfo, topologyKey: string, by: number): void {
+    const value = node.labels[topologyKey];
+    if (value === undefined) return;
+    let values = this.#counts.get(topologyKey);
+    if (!values) this.#counts.set(topologyKey, (values = new Map()));
+    const count = (values.get(value) ?? 0) + by;
+    if (count !== 0) values.set(value, count);
+    else values.delete(value);
+    if (values.size === 0) this.#counts.delete(topologyKey);
+  }
+
+  get(node: NodeInfo, topologyKey: string): number {
+    const value = node.labels[topologyKey];
+    return value === undefined ? 0 : (this.#counts.get(topologyKey)?.get(value) ?? 0);
+  }
+
+  /** Of all keys together. */
+  sum(node: NodeInfo): number {
+    let sum = 0;
+    for (const key of this.#counts.keys()) sum += this.get(node, key);
+    return sum;
+  }
+
+  anyAt(node: NodeInfo): boolean {
+    for (const key of this.#counts.keys()) if (this.get(node, key) > 0) return true;
+    return false;
+  }
+}
+
+interface Counts {
+  /** Anti-affinity of pods that run already, towards this one. */
+  existing: TopologyCounts;
+  affinity: TopologyCounts;
+  antiAffinity: TopologyCounts;
+}
+
+const counted = new StateKey<Counts>();
+const scored = new StateKey<TopologyCounts>();
+
+/** Keeps pods near or away from one another, by what they say of each other's labels. */
+export function interPodAffinity(cache: SchedulerCache, namespaces: Informer<Namespace>): Plugin {
+  function matches(term: AffinityTerm, pod: Pod): boolean {
+    const namespace = pod.metadata!.namespace!;
+    const here =
+      term.namespaces.has(namespace) || term.namespaceSelector.matches(namespaces.get(namespace)?.metadata!.labels);
+    return here && term.selector.matches(pod.metadata!.labels);
+  }
+  const matchesAll = (terms: readonly AffinityTerm[], pod: Pod) =>
+    terms.length > 0 && terms.every((term) => matches(term, pod));
+
+  function count(counts: Counts, pod: PodInfo, other: PodInfo, node: NodeInfo, sign: 1 | -1): void {
+    for (const term of other.requiredAntiAffinity) {
+      if (matches(term, pod.pod)) counts.existing.add(node, term.topologyKey, sign);
+    }
+    if (matchesAll(pod.requiredAffinity, other.pod)) {
+      for (const term of pod.requiredAffinity) counts.affinity.add(node, term.topologyKey, sign);
+    }
+    for (const term of pod.requiredAntiAffinity) {
+      if (matches(term, other.pod)) counts.antiAffinity.add(node, term.topologyKey, sign);
+    }
+  }
+
+  function affinitySatisfied(counts: Counts, pod: PodInfo, node: NodeInfo): boolean {
+    let found = true;
+    for (const term of pod.requiredAffinity) {
+      if (node.labels[term.topologyKey] === undefined) return false;
+      if (counts.affinity.get(node, term.topologyKey) <= 0) found = false;
+    }
+    // The first of a group that wants to be together has nobody to join: it may be anywhere.
+    return found || (counts.affinity.empty && matchesAll(pod.requiredAffinity, pod.pod));
+  }
+
+  function scorePair(scores: TopologyCounts, pod: PodInfo, other: PodInfo, node: NodeInfo): void {
+    for (const term of pod.preferredAffinity) {
+      if (matches(term, other.pod)) scores.add(node, term.topologyKey, term.weight);
+    }
+    for (const term of pod.preferredAntiAffinity) {
+      if (matches(term, other.pod)) scores.add(node, term.topologyKey, -term.weight);
+    }
+    for (const term of other.requiredAffinity) {
+      if (matches(term, pod.pod)) scores.add(node, term.topologyKey, hardPodAffinityWeight);
+    }
+    for (const term of other.preferredAffinity) {
+      if (matches(term, pod.pod)) scores.add(node, term.topologyKey, term.weight);
+    }
+    for (const term of other.preferredAntiAffinity) {
+      if (matches(term, pod.pod)) scores.add(node, term.topologyKey, -term.weight);
+    }
+  }
+
+  return {
+    name,
+    weight: 2,
+    preFilter(state, pod, nodes) {
+      const counts: Counts = {
+        existing: new TopologyCounts(),
+        affinity: new TopologyCounts(),
+        antiAffinity: new TopologyCounts(),
+      };
+      const own = pod.requiredAffinity.length > 0 || pod.requiredAntiAffinity.length > 0;
+      for (const node of nodes) {
+        const others = own ? node.pods.values() : node.podsWithRequiredAntiAffinity;
+        for (const other of others) count(counts, pod, other, node, 1);
+      }
+      state.set(counted, counts);
+      return !own && counts.existing.empty ? { skip: true } : undefined;
+    },
+    filter(state, pod, node) {
+      const counts = state.get(counted)!;
+      if (!affinitySatisfied(counts, pod, node)) return affinityRejected;
+      for (const term of pod.requiredAntiAffinity) {
+        if (counts.antiAffinity.get(node, term.topologyKey) > 0) return antiAffinityRejected;
+      }
+      return counts.existing.anyAt(node) ? existingRejected : undefined;
+    },
+    tryPod(state, pod, tried, node, sign) {
+      const counts = state.get(counted);
+      if (counts) count(counts, pod, tried, node, sign);
+    },
+    preScore(state, pod) {
+      const own = pod.preferredAffinity.length > 0 || pod.preferredAntiAffinity.length > 0;
+      const scores = new TopologyCounts();
+      for (const node of cache.nodes) {
+        const others = own ? node.pods.values() : node.podsWithAffinity;
+        for (const other of others) scorePair(scores, pod, other, node);
+      }
+      state.set(scored, scores);
+      return scores.empty ? 'skip' : undefined;
+    },
+    score: (state, _, node) => state.get(scored)!.sum(node),
+    normalize(_, __, scores) {
+      const min = scores.reduce((a, b) => Math.min(a, b), Infinity);
+      const max = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+      for (let i = 0; i < scores.length; i++) {
+        scores[i] = max > min ? Math.trunc((maxNodeScore * (scores[i]! - min)) / (max - min)) : 0;
+      }
+    },
+    isHelpful(event, pod) {
+      switch (event.kind) {
+        case 'NodeAdd':
+        case 'PodUpdate':
+          return true;
+        case 'NodeUpdate':
+          return !equalJson(event.old.metadata!.labels, event.node.metadata!.labels);
+        case 'AssignedPodAdd':
+          return pod.requiredAffinity.some((term) => matches(term, event.pod));
+        case 'AssignedPodUpdate':
+          return !equalJson(event.old.metadata!.labels, event.pod.metadata!.labels);
+        case 'AssignedPodDelete': {
+          const gone = new PodInfo(event.pod);
+          const ours = pod.requiredAntiAffinity.some((term) => matches(term, event.pod));
+          return ours || gone.requiredAntiAffinity.some((term) => matches(term, pod.pod));
+        }
+        default:
+          return false;
+      }
+    },
+  };
+}

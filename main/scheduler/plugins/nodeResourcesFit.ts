@@ -1,0 +1,98 @@
+import { equalJson } from '../../api/json.ts';
+import { maxNodeScore, type Plugin } from '../framework.ts';
+import type { NodeInfo } from '../nodeInfo.ts';
+import { PodInfo } from '../podInfo.ts';
+import { resourcesOf, type Resources } from '../resources.ts';
+import { unresolvable, unschedulable } from '../status.ts';
+
+const name = 'NodeResourcesFit';
+
+/** Keeps pods from nodes without room for their requests, and prefers nodes with the most left (LeastAllocated). */
+export const nodeResourcesFit: Plugin = {
+  name,
+  filter(_, { requests }, node) {
+    const lacking = missing(requests, node);
+    if (!lacking) return undefined;
+    return lacking.everEnough ? unschedulable(name, ...lacking.reasons) : unresolvable(name, ...lacking.reasons);
+  },
+  score(_, { nonZeroRequests }, node) {
+    const cpu = leftOver(node.nonZeroRequested.milliCpu + nonZeroRequests.milliCpu, node.allocatable.milliCpu);
+    const memory = leftOver(node.nonZeroRequested.memory + nonZeroRequests.memory, node.allocatable.memory);
+    if (cpu === undefined) return memory ?? 0;
+    return memory === undefined ? cpu : Math.floor((cpu + memory) / 2);
+  },
+  isHelpful(event, { requests }) {
+    switch (event.kind) {
+      case 'AssignedPodDelete':
+        return frees(new PodInfo(event.pod).requests, requests);
+      case 'NodeAdd':
+        return fitsEmpty(requests, resourcesOf(event.node.status?.allocatable));
+      case 'NodeUpdate':
+        if (equalJson(event.old.status?.allocatable, event.node.status?.allocatable)) return false;
+        return fitsEmpty(requests, resourcesOf(event.node.status?.allocatable));
+      case 'AssignedPodUpdate':
+        return !equalJson(new PodInfo(event.old).requests, new PodInfo(event.pod).requests);
+      default:
+        return event.kind === 'PodUpdate';
+    }
+  },
+};
+
+/** What is missing, and whether an empty node of this size would have it. */
+function missing(wanted: Resources, node: NodeInfo): { reasons: string[]; everEnough: boolean } | undefined {
+  let reasons: string[] | undefined;
+  let everEnough = true;
+  const lack = (what: string, amount: number, capacity: number) => {
+    (reasons ??= []).push(what);
+    if (amount > capacity) everEnough = false;
+  };
+  const { allocatable, requested } = node;
+  if (node.pods.size + 1 > node.allowedPods) (reasons ??= []).push('Too many pods');
+  if (wanted.milliCpu > 0 && wanted.milliCpu > allocatable.milliCpu - requested.milliCpu) {
+    lack('Insufficient cpu', wanted.milliCpu, allocatable.milliCpu);
+  }
+  if (wanted.memory > 0 && wanted.memory > allocatable.memory - requested.memory) {
+    lack('Insufficient memory', wanted.memory, allocatable.memory);
+  }
+  if (
+    wanted.ephemeralStorage > 0 &&
+    wanted.ephemeralStorage > allocatable.ephemeralStorage - requested.ephemeralStorage
+  ) {
+    lack('Insufficient ephemeral-storage', wanted.ephemeralStorage, allocatable.ephemeralStorage);
+  }
+  for (const [resource, amount] of wanted.scalar) {
+    const capacity = allocatable.scalar.get(resource) ?? 0;
+    if (amount > 0 && amount > capacity - (requested.scalar.get(resource) ?? 0)) {
+      lack(`Insufficient ${resource}`, amount, capacity);
+    }
+  }
+  return reasons && { reasons, everEnough };
+}
+
+function leftOver(requested: number, capacity: number): number | undefined {
+  if (capacity === 0) return undefined;
+  return requested > capacity ? 0 : Math.floor(((capacity - requested) * maxNodeScore) / capacity);
+}
+
+/** Whether what goes away is of a sort that is wanted; a pod that asks for nothing frees its place among the pods. */
+function frees(freed: Resources, wanted: Resources): boolean {
+  const nothing = !wanted.milliCpu && !wanted.memory && !wanted.ephemeralStorage && wanted.scalar.size === 0;
+  return (
+    nothing ||
+    (wanted.milliCpu > 0 && freed.milliCpu > 0) ||
+    (wanted.memory > 0 && freed.memory > 0) ||
+    (wanted.ephemeralStorage > 0 && freed.ephemeralStorage > 0) ||
+    [...wanted.scalar.keys()].some((resource) => freed.scalar.has(resource)) ||
+    // Whatever it asked for, it was one pod less than the node allows.
+    freed.milliCpu + freed.memory === 0
+  );
+}
+
+function fitsEmpty(wanted: Resources, capacity: Resources): boolean {
+  return (
+    wanted.milliCpu <= capacity.milliCpu &&
+    wanted.memory <= capacity.memory &&
+    wanted.ephemeralStorage <= capacity.ephemeralStorage &&
+    [...wanted.scalar].every(([resource, amount]) => amount <= (capacity.scalar.get(resource) ?? 0))
+  );
+}

@@ -1,0 +1,231 @@
+import type { Pod, TopologySpreadConstraint } from '../../api/index.ts';
+import { equalJson } from '../../api/json.ts';
+import { selectorFromLabelSelector, type Selector } from '../../api/labels.ts';
+import type { SchedulerCache } from '../cache.ts';
+import { maxNodeScore, StateKey, type Plugin } from '../framework.ts';
+import type { NodeInfo } from '../nodeInfo.ts';
+import { matchesRequiredNodeAffinity } from '../../api/nodeSelector.ts';
+import type { PodInfo } from '../podInfo.ts';
+import { unresolvable, unschedulable } from '../status.ts';
+import { doNotSchedule, untoleratedTaint } from '../../api/tolerations.ts';
+
+const name = 'PodTopologySpread';
+const constraintsNotMatch = "node(s) didn't match pod topology spread constraints";
+const rejected = unschedulable(name, constraintsNotMatch);
+const labelMissing = unresolvable(name, `${constraintsNotMatch} (missing required label)`);
+const hostname = 'kubernetes.io/hostname';
+
+/** What pods without constraints of their own would like. */
+const defaultConstraints: TopologySpreadConstraint[] = [
+  { topologyKey: hostname, whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 3 },
+  { topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 5 },
+];
+
+interface Constraint {
+  maxSkew: number;
+  topologyKey: string;
+  minDomains: number;
+  honorAffinity: boolean;
+  honorTaints: boolean;
+  selects(pod: Pod): boolean;
+}
+
+interface Hard {
+  constraints: Constraint[];
+  /** By constraint: topology value → matching pods. */
+  counts: Map<string, number>[];
+}
+
+interface Soft {
+  constraints: Constraint[];
+  counts: Map<string, number>[];
+  weights: number[];
+  ignored: Set<string>;
+}
+
+const hardState = new StateKey<Hard>();
+const softState = new StateKey<Soft>();
+
+/**
+ * Spreads pods over zones, hosts and whatever else nodes are labelled with. `defaultSelector`: which pods count as
+ * those of the same kind where a pod does not say (what its services and its owner select).
+ */
+export function podTopologySpread(cache: SchedulerCache, defaultSelector: (pod: Pod) => Selector): Plugin {
+  return {
+    name,
+    weight: 2,
+    preFilter(state, { pod }, nodes) {
+      const constraints = constraintsOf(pod, pod.spec!.topologySpreadConstraints ?? [], 'DoNotSchedule');
+      if (constraints.length === 0) return { skip: true };
+      const counts = constraints.map(() => new Map<string, number>());
+      for (const node of nodes) {
+        if (!hasAllKeys(node, constraints)) continue;
+        for (const [i, constraint] of constraints.entries()) {
+          if (!includes(constraint, pod, node)) continue;
+          const value = node.labels[constraint.topologyKey]!;
+          counts[i]!.set(value, (counts[i]!.get(value) ?? 0) + countPods(node, constraint, pod));
+        }
+      }
+      state.set(hardState, { constraints, counts });
+      return undefined;
+    },
+    filter(state, { pod }, node) {
+      const { constraints, counts } = state.get(hardState)!;
+      for (const [i, constraint] of constraints.entries()) {
+        const value = node.labels[constraint.topologyKey];
+        if (value === undefined) return labelMissing;
+        const self = constraint.selects(pod) ? 1 : 0;
+        if ((counts[i]!.get(value) ?? 0) + self - fewest(counts[i]!, constraint) > constraint.maxSkew) return rejected;
+      }
+      return undefined;
+    },
+    tryPod(state, { pod }, { pod: tried }, node, sign) {
+      const hard = state.get(hardState);
+      if (!hard || tried.metadata!.namespace !== pod.metadata!.namespace || !hasAllKeys(node, hard.constraints)) return;
+      for (const [i, constraint] of hard.constraints.entries()) {
+        if (!constraint.selects(tried) || !includes(constraint, pod, node)) continue;
+        const value = node.labels[constraint.topologyKey]!;
+        hard.counts[i]!.set(value, (hard.counts[i]!.get(value) ?? 0) + sign);
+      }
+    },
+    preScore(state, { pod }, nodes) {
+      const own = pod.spec!.topologySpreadConstraints ?? [];
+      const constraints = own.length > 0 ? constraintsOf(pod, own, 'ScheduleAnyway') : byDefault(pod, defaultSelector);
+      if (constraints.length === 0) return 'skip';
+      const soft = prepareScores(constraints, nodes, own.length > 0);
+      for (const node of cache.nodes) {
+        if (own.length > 0 && !hasAllKeys(node, constraints)) continue;
+        for (const [i, constraint] of constraints.entries()) {
+          const value = node.labels[constraint.topologyKey];
+          if (value === undefined || !soft.counts[i]!.has(value) || !includes(constraint, pod, node)) continue;
+          soft.counts[i]!.set(value, soft.counts[i]!.get(value)! + countPods(node, constraint, pod));
+        }
+      }
+      state.set(softState, soft);
+      return undefined;
+    },
+    score(state, { pod }, node) {
+      const { constraints, counts, weights, ignored } = state.get(softState)!;
+      if (ignored.has(node.name)) return 0;
+      let score = 0;
+      for (const [i, constraint] of constraints.entries()) {
+        const value = node.labels[constraint.topologyKey];
+        if (value === undefined) continue;
+        const count = constraint.topologyKey === hostname ? countPods(node, constraint, pod) : counts[i]!.get(value)!;
+        score += count * weights[i]! + (constraint.maxSkew - 1);
+      }
+      return Math.round(score);
+    },
+    normalize(state, _, scores, nodes) {
+      const { ignored } = state.get(softState)!;
+      const counted = scores.filter((__, i) => !ignored.has(nodes[i]!.name));
+      const min = counted.reduce((a, b) => Math.min(a, b), Infinity);
+      const max = counted.reduce((a, b) => Math.max(a, b), 0);
+      for (let i = 0; i < scores.length; i++) {
+        if (ignored.has(nodes[i]!.name)) scores[i] = 0;
+        else scores[i] = max === 0 ? maxNodeScore : Math.floor((maxNodeScore * (max + min - scores[i]!)) / max);
+      }
+    },
+    isHelpful(event, { pod }) {
+      const constraints = constraintsOf(pod, pod.spec!.topologySpreadConstraints ?? [], 'DoNotSchedule');
+      const counts = (other: Pod) =>
+        other.metadata!.namespace === pod.metadata!.namespace &&
+        constraints.some((constraint) => constraint.selects(other));
+      switch (event.kind) {
+        case 'AssignedPodAdd':
+        case 'AssignedPodDelete':
+          return counts(event.pod);
+        case 'AssignedPodUpdate':
+          return counts(event.old) !== counts(event.pod);
+        case 'NodeUpdate':
+          return (
+            !equalJson(event.old.metadata!.labels, event.node.metadata!.labels) ||
+            !equalJson(event.old.spec?.taints, event.node.spec?.taints)
+          );
+        default:
+          return event.kind !== 'VolumeChange';
+      }
+    },
+  };
+}
+
+function constraintsOf(pod: Pod, list: TopologySpreadConstraint[], action: string): Constraint[] {
+  return list
+    .filter((constraint) => constraint.whenUnsatisfiable === action)
+    .map((constraint) => {
+      const selector = selectorFromLabelSelector(constraint.labelSelector);
+      const labels = pod.metadata!.labels ?? {};
+      const keys = (constraint.matchLabelKeys ?? []).filter((key) => key in labels);
+      return {
+        ...common(constraint),
+        selects: (other: Pod) =>
+          !selector.empty && selector.matches(other.metadata!.labels)
+            ? keys.every((key) => other.metadata!.labels?.[key] === labels[key])
+            : selector.empty && keys.length > 0 && keys.every((key) => other.metadata!.labels?.[key] === labels[key]),
+      };
+    });
+}
+
+function byDefault(pod: Pod, defaultSelector: (pod: Pod) => Selector): Constraint[] {
+  const selector = defaultSelector(pod);
+  if (selector.empty) return [];
+  return defaultConstraints.map((constraint) => ({
+    ...common(constraint),
+    selects: (other: Pod) => selector.matches(other.metadata!.labels),
+  }));
+}
+
+function common(constraint: TopologySpreadConstraint) {
+  return {
+    maxSkew: constraint.maxSkew,
+    topologyKey: constraint.topologyKey,
+    minDomains: constraint.minDomains ?? 1,
+    honorAffinity: (constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor',
+    honorTaints: (constraint.nodeTaintsPolicy ?? 'Ignore') === 'Honor',
+  };
+}
+
+const hasAllKeys = (node: NodeInfo, constraints: Constraint[]) =>
+  constraints.every(({ topologyKey }) => node.labels[topologyKey] !== undefined);
+
+/** Whether the node counts for this constraint: by default the nodes that the pod selects, whatever their taints. */
+function includes(constraint: Constraint, pod: Pod, { node }: NodeInfo): boolean {
+  if (constraint.honorAffinity && !matchesRequiredNodeAffinity(pod, node)) return false;
+  return !constraint.honorTaints || !untoleratedTaint(node.spec?.taints, pod.spec!.tolerations, doNotSchedule);
+}
+
+function countPods(node: NodeInfo, constraint: Constraint, pod: Pod): number {
+  let count = 0;
+  for (const { pod: other } of node.pods.values() as Iterable<PodInfo>) {
+    const { deletionTimestamp, namespace } = other.metadata!;
+    if (!deletionTimestamp && namespace === pod.metadata!.namespace && constraint.selects(other)) count++;
+  }
+  return count;
+}
+
+/** The pods of the emptiest domain; none as long as there are fewer domains than wanted. */
+function fewest(counts: Map<string, number>, { minDomains }: Constraint): number {
+  if (counts.size < minDomains) return 0;
+  let min = Infinity;
+  for (const count of counts.values()) if (count < min) min = count;
+  return min === Infinity ? 0x7fffffff : min;
+}
+
+function prepareScores(constraints: Constraint[], nodes: readonly NodeInfo[], requireAll: boolean): Soft {
+  const ignored = new Set<string>();
+  const counts = constraints.map(() => new Map<string, number>());
+  for (const node of nodes) {
+    if (requireAll && !hasAllKeys(node, constraints)) {
+      ignored.add(node.name);
+      continue;
+    }
+    for (const [i, { topologyKey }] of constraints.entries()) {
+      // Hosts are counted one by one when they are scored.
+      if (topologyKey !== hostname) counts[i]!.set(node.labels[topologyKey] ?? '', 0);
+    }
+  }
+  const weights = constraints.map(({ topologyKey }, i) =>
+    Math.log((topologyKey === hostname ? nodes.length - ignored.size : counts[i]!.size) + 2),
+  );
+  return { constraints, counts, weights, ignored };
+}

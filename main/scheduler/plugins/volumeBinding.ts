@@ -1,0 +1,217 @@
+import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../../api/index.ts';
+import { cloneJson } from '../../api/json.ts';
+import { keyOf } from '../../api/meta.ts';
+import { matchesTerm } from '../../api/nodeSelector.ts';
+import {
+  boundByControllerAnnotation,
+  claimClass,
+  findMatchingVolume,
+  isClaimBound,
+  isVolumeOnNode,
+  selectedNodeAnnotation,
+} from '../../api/persistentVolumes.ts';
+import { resources, type Client, type Informer } from '../../client/index.ts';
+import type { Clock } from '../../util/clock.ts';
+import { StateKey, type Plugin } from '../framework.ts';
+import type { SchedulerCache } from '../cache.ts';
+import { unresolvable } from '../status.ts';
+
+const name = 'VolumeBinding';
+const bindConflict = unresolvable(name, "node(s) didn't find available persistent volumes to bind");
+const nodeConflict = unresolvable(name, "node(s) didn't match PersistentVolume's node affinity");
+const volumeMissing = unresolvable(name, 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)');
+const unboundImmediate = unresolvable(name, 'pod has unbound immediate PersistentVolumeClaims');
+const bindTimeout = 600_000;
+
+interface Claims {
+  bound: PersistentVolumeClaim[];
+  delayed: PersistentVolumeClaim[];
+}
+
+interface Decisions {
+  bind: { claim: PersistentVolumeClaim; volume: PersistentVolume }[];
+  provision: PersistentVolumeClaim[];
+}
+
+const claimsKey = new StateKey<Claims>();
+const decisionsKey = new StateKey<Decisions>();
+
+export interface VolumeBindingDependencies {
+  client: Client;
+  clock: Clock;
+  cache: SchedulerCache;
+  claims: Informer<PersistentVolumeClaim>;
+  volumes: Informer<PersistentVolume>;
+  classes: Informer<StorageClass>;
+}
+
+/**
+ * Keeps a pod to nodes from which its volumes can be reached, and gives claims that wait for their first consumer a
+ * volume, or a node to provision one for, before the pod is bound. Mirrors pkg/scheduler/framework/plugins/volumebinding.
+ */
+export function volumeBinding({ client, clock, cache, claims, volumes, classes }: VolumeBindingDependencies): Plugin {
+  /** Volumes that are promised to a claim and not yet seen bound: volume name → claim uid. */
+  const assumed = new Map<string, string>();
+
+  function decide(delayed: PersistentVolumeClaim[], node: Node): Decisions | undefined {
+    const decisions: Decisions = { bind: [], provision: [] };
+    const taken = new Set<string>();
+    for (const claim of delayed) {
+      const selected = claim.metadata!.annotations?.[selectedNodeAnnotation];
+      const volume = selected
+        ? undefined
+        : findMatchingVolume(claim, volumes.list(), {
+            node,
+            exclude: ({ metadata }) =>
+              taken.has(metadata!.name!) ||
+              (assumed.get(metadata!.name!) ?? claim.metadata!.uid) !== claim.metadata!.uid,
+          });
+      if (volume) {
+        taken.add(volume.metadata!.name!);
+        decisions.bind.push({ claim, volume });
+      } else if (
+        (!selected || selected === node.metadata!.name) &&
+        canProvision(classes.get(claimClass(claim)), node)
+      ) {
+        decisions.provision.push(claim);
+      } else return undefined;
+    }
+    return decisions;
+  }
+
+  async function carryOut({ bind, provision }: Decisions, node: string): Promise<void> {
+    for (const { claim, volume } of bind) {
+      const { namespace, name: claimName, uid, resourceVersion } = claim.metadata!;
+      const copy = cloneJson(volume);
+      copy.spec!.claimRef = {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        namespace,
+        name: claimName,
+        uid,
+        resourceVersion,
+      };
+      copy.metadata!.annotations = { ...copy.metadata!.annotations, [boundByControllerAnnotation]: 'yes' };
+      await client.of(resources.persistentVolumes).update(copy);
+    }
+    for (const claim of provision) {
+      const { namespace, name: claimName, resourceVersion } = claim.metadata!;
+      if (claim.metadata!.annotations?.[selectedNodeAnnotation] === node) continue;
+      const annotations = { [selectedNodeAnnotation]: node };
+      await client
+        .of(resources.persistentVolumeClaims)
+        .patch(namespace!, claimName!, 'merge', { metadata: { resourceVersion, annotations } });
+    }
+  }
+
+  /** Resolves when all of the claims are bound; rejects when one is given another node, is gone, or it takes too long. */
+  function allBound(wanted: PersistentVolumeClaim[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (error?: Error) => {
+        off();
+        timer.cancel();
+        if (error) reject(error);
+        else resolve();
+      };
+      const check = () => {
+        const current = wanted.map((claim) => claims.get(keyOf(claim)));
+        if (current.some((claim) => !claim)) end(new Error('binding volumes: a claim is gone'));
+        else if (current.every((claim) => isClaimBound(claim!))) end();
+      };
+      const timer = clock.setTimer(bindTimeout, () => end(new Error('binding volumes: context deadline exceeded')));
+      const off = claims.on({ update: check, delete: check });
+      check();
+    });
+  }
+
+  return {
+    name,
+    preFilter(state, { pod }) {
+      const named = claimNames(pod);
+      if (named.length === 0) return { skip: true };
+      const found: Claims = { bound: [], delayed: [] };
+      for (const { claimName, ephemeral } of named) {
+        const claim = claims.get(`${pod.metadata!.namespace}/${claimName}`);
+        const problem = claimProblem(claim, claimName, ephemeral);
+        if (problem || !claim) return { status: unresolvable(name, problem ?? '') };
+        if (isClaimBound(claim)) found.bound.push(claim);
+        else if (classes.get(claimClass(claim))?.volumeBindingMode === 'WaitForFirstConsumer')
+          found.delayed.push(claim);
+        else return { status: unboundImmediate };
+      }
+      state.set(claimsKey, found);
+      return undefined;
+    },
+    filter(state, _, { node }) {
+      const { bound, delayed } = state.get(claimsKey)!;
+      for (const claim of bound) {
+        const volume = volumes.get(claim.spec!.volumeName!);
+        if (!volume) return volumeMissing;
+        if (!isVolumeOnNode(volume, node)) return nodeConflict;
+      }
+      return delayed.length > 0 && !decide(delayed, node) ? bindConflict : undefined;
+    },
+    reserve(state, _, nodeName) {
+      const found = state.get(claimsKey);
+      const node = cache.node(nodeName)?.node;
+      if (!found?.delayed.length || !node) return undefined;
+      const decisions = decide(found.delayed, node);
+      if (!decisions) return bindConflict;
+      for (const { claim, volume } of decisions.bind) assumed.set(volume.metadata!.name!, claim.metadata!.uid!);
+      state.set(decisionsKey, decisions);
+      return undefined;
+    },
+    unreserve(state) {
+      for (const { volume } of state.get(decisionsKey)?.bind ?? []) assumed.delete(volume.metadata!.name!);
+    },
+    preBind(state, _, node) {
+      const decisions = state.get(decisionsKey);
+      if (!decisions) return undefined;
+      const { delayed } = state.get(claimsKey)!;
+      return carryOut(decisions, node)
+        .then(() => allBound(delayed))
+        .finally(() => {
+          for (const { volume } of decisions.bind) assumed.delete(volume.metadata!.name!);
+        });
+    },
+    isHelpful: (event) => event.kind === 'VolumeChange' || event.kind === 'NodeAdd' || event.kind === 'NodeUpdate',
+  };
+}
+
+interface NamedClaim {
+  claimName: string;
+  /** Made for this pod alone, by the ephemeral volume controller. */
+  ephemeral: boolean;
+}
+
+function claimNames(pod: Pod): NamedClaim[] {
+  return (pod.spec!.volumes ?? []).flatMap((volume): NamedClaim[] => {
+    if (volume.persistentVolumeClaim) return [{ claimName: volume.persistentVolumeClaim.claimName, ephemeral: false }];
+    return volume.ephemeral ? [{ claimName: `${pod.metadata!.name}-${volume.name}`, ephemeral: true }] : [];
+  });
+}
+
+function claimProblem(
+  claim: PersistentVolumeClaim | undefined,
+  claimName: string,
+  ephemeral: boolean,
+): string | undefined {
+  if (!claim) {
+    return ephemeral
+      ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${claimName}"`
+      : `persistentvolumeclaim "${claimName}" not found`;
+  }
+  if (claim.status?.phase === 'Lost') {
+    return `persistentvolumeclaim "${claimName}" bound to non-existent persistentvolume "${claim.spec?.volumeName}"`;
+  }
+  return claim.metadata!.deletionTimestamp ? `persistentvolumeclaim "${claimName}" is being deleted` : undefined;
+}
+
+function canProvision(storageClass: StorageClass | undefined, node: Node): boolean {
+  if (!storageClass || storageClass.provisioner === 'kubernetes.io/no-provisioner') return false;
+  const terms = storageClass.allowedTopologies ?? [];
+  const matches = terms.some(({ matchLabelExpressions }) =>
+    matchesTerm({ matchExpressions: matchLabelExpressions?.map((e) => ({ ...e, operator: 'In' })) }, node),
+  );
+  return terms.length === 0 || matches;
+}

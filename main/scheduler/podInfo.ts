@@ -1,0 +1,84 @@
+import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '../api/index.ts';
+import { selectorFromLabelSelector, type Selector } from '../api/labels.ts';
+import { podRequests, type Resources } from './resources.ts';
+
+/** A term of pod affinity, ready to be asked. */
+export interface AffinityTerm {
+  topologyKey: string;
+  namespaces: ReadonlySet<string>;
+  namespaceSelector: Selector;
+  selector: Selector;
+}
+
+export interface WeightedAffinityTerm extends AffinityTerm {
+  weight: number;
+}
+
+export interface HostPort {
+  ip: string;
+  protocol: string;
+  port: number;
+}
+
+/** A pod with what the plugins ask about it again and again. */
+export class PodInfo {
+  readonly uid: string;
+  readonly priority: number;
+  readonly requests: Resources;
+  readonly nonZeroRequests: Resources;
+  readonly requiredAffinity: readonly AffinityTerm[];
+  readonly requiredAntiAffinity: readonly AffinityTerm[];
+  readonly preferredAffinity: readonly WeightedAffinityTerm[];
+  readonly preferredAntiAffinity: readonly WeightedAffinityTerm[];
+  readonly hostPorts: readonly HostPort[];
+
+  constructor(readonly pod: Pod) {
+    this.uid = pod.metadata!.uid!;
+    this.priority = pod.spec!.priority ?? 0;
+    this.requests = podRequests(pod);
+    this.nonZeroRequests = podRequests(pod, true);
+    const affinity = pod.spec!.affinity;
+    this.requiredAffinity = terms(pod, affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
+    this.requiredAntiAffinity = terms(pod, affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
+    this.preferredAffinity = weighted(pod, affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution);
+    this.preferredAntiAffinity = weighted(
+      pod,
+      affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution,
+    );
+    this.hostPorts = hostPorts(pod);
+  }
+
+  get hasAffinity(): boolean {
+    return (
+      this.requiredAffinity.length > 0 ||
+      this.preferredAffinity.length > 0 ||
+      this.requiredAntiAffinity.length > 0 ||
+      this.preferredAntiAffinity.length > 0
+    );
+  }
+}
+
+function terms(pod: Pod, list: PodAffinityTerm[] | undefined): AffinityTerm[] {
+  return (list ?? []).map((term) => {
+    const own = !term.namespaces?.length && !term.namespaceSelector ? [pod.metadata!.namespace!] : [];
+    return {
+      topologyKey: term.topologyKey,
+      namespaces: new Set([...(term.namespaces ?? []), ...own]),
+      namespaceSelector: selectorFromLabelSelector(term.namespaceSelector),
+      selector: selectorFromLabelSelector(term.labelSelector),
+    };
+  });
+}
+
+function weighted(pod: Pod, list: WeightedPodAffinityTerm[] | undefined): WeightedAffinityTerm[] {
+  return (list ?? []).map(({ podAffinityTerm, weight }) => ({ ...terms(pod, [podAffinityTerm])[0]!, weight }));
+}
+
+function hostPorts(pod: Pod): HostPort[] {
+  const sideCars = (pod.spec!.initContainers ?? []).filter((container) => container.restartPolicy === 'Always');
+  return [...pod.spec!.containers, ...sideCars].flatMap((container) =>
+    (container.ports ?? [])
+      .filter((port) => port.hostPort)
+      .map((port) => ({ ip: port.hostIP || '0.0.0.0', protocol: port.protocol ?? 'TCP', port: port.hostPort! })),
+  );
+}

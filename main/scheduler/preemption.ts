@@ -1,0 +1,148 @@
+import type { Pod, PodDisruptionBudget } from '../api/index.ts';
+import { selectorFromLabelSelector } from '../api/labels.ts';
+import type { Algorithm, Outcome } from './algorithm.ts';
+import type { SchedulerCache } from './cache.ts';
+import { fitError } from './diagnosis.ts';
+import type { NodeInfo } from './nodeInfo.ts';
+import type { PodInfo } from './podInfo.ts';
+import type { Profile } from './profile.ts';
+import { unresolvable, type Status } from './status.ts';
+
+const name = 'DefaultPreemption';
+const noVictims = unresolvable(name, 'No preemption victims found for incoming pod');
+const notHelpful = unresolvable(name, 'Preemption is not helpful for scheduling');
+
+/** Pods that have to leave a node, the most important first. */
+export interface Candidate {
+  node: string;
+  victims: PodInfo[];
+  /** How many of them leave against a disruption budget. */
+  violations: number;
+}
+
+/** Either the node to free, or why that is no use. */
+export type Preemption = { candidate: Candidate } | { message: string };
+
+/** Makes room for a pod by the leave of less important ones. Mirrors pkg/scheduler/framework/plugins/defaultpreemption. */
+export class DefaultPreemption {
+  constructor(
+    private readonly profile: Profile,
+    private readonly algorithm: Algorithm,
+    private readonly cache: SchedulerCache,
+    private readonly budgets: () => PodDisruptionBudget[],
+  ) {}
+
+  find(pod: PodInfo, outcome: Outcome): Preemption {
+    const objection = this.#ineligible(pod, outcome);
+    if (objection) return { message: `preemption: ${objection}` };
+    const statuses = new Map<string, Status>();
+    const candidates: Candidate[] = [];
+    for (const node of this.cache.nodes) {
+      const status = outcome.statuses.get(node.name) ?? outcome.absent;
+      if (status?.code !== 'Unschedulable') continue;
+      const found = this.#victims(pod, node);
+      if ('code' in found) statuses.set(node.name, found);
+      else candidates.push(found);
+    }
+    const best = pickBest(candidates);
+    if (best) return { candidate: best };
+    const message = fitError({ nodeCount: outcome.nodeCount, statuses, absent: notHelpful });
+    return { message: `preemption: ${message}` };
+  }
+
+  #ineligible({ pod, priority }: PodInfo, outcome: Outcome): string | undefined {
+    if (pod.spec!.preemptionPolicy === 'Never') return 'not eligible due to preemptionPolicy=Never.';
+    const nominated = pod.status?.nominatedNodeName;
+    if (!nominated || outcome.statuses.get(nominated)?.code === 'UnschedulableAndUnresolvable') return undefined;
+    for (const other of this.cache.node(nominated)?.pods.values() ?? []) {
+      const leaving =
+        other.pod.metadata!.deletionTimestamp &&
+        other.pod.status?.conditions?.some(
+          (c) => c.type === 'DisruptionTarget' && c.status === 'True' && c.reason === 'PreemptionByScheduler',
+        );
+      if (other.priority < priority && leaving) return 'not eligible due to a terminating pod on the nominated node.';
+    }
+    return undefined;
+  }
+
+  /** Who has to leave so that the pod fits; as few and as unimportant as possible. */
+  #victims(pod: PodInfo, original: NodeInfo): Candidate | Status {
+    const lower = [...original.pods.values()].filter((other) => other.priority < pod.priority);
+    if (lower.length === 0) return noVictims;
+    const node = original.clone();
+    const preFiltered = this.profile.preFilter(pod, this.cache.nodes);
+    if (preFiltered.status) return preFiltered.status;
+    const remove = (other: PodInfo) => {
+      node.removePod(other.uid);
+      this.profile.tryPod(preFiltered, pod, other, node, -1);
+    };
+    for (const other of lower) remove(other);
+    const status = this.algorithm.filter(preFiltered, pod, node);
+    if (status) return status;
+    const { violating, others } = this.#splitByBudget(lower.sort(moreImportantFirst));
+    const victims: PodInfo[] = [];
+    let violations = 0;
+    for (const other of [...violating, ...others]) {
+      node.addPod(other);
+      this.profile.tryPod(preFiltered, pod, other, node, 1);
+      if (!this.algorithm.filter(preFiltered, pod, node)) continue;
+      remove(other);
+      victims.push(other);
+      if (violating.includes(other)) violations++;
+    }
+    return { node: node.name, victims: victims.sort(moreImportantFirst), violations };
+  }
+
+  #splitByBudget(pods: PodInfo[]): { violating: PodInfo[]; others: PodInfo[] } {
+    const budgets = this.budgets().map((budget) => ({
+      namespace: budget.metadata!.namespace,
+      selector: selectorFromLabelSelector(budget.spec?.selector),
+      disrupted: budget.status?.disruptedPods ?? {},
+      allowed: budget.status?.disruptionsAllowed ?? 0,
+    }));
+    const violating: PodInfo[] = [];
+    const others: PodInfo[] = [];
+    for (const info of pods) {
+      const { namespace, labels, name } = info.pod.metadata!;
+      let violates = false;
+      for (const budget of budgets) {
+        const covers = budget.namespace === namespace && !budget.selector.empty && budget.selector.matches(labels);
+        if (!covers || name! in budget.disrupted) continue;
+        if (--budget.allowed < 0) violates = true;
+      }
+      (violates ? violating : others).push(info);
+    }
+    return { violating, others };
+  }
+}
+
+/** By priority, then by who started first. */
+function moreImportantFirst(a: PodInfo, b: PodInfo): number {
+  return b.priority - a.priority || startOf(a.pod) - startOf(b.pod);
+}
+
+const startOf = (pod: Pod) => Date.parse(pod.status?.startTime ?? pod.metadata!.creationTimestamp ?? '') || 0;
+
+/** The node whose victims hurt least; earlier rules first, and the first node where all are alike. */
+function pickBest(candidates: Candidate[]): Candidate | undefined {
+  const rules: ((candidate: Candidate) => number)[] = [
+    ({ victims }) => (victims.length === 0 ? 0 : 1),
+    ({ violations }) => violations,
+    ({ victims }) => victims[0]?.priority ?? -Infinity,
+    ({ victims }) => victims.reduce((sum, victim) => sum + victim.priority + 2 ** 31, 0),
+    ({ victims }) => victims.length,
+    ({ victims }) => -earliestStart(victims),
+  ];
+  let best = candidates;
+  for (const rule of rules) {
+    const least = Math.min(...best.map(rule));
+    best = best.filter((candidate) => rule(candidate) === least);
+  }
+  return best[0];
+}
+
+/** Of the most important victims. */
+function earliestStart(victims: PodInfo[]): number {
+  const top = victims.filter((victim) => victim.priority === victims[0]?.priority);
+  return top.reduce((min, victim) => Math.min(min, startOf(victim.pod)), Infinity);
+}

@@ -1,0 +1,219 @@
+import type { Pod } from '../api/index.ts';
+import type { Clock, Timer } from '../util/clock.ts';
+import type { ClusterEvent } from './events.ts';
+import type { Plugin } from './framework.ts';
+import { Heap } from './heap.ts';
+import { PodInfo } from './podInfo.ts';
+
+const initialBackoff = 1_000;
+const maxBackoff = 10_000;
+const maxUnschedulable = 5 * 60_000;
+
+/** A pod that waits for a node. */
+export interface QueuedPod {
+  info: PodInfo;
+  /** When it entered the queue, or last came back to it. Milliseconds on the monotonic clock. */
+  timestamp: number;
+  /** Failures in a row that lengthen the back-off. */
+  attempts: number;
+  /** Plugins that have rejected it last time; empty: an error, which any change may mend. */
+  rejectedBy: ReadonlySet<string>;
+  /** The plugin that keeps it from being tried at all. */
+  gatedBy: string | undefined;
+}
+
+/**
+ * Pods to schedule: those to try now (by priority, then age), those that have failed just now (back-off of 1 s doubling
+ * to 10 s), and those that wait for the cluster to change. Mirrors pkg/scheduler/backend/queue.
+ */
+export class SchedulingQueue {
+  readonly #active: Heap<QueuedPod>;
+  readonly #backoff: Heap<QueuedPod>;
+  readonly #unschedulable = new Map<string, QueuedPod>();
+  readonly #plugins: ReadonlyMap<string, Plugin>;
+  #backoffTimer: { at: number; timer: Timer } | undefined;
+  #flushTimer: { at: number; timer: Timer } | undefined;
+  #wake: () => void;
+
+  /** `wake` is called when there is something to pop. */
+  constructor(
+    private readonly clock: Clock,
+    plugins: readonly Plugin[],
+    wake: () => void,
+  ) {
+    this.#plugins = new Map(plugins.map((plugin) => [plugin.name, plugin]));
+    this.#wake = wake;
+    const uid = (pod: QueuedPod) => pod.info.uid;
+    this.#active = new Heap(uid, (a, b) =>
+      a.info.priority === b.info.priority ? a.timestamp < b.timestamp : a.info.priority > b.info.priority,
+    );
+    this.#backoff = new Heap(uid, (a, b) => this.#ready(a) < this.#ready(b));
+  }
+
+  /** Pods in each part, for metrics. */
+  get sizes(): { active: number; backoff: number; unschedulable: number } {
+    return { active: this.#active.size, backoff: this.#backoff.size, unschedulable: this.#unschedulable.size };
+  }
+
+  has(uid: string): boolean {
+    return this.#find(uid) !== undefined;
+  }
+
+  add(pod: Pod): void {
+    const queued: QueuedPod = {
+      info: new PodInfo(pod),
+      timestamp: this.clock.monotonic(),
+      attempts: 0,
+      rejectedBy: new Set(),
+      gatedBy: undefined,
+    };
+    this.#remove(queued.info.uid);
+    this.#activate(queued);
+  }
+
+  /** The waiting pod itself has changed. */
+  update(old: Pod, pod: Pod): void {
+    const queued = this.#find(pod.metadata!.uid!);
+    if (!queued) return this.add(pod);
+    queued.info = new PodInfo(pod);
+    const { uid } = queued.info;
+    if (this.#active.get(uid)) return this.#active.set(queued);
+    if (!this.#unschedulable.has(uid)) return;
+    const event: ClusterEvent = { kind: 'PodUpdate', old, pod };
+    if (!queued.gatedBy && !this.#helps(event, queued)) return;
+    this.#unschedulable.delete(uid);
+    this.#backOffOrActivate(queued);
+  }
+
+  delete(uid: string): void {
+    this.#remove(uid);
+  }
+
+  /** The next pod to try; one that backs off if nobody else is there to be tried. */
+  pop(): QueuedPod | undefined {
+    const queued = this.#active.pop() ?? this.#popRejected();
+    if (queued) queued.attempts++;
+    return queued;
+  }
+
+  /** A pod that no node would take: it waits for a change that one of the plugins finds helpful. */
+  addUnschedulable(queued: QueuedPod, rejectedBy: ReadonlySet<string>): void {
+    queued.rejectedBy = rejectedBy;
+    queued.timestamp = this.clock.monotonic();
+    if (rejectedBy.size === 0) return this.#backOff(queued);
+    this.#unschedulable.set(queued.info.uid, queued);
+    this.#planFlush(queued.timestamp + maxUnschedulable);
+  }
+
+  /** Lets go the pods that `event` may help. */
+  move(event: ClusterEvent): void {
+    for (const [uid, queued] of this.#unschedulable) {
+      if (queued.gatedBy || !this.#helps(event, queued)) continue;
+      this.#unschedulable.delete(uid);
+      this.#backOffOrActivate(queued);
+    }
+  }
+
+  /** Ends all timers. */
+  close(): void {
+    this.#backoffTimer?.timer.cancel();
+    this.#flushTimer?.timer.cancel();
+    this.#wake = () => {};
+  }
+
+  #popRejected(): QueuedPod | undefined {
+    // Errors of the scheduler itself or of binding keep their whole back-off.
+    const first = this.#backoff.peek();
+    return first && first.rejectedBy.size > 0 ? this.#backoff.pop() : undefined;
+  }
+
+  #helps(event: ClusterEvent, queued: QueuedPod): boolean {
+    for (const name of queued.rejectedBy) {
+      const plugin = this.#plugins.get(name);
+      if (!plugin?.isHelpful || plugin.isHelpful(event, queued.info)) return true;
+    }
+    return false;
+  }
+
+  #ready(queued: QueuedPod): number {
+    const wait = Math.min(initialBackoff * 2 ** Math.max(0, queued.attempts - 1), maxBackoff);
+    return queued.timestamp + (queued.attempts === 0 ? 0 : wait);
+  }
+
+  #backOffOrActivate(queued: QueuedPod): void {
+    if (this.#ready(queued) > this.clock.monotonic()) this.#backOff(queued);
+    else this.#activate(queued);
+  }
+
+  #backOff(queued: QueuedPod): void {
+    this.#backoff.set(queued);
+    if (queued.rejectedBy.size > 0) this.#wake();
+    this.#planBackoff();
+  }
+
+  #activate(queued: QueuedPod): void {
+    queued.gatedBy = this.#gate(queued.info.pod);
+    if (queued.gatedBy) {
+      this.#unschedulable.set(queued.info.uid, queued);
+      return;
+    }
+    this.#active.set(queued);
+    this.#wake();
+  }
+
+  #gate(pod: Pod): string | undefined {
+    for (const plugin of this.#plugins.values()) if (plugin.preEnqueue?.(pod)) return plugin.name;
+    return undefined;
+  }
+
+  #find(uid: string): QueuedPod | undefined {
+    return this.#active.get(uid) ?? this.#backoff.get(uid) ?? this.#unschedulable.get(uid);
+  }
+
+  #remove(uid: string): void {
+    this.#active.delete(uid);
+    this.#backoff.delete(uid);
+    this.#unschedulable.delete(uid);
+  }
+
+  #planBackoff(): void {
+    const first = this.#backoff.peek();
+    if (!first) return;
+    const at = this.#ready(first);
+    if (this.#backoffTimer && this.#backoffTimer.at <= at) return;
+    this.#backoffTimer?.timer.cancel();
+    const timer = this.clock.setTimer(at - this.clock.monotonic(), () => {
+      this.#backoffTimer = undefined;
+      for (
+        let pod = this.#backoff.peek();
+        pod && this.#ready(pod) <= this.clock.monotonic();
+        pod = this.#backoff.peek()
+      ) {
+        this.#backoff.pop();
+        this.#activate(pod);
+      }
+      this.#planBackoff();
+    });
+    this.#backoffTimer = { at, timer };
+  }
+
+  /** A pod that nothing has helped for five minutes is tried again all the same. */
+  #planFlush(at: number): void {
+    if (this.#flushTimer && this.#flushTimer.at <= at) return;
+    this.#flushTimer?.timer.cancel();
+    const timer = this.clock.setTimer(at - this.clock.monotonic(), () => {
+      this.#flushTimer = undefined;
+      const now = this.clock.monotonic();
+      let next = Infinity;
+      for (const [uid, queued] of this.#unschedulable) {
+        if (queued.gatedBy) continue;
+        if (queued.timestamp + maxUnschedulable <= now) {
+          this.#unschedulable.delete(uid);
+          this.#backOffOrActivate(queued);
+        } else next = Math.min(next, queued.timestamp + maxUnschedulable);
+      }
+      if (next < Infinity) this.#planFlush(next);
+    });
+    this.#flushTimer = { at, timer };
+  }
+}

@@ -1,0 +1,90 @@
+import type { Container, Pod } from '../api/index.ts';
+import { parseQuantity } from '../api/quantity.ts';
+
+/** Amounts of everything a node gives and a pod takes. */
+export interface Resources {
+  milliCpu: number;
+  /** Bytes. */
+  memory: number;
+  /** Bytes. */
+  ephemeralStorage: number;
+  /** Extended resources, huge pages and the like. */
+  scalar: Map<string, number>;
+}
+
+/** What a container that asks for nothing is taken to need when nodes are compared. */
+const defaultMilliCpu = 100;
+const defaultMemory = 200 * 1024 * 1024;
+
+type List = Record<string, string> | undefined;
+
+export const noResources = (): Resources => ({ milliCpu: 0, memory: 0, ephemeralStorage: 0, scalar: new Map() });
+
+/** `pods` is a number of its own: see NodeInfo. */
+export function resourcesOf(list: List): Resources {
+  const resources = noResources();
+  for (const [name, text] of Object.entries(list ?? {})) {
+    if (name === 'cpu') resources.milliCpu = parseQuantity(text).milliValue();
+    else if (name === 'memory') resources.memory = parseQuantity(text).value();
+    else if (name === 'ephemeral-storage') resources.ephemeralStorage = parseQuantity(text).value();
+    else if (name !== 'pods') resources.scalar.set(name, parseQuantity(text).value());
+  }
+  return resources;
+}
+
+/** Adds (`sign` 1) or takes away (-1) in place. */
+export function addResources(to: Resources, what: Resources, sign: 1 | -1 = 1): void {
+  to.milliCpu += sign * what.milliCpu;
+  to.memory += sign * what.memory;
+  to.ephemeralStorage += sign * what.ephemeralStorage;
+  for (const [name, amount] of what.scalar) to.scalar.set(name, (to.scalar.get(name) ?? 0) + sign * amount);
+}
+
+function raiseTo(to: Resources, what: Resources): void {
+  to.milliCpu = Math.max(to.milliCpu, what.milliCpu);
+  to.memory = Math.max(to.memory, what.memory);
+  to.ephemeralStorage = Math.max(to.ephemeralStorage, what.ephemeralStorage);
+  for (const [name, amount] of what.scalar) to.scalar.set(name, Math.max(to.scalar.get(name) ?? 0, amount));
+}
+
+/**
+ * What a pod takes from its node: its containers together, or one of its init containers if that takes more; side cars
+ * run beside both. Requests of the whole pod replace the sum. With `nonZero`, containers that ask for no CPU or memory
+ * count for a little. Mirrors k8s.io/component-helpers/resource/helpers.go (PodRequests).
+ */
+export function podRequests(pod: Pod, nonZero = false): Resources {
+  const requests = (container: Container) => containerRequests(container, nonZero);
+  const total = noResources();
+  for (const container of pod.spec!.containers) addResources(total, requests(container));
+  const sideCars = noResources();
+  const peak = noResources();
+  for (const container of pod.spec!.initContainers ?? []) {
+    const own = requests(container);
+    if (container.restartPolicy === 'Always') {
+      addResources(total, own);
+      addResources(sideCars, own);
+      raiseTo(peak, sideCars);
+    } else {
+      addResources(own, sideCars);
+      raiseTo(peak, own);
+    }
+  }
+  raiseTo(total, peak);
+  const whole = pod.spec!.resources?.requests;
+  if (whole) {
+    const given = resourcesOf(whole);
+    if (whole.cpu !== undefined) total.milliCpu = given.milliCpu;
+    if (whole.memory !== undefined) total.memory = given.memory;
+    for (const [name, amount] of given.scalar) if (name.startsWith('hugepages-')) total.scalar.set(name, amount);
+  }
+  if (pod.spec!.overhead) addResources(total, resourcesOf(pod.spec!.overhead));
+  return total;
+}
+
+function containerRequests(container: Container, nonZero: boolean): Resources {
+  const list = container.resources?.requests;
+  const resources = resourcesOf(list);
+  if (nonZero && list?.cpu === undefined) resources.milliCpu = defaultMilliCpu;
+  if (nonZero && list?.memory === undefined) resources.memory = defaultMemory;
+  return resources;
+}

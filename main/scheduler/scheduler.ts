@@ -1,0 +1,387 @@
+import type { Node, Pod } from '../api/index.ts';
+import { equalJson } from '../api/json.ts';
+import { timestamp } from '../api/meta.ts';
+import { isNotFound } from '../api/status.ts';
+import { EventRecorder, resources, type Client, type Informer, type InformerFactory } from '../client/index.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/log.ts';
+import type { Random } from '../util/random.ts';
+import { Algorithm, type Outcome } from './algorithm.ts';
+import { AttemptLog, type Attempt } from './attempts.ts';
+import { SchedulerCache } from './cache.ts';
+import { defaultSelector } from './defaultSelector.ts';
+import { fitError } from './diagnosis.ts';
+import type { ClusterEvent } from './events.ts';
+import { Nominator } from './nominator.ts';
+import { PodInfo } from './podInfo.ts';
+import { defaultPlugins } from './plugins/index.ts';
+import { volumeBinding } from './plugins/volumeBinding.ts';
+import { DefaultPreemption, type Candidate } from './preemption.ts';
+import { Profile } from './profile.ts';
+import { SchedulingQueue, type QueuedPod } from './queue.ts';
+
+export interface SchedulerOptions {
+  client: Client;
+  informers: InformerFactory;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  /** Default `default-scheduler`: pods that name another are left alone. */
+  name?: string;
+}
+
+/** Pods tried in a row before everything else in the process has its turn. */
+const batch = 20;
+/** Bindings under way at once. */
+const maxBinding = 256;
+
+/** Gives every pod a node. Mirrors pkg/scheduler: scheduler.go, schedule_one.go, eventhandlers.go. */
+export class Scheduler {
+  readonly #name: string;
+  readonly #client: Client;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #recorder: EventRecorder;
+  readonly #cache = new SchedulerCache();
+  readonly #nominator = new Nominator();
+  readonly #attempts = new AttemptLog();
+  readonly #profile: Profile;
+  readonly #algorithm: Algorithm;
+  readonly #preemption: DefaultPreemption;
+  readonly #queue: SchedulingQueue;
+  readonly #pods: Informer<Pod>;
+  readonly #bindings = new Set<Promise<void>>();
+  #running = false;
+  #awake = false;
+
+  constructor(private readonly options: SchedulerOptions) {
+    const { informers, clock, random } = options;
+    this.#name = options.name ?? 'default-scheduler';
+    this.#client = options.client.as(this.#name);
+    this.#clock = clock;
+    this.#log = options.log.child('scheduler');
+    this.#recorder = new EventRecorder(this.#client, this.#name, clock, random, { log: this.#log });
+    this.#pods = informers.informer(resources.pods);
+    const claims = informers.informer(resources.persistentVolumeClaims);
+    const volumes = informers.informer(resources.persistentVolumes);
+    const classes = informers.informer(resources.storageClasses);
+    const budgets = informers.informer(resources.podDisruptionBudgets);
+    const cache = this.#cache;
+    const services = informers.informer(resources.services);
+    const replicaSets = informers.informer(resources.replicaSets);
+    const statefulSets = informers.informer(resources.statefulSets);
+    const plugins = defaultPlugins({
+      cache,
+      namespaces: informers.informer(resources.namespaces),
+      defaultSelector: defaultSelector(services, replicaSets, statefulSets),
+      volumeBinding: volumeBinding({ client: this.#client, clock, cache, claims, volumes, classes }),
+    });
+    this.#profile = new Profile(plugins);
+    this.#algorithm = new Algorithm(this.#profile, cache, this.#nominator, random);
+    this.#preemption = new DefaultPreemption(this.#profile, this.#algorithm, cache, () => budgets.list());
+    this.#queue = new SchedulingQueue(clock, plugins, () => this.#wake());
+    this.#watch(informers.informer(resources.nodes));
+    for (const informer of [claims, volumes, classes]) {
+      const changed = (object: Extract<ClusterEvent, { kind: 'VolumeChange' }>['object']) =>
+        this.#queue.move({ kind: 'VolumeChange', object });
+      informer.on({ add: changed, update: (_: unknown, object) => changed(object) });
+    }
+  }
+
+  /** Begins to schedule as soon as the informers, which the caller starts, have all they need. */
+  async start(): Promise<void> {
+    await this.options.informers.synced();
+    this.#running = true;
+    this.#wake();
+  }
+
+  /** Resolves when no binding is under way any more. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#queue.close();
+    this.#recorder.stop();
+    await Promise.allSettled(this.#bindings);
+  }
+
+  /** Why a pod is where it is, or nowhere: the last try, node by node. */
+  lastAttempt(uid: string): Attempt | undefined {
+    return this.#attempts.last(uid);
+  }
+
+  /** How many pods wait, and for what. */
+  get pending(): { active: number; backoff: number; unschedulable: number } {
+    return this.#queue.sizes;
+  }
+
+  #watch(nodes: Informer<Node>): void {
+    nodes.on({
+      add: (node) => {
+        this.#cache.setNode(node);
+        this.#queue.move({ kind: 'NodeAdd', node });
+      },
+      update: (old, node) => {
+        this.#cache.setNode(node);
+        if (changesScheduling(old, node)) this.#queue.move({ kind: 'NodeUpdate', old, node });
+      },
+      delete: (node) => {
+        this.#cache.removeNode(node.metadata!.name!);
+        this.#queue.move({ kind: 'NodeDelete', node });
+      },
+    });
+    this.#pods.on({
+      add: (pod) => this.#podChanged(undefined, pod),
+      update: (old, pod) => {
+        if (old.metadata!.uid !== pod.metadata!.uid) {
+          this.#podGone(old);
+          this.#podChanged(undefined, pod);
+        } else this.#podChanged(old, pod);
+      },
+      delete: (pod) => this.#podGone(pod),
+    });
+  }
+
+  #podChanged(old: Pod | undefined, pod: Pod): void {
+    const uid = pod.metadata!.uid!;
+    const ended = hasEnded(pod);
+    if (pod.spec!.nodeName) {
+      const counted = old?.spec!.nodeName !== undefined && old.spec!.nodeName !== '' && !hasEnded(old);
+      if (ended) {
+        if (counted) this.#podGone(pod);
+        return;
+      }
+      this.#queue.delete(uid);
+      this.#nominator.delete(uid);
+      this.#cache.setPod(pod);
+      if (!counted || !old) this.#queue.move({ kind: 'AssignedPodAdd', pod });
+      else this.#queue.move({ kind: 'AssignedPodUpdate', old, pod });
+      return;
+    }
+    if (pod.spec!.schedulerName !== this.#name && (pod.spec!.schedulerName || this.#name !== 'default-scheduler'))
+      return;
+    if (ended || pod.metadata!.deletionTimestamp) {
+      this.#queue.delete(uid);
+      this.#nominator.delete(uid);
+    } else if (this.#cache.isAssumed(uid)) {
+      // It is on its way to a node: what the server tells is older than that.
+    } else if (!old || !this.#queue.has(uid)) {
+      if (pod.status?.nominatedNodeName) this.#nominator.add(new PodInfo(pod), pod.status.nominatedNodeName);
+      this.#queue.add(pod);
+    } else if (matters(old, pod)) this.#queue.update(old, pod);
+  }
+
+  #podGone(pod: Pod): void {
+    const uid = pod.metadata!.uid!;
+    this.#queue.delete(uid);
+    this.#nominator.delete(uid);
+    this.#cache.removePod(uid);
+    if (pod.spec!.nodeName) this.#queue.move({ kind: 'AssignedPodDelete', pod });
+  }
+
+  #wake(): void {
+    if (this.#awake || !this.#running) return;
+    this.#awake = true;
+    setImmediate(() => this.#run());
+  }
+
+  #run(): void {
+    this.#awake = false;
+    for (let i = 0; i < batch && this.#running && this.#bindings.size < maxBinding; i++) {
+      const queued = this.#queue.pop();
+      if (!queued) return;
+      try {
+        this.#scheduleOne(queued);
+      } catch (error) {
+        this.#log.error('scheduling failed', { pod: queued.info.pod.metadata!.name, error: String(error) });
+        this.#queue.addUnschedulable(queued, new Set());
+      }
+    }
+    // A binding that ends wakes the loop again when too many are under way.
+    if (this.#bindings.size < maxBinding) this.#wake();
+  }
+
+  #scheduleOne(queued: QueuedPod): void {
+    const pod = queued.info;
+    const outcome = this.#algorithm.findNode(pod);
+    if (!outcome.node) return this.#unschedulable(queued, outcome);
+    const node = outcome.node.name;
+    this.#cache.assume(pod, node);
+    const objection = this.#profile.reserve(outcome.state, pod, node);
+    if (objection) {
+      this.#cache.forget(pod.uid);
+      this.#fail(queued, outcome, 'Unschedulable', objection.reasons.join(', '), new Set([objection.plugin]));
+      return;
+    }
+    const binding = this.#bind(queued, outcome, node).finally(() => {
+      this.#bindings.delete(binding);
+      this.#wake();
+    });
+    this.#bindings.add(binding);
+  }
+
+  async #bind(queued: QueuedPod, outcome: Outcome, node: string): Promise<void> {
+    const pod = queued.info;
+    const { namespace, name, uid, resourceVersion } = pod.pod.metadata!;
+    try {
+      const wait = this.#profile.preBind(outcome.state, pod, node);
+      if (wait) await wait;
+      await this.#client
+        .because(resourceVersion)
+        .of(resources.pods)
+        .subresource(namespace!, name!, 'binding', 'POST', {
+          apiVersion: 'v1',
+          kind: 'Binding',
+          metadata: { namespace, name, uid },
+          target: { apiVersion: 'v1', kind: 'Node', name: node },
+        });
+    } catch (error) {
+      this.#profile.unreserve(outcome.state, pod, node);
+      this.#cache.forget(pod.uid);
+      if (this.#running) this.#bindingFailed(queued, outcome, error as Error);
+      return;
+    }
+    this.#nominator.delete(pod.uid);
+    this.#attempts.record(pod.uid, this.#clock.now(), 'Scheduled', outcome);
+    this.#recorder.event(
+      typed(pod.pod),
+      'Normal',
+      'Scheduled',
+      `Successfully assigned ${namespace}/${name} to ${node}`,
+      {
+        action: 'Binding',
+      },
+    );
+  }
+
+  #bindingFailed(queued: QueuedPod, outcome: Outcome, error: Error): void {
+    // The place that the pod has not taken after all may do for another one.
+    this.#queue.move({ kind: 'AssignedPodDelete', pod: queued.info.pod });
+    const current = this.#current(queued);
+    if (!current || current.spec!.nodeName || isNotFound(error)) return;
+    this.#fail(queued, outcome, 'Error', `binding rejected: ${error.message}`, new Set());
+  }
+
+  #unschedulable(queued: QueuedPod, outcome: Outcome): void {
+    const pod = queued.info;
+    if (outcome.nodeCount === 0) {
+      const everything = new Set(this.#profile.plugins.map((plugin) => plugin.name));
+      return this.#fail(queued, outcome, 'Unschedulable', 'no nodes available to schedule pods', everything);
+    }
+    const preemption = this.#preemption.find(pod, outcome);
+    if ('candidate' in preemption) this.#preempt(pod, preemption.candidate);
+    const message = fitError({
+      nodeCount: outcome.nodeCount,
+      statuses: outcome.statuses,
+      absent: outcome.absent,
+      preFilterMessage: outcome.preFiltered.status?.reasons.join(', '),
+      postFilterMessage: 'message' in preemption ? preemption.message : undefined,
+    });
+    const plugins = new Set([...outcome.statuses.values()].map((status) => status.plugin));
+    if (outcome.preFiltered.status) plugins.add(outcome.preFiltered.status.plugin);
+    for (const plugin of outcome.preFiltered.restrictedBy) plugins.add(plugin);
+    const nominated = 'candidate' in preemption ? preemption.candidate.node : '';
+    this.#fail(queued, outcome, 'Unschedulable', message, plugins, nominated);
+  }
+
+  /** Back into the queue, with a word to the user. `nominated`: the node that is being freed for it. */
+  #fail(
+    queued: QueuedPod,
+    outcome: Outcome,
+    reason: 'Unschedulable' | 'Error',
+    message: string,
+    plugins: ReadonlySet<string>,
+    nominated = '',
+  ): void {
+    this.#attempts.record(queued.info.uid, this.#clock.now(), reason, { ...outcome, node: undefined }, message);
+    const current = this.#current(queued);
+    if (!current || current.spec!.nodeName || current.metadata!.deletionTimestamp) return;
+    queued.info = new PodInfo(current);
+    this.#queue.addUnschedulable(queued, plugins);
+    if (nominated) this.#nominator.add(queued.info, nominated);
+    const text = message.length > 1024 ? `${message.slice(0, 1021)}...` : message;
+    this.#recorder.event(typed(current), 'Warning', 'FailedScheduling', text, { action: 'Scheduling' });
+    void this.#writeCondition(current, reason === 'Error' ? 'SchedulerError' : 'Unschedulable', message, nominated);
+  }
+
+  #current(queued: QueuedPod): Pod | undefined {
+    const { namespace, name, uid } = queued.info.pod.metadata!;
+    const pod = this.#pods.get(`${namespace}/${name}`);
+    return pod?.metadata!.uid === uid ? pod : undefined;
+  }
+
+  async #writeCondition(pod: Pod, reason: string, message: string, nominated: string): Promise<void> {
+    const old = pod.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
+    const condition = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason,
+      message,
+      observedGeneration: pod.metadata!.generation,
+      lastProbeTime: null,
+      lastTransitionTime: old?.status === 'False' ? old.lastTransitionTime : timestamp(this.#clock.now()),
+    };
+    const same = old?.status === 'False' && old.reason === reason && old.message === message;
+    const nominatedChanged = nominated !== '' && pod.status?.nominatedNodeName !== nominated;
+    if (same && !nominatedChanged) return;
+    const status = { conditions: [condition], ...(nominatedChanged ? { nominatedNodeName: nominated } : {}) };
+    const { namespace, name, uid, resourceVersion } = pod.metadata!;
+    try {
+      await this.#client
+        .because(resourceVersion)
+        .of(resources.pods)
+        .patch(namespace!, name!, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
+    } catch (error) {
+      if (!isNotFound(error))
+        this.#log.warn('the condition could not be written', { namespace, name, error: String(error) });
+    }
+  }
+
+  #preempt(preemptor: PodInfo, { node, victims }: Candidate): void {
+    // Pods of less importance that were promised the node have to look for another.
+    for (const other of [...this.#nominator.on(node)]) {
+      if (other.priority < preemptor.priority) this.#nominator.delete(other.uid);
+    }
+    for (const victim of victims) void this.#evict(victim.pod, preemptor, node);
+  }
+
+  async #evict(victim: Pod, preemptor: PodInfo, node: string): Promise<void> {
+    const { namespace, name, uid } = victim.metadata!;
+    const pods = this.#client.because(preemptor.pod.metadata!.resourceVersion).of(resources.pods);
+    const condition = {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'PreemptionByScheduler',
+      message: `${this.#name}: preempting to accommodate a higher priority pod`,
+      observedGeneration: victim.metadata!.generation,
+      lastProbeTime: null,
+      lastTransitionTime: timestamp(this.#clock.now()),
+    };
+    try {
+      const patch = { metadata: { uid }, status: { conditions: [condition] } };
+      await pods.patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
+      await pods.delete(namespace!, name!, { preconditions: { uid } });
+      this.#recorder.event(typed(victim), 'Normal', 'Preempted', `Preempted by pod ${preemptor.uid} on node ${node}`, {
+        action: 'Preempting',
+      });
+    } catch (error) {
+      if (!isNotFound(error)) this.#log.warn('a pod could not be preempted', { namespace, name, error: String(error) });
+    }
+  }
+}
+
+const hasEnded = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+
+const typed = (pod: Pod): Pod => (pod.kind ? pod : { apiVersion: 'v1', kind: 'Pod', ...pod });
+
+/** Heartbeats and the like do not make room for anybody. */
+function changesScheduling(old: Node, node: Node): boolean {
+  return (
+    !equalJson(old.spec, node.spec) ||
+    !equalJson(old.metadata!.labels, node.metadata!.labels) ||
+    !equalJson(old.status?.allocatable, node.status?.allocatable)
+  );
+}
+
+/** Status changes of a waiting pod are the scheduler's own. */
+function matters(old: Pod, pod: Pod): boolean {
+  return !equalJson(old.spec, pod.spec) || !equalJson(old.metadata!.labels, pod.metadata!.labels);
+}

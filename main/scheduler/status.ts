@@ -1,0 +1,24 @@
+/**
+ * Why a plugin says no. `Unschedulable`: fewer pods on the node would help. `UnschedulableAndUnresolvable`: no
+ * preemption would. `Error`: something went wrong. Saying nothing (undefined) is saying yes.
+ */
+export type StatusCode = 'Unschedulable' | 'UnschedulableAndUnresolvable' | 'Error';
+
+export interface Status {
+  readonly code: StatusCode;
+  readonly reasons: readonly string[];
+  /** Which plugin said it. */
+  readonly plugin: string;
+}
+
+export const unschedulable = (plugin: string, ...reasons: string[]): Status => ({
+  code: 'Unschedulable',
+  reasons,
+  plugin,
+});
+
+export const unresolvable = (plugin: string, ...reasons: string[]): Status => ({
+  code: 'UnschedulableAndUnresolvable',
+  reasons,
+  plugin,
+});
