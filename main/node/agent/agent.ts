@@ -13,8 +13,7 @@ import { writeAtomically } from './atomicWriter.ts';
 import { listenDns } from './dnsListener.ts';
 import { askDirectly } from './fallbackResolver.ts';
 import { Network } from './network.ts';
-import type { NodeVolume } from './nodeVolume.ts';
-import { type Ownership } from './nodeVolume.ts';
+import type { NodeVolume, Ownership } from './nodeVolume.ts';
 import { httpGet, probe } from './probes.ts';
 import type { StateFile } from './state.ts';
 

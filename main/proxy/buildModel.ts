@@ -1,0 +1,84 @@
+import type { EndpointSlice, Node, Service } from '../api/index.ts';
+import { keyOf } from '../api/meta.ts';
+import { categorizeEndpoints, type NodeView } from './endpoints.ts';
+import type { ProxyModel, ServicePort } from './model.ts';
+
+const defaultAffinitySeconds = 10_800;
+
+export interface ClusterView {
+  services: Service[];
+  /** The slices of a Service, by its key. */
+  slicesOf(key: string): EndpointSlice[];
+  nodes: Node[];
+  /** Range of all pods' addresses. */
+  clusterCIDR: string;
+  /** Ports that every node serves by itself, as `10.96.0.1:443/TCP`: no rule may lead away from there. */
+  servedByNodes: ReadonlySet<string>;
+}
+
+export function internalIP(node: Node): string | undefined {
+  return node.status?.addresses?.find(({ type, address }) => type === 'InternalIP' && !address.includes(':'))?.address;
+}
+
+/** What the proxy of one node has to do; undefined while the node has no address or range yet. Pure. */
+export function buildModel(cluster: ClusterView, nodeName: string): ProxyModel | undefined {
+  const node = cluster.nodes.find((candidate) => candidate.metadata?.name === nodeName);
+  const nodeIP = node && internalIP(node);
+  const nodeCIDR = node?.spec?.podCIDR;
+  if (!node || !nodeIP || !nodeCIDR) return undefined;
+  const view: NodeView = { name: nodeName, zone: node.metadata?.labels?.['topology.kubernetes.io/zone'] };
+  const routes = cluster.nodes.flatMap((other) => {
+    const via = internalIP(other);
+    return other !== node && via && other.spec?.podCIDR ? [{ cidr: other.spec.podCIDR, via }] : [];
+  });
+  const services = cluster.services
+    .filter(isProxied)
+    .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+    .flatMap((service) => servicePorts(service, cluster, view));
+  return { clusterCIDR: cluster.clusterCIDR, nodeCIDR, nodeIP, services, routes };
+}
+
+/** Mirrors pkg/proxy/util/utils.go (ShouldSkipService) and the label that gives a Service to another proxy. */
+function isProxied(service: Service): boolean {
+  const { clusterIP, type } = service.spec ?? {};
+  if (!clusterIP || clusterIP === 'None' || type === 'ExternalName') return false;
+  return service.metadata?.labels?.['service.kubernetes.io/service-proxy-name'] === undefined;
+}
+
+const isIPv4 = (ip: string): boolean => !ip.includes(':');
+
+function servicePorts(service: Service, cluster: ClusterView, node: NodeView): ServicePort[] {
+  const spec = service.spec!;
+  const slices = cluster.slicesOf(keyOf(service));
+  const outside = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+  // An address of mode Proxy is somebody else's who connects to the nodes; loopback is everybody's own.
+  const balancers = (service.status?.loadBalancer?.ingress ?? [])
+    .filter(({ ip, ipMode }) => ip && ipMode !== 'Proxy' && !ip.startsWith('127.'))
+    .map(({ ip }) => ip!);
+  const externalIPs = [...(spec.externalIPs ?? []), ...(spec.type === 'LoadBalancer' ? balancers : [])].filter(isIPv4);
+  const all = (spec.clusterIPs ?? [spec.clusterIP!]).filter(isIPv4);
+  return (spec.ports ?? []).flatMap((port) => {
+    const protocol = (port.protocol ?? 'TCP') as ServicePort['protocol'];
+    const clusterIPs = all.filter((ip) => !cluster.servedByNodes.has(`${ip}:${port.port}/${protocol}`));
+    if (clusterIPs.length === 0 && externalIPs.length === 0 && !port.nodePort) return [];
+    const endpoints = categorizeEndpoints(service, port, slices, node);
+    return [
+      {
+        name: `${keyOf(service)}:${port.name ?? ''}`,
+        protocol,
+        clusterIPs,
+        externalIPs,
+        port: port.port,
+        nodePort: outside ? (port.nodePort ?? 0) : 0,
+        endpoints: endpoints.cluster,
+        localEndpoints: endpoints.local,
+        internalLocal: spec.internalTrafficPolicy === 'Local',
+        externalLocal: spec.externalTrafficPolicy === 'Local' && (outside || externalIPs.length > 0),
+        affinitySeconds:
+          spec.sessionAffinity === 'ClientIP'
+            ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? defaultAffinitySeconds)
+            : 0,
+      },
+    ];
+  });
+}

@@ -1,0 +1,95 @@
+/** kube-proxy's place: turns Services and EndpointSlices into what each node's rules are made of. */
+import type { EndpointSlice, Node } from '../api/index.ts';
+import { resources, type InformerFactory } from '../client/index.ts';
+import type { Clock } from '../util/clock.ts';
+import { FanOut } from '../util/fanOut.ts';
+import type { Logger } from '../util/log.ts';
+import { buildModel, internalIP } from './buildModel.ts';
+import type { ProxyModel } from './model.ts';
+
+export type { EndpointAddress, ProxyModel, ServicePort } from './model.ts';
+export { buildModel, type ClusterView } from './buildModel.ts';
+
+export interface ProxyOptions {
+  informers: InformerFactory;
+  /** The nodes that have rules; default: all. */
+  nodes?(): string[];
+  /** Brings a model to a node; rejects when the node cannot be reached now. */
+  sink(node: string, model: ProxyModel): Promise<void>;
+  /** Range of all pods' addresses. */
+  clusterCIDR: string;
+  /** Ports that every node serves by itself, as `10.96.0.1:443/TCP`. */
+  servedByNodes: string[];
+  clock: Clock;
+  log: Logger;
+}
+
+export interface Proxy {
+  /** A node's agent is there anew and may know nothing. */
+  refresh(node: string): void;
+  stop(): void;
+}
+
+const serviceName = 'kubernetes.io/service-name';
+const headless = 'service.kubernetes.io/headless';
+
+/** The Service that a slice belongs to, as a key. */
+function ownerKey(slice: EndpointSlice): string[] {
+  const labels = slice.metadata?.labels;
+  const name = labels?.[serviceName];
+  return name && labels?.[headless] === undefined ? [`${slice.metadata!.namespace}/${name}`] : [];
+}
+
+/** What the rules of all nodes depend on. */
+function placeOf(node: Node): string {
+  return [internalIP(node), node.spec?.podCIDR, node.metadata?.labels?.['topology.kubernetes.io/zone']].join(' ');
+}
+
+/** Keeps every node's model up to date, from the informers' first lists on. */
+export function startProxy(options: ProxyOptions): Proxy {
+  const { informers, log } = options;
+  const services = informers.informer(resources.services);
+  const slices = informers.informer(resources.endpointSlices);
+  const nodes = informers.informer(resources.nodes);
+  slices.addIndex('proxy/service', ownerKey);
+  const servedByNodes = new Set(options.servedByNodes);
+
+  const fanOut = new FanOut<ProxyModel>({
+    clock: options.clock,
+    log: log.child('proxy'),
+    targets: options.nodes ?? (() => nodes.list().map((node) => node.metadata!.name!)),
+    compute: (node) =>
+      // Rules from half of the picture would cut connections that are alive.
+      services.hasSynced && slices.hasSynced && nodes.hasSynced
+        ? buildModel(
+            {
+              services: services.list(),
+              slicesOf: (key) => slices.byIndex('proxy/service', key),
+              nodes: nodes.list(),
+              clusterCIDR: options.clusterCIDR,
+              servedByNodes,
+            },
+            node,
+          )
+        : undefined,
+    sink: options.sink,
+  });
+  const changed = () => fanOut.changed();
+  const handlers = { add: changed, update: changed, delete: changed };
+  // Nodes report all the time that they are well; rules do not depend on that.
+  const nodeHandlers = {
+    add: changed,
+    update: (old: Node, node: Node) => void (placeOf(old) !== placeOf(node) && changed()),
+    delete: changed,
+  };
+  const ends = [services.on(handlers), slices.on(handlers), nodes.on(nodeHandlers)];
+  // The last list may have been empty: then no event tells that it is in.
+  void informers.synced().then(changed);
+  return {
+    refresh: (node) => fanOut.refresh(node),
+    stop() {
+      for (const end of ends) end();
+      fanOut.stop();
+    },
+  };
+}
