@@ -41,7 +41,6 @@ const wellKnown = {
   'k8s.io/apimachinery/pkg/runtime.RawExtension': 'RawExtension',
   'k8s.io/apimachinery/pkg/apis/meta/v1.Time': 'Time',
   'k8s.io/apimachinery/pkg/apis/meta/v1.MicroTime': 'MicroTime',
-  'k8s.io/apimachinery/pkg/apis/meta/v1.Duration': 'Duration',
   'k8s.io/apimachinery/pkg/apis/meta/v1.FieldsV1': 'FieldsV1',
   'k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSON': 'JSON',
   'k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSONSchemaPropsOrArray': 'JSONSchemaPropsOrArray',

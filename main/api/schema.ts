@@ -22,7 +22,6 @@ export type Special =
   | 'IntOrString'
   | 'Time'
   | 'MicroTime'
-  | 'Duration'
   | 'RawExtension'
   | 'FieldsV1'
   | 'JSON'
@@ -102,7 +101,6 @@ const specials: Record<Special, string> = {
   IntOrString: 'intstr.IntOrString',
   Time: 'v1.Time',
   MicroTime: 'v1.MicroTime',
-  Duration: 'v1.Duration',
   RawExtension: 'runtime.RawExtension',
   FieldsV1: 'v1.FieldsV1',
   JSON: 'v1.JSON',

@@ -1,0 +1,213 @@
+import { DecodeError } from './decodeError.ts';
+import { apiVersionOf, type GroupVersionKind, type KubeObject } from './meta.ts';
+import { normalizeObject } from './normalize.ts';
+import { parseQuantity } from './quantity.ts';
+import { schemaById, schemaOf, type FieldType, type ObjectSchema, type Special } from './schema.ts';
+import { parseApiTime } from './time.ts';
+
+export { DecodeError };
+
+export interface Decoded {
+  /** As Go would write it again: see normalizeObject. */
+  object: KubeObject;
+  /** What strict decoding complains about, in upstream's words: `unknown field "spec.foo"`. */
+  complaints: string[];
+}
+
+/** Upstream stops complaining here. */
+const maxComplaints = 100;
+/** Only schemas within schemas get anywhere near it. */
+const maxDepth = 1000;
+
+/**
+ * Turns a parsed body into an object of its kind, as Go's decoder does: names are case-sensitive, null is absence,
+ * a value of the wrong type throws a DecodeError, unknown members are dropped and complained about. Of a kind that is
+ * not built in, only metadata is looked at. `value` is not changed. Mirrors sigs.k8s.io/json.
+ */
+export function decodeObject(gvk: GroupVersionKind, value: unknown): Decoded {
+  const schema = schemaOf(gvk);
+  const decoder = new Decoder();
+  if (schema) {
+    const decoded = decoder.top(schema, value);
+    return { object: normalizeObject(schema, decoded), complaints: decoder.complaints };
+  }
+  const meta = schemaById('meta/v1.PartialObjectMetadata')!;
+  const { apiVersion, kind, metadata, ...rest } = isRecord(value) ? value : decoder.top(meta, value);
+  const head = normalizeObject(meta, decoder.top(meta, { apiVersion, kind, metadata }));
+  return { object: { apiVersion: apiVersionOf(gvk), kind: gvk.kind, ...head, ...rest }, complaints: decoder.complaints };
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What Go's decoder calls a JSON value. */
+function named(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
+class Decoder {
+  readonly complaints: string[] = [];
+  /** The JSON names on the way here, without indices: what Go's type errors show. */
+  readonly #fields: string[] = [];
+  /** The way here with indices and map keys: what complaints show. */
+  readonly #path: string[] = [];
+  #struct = '';
+  /** Above zero: inside a type that decodes itself, where upstream complains about nothing. */
+  #silent = 0;
+
+  top(schema: ObjectSchema, value: unknown): Record<string, unknown> {
+    return this.#object(schema, value, `${schema.gvk?.version ?? 'v1'}.${schema.name}`);
+  }
+
+  #wrongType(value: unknown, goType: string, shown = named(value)): DecodeError {
+    const target = this.#struct ? `Go struct field ${this.#struct}.${this.#fields.join('.')}` : 'Go value';
+    return new DecodeError(`json: cannot unmarshal ${shown} into ${target} of type ${goType}`);
+  }
+
+  #object(schema: ObjectSchema, value: unknown, goType: string): Record<string, unknown> {
+    if (!isRecord(value)) throw this.#wrongType(value, goType);
+    if (this.#path.length > maxDepth) throw new DecodeError('exceeded max depth');
+    const decoded: Record<string, unknown> = {};
+    const outer = this.#struct;
+    for (const name of Object.keys(value)) {
+      const field = schema.fields.get(name);
+      if (!field) {
+        if (value[name] !== undefined) this.#complain(name);
+        continue;
+      }
+      this.#fields.push(name);
+      this.#path.push(this.#path.length ? `.${name}` : name);
+      this.#struct = schema.name;
+      const member = this.#value(field.type, value[name]);
+      if (member !== undefined) decoded[name] = member;
+      this.#path.pop();
+      this.#fields.pop();
+    }
+    this.#struct = outer;
+    return decoded;
+  }
+
+  #complain(name: string): void {
+    if (this.#silent || this.complaints.length >= maxComplaints) return;
+    const path = this.#path.length ? `${this.#path.join('')}.${name}` : name;
+    this.complaints.push(`unknown field ${JSON.stringify(path)}`);
+  }
+
+  #value(type: FieldType, value: unknown): unknown {
+    if (value === null || value === undefined) return undefined;
+    switch (type.kind) {
+      case 'scalar':
+        return this.#scalar(type, value);
+      case 'object':
+        return this.#object(type.schema, value, type.goType);
+      case 'list': {
+        if (!Array.isArray(value)) throw this.#wrongType(value, type.goType);
+        return value.map((element, i) => this.#element(type.element, element, `[${i}]`));
+      }
+      case 'map': {
+        if (!isRecord(value)) throw this.#wrongType(value, type.goType);
+        const decoded: Record<string, unknown> = {};
+        for (const key of Object.keys(value)) {
+          const element = this.#element(type.element, value[key], this.#path.length ? `.${key}` : key);
+          Object.defineProperty(decoded, key, { value: element, enumerable: true, writable: true, configurable: true });
+        }
+        return decoded;
+      }
+      case 'special':
+        return this.#special(type.special, value);
+    }
+  }
+
+  #element(type: FieldType, value: unknown, step: string): unknown {
+    this.#path.push(step);
+    const decoded = this.#value(type, value);
+    this.#path.pop();
+    return decoded ?? null;
+  }
+
+  #scalar(type: FieldType & { kind: 'scalar' }, value: unknown): unknown {
+    switch (type.scalar) {
+      case 'any':
+        return value;
+      case 'string':
+        if (typeof value !== 'string') throw this.#wrongType(value, type.goType);
+        return value;
+      case 'bool':
+        if (typeof value !== 'boolean') throw this.#wrongType(value, type.goType);
+        return value;
+      case 'bytes':
+        if (typeof value !== 'string') throw this.#wrongType(value, type.goType);
+        return checkedBase64(value);
+      case 'float64':
+        if (typeof value !== 'number') throw this.#wrongType(value, type.goType);
+        return value;
+      default:
+        return this.#integer(value, type.scalar, type.goType);
+    }
+  }
+
+  #integer(value: unknown, size: 'int32' | 'int64', goType: string): number {
+    if (typeof value !== 'number') throw this.#wrongType(value, goType);
+    const limit = size === 'int32' ? 2 ** 31 : 2 ** 63;
+    if (!Number.isInteger(value) || value < -limit || (size === 'int32' ? value >= limit : value > limit))
+      throw this.#wrongType(value, goType, `number ${goNumber(value)}`);
+    return value;
+  }
+
+  #special(special: Special, value: unknown): unknown {
+    switch (special) {
+      case 'Quantity': {
+        const text = typeof value === 'string' ? value : JSON.stringify(value);
+        try {
+          return parseQuantity(text.trim()).toString();
+        } catch (error) {
+          throw new DecodeError((error as Error).message);
+        }
+      }
+      case 'IntOrString':
+        return typeof value === 'string' ? value : this.#integer(value, 'int32', 'int32');
+      case 'Time':
+      case 'MicroTime':
+        if (typeof value !== 'string') throw this.#wrongType(value, 'string');
+        try {
+          parseApiTime(value, special === 'Time' ? 'time' : 'microTime');
+        } catch (error) {
+          throw new DecodeError((error as Error).message);
+        }
+        return value;
+      case 'JSONSchemaPropsOrBool':
+        if (typeof value === 'boolean') return value;
+        if (!isRecord(value)) throw new DecodeError('boolean or JSON schema expected');
+        return this.#jsonSchema(value);
+      case 'JSONSchemaPropsOrArray':
+        if (Array.isArray(value)) return value.map((element) => this.#jsonSchema(element));
+        // Upstream reads anything else as nothing.
+        return isRecord(value) ? this.#jsonSchema(value) : undefined;
+      case 'JSONSchemaPropsOrStringArray':
+        if (Array.isArray(value)) return value.map((element) => this.#scalar({ kind: 'scalar', scalar: 'string', goType: 'string' }, element));
+        return isRecord(value) ? this.#jsonSchema(value) : undefined;
+      default:
+        return value;
+    }
+  }
+
+  #jsonSchema(value: unknown): Record<string, unknown> {
+    const schema = schemaById('apiextensions/v1.JSONSchemaProps')!;
+    this.#silent++;
+    const decoded = normalizeObject(schema, this.#object(schema, value, 'v1.JSONSchemaProps'));
+    this.#silent--;
+    return decoded;
+  }
+}
+
+/** Large and small numbers as JSON writes them. */
+const goNumber = (value: number) => JSON.stringify(value).replace('e+', 'e');
+
+/** Base64 as Go reads it: with padding, line breaks ignored. */
+function checkedBase64(text: string): string {
+  const compact = /[\r\n]/.test(text) ? text.replace(/[\r\n]/g, '') : text;
+  if (compact.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(compact)) return compact;
+  const bad = /^[A-Za-z0-9+/]*/.exec(compact)![0].length;
+  throw new DecodeError(`illegal base64 data at input byte ${Math.min(bad, compact.length - (bad === compact.length ? compact.length % 4 : 0))}`);
+}

@@ -1,0 +1,74 @@
+/** How many complaints are enough. */
+const maxComplaints = 100;
+const maxDepth = 1000;
+
+/**
+ * Which members a JSON text names twice, in upstream's words: `duplicate field "spec.replicas"`. The last one counts,
+ * which is what JSON.parse keeps. The text must be valid JSON.
+ * Throws an Error for a text that is nested absurdly.
+ */
+export function duplicateFields(text: string): string[] {
+  const complaints: string[] = [];
+  const path: string[] = [];
+  let at = 0;
+
+  const space = () => {
+    while (text.charCodeAt(at) <= 32) at++;
+  };
+  const string = (): string => {
+    const start = at++;
+    let escaped = false;
+    for (; text[at] !== '"'; at++)
+      if (text[at] === '\\') {
+        escaped = true;
+        at++;
+      }
+    at++;
+    return escaped ? (JSON.parse(text.slice(start, at)) as string) : text.slice(start + 1, at - 1);
+  };
+  const members = () => {
+    const seen = new Set<string>();
+    for (at++; ; at++) {
+      space();
+      if (text[at] === '}') break;
+      const name = string();
+      path.push(path.length ? `.${name}` : name);
+      if (seen.has(name) && complaints.length < maxComplaints) {
+        const complaint = `duplicate field ${JSON.stringify(path.join(''))}`;
+        if (!complaints.includes(complaint)) complaints.push(complaint);
+      }
+      seen.add(name);
+      space();
+      at++;
+      value();
+      path.pop();
+      space();
+      if (text[at] === '}') break;
+    }
+    at++;
+  };
+  const elements = () => {
+    for (let i = 0; ; i++) {
+      at++;
+      space();
+      if (text[at] === ']') break;
+      path.push(`[${i}]`);
+      value();
+      path.pop();
+      space();
+      if (text[at] === ']') break;
+    }
+    at++;
+  };
+  const value = () => {
+    if (path.length > maxDepth) throw new Error('exceeded max depth');
+    space();
+    const first = text[at];
+    if (first === '{') members();
+    else if (first === '[') elements();
+    else if (first === '"') string();
+    else while (at < text.length && !',]} \t\r\n'.includes(text[at]!)) at++;
+  };
+  value();
+  return complaints;
+}
