@@ -53,7 +53,7 @@ export function createNotifier(electron: Pick<ElectronApi, 'Notification'>, opti
 /** `web-5d4f8c7b9-x2x4z` → `web-5d4f8c7b9`: pods of one owner share what stands before the last dash. */
 const owner = (pod: string) => pod.replace(/-[^-]*$/, '');
 
-/** Where the window shows a pod. */
+/** A pod by its path in the API, which the window turns into its own address. */
 export function podPath(target: { namespace: string; pod: string }): string {
-  return `/r/core/v1/pods/${encodeURIComponent(target.namespace)}/${encodeURIComponent(target.pod)}`;
+  return `/api/v1/namespaces/${encodeURIComponent(target.namespace)}/pods/${encodeURIComponent(target.pod)}`;
 }

@@ -15,6 +15,7 @@ interface Finding {
 
 export interface ManifestForm {
   text: Ref<string>;
+  setText(text: string): void;
   /** The fields of one document of the manifest. */
   document(index: number): FormContext;
   /** The documents as they were when the text could last be read. */
@@ -145,6 +146,7 @@ export function useManifestForm(initial: string): ManifestForm {
 
   return {
     text,
+    setText: (now) => (text.value = now),
     document: documentForm,
     values: computed(() => lastGood.value),
     broken,

@@ -140,7 +140,7 @@ describe('the desktop shell', () => {
       ['Pod default/web-5d4f-aaaaa has failed', 'CrashLoopBackOff (app): exit code 1\nand 2 more pods'],
     ]);
     did.notifications[0]!.click();
-    expect(window.webContents.sent.at(-1)!.args[0]).toEqual({ type: 'navigate', path: '/r/core/v1/pods/default/web-5d4f-aaaaa' });
+    expect(window.webContents.sent.at(-1)!.args[0]).toEqual({ type: 'navigate', path: '/api/v1/namespaces/default/pods/web-5d4f-aaaaa' });
   });
 
   test('it speaks Chinese where the user does', async () => {
