@@ -1,0 +1,1 @@
+export default { podCidr: 'Pod CIDR', taints: 'Taints', system: 'System', resources: 'Resources', resource: 'Resource', allocatable: 'Allocatable' };

@@ -1,0 +1,4 @@
+import type { KindDetails } from '../types.ts';
+import ConfigMapSummary from './ConfigMapSummary.vue';
+
+export const details: KindDetails = { summary: ConfigMapSummary };

@@ -1,0 +1,44 @@
+import { mdiPause, mdiPlay, mdiRestart } from '@mdi/js';
+import type { Deployment } from '../../../main/api/index.ts';
+import type { KindDetails } from '../types.ts';
+import { restart, setPaused } from './actions.ts';
+import DeploymentSummary from './DeploymentSummary.vue';
+import HistoryTab from './HistoryTab.vue';
+
+export const details: KindDetails<Deployment> = {
+  summary: DeploymentSummary,
+  tabs: [{ id: 'history', title: 'object.history', component: HistoryTab }],
+  actions: [
+    {
+      id: 'restart',
+      title: 'action.restart',
+      icon: mdiRestart,
+      shown: ({ spec }) => !spec?.paused,
+      confirm: 'action.restartQuestion',
+      async run(deployment) {
+        await restart(deployment);
+        return 'action.restarted';
+      },
+    },
+    {
+      id: 'pause',
+      title: 'action.pause',
+      icon: mdiPause,
+      shown: ({ spec }) => !spec?.paused,
+      async run(deployment) {
+        await setPaused(deployment, true);
+        return 'action.paused';
+      },
+    },
+    {
+      id: 'resume',
+      title: 'action.resume',
+      icon: mdiPlay,
+      shown: ({ spec }) => spec?.paused === true,
+      async run(deployment) {
+        await setPaused(deployment, false);
+        return 'action.resumed';
+      },
+    },
+  ],
+};

@@ -1,0 +1,4 @@
+import type { KindDetails } from '../types.ts';
+import SecretSummary from './SecretSummary.vue';
+
+export const details: KindDetails = { summary: SecretSummary };
