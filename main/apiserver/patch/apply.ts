@@ -1,0 +1,186 @@
+import { cloneJson, equalJson } from '../../api/json.ts';
+import { parseApiVersion, timestamp, type KubeObject } from '../../api/meta.ts';
+import { badRequest, failure } from '../../api/status.ts';
+import { compareObjects } from './compare.ts';
+import { conflictError, type Conflict } from './conflicts.ts';
+import { difference, hasPath, intersection, isEmptySet, members, noFields, recursiveDifference, union, type FieldSet } from './fieldSet.ts';
+import { decodeOwners, encodeOwners, isSameManager, withSet, type Owner } from './managers.ts';
+import { MergeError, mergeTyped, withNamedFields, withoutFields } from './merge.ts';
+import { fieldsOf, formErrors } from './ownedFields.ts';
+import { comparisons, conflictsOf, filtered, ownersAfterUpdate, resetSet, setEntries, type FieldWrite } from './ownership.ts';
+import type { PatchSchema } from './schema.ts';
+
+export interface ApplyWrite extends FieldWrite {
+  kind: string;
+  /** Takes fields from their owners instead of failing with a conflict. */
+  force: boolean;
+}
+
+const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** What nobody ever owns, as a set. Mirrors managedfields/internal/stripmeta.go. */
+const unowned: FieldSet = {
+  'f:apiVersion': {},
+  'f:kind': {},
+  'f:metadata': {
+    '.': {},
+    ...Object.fromEntries(['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'clusterName', 'generation', 'managedFields', 'resourceVersion'].map((name) => [`f:${name}`, {}])),
+  },
+};
+
+/**
+ * Server-side apply: the object that results when `applied` is laid over `live` (undefined: it does not exist yet), with
+ * its managedFields; not defaulted. The result is the caller's own. Throws 409 with the conflicting fields as causes,
+ * 400 for another kind or version, or for managedFields in the configuration, and 500, as upstream, for a configuration
+ * that does not fit the schema. Mirrors k8s.io/apimachinery/pkg/util/managedfields (FieldManager.Apply).
+ */
+export function serverSideApply(live: KubeObject | undefined, applied: KubeObject, write: ApplyWrite): KubeObject {
+  checkVersion(applied, write);
+  const current: KubeObject = live ?? { apiVersion: write.apiVersion, kind: write.kind, metadata: {} };
+  const before = decodeOwners(current.metadata?.managedFields);
+  if (!before) throw failure(500, '', 'failed to decode managed fields: the managedFields of the object are not valid');
+  const bare = withoutEntries(current);
+  // An object that nobody was recorded to own belongs to whoever wrote it before.
+  const owners = before.length === 0 ? ownersAfterUpdate({}, bare, [], { ...write, manager: 'before-first-apply', subresource: '', resetFields: [] }) : before;
+  const result = applyOrThrow(bare, applied, owners, write);
+  const object = cloneJson(result.object);
+  setEntries(object, encodeOwners(result.owners));
+  if (write.manager === 'kubectl') refreshLastApplied(object, applied);
+  return object;
+}
+
+interface Applied {
+  object: KubeObject;
+  owners: Owner[];
+}
+
+/** What kubectl applied on the client's side before is its own: such conflicts are none (upstream: lastappliedmanager.go). */
+function applyOrThrow(live: KubeObject, applied: KubeObject, owners: readonly Owner[], write: ApplyWrite): Applied {
+  const outcome = applyOnce(live, applied, owners, write, write.force);
+  if (!('conflicts' in outcome)) return outcome;
+  const mine = write.manager === 'kubectl' ? fieldsLastApplied(live, write) : undefined;
+  const left = mine ? outcome.conflicts.filter(({ path }) => !hasPath(mine, path)) : outcome.conflicts;
+  if (left.length > 0) throw conflictError(left);
+  const forced = applyOnce(live, applied, owners, write, true);
+  if ('conflicts' in forced) throw conflictError(forced.conflicts);
+  return forced;
+}
+
+/** Mirrors sigs.k8s.io/structured-merge-diff/merge/update.go (Updater.Apply). */
+function applyOnce(live: KubeObject, applied: KubeObject, before: readonly Owner[], write: ApplyWrite, force: boolean): Applied | { conflicts: Conflict[] } {
+  const { schema } = write;
+  const errors = formErrors(applied, schema);
+  if (errors.length > 0) throw typedError(applied, write, errors);
+  const merged = mergedObject(live, applied, write);
+  const set = recursiveDifference(fieldsOf(applied, schema), resetSet(write.resetFields));
+  const me: Owner = { manager: write.manager, operation: 'Apply', apiVersion: write.apiVersion, subresource: write.subresource, time: undefined, set };
+  const last = before.find((owner) => isSameManager(owner, me));
+  const others = before.filter((owner) => owner !== last);
+  const object = last ? pruned(merged, [...others, me], last.set, schema) : merged;
+
+  const comparison = filtered(compareObjects(live, object, schema), write.resetFields);
+  const comparisonOf = comparisons(live, object, write, comparison);
+  const conflicts: Conflict[] = [];
+  const kept: Owner[] = [];
+  for (const owner of others) {
+    const seen = comparisonOf(owner.apiVersion);
+    if (!seen) continue;
+    const taken = conflictsOf(owner, seen);
+    if (!force) for (const path of members(taken)) conflicts.push({ owner, path });
+    const left = withSet(owner, difference(difference(owner.set, taken), seen.removed));
+    if (left) kept.push(left);
+  }
+  if (conflicts.length > 0) return { conflicts };
+
+  const changed = !equalJson(live, object);
+  const time = changed ? timestamp(write.now) : last?.time;
+  const owned = difference(set, unowned);
+  const same = last && last.apiVersion === me.apiVersion && time === last.time ? withSet(last, sameOr(last.set, owned)) : undefined;
+  const mine = same ?? (isEmptySet(owned) ? undefined : { ...me, time, set: owned });
+  return { object: changed ? object : live, owners: mine ? [...kept, mine] : kept };
+}
+
+/** `was`, where `now` is no other set, so that its entry can be kept as it is. */
+function sameOr(was: FieldSet, now: FieldSet): FieldSet {
+  return isEmptySet(difference(was, now)) && isEmptySet(difference(now, was)) ? was : now;
+}
+
+function mergedObject(live: KubeObject, applied: KubeObject, write: ApplyWrite): KubeObject {
+  try {
+    return mergeTyped(live, applied, write.schema) as KubeObject;
+  } catch (error) {
+    if (error instanceof MergeError) throw failure(500, '', `failed to merge config: ${error.message}`);
+    throw error;
+  }
+}
+
+/**
+ * Takes away what the applier applied last time and does not now, unless somebody else owns it.
+ * Mirrors merge/update.go (prune, addBackOwnedItems, addBackDanglingItems).
+ */
+function pruned(merged: KubeObject, owners: readonly Owner[], last: FieldSet, schema: PatchSchema): KubeObject {
+  const lastNamed = withNamedFields(last, schema);
+  const first = withoutFields(merged, lastNamed, schema) as KubeObject;
+  const mergedSet = withNamedFields(fieldsOf(merged, schema), schema);
+  const owned = withNamedFields(
+    owners.reduce((all, owner) => union(all, owner.set), noFields),
+    schema,
+  );
+  const second = withoutFields(merged, difference(mergedSet, union(withNamedFields(fieldsOf(first, schema), schema), owned)), schema) as KubeObject;
+  const secondSet = withNamedFields(fieldsOf(second, schema), schema);
+  return withoutFields(merged, intersection(difference(mergedSet, secondSet), lastNamed), schema) as KubeObject;
+}
+
+function checkVersion(applied: KubeObject, write: ApplyWrite): void {
+  if (applied.apiVersion !== write.apiVersion || applied.kind !== write.kind) throw badRequest(`invalid object type: ${kindText(applied.apiVersion ?? '', applied.kind ?? '')}`);
+  if (applied.metadata?.managedFields !== undefined && applied.metadata.managedFields !== null) throw badRequest('metadata.managedFields must be nil');
+}
+
+/** schema.GroupVersionKind's text. */
+function kindText(apiVersion: string, kind: string): string {
+  const { group, version } = parseApiVersion(apiVersion);
+  return `${group ? `${group}/` : '/'}${version}, Kind=${kind}`;
+}
+
+function typedError(applied: KubeObject, write: ApplyWrite, errors: readonly string[]): Error {
+  const { namespace = '', name = '' } = applied.metadata ?? {};
+  const text = errors.length === 1 ? errors[0]! : ['errors:', ...errors.map((error) => `  ${error}`)].join('\n');
+  return failure(500, '', `failed to create typed patch object (${namespace}/${name}; ${kindText(write.apiVersion, write.kind)}): ${text}`);
+}
+
+function withoutEntries(object: KubeObject): KubeObject {
+  if (!object.metadata?.managedFields) return object;
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+/** The fields that kubectl applied by itself and that are still as it left them; undefined: there is no telling. */
+function fieldsLastApplied(live: KubeObject, write: ApplyWrite): FieldSet | undefined {
+  const text = live.metadata?.annotations?.[lastAppliedAnnotation];
+  if (!text) return undefined;
+  let last: KubeObject;
+  try {
+    last = JSON.parse(text) as KubeObject;
+  } catch {
+    return undefined;
+  }
+  if (typeof last !== 'object' || last === null || last.apiVersion !== write.apiVersion || formErrors(last, write.schema).length > 0) return undefined;
+  const { added, modified, removed } = compareObjects(last, live, write.schema);
+  return difference(difference(difference(fieldsOf(last, write.schema), modified), added), removed);
+}
+
+/** Keeps kubectl's own record in step, where there is one (upstream: lastappliedupdater.go). */
+function refreshLastApplied(object: KubeObject, applied: KubeObject): void {
+  const annotations = object.metadata?.annotations;
+  if (!annotations?.[lastAppliedAnnotation]) return;
+  const copy = cloneJson(applied);
+  if (copy.metadata?.annotations) delete copy.metadata.annotations[lastAppliedAnnotation];
+  annotations[lastAppliedAnnotation] = `${JSON.stringify(inNameOrder(copy))}\n`;
+}
+
+/** Members in the order of their names, as Go writes maps. */
+function inNameOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inNameOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, inNameOrder(member)]));
+}

@@ -1,0 +1,140 @@
+import { cloneJson, equalJson } from '../../api/json.ts';
+import { badRequest, failure } from '../../api/status.ts';
+import { setMember } from './mergePatch.ts';
+import { isMap } from './schema.ts';
+
+/** Upstream: endpoints/handlers/patch.go. */
+const maxOperations = 10_000;
+
+/** Why an operation cannot be carried out. Clients are not told, as upstream's are not. */
+class OperationError extends Error {}
+
+type Container = Record<string, unknown> | unknown[];
+
+/**
+ * RFC 6902. The result is the caller's own; neither argument is changed. Throws 400 for what is no patch, 413 for more
+ * than 10,000 operations, and 422 when an operation does not apply or a test fails.
+ */
+export function applyJsonPatch<T extends object>(doc: T, patch: unknown): T {
+  if (!Array.isArray(patch) || !patch.every(isMap)) throw badRequest(`json: cannot unmarshal ${goKind(patch)} into Go value of type jsonpatch.Patch`);
+  if (patch.length > maxOperations)
+    throw failure(413, 'RequestEntityTooLarge', `Request entity is too large: The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`);
+  let root: unknown = cloneJson(doc);
+  try {
+    for (const operation of patch) root = carryOut(root as Container, operation);
+  } catch (error) {
+    if (error instanceof OperationError) throw failure(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
+    throw error;
+  }
+  return root as T;
+}
+
+function goKind(value: unknown): string {
+  if (Array.isArray(value)) return goKind(value.find((operation) => !isMap(operation)));
+  return value !== null && typeof value === 'object' ? 'object' : typeof value === 'boolean' ? 'bool' : value === null ? 'null' : typeof value;
+}
+
+function carryOut(root: Container, operation: Record<string, unknown>): unknown {
+  const path = pointer(operation, 'path');
+  switch (operation.op) {
+    case 'add':
+      add(root, path, valueOf(operation));
+      return root;
+    case 'remove':
+      remove(root, path);
+      return root;
+    case 'replace':
+      if (path === '') {
+        const value = valueOf(operation);
+        if (typeof value !== 'object' || value === null) throw new OperationError('replace operation value must be object or array');
+        return value;
+      }
+      replace(root, path, valueOf(operation));
+      return root;
+    case 'move': {
+      const from = pointer(operation, 'from');
+      const value = get(root, from);
+      remove(root, from);
+      add(root, path, value);
+      return root;
+    }
+    case 'copy':
+      add(root, path, cloneJson(get(root, pointer(operation, 'from'))));
+      return root;
+    case 'test': {
+      const actual = path === '' ? root : getOrMissing(root, path);
+      const wanted = operation.value ?? null;
+      if (!equalJson(actual ?? null, wanted)) throw new OperationError(`testing value ${path} failed`);
+      return root;
+    }
+    default:
+      throw new OperationError(`Unexpected kind: ${String(operation.op)}`);
+  }
+}
+
+const valueOf = (operation: Record<string, unknown>): unknown => cloneJson(operation.value ?? null);
+
+function pointer(operation: Record<string, unknown>, member: 'path' | 'from'): string {
+  const value = operation[member];
+  if (typeof value !== 'string') throw new OperationError(`operation missing ${member} field`);
+  return value;
+}
+
+/** The container that a pointer leads into, and the last part of the pointer. */
+function find(root: Container, path: string): { container: Container; key: string } {
+  const parts = path.split('/');
+  if (parts.length < 2) throw new OperationError(`doc is missing path: ${path}`);
+  let container: unknown = root;
+  for (const part of parts.slice(1, -1)) {
+    container = member(container as Container, unescape(part));
+    if (typeof container !== 'object' || container === null) throw new OperationError(`doc is missing path: ${path}`);
+  }
+  return { container: container as Container, key: unescape(parts.at(-1)!) };
+}
+
+const unescape = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~');
+
+function member(container: Container, key: string): unknown {
+  if (!Array.isArray(container)) return Object.hasOwn(container, key) ? container[key] : undefined;
+  return container[index(key, container.length - 1)];
+}
+
+/** A negative index counts from the end, as in upstream's library. */
+function index(key: string, last: number): number {
+  if (!/^[+-]?\d+$/.test(key)) throw new OperationError(`Unable to access invalid index: ${key}`);
+  const at = Number(key) < 0 ? last + 1 + Number(key) : Number(key);
+  if (at < 0 || at > last) throw new OperationError(`Unable to access invalid index: ${key}`);
+  return at;
+}
+
+function get(root: Container, path: string): unknown {
+  const value = getOrMissing(root, path);
+  if (value === undefined) throw new OperationError(`doc is missing path: ${path}`);
+  return value;
+}
+
+function getOrMissing(root: Container, path: string): unknown {
+  const { container, key } = find(root, path);
+  return member(container, key);
+}
+
+function add(root: Container, path: string, value: unknown): void {
+  const { container, key } = find(root, path);
+  if (!Array.isArray(container)) setMember(container, key, value);
+  else if (key === '-') container.push(value);
+  else container.splice(index(key, container.length), 0, value);
+}
+
+function remove(root: Container, path: string): void {
+  const { container, key } = find(root, path);
+  if (Array.isArray(container)) container.splice(index(key, container.length - 1), 1);
+  else if (Object.hasOwn(container, key)) delete container[key];
+  else throw new OperationError(`Unable to remove nonexistent key: ${key}`);
+}
+
+function replace(root: Container, path: string, value: unknown): void {
+  const { container, key } = find(root, path);
+  if (Array.isArray(container)) container[index(key, container.length - 1)] = value;
+  else if (Object.hasOwn(container, key)) setMember(container, key, value);
+  else throw new OperationError(`replace operation does not apply: doc is missing key: ${path}`);
+}

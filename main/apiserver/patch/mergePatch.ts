@@ -1,0 +1,28 @@
+import { cloneJson } from '../../api/json.ts';
+import { badRequest } from '../../api/status.ts';
+import { isMap } from './schema.ts';
+
+/**
+ * RFC 7386. The result is the caller's own; neither argument is changed. Throws 400 for a patch that is no object.
+ */
+export function applyMergePatch<T extends object>(doc: T, patch: unknown): T {
+  if (!isMap(patch)) throw badRequest('Invalid JSON Patch');
+  return merge(cloneJson(doc), patch) as T;
+}
+
+function merge(target: unknown, patch: unknown): unknown {
+  if (!isMap(patch)) return cloneJson(patch);
+  const merged: Record<string, unknown> = isMap(target) ? target : {};
+  for (const name in patch) {
+    const value = patch[name];
+    if (value === null) delete merged[name];
+    else if (value !== undefined) setMember(merged, name, merge(Object.hasOwn(merged, name) ? merged[name] : undefined, value));
+  }
+  return merged;
+}
+
+/** Sets a member whatever its name is: `__proto__` too is only a name. */
+export function setMember(target: Record<string, unknown>, name: string, value: unknown): void {
+  if (name === '__proto__') Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
+  else target[name] = value;
+}
