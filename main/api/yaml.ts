@@ -1,0 +1,119 @@
+import { isScalar, LineCounter, parseAllDocuments, visit, type CollectionTag, type Document, type ScalarTag, type Tags } from 'yaml';
+import type { Json } from './json.ts';
+
+/** What is wrong with the text, and where. */
+export class YamlError extends Error {}
+
+/** An apiserver takes no larger request. */
+const maxLength = 3 * 1024 * 1024;
+/** How often one anchor may stand for something, nested ones multiplied: enough for manifests, too little for a bomb. */
+const maxAliasCount = 1000;
+
+// kubectl and the apiserver read YAML 1.1 through a Go library that differs from the standard in these points:
+// octal numbers may be written 0o17, numbers beyond all bounds stay text, dates and base 60 are text.
+const octal: ScalarTag = {
+  tag: 'tag:yaml.org,2002:int',
+  default: true,
+  test: /^[-+]?0o[0-7_]+$/,
+  resolve: (text) => (text.startsWith('-') ? -1 : 1) * parseInt(text.replace(/^[-+]?0o|_/g, ''), 8),
+};
+const hugeNumber: ScalarTag = {
+  tag: 'tag:yaml.org,2002:str',
+  default: true,
+  test: /^[-+]?(?:\.\d+|\d+(?:\.\d*)?)[eE]\+?\d{3,}$/,
+  resolve: (text) => (Number.isFinite(Number(text)) ? Number(text) : text),
+};
+const float: ScalarTag = { tag: 'tag:yaml.org,2002:float', default: false, resolve: (text) => Number(text) };
+const binary: ScalarTag = {
+  tag: 'tag:yaml.org,2002:binary',
+  default: false,
+  resolve: (text, onError) => {
+    try {
+      return atob(text.replace(/\s/g, ''));
+    } catch {
+      onError('!!binary value contains invalid base64 data');
+      return text;
+    }
+  },
+};
+const replaced = new Set(['tag:yaml.org,2002:timestamp', 'tag:yaml.org,2002:binary']);
+
+function customTags(tags: Tags): Tags {
+  const kept = tags.filter((tag: string | CollectionTag | ScalarTag) => {
+    if (typeof tag === 'string') return tag !== 'timestamp' && tag !== 'binary';
+    return !replaced.has(tag.tag) && !('format' in tag && tag.format === 'TIME');
+  });
+  return [octal, hugeNumber, ...kept, float, binary];
+}
+
+const jsonLike = /^\s*[{[]/;
+
+/** One document, as kubectl reads it. Throws a YamlError. */
+export function parseYaml(text: string): Json {
+  // JSON is YAML, and most "YAML" that reaches a server is JSON.
+  if (jsonLike.test(text)) {
+    try {
+      return JSON.parse(text) as Json;
+    } catch {
+      // Then it is YAML in flow style, or wrong in a way that YAML's own reader explains better.
+    }
+  }
+  const documents = read(text);
+  return documents.length ? toJson(documents[0]!) : null;
+}
+
+/** All documents of a text, those that are empty left out. Throws a YamlError. */
+export function parseYamlDocuments(text: string): Json[] {
+  return read(text)
+    .map(toJson)
+    .filter((value) => value !== null);
+}
+
+/** Keys that stand twice in one map, in upstream's words; the last one counts. */
+export function yamlDuplicates(text: string): string[] {
+  const lines = new LineCounter();
+  const complaints: string[] = [];
+  for (const document of read(text, lines))
+    visit(document, {
+      Map(_, map) {
+        const seen = new Set<unknown>();
+        for (const { key } of map.items) {
+          if (!isScalar(key)) continue;
+          if (seen.has(key.value)) complaints.push(`line ${lines.linePos(key.range?.[0] ?? 0).line}: key ${JSON.stringify(key.value)} already set in map`);
+          seen.add(key.value);
+        }
+      },
+    });
+  return complaints;
+}
+
+function read(text: string, lineCounter?: LineCounter): Document[] {
+  if (text.length > maxLength) throw new YamlError(`the text is longer than ${maxLength} characters`);
+  try {
+    const documents = parseAllDocuments(text, {
+      version: '1.1',
+      merge: true,
+      uniqueKeys: false,
+      logLevel: 'error',
+      customTags,
+      ...(lineCounter ? { lineCounter } : {}),
+    });
+    const found = Array.isArray(documents) ? documents : [];
+    for (const document of found) if (document.errors.length) throw new YamlError(document.errors[0]!.message);
+    return found;
+  } catch (error) {
+    throw asYamlError(error);
+  }
+}
+
+function toJson(document: Document): Json {
+  try {
+    return document.toJS({ maxAliasCount }) as Json;
+  } catch (error) {
+    throw asYamlError(error);
+  }
+}
+
+/** What is nested deeper than the stack goes ends up here, too. */
+const asYamlError = (error: unknown) =>
+  error instanceof YamlError ? error : new YamlError(error instanceof Error ? error.message : String(error));
