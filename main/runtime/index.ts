@@ -310,4 +310,5 @@ export interface Machines {
   removeAll(): Promise<void>;
 }
 
-export { createMachines, type DockerMachines, type MachinesOptions } from './docker/machines.ts';
+export type { DockerMachines, MachinesOptions } from './docker/machines.ts';
+export type { EngineConnection, EngineDiscovery } from './docker/discover.ts';

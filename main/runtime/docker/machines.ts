@@ -1,4 +1,4 @@
-import type Docker from 'dockerode';
+import Docker from 'dockerode';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
@@ -44,7 +44,8 @@ const connectScript = [
 ].join('\n');
 
 export interface MachinesOptions {
-  docker: Docker;
+  /** How to reach the engine, as dockerode takes it. */
+  connection: Docker.DockerOptions;
   /** Part of every name: `skiff-<cluster>-<node>`. */
   cluster: string;
   /** A /16 to use when it is free; else the next one that is. */
@@ -82,6 +83,7 @@ export function createMachines(options: MachinesOptions): DockerMachines {
 
 class EngineMachines implements DockerMachines {
   readonly network: string;
+  readonly #docker: Docker;
   #prepared: Promise<void> | undefined;
   #network: MachineNetwork | undefined;
   #image: string | undefined;
@@ -92,6 +94,7 @@ class EngineMachines implements DockerMachines {
 
   constructor(private readonly options: MachinesOptions) {
     this.network = `skiff-${options.cluster}`;
+    this.#docker = new Docker(options.connection);
   }
 
   get clusterCIDR(): string {
@@ -121,12 +124,13 @@ class EngineMachines implements DockerMachines {
   }
 
   async #prepare(onProgress: (step: string) => void): Promise<void> {
-    const { docker, cluster, agentFile } = this.options;
+    const { cluster, agentFile } = this.options;
+    const docker = this.#docker;
     const content = await fs.readFile(agentFile);
     this.#agent = { content, hash: createHash('sha256').update(content).digest('hex').slice(0, 12) };
     const labels = { [label.cluster]: cluster, [label.kind]: 'network' };
     const [image, network] = await Promise.all([
-      ensureNodeImage({ ...this.options, onProgress }),
+      ensureNodeImage({ ...this.options, docker, onProgress }),
       ensureNetwork({
         docker,
         name: this.network,
@@ -142,7 +146,7 @@ class EngineMachines implements DockerMachines {
   ensure(config: MachineConfig): Promise<Machine> {
     return this.#inTurn(config.name, async () => {
       await this.prepare(() => {});
-      const container = this.options.docker.getContainer(this.containerName(config.name));
+      const container = this.#docker.getContainer(this.containerName(config.name));
       const there = await tolerate([404], () => container.inspect());
       const adopted = there && this.#fits(there, config);
       if (there && !adopted) await tolerate([404], () => container.remove({ force: true }));
@@ -168,7 +172,8 @@ class EngineMachines implements DockerMachines {
   }
 
   async #create(config: MachineConfig): Promise<void> {
-    const { docker, cluster } = this.options;
+    const { cluster } = this.options;
+    const docker = this.#docker;
     const labels: Labels = {
       ...config.labels,
       [label.cluster]: cluster,
@@ -225,7 +230,7 @@ class EngineMachines implements DockerMachines {
   }
 
   async connect(name: string): Promise<Duplex> {
-    const container = this.options.docker.getContainer(this.containerName(name));
+    const container = this.#docker.getContainer(this.containerName(name));
     const link = `${this.options.clock.now().toString(36)}-${process.pid}-${++this.#connections}`;
     try {
       return await openExecStream(container, ['sh', '-c', connectScript, 'connect', link]);
@@ -236,7 +241,7 @@ class EngineMachines implements DockerMachines {
 
   async list(): Promise<Machine[]> {
     const found = await engineCall(() =>
-      this.options.docker.listContainers({
+      this.#docker.listContainers({
         all: true,
         filters: { label: [`${label.cluster}=${this.options.cluster}`, `${label.kind}=node`] },
       }),
@@ -264,20 +269,21 @@ class EngineMachines implements DockerMachines {
 
   stop(name: string): Promise<void> {
     return this.#inTurn(name, async () => {
-      await tolerate([304, 404], () => this.options.docker.getContainer(this.containerName(name)).stop({ t: 2 }));
+      await tolerate([304, 404], () => this.#docker.getContainer(this.containerName(name)).stop({ t: 2 }));
     });
   }
 
   remove(name: string): Promise<void> {
     return this.#inTurn(name, async () => {
-      const { docker } = this.options;
+      const docker = this.#docker;
       await tolerate([404], () => docker.getContainer(this.containerName(name)).remove({ force: true, v: true }));
       await tolerate([404], () => docker.getVolume(this.volumeName(name)).remove({ force: true }));
     });
   }
 
   async removeAll(): Promise<void> {
-    const { docker, cluster } = this.options;
+    const { cluster } = this.options;
+    const docker = this.#docker;
     const filters = { label: [`${label.cluster}=${cluster}`] };
     await Promise.allSettled(this.#turns.values());
     const containers = await engineCall(() => docker.listContainers({ all: true, filters }));
