@@ -3,14 +3,19 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { Random } from '../../util/random.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/serviceAccountTokens.ts';
+import type { Authorizer } from '../auth/types.ts';
 import { deployment } from './apps/deployment.ts';
 import { replicaSet } from './apps/replicaSet.ts';
+import { selfSubjectReview, tokenReview } from './authentication/reviews.ts';
+import { accessReviews } from './authorization/accessReviews.ts';
 import { lease } from './coordination/lease.ts';
 import { configMap } from './core/configMap.ts';
 import { endpoints } from './core/endpoints.ts';
 import { event } from './core/event.ts';
 import { namespace } from './core/namespace.ts';
 import { node } from './core/node.ts';
+import { persistentVolume } from './core/persistentVolume.ts';
+import { persistentVolumeClaim } from './core/persistentVolumeClaim.ts';
 import { pod } from './core/pod.ts';
 import { secret } from './core/secret.ts';
 import { service } from './core/service.ts';
@@ -18,6 +23,7 @@ import { serviceAccount } from './core/serviceAccount.ts';
 import { ServiceAllocators } from './core/serviceAllocator.ts';
 import { endpointSlice } from './discovery/endpointSlice.ts';
 import { rbacStrategies } from './rbac/roles.ts';
+import { priorityClass } from './scheduling/priorityClass.ts';
 import { storageClass } from './storage/storageClass.ts';
 import type { Objects, Strategy } from './strategy.ts';
 
@@ -25,6 +31,8 @@ export interface BuiltinOptions {
   objects: Objects;
   random: Random;
   rbac: RbacAuthorizer;
+  /** Answers access reviews: the one that judges requests. */
+  authorizer: Authorizer;
   tokens: ServiceAccountTokens;
   /** Where Services get their addresses from, such as `10.96.0.0/16`. */
   serviceCIDR: string;
@@ -34,7 +42,7 @@ export interface BuiltinOptions {
 
 /** Every kind that the API server serves by itself. */
 export function builtinStrategies(options: BuiltinOptions): Strategy[] {
-  const { objects, random, rbac, tokens, serviceCIDR, nodePorts } = options;
+  const { objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts } = options;
   const stored = () => objects.list<Service>({ group: '', version: 'v1', resource: 'services' });
   const allocators = new ServiceAllocators(serviceCIDR, nodePorts, stored, random);
   return [
@@ -53,6 +61,12 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
     of(endpointSlice),
     ...rbacStrategies(rbac).map((strategy) => of(strategy as Strategy<KubeObject>)),
     of(storageClass),
+    of(persistentVolume),
+    of(persistentVolumeClaim),
+    of(priorityClass),
+    of(selfSubjectReview),
+    of(tokenReview(tokens)),
+    ...accessReviews(authorizer, rbac).map((strategy) => of(strategy as Strategy<KubeObject>)),
   ];
 }
 

@@ -50,7 +50,7 @@ const requireFields =
   };
 
 // In the order in which upstream looks at them, which decides which of two sources is the one too many.
-const sourceChecks: SourceChecks = {
+export const sourceChecks: SourceChecks = {
   emptyDir(errors, field, source) {
     if (source.sizeLimit !== undefined && (quantityOf(source.sizeLimit)?.sign() ?? -1) < 0)
       errors.forbidden(`${field}.sizeLimit`, 'SizeLimit field must be a valid resource quantity');

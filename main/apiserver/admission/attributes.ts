@@ -1,0 +1,22 @@
+import type { KubeObject } from '../../api/meta.ts';
+import { forbidden, type StatusError } from '../../api/status.ts';
+import type { ResourceDefinition } from '../registry/strategy.ts';
+import type { AdmissionAttributes, AdmissionPlugin } from './types.ts';
+
+/* What plugins share. Mirrors k8s.io/apiserver/pkg/admission/errors.go. */
+
+/** 403 about the object at hand, which may not have a name yet. */
+export function reject({ resource, name, object }: AdmissionAttributes, why: string): StatusError {
+  const shown = name || object?.metadata?.name || object?.metadata?.generateName || 'Unknown';
+  return forbidden({ group: resource.group, kind: resource.resource }, shown, why);
+}
+
+export const is = (definition: ResourceDefinition, group: string, resource: string) =>
+  definition.group === group && definition.resource === resource;
+
+/** `handles` of plugins about pods being created. */
+export const podCreation: AdmissionPlugin['handles'] = (operation, resource, subresource) =>
+  operation === 'CREATE' && is(resource, '', 'pods') && !subresource;
+
+/** The object as the kind that `handles` made sure it is. */
+export const as = <T extends KubeObject>(object: KubeObject | undefined) => object as T;

@@ -1,0 +1,56 @@
+import type { SelfSubjectReview, TokenReview } from '../../../api/index.ts';
+import { timestamp } from '../../../api/meta.ts';
+import { StatusError } from '../../../api/status.ts';
+import type { ServiceAccountTokens } from '../../auth/serviceAccountTokens.ts';
+import type { UserInfo } from '../../auth/types.ts';
+import { check, define } from '../define.ts';
+import type { Strategy } from '../strategy.ts';
+
+/* `kubectl auth whoami`, and who a token stands for. Mirrors pkg/registry/authentication. */
+
+const group = 'authentication.k8s.io';
+
+function base(kind: string, resource: string) {
+  return {
+    definition: define(group, 'v1', kind, resource, { namespaced: false, verbs: ['create'] }),
+    hasGeneration: false,
+    nameRule: 'pathSegment' as const,
+    validateUpdate: () => [],
+    columns: [],
+    row: () => [],
+  };
+}
+
+export const selfSubjectReview: Strategy<SelfSubjectReview> = {
+  ...base('SelfSubjectReview', 'selfsubjectreviews'),
+  validate: () => [],
+  review: (context, object) =>
+    Promise.resolve({
+      ...object,
+      metadata: { ...object.metadata, creationTimestamp: timestamp(context.now) },
+      status: { userInfo: shown(context.user) },
+    }),
+};
+
+export function tokenReview(tokens: ServiceAccountTokens): Strategy<TokenReview> {
+  return {
+    ...base('TokenReview', 'tokenreviews'),
+    validate: (_context, object) => check((errors) => {
+      if (!object.spec?.token) errors.required('spec.token', 'token is required for TokenReview in authentication');
+    }),
+    async review(_context, object) {
+      const asked = object.spec?.audiences?.length ? object.spec.audiences : [tokens.audience];
+      try {
+        const known = await tokens.review(object.spec!.token!, asked);
+        if (!known) return { ...object, status: { user: {} } };
+        const user = shown({ ...known.user, groups: [...known.user.groups, 'system:authenticated'] });
+        return { ...object, status: { authenticated: true, user, audiences: known.audiences } };
+      } catch (error) {
+        if (!(error instanceof StatusError)) throw error;
+        return { ...object, status: { user: {}, error: 'invalid bearer token' } };
+      }
+    },
+  };
+}
+
+const shown = ({ name, uid, groups, extra }: UserInfo) => ({ username: name, ...(uid ? { uid } : {}), groups, ...(extra ? { extra } : {}) });

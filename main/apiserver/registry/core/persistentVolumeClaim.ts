@@ -1,0 +1,64 @@
+import type { PersistentVolumeClaim } from '../../../api/index.ts';
+import { claimSpec, claimUpdate } from '../../validation/persistentVolumeClaim.ts';
+import { canonicalQuantities } from '../../validation/resources.ts';
+import { check, columns, define, statusSubresource } from '../define.ts';
+import { accessModes, age, nameOf } from '../printers.ts';
+import type { Strategy } from '../strategy.ts';
+
+/* Mirrors pkg/registry/core/persistentvolumeclaim/strategy.go. */
+
+const definition = define('', 'v1', 'PersistentVolumeClaim', 'persistentvolumeclaims', { shortNames: ['pvc'] });
+
+export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
+  definition,
+  hasGeneration: false,
+  nameRule: 'dnsSubdomain',
+  allowUnconditionalUpdate: true,
+  returnsDeletedObject: true,
+  defaults(object) {
+    defaultClaimSpec((object.spec ??= {}));
+    (object.status ??= {}).phase ||= 'Pending';
+  },
+  prepareForCreate(_context, object) {
+    object.status = { phase: 'Pending' };
+    const spec = object.spec!;
+    // The older and the newer field say the same (pkg/api/persistentvolumeclaim, NormalizeDataSources).
+    if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource };
+    else if (!spec.dataSource && spec.dataSourceRef && !spec.dataSourceRef.namespace) {
+      const { namespace: _, ...local } = spec.dataSourceRef;
+      spec.dataSource = local;
+    }
+  },
+  prepareForUpdate(_context, object, old) {
+    object.status = old.status;
+  },
+  validate: (_context, object) => check((errors) => claimSpec(errors, 'spec', object.spec ?? {})),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    claimSpec(errors, 'spec', object.spec ?? {});
+    claimUpdate(errors, object, old);
+  }),
+  columns: columns('Name', 'Status', 'Volume', 'Capacity', 'Access Modes', 'StorageClass', 'VolumeAttributesClass', 'Age', 'VolumeMode!'),
+  row(object, now) {
+    const { spec = {}, status = {}, metadata } = object;
+    const bound = !!spec.volumeName;
+    return [
+      nameOf(object),
+      metadata?.deletionTimestamp ? 'Terminating' : (status.phase ?? ''),
+      spec.volumeName ?? '',
+      bound ? (status.capacity?.storage ?? '0') : '',
+      bound ? accessModes(status.accessModes) : '',
+      metadata?.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? spec.storageClassName ?? '',
+      spec.volumeAttributesClassName ?? '<unset>',
+      age(object, now),
+      spec.volumeMode ?? '<unset>',
+    ];
+  },
+  subresources: { status: statusSubresource<PersistentVolumeClaim>(definition) },
+};
+
+export function defaultClaimSpec(spec: NonNullable<PersistentVolumeClaim['spec']>): void {
+  spec.volumeMode ??= 'Filesystem';
+  spec.resources ??= {};
+  canonicalQuantities(spec.resources.requests);
+  canonicalQuantities(spec.resources.limits);
+}

@@ -1,0 +1,101 @@
+import 'reflect-metadata';
+import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
+import * as x509 from '@peculiar/x509';
+import type { KeyPair } from './certificates.ts';
+
+/* Loaded only when certificates have to be made: the library takes longer to load than they take to read. */
+
+export interface Subject {
+  commonName: string;
+  organizations?: readonly string[];
+  hosts?: readonly string[];
+  use: 'server' | 'client';
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+/** Clocks of clients may be behind. */
+const backdated = 5 * 60 * 1000;
+
+x509.cryptoProvider.set(webcrypto as unknown as Crypto);
+
+/** A certificate authority of one's own. */
+export class Authority {
+  constructor(
+    private readonly issuer: x509.X509Certificate,
+    private readonly privateKey: CryptoKey,
+    readonly certificate: string,
+    readonly key: string,
+  ) {}
+
+  /** Times are milliseconds since the epoch, and from then on. */
+  async issue(subject: Subject, now: number, lifetime: number): Promise<KeyPair> {
+    const keys = await newKeys();
+    const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
+    const extensions: x509.Extension[] = [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([subject.use === 'server' ? serverAuth : clientAuth]),
+      await x509.AuthorityKeyIdentifierExtension.create(this.issuer.publicKey),
+    ];
+    if (subject.hosts?.length)
+      extensions.push(
+        new x509.SubjectAlternativeNameExtension(subject.hosts.map((host) => ({ type: isIP(host) ? ('ip' as const) : ('dns' as const), value: host }))),
+      );
+    const made = await x509.X509CertificateGenerator.create({
+      serialNumber: newSerial(),
+      subject: nameOf(subject),
+      issuer: this.issuer.subjectName,
+      notBefore: new Date(now - backdated),
+      notAfter: new Date(now + lifetime),
+      signingKey: this.privateKey,
+      publicKey: keys.publicKey,
+      signingAlgorithm: algorithm,
+      extensions,
+    });
+    return { certificate: `${made.toString('pem')}\n`, key: await pemOf(keys.privateKey) };
+  }
+}
+
+export async function createAuthority(now: number, lifetime: number): Promise<Authority> {
+  const keys = await newKeys();
+  const made = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: newSerial(),
+    name: nameOf({ commonName: 'skiff-ca' }),
+    notBefore: new Date(now - backdated),
+    notAfter: new Date(now + lifetime),
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return new Authority(made, keys.privateKey, `${made.toString('pem')}\n`, await pemOf(keys.privateKey));
+}
+
+/** An authority from its PEM files. */
+export async function openAuthority(certificate: string, key: string): Promise<Authority> {
+  const der = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' });
+  const privateKey = (await webcrypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign'])) as CryptoKey;
+  return new Authority(new x509.X509Certificate(certificate), privateKey, certificate, key);
+}
+
+const newKeys = () => webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']) as Promise<CryptoKeyPair>;
+
+async function pemOf(key: CryptoKey): Promise<string> {
+  const der = await webcrypto.subtle.exportKey('pkcs8', key);
+  return createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' }).export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+/** A positive number of 127 bits. */
+function newSerial(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = (bytes[0]! & 0x7f) | 0x40;
+  return bytes.toString('hex');
+}
+
+function nameOf({ commonName, organizations = [] }: Pick<Subject, 'commonName' | 'organizations'>): x509.Name {
+  return new x509.Name([...organizations.map((name) => ({ O: [name] })), { CN: [commonName] }]);
+}

@@ -1,0 +1,105 @@
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import path from 'node:path';
+import type { Clock } from '../util/clock.ts';
+import type { Authority, Subject } from './authority.ts';
+import { makePrivateDirectory, readText, writePrivate } from './privateFiles.ts';
+
+/** A certificate and its key, PEM. */
+export interface KeyPair {
+  certificate: string;
+  key: string;
+}
+
+/** Everything that a cluster's components identify themselves with. */
+export interface ClusterCertificates {
+  /** The authority that signs both sides' certificates, PEM. */
+  ca: string;
+  /** What the API server shows. */
+  serving: KeyPair;
+  /** `kubernetes-admin` of `system:masters`. */
+  admin: KeyPair;
+  /** Signs service account tokens: ECDSA P-256, PEM. */
+  serviceAccountKey: string;
+}
+
+export interface CertificateOptions {
+  clock: Clock;
+  /** Further names and addresses of the API server. */
+  hosts?: readonly string[];
+}
+
+const day = 24 * 3600 * 1000;
+const authorityDays = 3650;
+const leafDays = 365;
+/** A certificate that ends sooner than this is made again. */
+const renewBefore = 30 * day;
+const standardHosts = [
+  '127.0.0.1', '::1', 'localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc',
+  'kubernetes.default.svc.cluster.local', '10.96.0.1',
+];
+
+/**
+ * The certificates in `directory` (made with mode 0700, files 0600): read when they are there, made when they are not,
+ * end soon, do not belong to the authority or lack a name. The library that makes them is loaded only then.
+ */
+export async function ensureCertificates(directory: string, { clock, hosts = [] }: CertificateOptions): Promise<ClusterCertificates> {
+  await makePrivateDirectory(directory);
+  const file = (name: string) => path.join(directory, name);
+  const now = clock.now();
+  const names = [...new Set([...standardHosts, ...hosts])];
+  const [caText, caKey, serving, admin, accountKey] = await Promise.all([
+    readText(file('ca.crt')),
+    readText(file('ca.key')),
+    readPair(directory, 'apiserver'),
+    readPair(directory, 'admin'),
+    readText(file('sa.key')),
+  ]);
+
+  let authority: Authority | undefined;
+  let ca = caText;
+  if (!ca || !caKey || !lasts(ca, now)) {
+    authority = await (await import('./authority.ts')).createAuthority(now, authorityDays * day);
+    ca = authority.certificate;
+    await Promise.all([writePrivate(file('ca.crt'), ca), writePrivate(file('ca.key'), authority.key)]);
+  }
+  const issue = async (name: string, subject: Subject): Promise<KeyPair> => {
+    authority ??= await (await import('./authority.ts')).openAuthority(ca, caKey!);
+    const pair = await authority.issue(subject, now, leafDays * day);
+    await Promise.all([writePrivate(file(`${name}.crt`), pair.certificate), writePrivate(file(`${name}.key`), pair.key)]);
+    return pair;
+  };
+  const sound = (pair: KeyPair | undefined): pair is KeyPair => !!pair && !authority && lasts(pair.certificate, now) && signedBy(pair.certificate, ca);
+  const certificates: ClusterCertificates = {
+    ca,
+    serving:
+      sound(serving) && namesAll(serving.certificate, names) ? serving : await issue('apiserver', { commonName: 'kube-apiserver', hosts: names, use: 'server' }),
+    admin: sound(admin) ? admin : await issue('admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'], use: 'client' }),
+    serviceAccountKey: accountKey ?? newKey(),
+  };
+  if (!accountKey) await writePrivate(file('sa.key'), certificates.serviceAccountKey);
+  return certificates;
+}
+
+async function readPair(directory: string, name: string): Promise<KeyPair | undefined> {
+  const [certificate, key] = await Promise.all([readText(path.join(directory, `${name}.crt`)), readText(path.join(directory, `${name}.key`))]);
+  return certificate && key ? { certificate, key } : undefined;
+}
+
+function lasts(pem: string, now: number): boolean {
+  try {
+    return Date.parse(new X509Certificate(pem).validTo) - now > renewBefore;
+  } catch {
+    return false;
+  }
+}
+
+function signedBy(pem: string, ca: string): boolean {
+  return new X509Certificate(pem).verify(new X509Certificate(ca).publicKey);
+}
+
+function namesAll(pem: string, hosts: readonly string[]): boolean {
+  const certificate = new X509Certificate(pem);
+  return hosts.every((host) => certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined);
+}
+
+const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;

@@ -1,0 +1,136 @@
+import type { Service } from '../api/index.ts';
+import type { KubeObject } from '../api/meta.ts';
+import { isAlreadyExists } from '../api/status.ts';
+import { resources, type Client, type ResourceDef } from '../client/index.ts';
+import { defaultClusterRoleBindings, defaultClusterRoles, defaultRoleBindings, defaultRoles } from './policy.ts';
+
+export interface BootstrapOptions {
+  /** Address of the Service `kubernetes`; the first of the range. */
+  serviceIP?: string;
+  /** Address of the cluster's DNS. */
+  dnsIP?: string;
+  /** Where the API server answers behind the Service, inside the cluster's network: the Service's only endpoint. */
+  endpoint?: { ip: string; port: number };
+}
+
+const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+/**
+ * What a cluster holds from its first moment on. Writes only what is missing, all at once; what users changed stays.
+ * Mirrors pkg/controlplane (system namespaces, kubernetes service), the RBAC and scheduling post-start hooks.
+ */
+export async function bootstrapCluster(client: Client, options: BootstrapOptions = {}): Promise<void> {
+  await ensure(client, resources.namespaces, systemNamespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })));
+  await Promise.all([
+    ensure(client, resources.clusterRoles, defaultClusterRoles()),
+    ensure(client, resources.clusterRoleBindings, defaultClusterRoleBindings()),
+    ensure(client, resources.roles, defaultRoles()),
+    ensure(client, resources.roleBindings, defaultRoleBindings()),
+    ensure(client, resources.services, services(options)),
+    ensure(client, resources.priorityClasses, priorityClasses),
+    ensure(client, resources.storageClasses, [standardClass]),
+    ...(options.endpoint ? [ensureEndpoints(client, options.endpoint)] : []),
+  ]);
+}
+
+function services({ serviceIP = '10.96.0.1', dnsIP = '10.96.0.10' }: BootstrapOptions): Service[] {
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+      spec: { clusterIP: serviceIP, ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: 6443 }], type: 'ClusterIP' },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: {
+        name: 'kube-dns',
+        namespace: 'kube-system',
+        labels: { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' },
+      },
+      // No selector: the node agents answer, there are no pods behind it.
+      spec: {
+        clusterIP: dnsIP,
+        ports: [
+          { name: 'dns', port: 53, protocol: 'UDP', targetPort: 53 },
+          { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: 53 },
+        ],
+        type: 'ClusterIP',
+      },
+    },
+  ];
+}
+
+const priorityClass = (name: string, value: number, description: string) => ({
+  apiVersion: 'scheduling.k8s.io/v1',
+  kind: 'PriorityClass',
+  metadata: { name },
+  value,
+  description,
+});
+
+const priorityClasses = [
+  priorityClass('system-cluster-critical', 2_000_000_000, 'For system pods that must run in the cluster but may move to another node.'),
+  priorityClass('system-node-critical', 2_000_001_000, 'For system pods that must not be moved from their node.'),
+];
+
+const standardClass = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name: 'standard', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  provisioner: 'skiff.dev/docker-volume',
+  reclaimPolicy: 'Delete',
+  volumeBindingMode: 'WaitForFirstConsumer',
+};
+
+/** Creates the objects that are not there; another starter of the same cluster may have been faster. */
+async function ensure<T extends KubeObject>(client: Client, def: ResourceDef<T>, wanted: KubeObject[]): Promise<void> {
+  const api = client.of(def);
+  const { items } = await api.list();
+  const key = ({ metadata }: KubeObject) => `${metadata?.namespace ?? ''}/${metadata!.name}`;
+  const present = new Set(items.map(key));
+  await Promise.all(
+    wanted
+      .filter((object) => !present.has(key(object)))
+      .map((object) =>
+        api.create(object as T).catch((error: unknown) => {
+          if (!isAlreadyExists(error)) throw error;
+        }),
+      ),
+  );
+}
+
+/** The endpoints of `kubernetes` are the API server's own business; a changed address replaces the old one. */
+async function ensureEndpoints(client: Client, { ip, port }: { ip: string; port: number }): Promise<void> {
+  const metadata = { name: 'kubernetes', namespace: 'default', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } };
+  const subsets = [{ addresses: [{ ip }], ports: [{ name: 'https', port, protocol: 'TCP' }] }];
+  const endpoints = client.of(resources.endpoints);
+  const slices = client.of(resources.endpointSlices);
+  const [{ items: existing }, { items: existingSlices }] = await Promise.all([
+    endpoints.list('default', { fieldSelector: 'metadata.name=kubernetes' }),
+    slices.list('default', { fieldSelector: 'metadata.name=kubernetes' }),
+  ]);
+  const slice = {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [ip], conditions: { ready: true } }],
+    ports: [{ name: 'https', port, protocol: 'TCP' }],
+  };
+  const current = existing[0];
+  const currentSlice = existingSlices[0];
+  await Promise.all([
+    !current
+      ? endpoints.create({ apiVersion: 'v1', kind: 'Endpoints', metadata, subsets })
+      : current.subsets?.[0]?.addresses?.[0]?.ip !== ip || current.subsets[0].ports?.[0]?.port !== port
+        ? endpoints.update({ ...current, subsets })
+        : undefined,
+    !currentSlice
+      ? slices.create(slice)
+      : currentSlice.endpoints?.[0]?.addresses?.[0] !== ip || currentSlice.ports?.[0]?.port !== port
+        ? slices.update({ ...currentSlice, endpoints: slice.endpoints, ports: slice.ports })
+        : undefined,
+  ]);
+}

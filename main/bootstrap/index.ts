@@ -1,0 +1,14 @@
+/**
+ * What must be there before a cluster is one: certificates and kubeconfig on disk, and the objects that every cluster
+ * holds, written through a client.
+ */
+export { ensureCertificates, type CertificateOptions, type ClusterCertificates, type KeyPair } from './certificates.ts';
+export {
+  contextName,
+  KubeconfigError,
+  mergeKubeconfig,
+  removeFromKubeconfig,
+  writeKubeconfig,
+  type KubeconfigEntry,
+} from './kubeconfig.ts';
+export { bootstrapCluster, type BootstrapOptions } from './cluster.ts';
