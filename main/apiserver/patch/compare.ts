@@ -33,7 +33,7 @@ class Comparer implements Comparison {
   readonly #path: string[] = [];
 
   root(left: Record<string, unknown>, right: Record<string, unknown>, schema: PatchSchema): void {
-    this.#members(left, right, schema, unownedRoot);
+    this.#members(withMetadata(left), withMetadata(right), schema, unownedRoot);
   }
 
   #visit(left: unknown, right: unknown, schema: PatchSchema): void {
@@ -100,6 +100,9 @@ class Comparer implements Comparison {
     }
   }
 }
+
+/** Every object has metadata, also where it says nothing. */
+const withMetadata = (object: Record<string, unknown>): Record<string, unknown> => (object.metadata ? object : { ...object, metadata: {} });
 
 const isBare = (value: unknown): boolean => {
   for (const _ in value as object) return false;
