@@ -10,8 +10,8 @@ const external = ['electron', 'cpu-features', /^node:/, ...builtinModules];
 
 // ssh2, below dockerode, still uses CommonJS' names.
 const banner =
-  "import{createRequire as __cr}from'node:module';import{fileURLToPath as __fu}from'node:url';" +
-  "const require=__cr(import.meta.url),__filename=__fu(import.meta.url),__dirname=__fu(new URL('.',import.meta.url));";
+  "import{createRequire as __cr}from'node:module';" +
+  'const require=__cr(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;';
 
 export default defineConfig(({ mode }) => ({
   ssr: { noExternal: true, external: ['electron', 'cpu-features'] },

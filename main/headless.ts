@@ -13,8 +13,8 @@ import { startWebShell, type WebShell } from './web/index.ts';
 import { version } from './version.ts';
 
 const out = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const say = (line: string) => process.stdout.write(`${line}\n`);
-const tell = (line: string) => process.stderr.write(`${line}\n`);
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+const tell = (line: string) => void process.stderr.write(`${line}\n`);
 
 async function main(): Promise<void> {
   let options: Options;

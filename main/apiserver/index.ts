@@ -24,6 +24,7 @@ import { Discovery } from './site/discovery.ts';
 import { ping, storeCheck, type HealthCheck } from './site/health.ts';
 import { siteOf, version136, type Page, type VersionInfo } from './site/index.ts';
 import { RequestMetrics } from './site/metrics.ts';
+import { streamHandlers } from './streaming/index.ts';
 
 export type { Strategy, ResourceDefinition, RequestContext, Subresource, Objects } from './registry/strategy.ts';
 export type { AdmissionPlugin, AdmissionAttributes } from './admission/types.ts';
@@ -102,7 +103,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     pages: options.pages ?? {},
     trees: {},
   });
-  const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), site, {});
+  const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), site, streamHandlers(serving));
   const https = new HttpsServer(chain, new HostGuard(options.hosts ?? []), clock, log, options.tls, (served) => {
     metrics.observe(served);
     options.audit?.(served);
@@ -118,3 +119,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     close: () => https.close(),
   };
 }
+
+// What the engine gives to createApiServer.
+export { objectsOf } from './registry/objects.ts';
+export { builtinStrategies, type BuiltinOptions } from './registry/kinds.ts';
+export { RbacAuthorizer } from './auth/rbac.ts';
+export { ServiceAccountTokens } from './auth/serviceAccountTokens.ts';
+export { x509Authenticator } from './auth/x509.ts';

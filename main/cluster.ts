@@ -1,0 +1,184 @@
+/**
+ * The engine as one object: builds the rooms of a cluster, starts them in order, stops them in reverse.
+ * Runs in plain Node and on the app's worker thread alike.
+ */
+import { rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { ClusterState } from '../preload/contract.ts';
+import { createApiServer, builtinStrategies, objectsOf, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type ApiServer } from './apiserver/index.ts';
+import { bootstrapCluster, contextName, ensureCertificates, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
+import type { ApiEndpoint } from './bridge/index.ts';
+import { Client, InformerFactory } from './client/index.ts';
+import { clusterFiles, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
+import { startControllers } from './controllers/index.ts';
+import type { Options } from './options.ts';
+import { Scheduler } from './scheduler/index.ts';
+import { openDiskStore, type Store } from './store/index.ts';
+import { realClock } from './util/clock.ts';
+import { noLog, type Logger } from './util/log.ts';
+import { systemRandom } from './util/random.ts';
+
+export interface ClusterOptions extends Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port'> {
+  log?: Logger;
+  /** The packaged app's folder of resources; undefined when run from its sources. */
+  resources?: string;
+}
+
+export interface Cluster {
+  readonly state: ClusterState;
+  onState(listener: (state: ClusterState) => void): () => void;
+  /** How an administrator reaches the API server; undefined until it runs. */
+  readonly endpoint: ApiEndpoint | undefined;
+  /** Resolves when the control plane is ready; rejects when it cannot be. */
+  start(): Promise<void>;
+  /** Ends the control plane; what was answered is on disk, pods go on in Docker. */
+  stop(): Promise<void>;
+  /** Adds the cluster's context to the user's own kubeconfig, or removes it; nothing else there changes. */
+  mergeKubeconfig(action: 'add' | 'remove'): Promise<{ path: string }>;
+}
+
+const serviceCIDR = '10.96.0.0/16';
+const serviceIP = '10.96.0.1';
+const dnsIP = '10.96.0.10';
+
+export function createCluster(options: ClusterOptions): Cluster {
+  return new Engine(options);
+}
+
+/** Removes everything of a cluster from Docker and disk. Rejects while an engine runs it. */
+export async function deleteCluster(options: ClusterOptions & { onProgress(step: string): void }): Promise<void> {
+  const files = clusterFiles(options.data, options.name);
+  await rm(files.directory, { recursive: true, force: true });
+}
+
+class Engine implements Cluster {
+  #state: ClusterState = { phase: 'starting', step: '' };
+  readonly #listeners = new Set<(state: ClusterState) => void>();
+  readonly #files: ClusterFiles;
+  readonly #log: Logger;
+  /** What was started, to be stopped in reverse. */
+  readonly #stops: (() => Promise<void> | void)[] = [];
+  #entry: KubeconfigEntry | undefined;
+
+  constructor(private readonly options: ClusterOptions) {
+    this.#files = clusterFiles(options.data, options.name);
+    this.#log = options.log ?? noLog;
+  }
+
+  get state(): ClusterState {
+    return this.#state;
+  }
+
+  get endpoint(): ApiEndpoint | undefined {
+    const entry = this.#entry;
+    return entry && { server: entry.server, ca: entry.ca, cert: entry.admin.certificate, key: entry.admin.key };
+  }
+
+  onState(listener: (state: ClusterState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      this.#change({ phase: 'failed', message: error instanceof Error ? error.message : String(error) });
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (let stop = this.#stops.pop(); stop; stop = this.#stops.pop()) await stop();
+  }
+
+  async mergeKubeconfig(action: 'add' | 'remove'): Promise<{ path: string }> {
+    if (!this.#entry) throw new Error('the cluster is not running');
+    const file = process.env.KUBECONFIG?.split(path.delimiter)[0] || path.join(os.homedir(), '.kube', 'config');
+    if (action === 'add') await mergeKubeconfig(file, this.#entry);
+    else await removeFromKubeconfig(file, this.#entry.name);
+    return { path: file };
+  }
+
+  async #start(): Promise<void> {
+    const log = this.#log;
+    const clock = realClock;
+    const random = systemRandom;
+    await makeDirectory(this.#files);
+    const [certificates, store, port] = await Promise.all([ensureCertificates(this.#files.pki, { clock }), this.#openStore(), this.#choosePort()]);
+
+    const objects = objectsOf(store);
+    const rbac = new RbacAuthorizer(store);
+    const tokens = new ServiceAccountTokens(certificates.serviceAccountKey, 'https://kubernetes.default.svc.cluster.local', objects, clock, random);
+    const api = createApiServer({
+      store,
+      clock,
+      random,
+      log: log.child('apiserver'),
+      strategies: builtinStrategies({ objects, random, rbac, tokens, serviceCIDR, nodePorts: [30000, 32767] }),
+      admission: [],
+      authenticators: [x509Authenticator, tokens],
+      authorizer: rbac,
+      tls: { certificate: certificates.serving.certificate, key: certificates.serving.key, clientCa: certificates.ca },
+      kubelets: () => undefined,
+      hosts: [serviceIP],
+    });
+    this.#stops.push(() => api.close());
+    const [bound] = await Promise.all([api.listen({ port }), rbac.load()]);
+    this.#stops.push(() => rbac.close());
+    await writeMemory(this.#files, { port: bound });
+
+    const admin = this.#client(api, 'system:apiserver', 'kube-apiserver');
+    await bootstrapCluster(admin, { serviceIP, dnsIP });
+    await this.#startControlLoops(api);
+
+    const name = contextName(this.options.name === 'default' ? '' : this.options.name);
+    this.#entry = { name, server: `https://127.0.0.1:${bound}`, ca: certificates.ca, admin: certificates.admin };
+    await writeKubeconfig(this.#files.kubeconfig, this.#entry);
+    this.#change({ phase: 'running', name: this.options.name, runtime: 'simulated', kubeconfig: this.#files.kubeconfig, server: this.#entry.server });
+  }
+
+  async #startControlLoops(api: ApiServer): Promise<void> {
+    const log = this.#log;
+    const clock = realClock;
+    const random = systemRandom;
+    const client = this.#client(api, 'system:kube-controller-manager', 'kube-controller-manager');
+    const informers = new InformerFactory(client, clock, log.child('informers'));
+    const scheduler = new Scheduler({ client: this.#client(api, 'system:kube-scheduler', 'kube-scheduler'), informers, clock, random, log });
+    const controllers = startControllers({ client, informers, clock, random, log });
+    this.#stops.push(async () => {
+      await scheduler.stop();
+      await controllers.stop();
+    });
+    await Promise.all([controllers.ready, scheduler.start()]);
+  }
+
+  /** A client of this process; the components of the control plane may do everything. */
+  #client(api: ApiServer, user: string, userAgent: string): Client {
+    return new Client(api.transport({ name: user, groups: ['system:masters', 'system:authenticated'] }, userAgent), { userAgent });
+  }
+
+  async #openStore(): Promise<Store> {
+    const store = await openDiskStore({ directory: this.#files.store, clock: realClock, log: this.#log.child('store') });
+    this.#stops.push(() => store.close());
+    return store;
+  }
+
+  /** The port asked for; else that of the last start, which kubeconfigs know; else the usual one; else any. */
+  async #choosePort(): Promise<number> {
+    if (this.options.port) {
+      if (!(await isFree(this.options.port))) throw new Error(`port ${this.options.port} of 127.0.0.1 is already in use; choose another with --port`);
+      return this.options.port;
+    }
+    const { port } = await readMemory(this.#files);
+    for (const candidate of [port, 6443]) if (candidate && (await isFree(candidate))) return candidate;
+    return 0;
+  }
+
+  #change(state: ClusterState): void {
+    this.#state = state;
+    for (const listener of this.#listeners) listener(state);
+  }
+}

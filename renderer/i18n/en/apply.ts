@@ -1,0 +1,17 @@
+export default {
+  title: 'Review manifests',
+  hint: 'Checked by the server (dry run). Nothing has changed yet.',
+  apply: 'Apply {count}',
+  again: 'Check the refused again',
+  nothing: 'Drop YAML or JSON files, or whole folders, anywhere on this window.',
+  created: 'new',
+  configured: 'changes',
+  unchanged: 'unchanged',
+  refused: 'refused',
+  waiting: 'new, after what it needs',
+  checking: 'checking…',
+  done: 'applied',
+  asWritten: 'as written',
+  difference: 'what will change',
+  open: 'Show',
+};

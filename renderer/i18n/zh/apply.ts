@@ -1,0 +1,17 @@
+export default {
+  title: '审阅清单',
+  hint: '已由服务器检查（试运行），尚未做任何更改。',
+  apply: '应用 {count} 项',
+  again: '重新检查被拒绝的项',
+  nothing: '将 YAML 或 JSON 文件，或整个文件夹，拖放到此窗口的任意位置。',
+  created: '新建',
+  configured: '有更改',
+  unchanged: '无更改',
+  refused: '被拒绝',
+  waiting: '新建，待其依赖就绪',
+  checking: '检查中…',
+  done: '已应用',
+  asWritten: '原文',
+  difference: '将发生的更改',
+  open: '查看',
+};
