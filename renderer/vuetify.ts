@@ -47,7 +47,7 @@ export const makeVuetify = () =>
       VAutocomplete: field,
       VCombobox: field,
       VCheckbox: { density: 'compact', hideDetails: 'auto', color: 'primary' },
-      VSwitch: { density: 'compact', hideDetails: 'auto', color: 'primary', inset: true },
+      VSwitch: { density: 'compact', hideDetails: 'auto', color: 'primary' },
       VTabs: { density: 'compact', color: 'primary' },
       VList: { density: 'compact', nav: true },
       VMenu: { transition: false },

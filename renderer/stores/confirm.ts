@@ -3,9 +3,9 @@ import { shallowRef } from 'vue';
 
 export interface Question {
   title: string;
-  /** Paragraphs. */
+  /** Paragraphs; the first one leads to the items. */
   text: readonly string[];
-  /** Named one by one below the text. */
+  /** Named one by one. */
   items?: readonly string[];
   action: string;
   destructive?: boolean;

@@ -32,6 +32,6 @@ export default {
   namespaces: 'Namespaces',
   events: 'Events',
   leases_coordination_k8s_io: 'Leases',
-  customresourcedefinitions_apiextensions_k8s_io: 'Custom definitions (CRDs)',
+  customresourcedefinitions_apiextensions_k8s_io: 'Custom kinds (CRDs)',
   apiservices_apiregistration_k8s_io: 'APIServices',
 };

@@ -7,7 +7,7 @@ import { lastSeen, timesSeen } from './time.ts';
 
 export const list: KindList<Event> = {
   columns: [
-    { id: 'lastSeen', title: 'column.lastSeen', width: 92, text: (event) => lastSeen(event) ?? '', time: lastSeen },
+    { id: 'lastSeen', title: 'column.lastSeen', width: 100, text: (event) => lastSeen(event) ?? '', time: lastSeen },
     {
       id: 'type',
       title: 'column.type',
@@ -15,17 +15,17 @@ export const list: KindList<Event> = {
       text: ({ type }) => type ?? '',
       status: ({ type }) => ({ text: type ?? 'Normal', tone: type === 'Warning' ? 'warn' : 'idle' }),
     },
-    { id: 'reason', title: 'column.reason', width: 150, text: ({ reason }) => reason ?? '' },
+    { id: 'reason', title: 'column.reason', width: 130, text: ({ reason }) => reason ?? '' },
     namespaceColumn(),
     {
       id: 'object',
       title: 'column.object',
-      width: 200,
+      width: 170,
       grow: 1,
       text: ({ involvedObject }) => `${involvedObject.kind ?? ''}/${involvedObject.name ?? ''}`,
       to: ({ involvedObject }) => referenceRoute(useDiscovery().resources, involvedObject),
     },
-    { id: 'message', title: 'column.message', width: 300, grow: 5, text: ({ message }) => message ?? '' },
+    { id: 'message', title: 'column.message', width: 220, grow: 5, text: ({ message }) => message ?? '' },
     countColumn('count', 'column.count', timesSeen),
     { id: 'source', title: 'column.source', width: 140, optional: true, text: ({ source, reportingComponent }) => source?.component || reportingComponent || '' },
   ],

@@ -9,11 +9,11 @@ export const list: KindList<Pod> = {
   columns: [
     nameColumn(core.pods),
     namespaceColumn(),
-    { id: 'status', title: 'column.status', width: 156, grow: 1, text: (pod) => summarize(pod).word, status: podStatus },
+    { id: 'status', title: 'column.status', width: 168, grow: 1, text: (pod) => summarize(pod).word, status: podStatus },
     {
       id: 'ready',
       title: 'column.ready',
-      width: 72,
+      width: 62,
       text: (pod) => readyText(pod),
       sortBy: (pod) => summarize(pod).ready,
     },
@@ -22,7 +22,7 @@ export const list: KindList<Pod> = {
     {
       id: 'node',
       title: 'column.node',
-      width: 96,
+      width: 84,
       grow: 1,
       text: (pod) => pod.spec?.nodeName ?? '',
       to: (pod) => (pod.spec?.nodeName ? objectRoute(core.nodes, undefined, pod.spec.nodeName) : undefined),
