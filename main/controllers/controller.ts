@@ -12,6 +12,8 @@ export interface ControllerContext {
   clock: Clock;
   random: Random;
   log: Logger;
+  /** PEM of the authority that signed the API server's certificate, for every namespace's kube-root-ca.crt. */
+  rootCA?: string;
 }
 
 /** A running loop of the controller manager. Its constructor asks for informers and puts keys into a queue. */

@@ -1,9 +1,30 @@
-import { DeploymentController } from './deployment.ts';
-import { ReplicaSetController } from './replicaSet.ts';
 import type { Controller, ControllerContext } from './controller.ts';
+import { DeploymentController } from './deployment.ts';
+import { EndpointsController } from './endpoints.ts';
+import { EndpointSliceController } from './endpointSlice.ts';
+import { GarbageCollector } from './garbageCollector.ts';
+import { NamespaceController } from './namespace.ts';
+import { NodeLifecycleController } from './nodeLifecycle.ts';
+import { PodGCController } from './podGC.ts';
+import { ReplicaSetController } from './replicaSet.ts';
+import { RootCACertPublisher } from './rootCA.ts';
+import { ServiceAccountController } from './serviceAccount.ts';
+import { TaintEvictionController } from './taintEviction.ts';
 
 /** Every controller of the cluster: the kube-controller-manager's list. */
-const controllers: (new (context: ControllerContext) => Controller)[] = [DeploymentController, ReplicaSetController];
+const controllers: (new (context: ControllerContext) => Controller)[] = [
+  NamespaceController,
+  ServiceAccountController,
+  RootCACertPublisher,
+  DeploymentController,
+  ReplicaSetController,
+  EndpointsController,
+  EndpointSliceController,
+  NodeLifecycleController,
+  TaintEvictionController,
+  PodGCController,
+  GarbageCollector,
+];
 
 export interface RunningControllers {
   /** Resolves when every cache is in and the controllers are at work. */

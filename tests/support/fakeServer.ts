@@ -67,7 +67,7 @@ export class FakeServer implements Transport {
     await Promise.resolve();
     this.requests.push(request);
     this.intercept?.(request);
-    const body = this.#serve(request) as T;
+    const body = (discoveryOf(request.path) ?? this.#serve(request)) as T;
     return { code: request.method === 'POST' ? 201 : 200, body, warnings: [] };
   }
 
@@ -451,6 +451,37 @@ const hasStatus = new Set([
 const idOf = (def: ResourceDef) => `${def.group}/${def.resource}`;
 const key = (object: Anything) => `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 const subject = (def: ResourceDef) => ({ group: def.group, kind: def.resource });
+
+const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const apiPath = (def: ResourceDef) => (def.group ? `/apis/${def.group}/${def.version}` : '/api/v1');
+
+/** The documents that say what is served; undefined for any other path. */
+function discoveryOf(path: string): unknown {
+  const defs = Object.values<ResourceDef>(resources);
+  if (path === '/apis') {
+    const groups = new Map(defs.filter((def) => def.group).map((def) => [def.group, def]));
+    return {
+      kind: 'APIGroupList',
+      groups: [...groups].map(([name, def]) => {
+        const preferredVersion = { groupVersion: apiVersionOf(def), version: def.version };
+        return { name, versions: [preferredVersion], preferredVersion };
+      }),
+    };
+  }
+  const served = defs.filter((def) => apiPath(def) === path);
+  if (served.length === 0) return undefined;
+  return {
+    kind: 'APIResourceList',
+    groupVersion: apiVersionOf(served[0]!),
+    resources: served.map(({ resource, kind, namespaced }) => ({
+      name: resource,
+      kind,
+      namespaced,
+      singularName: '',
+      verbs,
+    })),
+  };
+}
 
 function selected(target: Target, request: ApiRequest, object: Anything): boolean {
   if (target.namespace && object.metadata.namespace !== target.namespace) return false;

@@ -1,0 +1,232 @@
+import type { DiscoveryEndpointPort, Endpoint, EndpointSlice, Node, Pod, Service } from '../api/index.ts';
+import { equalJson } from '../api/json.ts';
+import { newControllerRef } from '../api/meta.ts';
+import { isNotFound } from '../api/status.ts';
+import { resources, type Client, type Informer } from '../client/index.ts';
+import { QueueController, type ControllerContext } from './controller.ts';
+import { isNamespaceTerminating } from './podControl.ts';
+import { isPodReady } from './pods.ts';
+import {
+  belongsInEndpoints,
+  endpointChanged,
+  findPort,
+  hasClusterIP,
+  headlessLabel,
+  hostnameFor,
+  podAddresses,
+  selectsPods,
+} from './serviceEndpoints.ts';
+import { addSelectorIndex, selectedPods, servicesSelecting } from './serviceSelection.ts';
+import { packSlices, type SliceContent } from './slicePacking.ts';
+import { WrittenRevisions } from './written.ts';
+
+export const serviceNameLabel = 'kubernetes.io/service-name';
+export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
+const manager = 'endpointslice-controller.k8s.io';
+const byService = 'service';
+const zoneLabel = 'topology.kubernetes.io/zone';
+
+/** The pods behind each service, in slices of up to 100. Mirrors pkg/controller/endpointslice and k8s.io/endpointslice. */
+export class EndpointSliceController extends QueueController {
+  readonly #services: Informer<Service>;
+  readonly #pods: Informer<Pod>;
+  readonly #nodes: Informer<Node>;
+  readonly #slices: Informer<EndpointSlice>;
+  readonly #written: WrittenRevisions;
+
+  constructor(context: ControllerContext) {
+    super(context, 'endpointslice-controller');
+    this.#services = context.informers.informer(resources.services);
+    this.#pods = context.informers.informer(resources.pods);
+    this.#nodes = context.informers.informer(resources.nodes);
+    this.#slices = context.informers.informer(resources.endpointSlices);
+    this.#slices.addIndex(byService, (slice) => {
+      const { namespace, labels } = slice.metadata!;
+      return labels?.[serviceNameLabel] ? [`${namespace}/${labels[serviceNameLabel]}`] : [];
+    });
+    this.#written = new WrittenRevisions(this.#slices);
+    addSelectorIndex(this.#services);
+    const serviceChanged = (service: Service) => this.enqueueObject(service);
+    this.#services.on({ add: serviceChanged, update: (_, service) => serviceChanged(service), delete: serviceChanged });
+    const wake = (pod: Pod, cause = pod) => {
+      for (const key of servicesSelecting(this.#services, pod)) this.enqueue(key, cause);
+    };
+    this.#pods.on({
+      add: (pod) => wake(pod),
+      update: (old, pod) => {
+        if (!endpointChanged(old, pod)) return;
+        wake(old, pod);
+        wake(pod);
+      },
+      delete: (pod) => wake(pod),
+    });
+    const sliceChanged = ({ metadata }: EndpointSlice, cause: EndpointSlice) => {
+      const service = metadata!.labels?.[serviceNameLabel];
+      if (service && metadata!.labels?.[managedByLabel] === manager)
+        this.enqueue(`${metadata!.namespace}/${service}`, cause);
+    };
+    this.#slices.on({
+      add: (slice) => sliceChanged(slice, slice),
+      update: (old, slice) => {
+        sliceChanged(old, slice);
+        sliceChanged(slice, slice);
+      },
+      delete: (slice) => sliceChanged(slice, slice),
+    });
+    this.#nodes.on({
+      add: (node) => this.#wakeNode(node),
+      update: (old, node) => {
+        if (old.metadata!.labels?.[zoneLabel] !== node.metadata!.labels?.[zoneLabel]) this.#wakeNode(node);
+      },
+    });
+    this.#pods.addIndex('nodeName', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
+  }
+
+  #wakeNode(node: Node): void {
+    for (const pod of this.#pods.byIndex('nodeName', node.metadata!.name!)) {
+      for (const key of servicesSelecting(this.#services, pod)) this.enqueue(key, node);
+    }
+  }
+
+  protected async sync(key: string, client: Client): Promise<void> {
+    if (!this.#written.seen(key)) return;
+    const service = this.#services.get(key);
+    if (!service || !selectsPods(service) || service.metadata!.deletionTimestamp) return;
+    const slices = this.#slices
+      .byIndex(byService, key)
+      .filter((slice) => slice.metadata!.labels?.[managedByLabel] === manager);
+    const contents = this.#contents(service);
+    const types = new Set(contents.map((content) => content.addressType));
+    const plan = packSlices(
+      slices.filter((slice) => types.has(slice.addressType as 'IPv4') && isOwnedBy(slice, service)),
+      contents,
+    );
+    for (const slice of slices)
+      if (!types.has(slice.addressType as 'IPv4') || !isOwnedBy(slice, service)) plan.delete.push(slice);
+    const metadata = sliceMetadata(service);
+    for (const slice of plan.keep) {
+      if (!equalJson(slice.metadata!.labels, metadata.labels))
+        plan.update.push({ ...slice, endpoints: slice.endpoints });
+    }
+    try {
+      await this.#carryOut(client, key, plan, metadata);
+    } catch (error) {
+      if (isNamespaceTerminating(error)) return;
+      const message = `Error updating Endpoint Slices for Service ${key}: ${(error as Error).message}`;
+      this.recorder.event(service, 'Warning', 'FailedToUpdateEndpointSlices', message);
+      throw error;
+    }
+  }
+
+  async #carryOut(
+    client: Client,
+    key: string,
+    plan: ReturnType<typeof packSlices>,
+    metadata: SliceMetadata,
+  ): Promise<void> {
+    const endpointSlices = client.of(resources.endpointSlices);
+    const create = plan.create.map(async (content) =>
+      this.#written.wrote(
+        key,
+        await endpointSlices.create({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata, ...content }),
+      ),
+    );
+    const update = plan.update.map(async (slice) =>
+      this.#written.wrote(
+        key,
+        await endpointSlices.update({ ...slice, metadata: { ...slice.metadata, labels: metadata.labels } }),
+      ),
+    );
+    const gone = plan.delete.map(({ metadata: { namespace, name } = {} }) =>
+      endpointSlices.delete(namespace!, name!).catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      }),
+    );
+    await Promise.all([...create, ...update, ...gone]);
+  }
+
+  /** What the slices of each address type should hold: by ports, as different pods may name different ones. */
+  #contents(service: Service): SliceContent[] {
+    const pods = selectedPods(this.#pods, service).filter((pod) => belongsInEndpoints(pod, true));
+    return addressTypes(service).flatMap((addressType) => {
+      const byPorts = new Map<string, SliceContent>();
+      for (const pod of pods) {
+        const addresses = podAddresses(pod).filter((ip) => ip.includes(':') === (addressType === 'IPv6'));
+        const node = this.#nodes.get(pod.spec!.nodeName ?? '');
+        if (addresses.length === 0 || (!node && !service.spec!.publishNotReadyAddresses)) continue;
+        const ports = portsOf(service, pod);
+        const group = JSON.stringify(ports);
+        let content = byPorts.get(group);
+        if (!content) byPorts.set(group, (content = { addressType, ports, endpoints: [] }));
+        content.endpoints.push(endpointOf(service, pod, node, addresses));
+      }
+      // Without any endpoint there is an empty slice, to tell that the service is known and has none.
+      return byPorts.size > 0 ? [...byPorts.values()] : [{ addressType, ports: [], endpoints: [] }];
+    });
+  }
+}
+
+function addressTypes(service: Service): ('IPv4' | 'IPv6')[] {
+  const families = service.spec!.ipFamilies;
+  if (families?.length) return families as ('IPv4' | 'IPv6')[];
+  if (hasClusterIP(service)) return [service.spec!.clusterIP!.includes(':') ? 'IPv6' : 'IPv4'];
+  return ['IPv4', 'IPv6'];
+}
+
+function portsOf(service: Service, pod: Pod): DiscoveryEndpointPort[] {
+  return (service.spec!.ports ?? []).flatMap((servicePort) => {
+    const port = findPort(pod, servicePort);
+    if (port === undefined) return [];
+    const { name, protocol, appProtocol } = servicePort;
+    return [{ name: name ?? '', port, protocol: protocol ?? 'TCP', ...(appProtocol ? { appProtocol } : {}) }];
+  });
+}
+
+function endpointOf(service: Service, pod: Pod, node: Node | undefined, addresses: string[]): Endpoint {
+  const serving = isPodReady(pod);
+  const terminating = pod.metadata!.deletionTimestamp !== undefined;
+  const ready = service.spec!.publishNotReadyAddresses || (serving && !terminating);
+  const zone = node?.metadata!.labels?.[zoneLabel];
+  const hostname = hostnameFor(pod, service);
+  const { namespace, name, uid } = pod.metadata!;
+  const { nodeName } = pod.spec!;
+  const hints = ready ? hintsOf(service, zone, nodeName) : undefined;
+  return {
+    addresses,
+    conditions: { ready, serving, terminating },
+    ...(hostname ? { hostname } : {}),
+    ...(nodeName ? { nodeName } : {}),
+    targetRef: { kind: 'Pod', namespace, name, uid },
+    ...(zone ? { zone } : {}),
+    ...(hints ? { hints } : {}),
+  };
+}
+
+/** Mirrors k8s.io/endpointslice/trafficdist. */
+function hintsOf(service: Service, zone: string | undefined, nodeName: string | undefined): Endpoint['hints'] {
+  const wanted = service.spec!.trafficDistribution;
+  const forZones = zone ? { forZones: [{ name: zone }] } : {};
+  if (wanted === 'PreferClose' || wanted === 'PreferSameZone') return zone ? forZones : undefined;
+  if (wanted === 'PreferSameNode') return nodeName ? { ...forZones, forNodes: [{ name: nodeName }] } : undefined;
+  return undefined;
+}
+
+type SliceMetadata = ReturnType<typeof sliceMetadata>;
+
+function sliceMetadata(service: Service) {
+  const { namespace, name, labels } = service.metadata!;
+  return {
+    namespace,
+    generateName: `${name}-`,
+    labels: {
+      ...labels,
+      ...(hasClusterIP(service) ? {} : { [headlessLabel]: '' }),
+      [serviceNameLabel]: name!,
+      [managedByLabel]: manager,
+    },
+    ownerReferences: [newControllerRef(service, { group: '', version: 'v1', kind: 'Service' })],
+  };
+}
+
+const isOwnedBy = (slice: EndpointSlice, service: Service): boolean =>
+  slice.metadata!.ownerReferences?.some((ref) => ref.uid === service.metadata!.uid) ?? false;

@@ -1,0 +1,259 @@
+import type { OwnerReference } from '../api/index.ts';
+import { apiVersionOf, parseApiVersion, type KubeObject } from '../api/meta.ts';
+import { isConflict, isNotFound } from '../api/status.ts';
+import type { Client, InformerFactory, ResourceDef } from '../client/index.ts';
+import type { Timer } from '../util/clock.ts';
+import { QueueController, type ControllerContext } from './controller.ts';
+import { discover, type DiscoveredResource } from './discovery.ts';
+import { blockingDependents, foregroundFinalizer, orphanFinalizer, OwnerGraph, type GraphNode } from './ownerGraph.ts';
+
+const rediscovery = 30_000;
+const ignored = new Set(['/events', 'events.k8s.io/events']);
+const needed = ['list', 'watch', 'delete'];
+
+interface Classified {
+  /** The owner is there and stays. */
+  solid: OwnerReference[];
+  /** The owner is not there. */
+  dangling: OwnerReference[];
+  /** The owner is only waiting for its dependents to go. */
+  waiting: OwnerReference[];
+}
+
+/**
+ * Deletes what has lost its owners, and carries out how owners want to go: first their dependents (foreground), or
+ * without them (orphan). Mirrors pkg/controller/garbagecollector.
+ */
+export class GarbageCollector extends QueueController {
+  readonly #informers: InformerFactory;
+  readonly #graph: OwnerGraph;
+  readonly #resources = new Map<string, DiscoveredResource>();
+  readonly #watched = new Set<string>();
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(context: ControllerContext) {
+    super(context, 'generic-garbage-collector', 20);
+    this.#informers = context.informers;
+    this.#graph = new OwnerGraph({
+      attemptToDelete: (node) => this.queue.add(`delete/${node.uid}`),
+      attemptToOrphan: (node) => this.queue.add(`orphan/${node.uid}`),
+      crossNamespace: (dependent, reference) => this.#warnCrossNamespace(dependent, reference),
+    });
+  }
+
+  override start(): void {
+    void this.#begin();
+  }
+
+  override async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    await super.stop();
+  }
+
+  async #begin(): Promise<void> {
+    await this.#discover();
+    // Deleting by half a picture would delete what is owned by what has not been seen yet.
+    await this.#informers.synced();
+    if (!this.#stopped) super.start();
+  }
+
+  /** Follows every collection that can be followed, those included that are defined while we run. */
+  async #discover(): Promise<void> {
+    try {
+      const { resources } = await discover(this.client);
+      for (const resource of resources) {
+        this.#resources.set(`${apiVersionOf(resource)}/${resource.kind}`, resource);
+        const id = `${resource.group}/${resource.resource}`;
+        if (this.#watched.has(id) || ignored.has(id) || !needed.every((verb) => resource.verbs.includes(verb)))
+          continue;
+        this.#watched.add(id);
+        this.#watch(resource);
+      }
+    } catch (error) {
+      this.log.warn('the server could not be asked what it serves, will try again', { error: String(error) });
+    }
+    if (!this.#stopped) this.#timer = this.clock.setTimer(rediscovery, () => void this.#discover());
+  }
+
+  #watch(resource: DiscoveredResource): void {
+    this.#informers.informer<KubeObject>(resource satisfies ResourceDef).on({
+      add: (object) => this.#graph.observe(object),
+      update: (old, object) => {
+        if (old.metadata!.uid !== object.metadata!.uid) this.#graph.remove(old.metadata!.uid!);
+        this.#graph.observe(object);
+      },
+      delete: (object) => this.#graph.remove(object.metadata!.uid!),
+    });
+  }
+
+  protected async sync(key: string, client: Client): Promise<void> {
+    const uid = key.slice('delete/'.length);
+    const node = this.#graph.get(uid);
+    if (!node) return;
+    if (key.startsWith('orphan/')) await this.#orphan(client, node);
+    else await this.#attemptToDelete(client, node);
+  }
+
+  async #attemptToDelete(client: Client, node: GraphNode): Promise<void> {
+    if (node.beingDeleted && !node.deletingDependents) return;
+    const latest = await this.#get(client, node);
+    if (!latest) return this.#graph.remove(node.uid);
+    if (!node.observed) return;
+    const because = client.because(latest.metadata!.resourceVersion);
+    if (node.deletingDependents) return this.#deleteDependents(because, node, latest);
+    const references = latest.metadata!.ownerReferences ?? [];
+    if (references.length === 0) return;
+    const { solid, dangling, waiting } = await this.#classify(client, node, references);
+    if (solid.length > 0) {
+      if (solid.length < references.length) await this.#patch(because, node, latest, { ownerReferences: solid });
+    } else if (waiting.length > 0 && node.dependents.size > 0) {
+      await this.#deleteInForeground(because, node, latest);
+    } else if (dangling.length + waiting.length > 0) await this.#delete(because, node, latest, policyOf(latest));
+  }
+
+  async #deleteDependents(client: Client, node: GraphNode, latest: KubeObject): Promise<void> {
+    const blocking = blockingDependents(node);
+    if (blocking.length === 0) return this.#removeFinalizer(client, node, latest, foregroundFinalizer);
+    for (const dependent of blocking) if (!dependent.deletingDependents) this.queue.add(`delete/${dependent.uid}`);
+  }
+
+  async #deleteInForeground(client: Client, node: GraphNode, latest: KubeObject): Promise<void> {
+    let current = latest;
+    // Two that wait for one another would wait for ever.
+    if ([...node.dependents].some((dependent) => dependent.deletingDependents)) {
+      const ownerReferences = latest.metadata!.ownerReferences!.map((ref) => ({ ...ref, blockOwnerDeletion: false }));
+      current = await this.#patch(client, node, latest, { ownerReferences });
+    }
+    await this.#delete(client, node, current, 'Foreground');
+  }
+
+  async #classify(client: Client, node: GraphNode, references: OwnerReference[]): Promise<Classified> {
+    const classified: Classified = { solid: [], dangling: [], waiting: [] };
+    for (const reference of references) {
+      const owner = await this.#owner(client, node, reference);
+      if (!owner) classified.dangling.push(reference);
+      else if (owner.metadata!.deletionTimestamp && owner.metadata!.finalizers?.includes(foregroundFinalizer)) {
+        classified.waiting.push(reference);
+      } else classified.solid.push(reference);
+    }
+    return classified;
+  }
+
+  /** The owner as the server has it now, or undefined when it is not there. */
+  async #owner(
+    client: Client,
+    dependent: GraphNode,
+    { apiVersion, kind, name, uid }: OwnerReference,
+  ): Promise<KubeObject | undefined> {
+    const resource = this.#resourceOf(apiVersion, kind);
+    if (resource.namespaced && !dependent.namespace)
+      throw new Error(`cluster-scoped objects cannot refer to namespaced owners`);
+    return this.#find(client, resource, dependent.namespace, name, uid);
+  }
+
+  #get(client: Client, node: GraphNode): Promise<KubeObject | undefined> {
+    return this.#find(client, this.#resourceOf(node.apiVersion, node.kind), node.namespace, node.name, node.uid);
+  }
+
+  async #find(
+    client: Client,
+    resource: DiscoveredResource,
+    namespace: string,
+    name: string,
+    uid: string,
+  ): Promise<KubeObject | undefined> {
+    try {
+      const object = await client.of<KubeObject>(resource).get(resource.namespaced ? namespace : '', name);
+      return object.metadata?.uid === uid ? object : undefined;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #resourceOf(apiVersion: string, kind: string): DiscoveredResource {
+    const exact = this.#resources.get(`${apiVersion}/${kind}`);
+    if (exact) return exact;
+    const { group } = parseApiVersion(apiVersion);
+    for (const resource of this.#resources.values())
+      if (resource.group === group && resource.kind === kind) return resource;
+    throw new Error(`unable to get REST mapping for ${apiVersion}/${kind}`);
+  }
+
+  async #orphan(client: Client, node: GraphNode): Promise<void> {
+    await Promise.all(
+      [...node.dependents].map(async (dependent) => {
+        const latest = await this.#get(client, dependent);
+        const references = latest?.metadata!.ownerReferences ?? [];
+        const ownerReferences = references.filter((reference) => reference.uid !== node.uid);
+        if (latest && ownerReferences.length < references.length)
+          await this.#patch(client, dependent, latest, { ownerReferences });
+      }),
+    );
+    const latest = await this.#get(client, node);
+    if (latest) await this.#removeFinalizer(client, node, latest, orphanFinalizer);
+  }
+
+  async #removeFinalizer(client: Client, node: GraphNode, latest: KubeObject, finalizer: string): Promise<void> {
+    const before = latest.metadata!.finalizers ?? [];
+    const finalizers = before.filter((name) => name !== finalizer);
+    if (finalizers.length < before.length) await this.#patch(client, node, latest, { finalizers });
+  }
+
+  async #patch(
+    client: Client,
+    node: GraphNode,
+    latest: KubeObject,
+    metadata: Record<string, unknown>,
+  ): Promise<KubeObject> {
+    const { resourceVersion, uid } = latest.metadata!;
+    const patch = { metadata: { uid, resourceVersion, ...metadata } };
+    try {
+      return await client
+        .of<KubeObject>(this.#resourceOf(node.apiVersion, node.kind))
+        .patch(node.namespace, node.name, 'merge', patch);
+    } catch (error) {
+      if (isNotFound(error)) return latest;
+      throw error;
+    }
+  }
+
+  async #delete(client: Client, node: GraphNode, latest: KubeObject, propagationPolicy: string): Promise<void> {
+    const { uid, resourceVersion } = latest.metadata!;
+    try {
+      await client
+        .of<KubeObject>(this.#resourceOf(node.apiVersion, node.kind))
+        .delete(node.namespace, node.name, { preconditions: { uid, resourceVersion }, propagationPolicy });
+    } catch (error) {
+      if (isNotFound(error)) this.#graph.remove(node.uid);
+      // It has changed since it was read: look again.
+      else if (isConflict(error)) this.queue.addRateLimited(`delete/${node.uid}`);
+      else throw error;
+    }
+  }
+
+  #warnCrossNamespace(dependent: GraphNode, { apiVersion, kind, name, uid }: OwnerReference): void {
+    const { namespace } = dependent;
+    const about = {
+      apiVersion: dependent.apiVersion,
+      kind: dependent.kind,
+      metadata: { namespace, name: dependent.name, uid: dependent.uid },
+    };
+    const owner = `[${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`;
+    this.recorder.event(
+      about,
+      'Warning',
+      'OwnerRefInvalidNamespace',
+      `ownerRef ${owner} does not exist in namespace "${namespace}"`,
+    );
+  }
+}
+
+/** What the object itself asked for when it was deleted before. */
+function policyOf(object: KubeObject): string {
+  const finalizers = object.metadata!.finalizers ?? [];
+  if (finalizers.includes(orphanFinalizer)) return 'Orphan';
+  return finalizers.includes(foregroundFinalizer) ? 'Foreground' : 'Background';
+}

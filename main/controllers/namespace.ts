@@ -1,0 +1,203 @@
+import type { Namespace, NamespaceCondition } from '../api/index.ts';
+import { cloneJson, equalJson } from '../api/json.ts';
+import { timestamp, type KubeObject } from '../api/meta.ts';
+import { isNotFound, isStatus, StatusError } from '../api/status.ts';
+import { resources, type Client, type Informer, type ResourceDef } from '../client/index.ts';
+import { QueueController, type ControllerContext } from './controller.ts';
+import { discover, type DiscoveredResource, type Discovery } from './discovery.ts';
+
+const finalizer = 'kubernetes';
+/** How long to wait before looking again for what should go at once, but has finalizers. */
+const finalizerWait = 15_000;
+
+interface Content {
+  /** `pods.` → how many are left, named as upstream does: `resource.group`. */
+  remaining: Map<string, number>;
+  finalizers: Map<string, number>;
+  errors: Error[];
+  discovery: Discovery;
+  /** Milliseconds until it is worth looking again; 0: everything is gone. */
+  wait: number;
+}
+
+/** Empties namespaces that are being deleted: pods first, then everything else. Mirrors pkg/controller/namespace. */
+export class NamespaceController extends QueueController {
+  readonly #namespaces: Informer<Namespace>;
+
+  constructor(context: ControllerContext) {
+    super(context, 'namespace-controller', 10);
+    this.#namespaces = context.informers.informer(resources.namespaces);
+    const changed = (ns: Namespace) => {
+      if (ns.metadata!.deletionTimestamp) this.enqueueObject(ns);
+    };
+    this.#namespaces.on({ add: changed, update: (_, ns) => changed(ns) });
+  }
+
+  protected async sync(name: string, client: Client): Promise<void> {
+    const cached = this.#namespaces.get(name);
+    if (!cached?.metadata!.deletionTimestamp || !cached.spec?.finalizers?.length) return;
+    let ns = cloneJson(cached);
+    try {
+      if (ns.status?.phase !== 'Terminating') {
+        ns = cloneJson(
+          await client.of(resources.namespaces).updateStatus({ ...ns, status: { ...ns.status, phase: 'Terminating' } }),
+        );
+      }
+      if (!ns.spec!.finalizers!.includes(finalizer)) return;
+      const content = await this.#deleteContent(client, name);
+      ns = await this.#writeConditions(client, ns, content);
+      if (content.errors.length > 0) throw content.errors[0]!;
+      if (content.discovery.failures.length > 0) throw content.discovery.failures[0]!.error;
+      if (content.remaining.size > 0) return this.queue.addAfter(name, content.wait);
+      const finalizers = ns.spec!.finalizers!.filter((f) => f !== finalizer);
+      await client
+        .of(resources.namespaces)
+        .subresource('', name, 'finalize', 'PUT', { ...ns, spec: { ...ns.spec, finalizers } });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  async #deleteContent(client: Client, namespace: string): Promise<Content> {
+    const discovery = await discover(client);
+    const content: Content = { remaining: new Map(), finalizers: new Map(), errors: [], discovery, wait: 0 };
+    const deletable = discovery.resources.filter(
+      (r) => r.namespaced && r.verbs.includes('delete') && r.verbs.includes('list'),
+    );
+    const isPods = (r: DiscoveredResource) => r.group === '' && r.resource === 'pods';
+    for (const resource of deletable.filter(isPods)) await this.#deleteAll(client, namespace, resource, content);
+    // Pods may need what is in their namespace until their end.
+    if (content.remaining.size > 0) return content;
+    await Promise.all(
+      deletable.filter((r) => !isPods(r)).map((resource) => this.#deleteAll(client, namespace, resource, content)),
+    );
+    return content;
+  }
+
+  async #deleteAll(client: Client, namespace: string, resource: DiscoveredResource, content: Content): Promise<void> {
+    const collection = client.of<KubeObject>(resource satisfies ResourceDef);
+    const options = { propagationPolicy: 'Background' };
+    try {
+      const { items } = await collection.list(namespace);
+      if (items.length === 0) return;
+      await this.#deleteItems(collection, namespace, items, resource, options);
+      const left = (await collection.list(namespace)).items;
+      if (left.length === 0) return;
+      content.remaining.set(`${resource.resource}.${resource.group}`, left.length);
+      for (const item of left) {
+        for (const name of item.metadata?.finalizers ?? [])
+          content.finalizers.set(name, (content.finalizers.get(name) ?? 0) + 1);
+      }
+      content.wait = Math.max(content.wait, this.#estimate(left));
+    } catch (error) {
+      if (!isNotFound(error) && !isStatus(error, 'MethodNotAllowed')) content.errors.push(error as Error);
+    }
+  }
+
+  async #deleteItems(
+    collection: ReturnType<Client['of']>,
+    namespace: string,
+    items: KubeObject[],
+    resource: DiscoveredResource,
+    options: { propagationPolicy: string },
+  ): Promise<void> {
+    if (resource.verbs.includes('deletecollection')) return collection.deleteCollection(namespace, { delete: options });
+    for (const item of items) {
+      await collection.delete(namespace, item.metadata!.name!, options).catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      });
+    }
+  }
+
+  /** Half of the longest time that something has left to end by itself, so that its end is not missed by much. */
+  #estimate(left: KubeObject[]): number {
+    const now = this.clock.now();
+    const waits = left.map(({ metadata }) => {
+      if (metadata?.finalizers?.length) return finalizerWait;
+      const end = metadata?.deletionTimestamp ? Date.parse(metadata.deletionTimestamp) : now;
+      return Math.max(0, end - now);
+    });
+    return Math.max(...waits) / 2 + 1000;
+  }
+
+  async #writeConditions(client: Client, ns: Namespace, content: Content): Promise<Namespace> {
+    const conditions = calculateConditions(ns.status?.conditions ?? [], content, this.clock.now());
+    if (equalJson(conditions, ns.status?.conditions ?? [])) return ns;
+    return client.of(resources.namespaces).updateStatus({ ...ns, status: { ...ns.status, conditions } });
+  }
+}
+
+/** Mirrors pkg/controller/namespace/deletion/status_condition_utils.go. */
+export function calculateConditions(old: NamespaceCondition[], content: Content, now: number): NamespaceCondition[] {
+  const { remaining, finalizers, errors, discovery } = content;
+  const discoveryText = discovery.failures
+    .map(({ groupVersion, error }) => `${groupVersion}: ${error.message}`)
+    .join(', ');
+  const messageOf = (error: Error) => (error instanceof StatusError ? (error.status.message ?? '') : error.message);
+  const found: [
+    type: string,
+    bad: boolean,
+    reasons: [bad: string, good: string],
+    messages: [bad: string, good: string],
+  ][] = [
+    [
+      'NamespaceDeletionDiscoveryFailure',
+      discovery.failures.length > 0,
+      ['DiscoveryFailed', 'ResourcesDiscovered'],
+      [
+        `Discovery failed for some groups, ${discovery.failures.length} failing: unable to retrieve the complete list of server APIs: ${discoveryText}`,
+        'All resources successfully discovered',
+      ],
+    ],
+    [
+      'NamespaceDeletionGroupVersionParsingFailure',
+      false,
+      ['GroupVersionParsingFailed', 'ParsedGroupVersions'],
+      ['', 'All legacy kube types successfully parsed'],
+    ],
+    [
+      'NamespaceDeletionContentFailure',
+      errors.length > 0,
+      ['ContentDeletionFailed', 'ContentDeleted'],
+      [
+        `Failed to delete all resource types, ${errors.length} remaining: ${errors.map(messageOf).sort().join(', ')}`,
+        'All content successfully deleted, may be waiting on finalization',
+      ],
+    ],
+    [
+      'NamespaceContentRemaining',
+      remaining.size > 0,
+      ['SomeResourcesRemain', 'ContentRemoved'],
+      [
+        `Some resources are remaining: ${[...remaining]
+          .map(([what, count]) => `${what} has ${count} resource instances`)
+          .sort()
+          .join(', ')}`,
+        'All content successfully removed',
+      ],
+    ],
+    [
+      'NamespaceFinalizersRemaining',
+      finalizers.size > 0,
+      ['SomeFinalizersRemain', 'ContentHasNoFinalizers'],
+      [
+        `Some content in the namespace has finalizers remaining: ${[...finalizers]
+          .map(([what, count]) => `${what} in ${count} resource instances`)
+          .sort()
+          .join(', ')}`,
+        'All content-preserving finalizers finished',
+      ],
+    ],
+  ];
+  const others = old.filter((condition) => !found.some(([type]) => type === condition.type));
+  return [
+    ...others,
+    ...found.map(([type, bad, reasons, messages]): NamespaceCondition => {
+      const status = bad ? 'True' : 'False';
+      const before = old.find((condition) => condition.type === type);
+      const kept = before?.status === status ? before.lastTransitionTime : undefined;
+      const [reason, message] = bad ? [reasons[0], messages[0]] : [reasons[1], messages[1]];
+      return { type, status, reason, message, lastTransitionTime: kept ?? timestamp(now) };
+    }),
+  ];
+}

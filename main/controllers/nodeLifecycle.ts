@@ -1,0 +1,224 @@
+import type { Lease, Node, NodeCondition, Pod } from '../api/index.ts';
+import { equalJson } from '../api/json.ts';
+import { timestamp } from '../api/meta.ts';
+import { isConflict, isNotFound } from '../api/status.ts';
+import { resources, TokenBucket, type Client, type Informer } from '../client/index.ts';
+import type { Timer } from '../util/clock.ts';
+import { findCondition } from './conditions.ts';
+import { QueueController, type ControllerContext } from './controller.ts';
+import { calculateTaints, notReadyKey, readyCondition } from './nodeTaints.ts';
+
+const monitorPeriod = 5_000;
+const gracePeriod = 50_000;
+const startupGracePeriod = 60_000;
+/** Nodes a second, by zone, that may lose their pods. */
+const evictionsPerSecond = 0.1;
+const evictionsPerSecondInLargeBrokenZone = 0.01;
+const largeZone = 50;
+const brokenShare = 0.55;
+const zoneLabel = 'topology.kubernetes.io/zone';
+const watchedConditions = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
+
+interface Health {
+  /** When this controller last saw a sign of life: by its own clock, as the node's may be off. */
+  probe: number;
+  heartbeat: string | undefined;
+  renewTime: string | undefined;
+}
+
+/**
+ * Notices nodes that have fallen silent, says so in their conditions, and taints them; other controllers act on the
+ * taints. When no node at all is heard, the fault is on this side and nothing is evicted.
+ * Mirrors pkg/controller/nodelifecycle.
+ */
+export class NodeLifecycleController extends QueueController {
+  readonly #nodes: Informer<Node>;
+  readonly #pods: Informer<Pod>;
+  readonly #leases: Informer<Lease>;
+  readonly #health = new Map<string, Health>();
+  readonly #limits = new Map<string, { perSecond: number; bucket: TokenBucket | undefined }>();
+  /** Nodes that may lose their pods. */
+  readonly #evicting = new Set<string>();
+  #deaf = false;
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(context: ControllerContext) {
+    super(context, 'node-controller');
+    this.#nodes = context.informers.informer(resources.nodes);
+    this.#pods = context.informers.informer(resources.pods);
+    this.#pods.addIndex('nodeName', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
+    this.#leases = context.informers.informer(resources.leases, { namespace: 'kube-node-lease' });
+    this.#nodes.on({ add: (node) => this.enqueueObject(node), update: (_, node) => this.enqueueObject(node) });
+  }
+
+  override start(): void {
+    super.start();
+    void this.#monitor();
+  }
+
+  override async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    await super.stop();
+  }
+
+  /** Taints follow conditions and cordoning at once. */
+  protected async sync(name: string, client: Client): Promise<void> {
+    const node = this.#nodes.get(name);
+    if (!node) return;
+    const taints = calculateTaints(node, this.#evicting.has(name), timestamp(this.clock.now()));
+    if (equalJson(taints, node.spec?.taints ?? [])) return;
+    const { resourceVersion } = node.metadata!;
+    const patch = { metadata: { resourceVersion }, spec: { taints: taints.length > 0 ? taints : null } };
+    await client.of(resources.nodes).patch('', name, 'merge', patch);
+  }
+
+  async #monitor(): Promise<void> {
+    try {
+      const nodes = this.#nodes.list();
+      this.#register(nodes);
+      await Promise.all(nodes.map((node) => this.#check(node)));
+      this.#planEvictions(this.#nodes.list());
+    } catch (error) {
+      this.log.error('nodes could not be checked', { error: String(error) });
+    }
+    if (!this.#stopped) this.#timer = this.clock.setTimer(monitorPeriod, () => void this.#monitor());
+  }
+
+  #register(nodes: Node[]): void {
+    const names = new Set(nodes.map((node) => node.metadata!.name!));
+    for (const name of this.#health.keys()) {
+      if (names.has(name)) continue;
+      this.#health.delete(name);
+      this.#evicting.delete(name);
+      this.#say({ metadata: { name } }, 'RemovingNode', `Removing Node ${name} from Controller`);
+    }
+    for (const node of nodes) {
+      const { name } = node.metadata!;
+      if (this.#health.has(name!)) continue;
+      this.#health.set(name!, { probe: this.clock.now(), heartbeat: undefined, renewTime: undefined });
+      this.#say(node, 'RegisteredNode', `Registered Node ${name} in Controller`);
+    }
+  }
+
+  #say(node: Node, reason: string, message: string): void {
+    const { name, uid } = node.metadata!;
+    this.recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name, uid } }, 'Normal', reason, message);
+  }
+
+  async #check(node: Node): Promise<void> {
+    const { name } = node.metadata!;
+    const ready = readyCondition(node);
+    const health = this.#health.get(name!)!;
+    const renewTime = this.#leases.get(`kube-node-lease/${name}`)?.spec?.renewTime;
+    const heartbeat = ready?.lastHeartbeatTime ?? node.metadata!.creationTimestamp;
+    if (renewTime !== health.renewTime || (heartbeat !== health.heartbeat && ready?.status !== 'Unknown')) {
+      Object.assign(health, { probe: this.clock.now(), heartbeat, renewTime });
+    }
+    const now = this.clock.now();
+    if (now <= health.probe + (ready ? gracePeriod : startupGracePeriod)) return;
+    const conditions = silentConditions(node, now);
+    if (equalJson(conditions, node.status?.conditions)) return;
+    try {
+      await this.client
+        .because(node.metadata!.resourceVersion)
+        .of(resources.nodes)
+        .updateStatus({ ...node, status: { ...node.status, conditions } });
+      if (ready?.status === 'True') await this.#nodeNotReady(node);
+    } catch (error) {
+      // It has been heard of after all, or is gone: the next round will see.
+      if (!isConflict(error) && !isNotFound(error)) throw error;
+    }
+  }
+
+  async #nodeNotReady(node: Node): Promise<void> {
+    const { name } = node.metadata!;
+    this.#say(node, 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
+    await Promise.all(this.#pods.byIndex('nodeName', name!).map((pod) => this.#markNotReady(pod)));
+  }
+
+  /** Nobody answers for this pod any more: services should not send anybody there. */
+  async #markNotReady(pod: Pod): Promise<void> {
+    const ready = findCondition(pod.status?.conditions, 'Ready');
+    if (ready?.status !== 'True') return;
+    const condition = { ...ready, status: 'False', lastTransitionTime: timestamp(this.clock.now()) };
+    const { namespace, name, uid, resourceVersion } = pod.metadata!;
+    try {
+      const patch = { metadata: { uid }, status: { conditions: [condition] } };
+      const pods = this.client.because(resourceVersion).of(resources.pods);
+      await pods.patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
+      this.recorder.event({ apiVersion: 'v1', kind: 'Pod', ...pod }, 'Warning', 'NodeNotReady', 'Node is not ready');
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** Which nodes may lose their pods now: not too many at once, and none when all are silent. */
+  #planEvictions(nodes: Node[]): void {
+    const counted = nodes.filter((node) => !('node.kubernetes.io/exclude-disruption' in (node.metadata!.labels ?? {})));
+    const deaf = counted.length > 0 && counted.every((node) => readyCondition(node)?.status !== 'True');
+    if (deaf !== this.#deaf) {
+      this.#deaf = deaf;
+      this.#evicting.clear();
+      // Heard again: everybody gets a fresh chance to report before anybody is judged.
+      if (!deaf) for (const health of this.#health.values()) health.probe = this.clock.now();
+    }
+    for (const node of nodes) {
+      const name = node.metadata!.name!;
+      if (!notReadyKey(node)) this.#evicting.delete(name);
+      else if (!deaf && !this.#evicting.has(name) && this.#mayEvict(node, nodes)) {
+        this.#evicting.add(name);
+        this.enqueue(name, node);
+      }
+    }
+  }
+
+  #mayEvict(node: Node, nodes: Node[]): boolean {
+    const zone = node.metadata!.labels?.[zoneLabel] ?? '';
+    const members = nodes.filter((other) => (other.metadata!.labels?.[zoneLabel] ?? '') === zone);
+    const perSecond = evictionRate(members);
+    let limit = this.#limits.get(zone);
+    if (limit?.perSecond !== perSecond) {
+      limit = { perSecond, bucket: perSecond > 0 ? new TokenBucket(perSecond, 1, this.clock) : undefined };
+      this.#limits.set(zone, limit);
+    }
+    return limit.bucket?.tryTake() ?? false;
+  }
+}
+
+/** Nodes a second that may lose their pods in a zone with these nodes. */
+function evictionRate(members: Node[]): number {
+  const silent = members.filter((node) => readyCondition(node)?.status !== 'True').length;
+  const partly = silent > 2 && silent < members.length && silent / members.length >= brokenShare;
+  if (!partly) return evictionsPerSecond;
+  return members.length > largeZone ? evictionsPerSecondInLargeBrokenZone : 0;
+}
+
+/** The conditions of a node that has not been heard of for too long. */
+export function silentConditions(node: Node, now: number): NodeCondition[] {
+  const conditions = [...(node.status?.conditions ?? [])];
+  for (const type of watchedConditions) {
+    const at = conditions.findIndex((condition) => condition.type === type);
+    const current = conditions[at];
+    if (!current) {
+      conditions.push({
+        type,
+        status: 'Unknown',
+        reason: 'NodeStatusNeverUpdated',
+        message: 'Kubelet never posted node status.',
+        lastHeartbeatTime: node.metadata!.creationTimestamp,
+        lastTransitionTime: timestamp(now),
+      });
+    } else if (current.status !== 'Unknown') {
+      conditions[at] = {
+        ...current,
+        status: 'Unknown',
+        reason: 'NodeStatusUnknown',
+        message: 'Kubelet stopped posting node status.',
+        lastTransitionTime: timestamp(now),
+      };
+    }
+  }
+  return conditions;
+}

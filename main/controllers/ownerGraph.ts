@@ -1,0 +1,157 @@
+import type { OwnerReference } from '../api/index.ts';
+import type { KubeObject } from '../api/meta.ts';
+
+export const orphanFinalizer = 'orphan';
+export const foregroundFinalizer = 'foregroundDeletion';
+
+/** One object, as far as ownership goes. */
+export interface GraphNode {
+  readonly uid: string;
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** False: known only from what its dependents say. */
+  observed: boolean;
+  owners: readonly OwnerReference[];
+  readonly dependents: Set<GraphNode>;
+  beingDeleted: boolean;
+  /** Waits for its blocking dependents to be gone (foreground deletion). */
+  deletingDependents: boolean;
+}
+
+/** What a change of the graph asks for. */
+export interface GraphActions {
+  /** Look whether this object should be deleted. */
+  attemptToDelete(node: GraphNode): void;
+  /** Take the owner's reference from its dependents, then let it go. */
+  attemptToOrphan(node: GraphNode): void;
+  /** The owner that the dependent names lives in another namespace. */
+  crossNamespace(dependent: GraphNode, reference: OwnerReference): void;
+}
+
+/** Who owns whom in the whole cluster. Mirrors pkg/controller/garbagecollector/graph_builder.go. */
+export class OwnerGraph {
+  readonly #nodes = new Map<string, GraphNode>();
+
+  constructor(private readonly actions: GraphActions) {}
+
+  get(uid: string): GraphNode | undefined {
+    return this.#nodes.get(uid);
+  }
+
+  /** An object has appeared or changed. */
+  observe(object: KubeObject): void {
+    const { uid, ownerReferences = [], finalizers = [], deletionTimestamp } = object.metadata!;
+    const existing = this.#nodes.get(uid!);
+    const old = existing?.owners ?? [];
+    const node = this.#observed(object, existing);
+    node.owners = ownerReferences;
+    node.beingDeleted = deletionTimestamp !== undefined;
+    this.#relink(node, old, ownerReferences);
+    if (!deletionTimestamp) return;
+    if (finalizers.includes(orphanFinalizer)) this.actions.attemptToOrphan(node);
+    if (!finalizers.includes(foregroundFinalizer)) return;
+    node.deletingDependents = true;
+    for (const dependent of node.dependents) this.actions.attemptToDelete(dependent);
+    this.actions.attemptToDelete(node);
+  }
+
+  /** The object is gone. */
+  remove(uid: string): void {
+    const node = this.#nodes.get(uid);
+    if (!node) return;
+    this.#nodes.delete(uid);
+    for (const { uid: owner } of node.owners) {
+      const ownerNode = this.#nodes.get(owner);
+      if (!ownerNode) continue;
+      ownerNode.dependents.delete(node);
+      if (ownerNode.deletingDependents) this.actions.attemptToDelete(ownerNode);
+      this.#forgetUnused(ownerNode);
+    }
+    for (const dependent of node.dependents) this.actions.attemptToDelete(dependent);
+  }
+
+  #observed(object: KubeObject, existing: GraphNode | undefined): GraphNode {
+    const { uid, name, namespace = '' } = object.metadata!;
+    if (existing && existing.namespace === namespace) {
+      existing.observed = true;
+      return existing;
+    }
+    // A dependent guessed another namespace for its owner: what is observed counts.
+    const node = newNode(uid!, object.apiVersion!, object.kind!, namespace, name!, true);
+    for (const dependent of existing?.dependents ?? []) {
+      node.dependents.add(dependent);
+      this.#checkNamespace(dependent, node);
+    }
+    this.#nodes.set(uid!, node);
+    return node;
+  }
+
+  #relink(node: GraphNode, old: readonly OwnerReference[], current: readonly OwnerReference[]): void {
+    for (const reference of current) {
+      const owner = this.#nodes.get(reference.uid) ?? this.#virtual(reference, node);
+      if (owner.dependents.has(node)) continue;
+      owner.dependents.add(node);
+      if (owner.observed) this.#checkNamespace(node, owner);
+    }
+    for (const before of old) {
+      const owner = this.#nodes.get(before.uid);
+      const after = current.find((reference) => reference.uid === before.uid);
+      if (!owner || (after && !(before.blockOwnerDeletion && !after.blockOwnerDeletion))) continue;
+      if (!after) owner.dependents.delete(node);
+      // One less to wait for.
+      if (owner.deletingDependents) this.actions.attemptToDelete(owner);
+      this.#forgetUnused(owner);
+    }
+  }
+
+  /** An owner that has not been seen may not exist: that is looked into. */
+  #virtual({ uid, apiVersion, kind, name }: OwnerReference, dependent: GraphNode): GraphNode {
+    const owner = newNode(uid, apiVersion, kind, dependent.namespace, name, false);
+    this.#nodes.set(uid, owner);
+    this.actions.attemptToDelete(owner);
+    return owner;
+  }
+
+  #checkNamespace(dependent: GraphNode, owner: GraphNode): void {
+    if (owner.namespace === '' || owner.namespace === dependent.namespace) return;
+    const reference = dependent.owners.find(({ uid }) => uid === owner.uid);
+    if (reference) this.actions.crossNamespace(dependent, reference);
+    this.actions.attemptToDelete(dependent);
+  }
+
+  #forgetUnused(owner: GraphNode): void {
+    if (!owner.observed && owner.dependents.size === 0) this.#nodes.delete(owner.uid);
+  }
+}
+
+function newNode(
+  uid: string,
+  apiVersion: string,
+  kind: string,
+  namespace: string,
+  name: string,
+  observed: boolean,
+): GraphNode {
+  const dependents = new Set<GraphNode>();
+  return {
+    uid,
+    apiVersion,
+    kind,
+    namespace,
+    name,
+    observed,
+    owners: [],
+    dependents,
+    beingDeleted: false,
+    deletingDependents: false,
+  };
+}
+
+/** Dependents that the owner's foreground deletion waits for. */
+export function blockingDependents(node: GraphNode): GraphNode[] {
+  return [...node.dependents].filter((dependent) =>
+    dependent.owners.some((reference) => reference.uid === node.uid && reference.blockOwnerDeletion),
+  );
+}

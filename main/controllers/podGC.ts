@@ -1,0 +1,109 @@
+import type { Node, Pod } from '../api/index.ts';
+import { keyOf, timestamp } from '../api/meta.ts';
+import { isNotFound } from '../api/status.ts';
+import { resources, type Client, type Informer } from '../client/index.ts';
+import type { Timer } from '../util/clock.ts';
+import { QueueController, type ControllerContext } from './controller.ts';
+import { isPodFinished } from './pods.ts';
+
+const period = 20_000;
+/** A node may only seem to be missing: its pods are looked at again after this long. */
+const quarantine = 40_000;
+const terminatedThreshold = 12_500;
+const outOfServiceTaint = 'node.kubernetes.io/out-of-service';
+
+/** Deletes pods that nobody else will: of nodes that are gone, and finished ones when there are too many. Mirrors pkg/controller/podgc. */
+export class PodGCController extends QueueController {
+  readonly #pods: Informer<Pod>;
+  readonly #nodes: Informer<Node>;
+  readonly #missingSince = new Map<string, number>();
+  /** Keys in the queue → why they go. */
+  readonly #why = new Map<string, string>();
+  #timer: Timer | undefined;
+
+  constructor(context: ControllerContext) {
+    super(context, 'pod-garbage-collector');
+    this.#pods = context.informers.informer(resources.pods);
+    this.#nodes = context.informers.informer(resources.nodes);
+  }
+
+  override start(): void {
+    super.start();
+    this.#collect();
+  }
+
+  override async stop(): Promise<void> {
+    this.#timer?.cancel();
+    await super.stop();
+  }
+
+  #collect(): void {
+    const pods = this.#pods.list();
+    this.#collectFinished(pods);
+    this.#collectOrphaned(pods);
+    for (const pod of pods) {
+      const { deletionTimestamp } = pod.metadata!;
+      if (deletionTimestamp && !pod.spec!.nodeName) this.#mark(pod, '');
+      if (deletionTimestamp && this.#isOutOfService(pod)) this.#mark(pod, '');
+    }
+    this.#timer = this.clock.setTimer(period, () => this.#collect());
+  }
+
+  #collectFinished(pods: Pod[]): void {
+    const finished = pods.filter((pod) => isPodFinished(pod));
+    const surplus = finished.length - terminatedThreshold;
+    if (surplus <= 0) return;
+    finished.sort((a, b) => ((a.metadata!.creationTimestamp ?? '') < (b.metadata!.creationTimestamp ?? '') ? -1 : 1));
+    for (const pod of finished.slice(0, surplus)) this.#mark(pod, '');
+  }
+
+  #collectOrphaned(pods: Pod[]): void {
+    const now = this.clock.now();
+    const missing = new Set(
+      pods.map((pod) => pod.spec!.nodeName).filter((name): name is string => Boolean(name) && !this.#nodes.get(name!)),
+    );
+    for (const name of this.#missingSince.keys()) if (!missing.has(name)) this.#missingSince.delete(name);
+    for (const name of missing) if (!this.#missingSince.has(name)) this.#missingSince.set(name, now);
+    for (const pod of pods) {
+      const since = this.#missingSince.get(pod.spec!.nodeName ?? '');
+      if (since !== undefined && now - since >= quarantine) this.#mark(pod, 'PodGC: node no longer exists');
+    }
+  }
+
+  #isOutOfService(pod: Pod): boolean {
+    return (
+      this.#nodes.get(pod.spec!.nodeName ?? '')?.spec?.taints?.some((taint) => taint.key === outOfServiceTaint) ?? false
+    );
+  }
+
+  #mark(pod: Pod, why: string): void {
+    this.#why.set(keyOf(pod), why);
+    this.enqueueObject(pod);
+  }
+
+  protected async sync(key: string, client: Client): Promise<void> {
+    const pod = this.#pods.get(key);
+    const why = this.#why.get(key);
+    if (!pod || why === undefined) return;
+    const { namespace, name, uid } = pod.metadata!;
+    const pods = client.of(resources.pods);
+    try {
+      if (!isPodFinished(pod)) {
+        const at = timestamp(this.clock.now());
+        const condition = {
+          type: 'DisruptionTarget',
+          status: 'True',
+          reason: 'DeletionByPodGC',
+          message: why,
+          lastTransitionTime: at,
+        };
+        const status = { phase: 'Failed', ...(why ? { conditions: [condition] } : {}) };
+        await pods.patch(namespace!, name!, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
+      }
+      await pods.delete(namespace!, name!, { gracePeriodSeconds: 0, preconditions: { uid } });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    this.#why.delete(key);
+  }
+}

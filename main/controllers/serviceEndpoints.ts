@@ -1,0 +1,62 @@
+import type { ContainerPort, Pod, Service, ServicePort } from '../api/index.ts';
+import { isPodFinished } from './pods.ts';
+
+// What endpoints and endpoint slices of a service share. Mirrors k8s.io/endpointslice/utils.go and util/.
+
+export const headlessLabel = 'service.kubernetes.io/headless';
+
+/** Whether the service's endpoints are ours to make: it selects pods and is not a mere name. */
+export const selectsPods = (service: Service): boolean =>
+  service.spec?.selector !== undefined && service.spec.type !== 'ExternalName';
+
+export const hasClusterIP = (service: Service): boolean =>
+  Boolean(service.spec?.clusterIP) && service.spec?.clusterIP !== 'None';
+
+export const podAddresses = (pod: Pod): string[] => {
+  const ips = (pod.status?.podIPs ?? []).map(({ ip }) => ip);
+  return ips.length > 0 ? ips : pod.status?.podIP ? [pod.status.podIP] : [];
+};
+
+/** Whether the pod can be reached, or at least is on its way out with its address still there. */
+export function belongsInEndpoints(pod: Pod, includeTerminating: boolean): boolean {
+  if (isPodFinished(pod) || podAddresses(pod).length === 0) return false;
+  return includeTerminating || !pod.metadata!.deletionTimestamp;
+}
+
+/** The port of the pod that a service's port leads to; undefined when its target is a name that the pod has not. */
+export function findPort(pod: Pod, port: ServicePort): number | undefined {
+  const target = port.targetPort || port.port;
+  if (typeof target === 'number') return target;
+  const sideCars = (pod.spec!.initContainers ?? []).filter((container) => container.restartPolicy === 'Always');
+  const named = ({ name, protocol }: ContainerPort) =>
+    name === target && (protocol ?? 'TCP') === (port.protocol ?? 'TCP');
+  for (const container of [...pod.spec!.containers, ...sideCars]) {
+    const found = container.ports?.find(named);
+    if (found) return found.containerPort;
+  }
+  return undefined;
+}
+
+/** The pod's own name below the service's, which it gets when it asks for that service's subdomain. */
+export function hostnameFor(pod: Pod, service: Service): string | undefined {
+  const { hostname, subdomain } = pod.spec!;
+  const own =
+    hostname && subdomain === service.metadata!.name && pod.metadata!.namespace === service.metadata!.namespace;
+  return own ? hostname : undefined;
+}
+
+/** Whether a change of the pod can matter to the endpoints it is part of. */
+export function endpointChanged(old: Pod, pod: Pod): boolean {
+  const view = ({ metadata, status, spec }: Pod) =>
+    JSON.stringify([
+      metadata!.deletionTimestamp !== undefined,
+      metadata!.labels,
+      spec!.nodeName,
+      spec!.hostname,
+      spec!.subdomain,
+      status?.podIPs ?? status?.podIP,
+      status?.phase,
+      status?.conditions?.find((condition) => condition.type === 'Ready')?.status,
+    ]);
+  return view(old) !== view(pod);
+}

@@ -1,0 +1,34 @@
+import type { Pod, Service } from '../api/index.ts';
+import { keyOf } from '../api/meta.ts';
+import type { Informer } from '../client/index.ts';
+
+const byLabel = 'selector';
+
+/** `namespace/key=value`: one pair of a selector is enough to find the few services that a pod may belong to. */
+const pair = (namespace: string | undefined, key: string, value: string) => `${namespace}/${key}=${value}`;
+
+/** Lets `servicesSelecting` ask a handful of services instead of all. */
+export function addSelectorIndex(services: Informer<Service>): void {
+  services.addIndex(byLabel, ({ metadata, spec }) => {
+    const first = Object.entries(spec?.selector ?? {})[0];
+    return first ? [pair(metadata!.namespace, ...first)] : [];
+  });
+}
+
+/** Keys of the services that select a pod with these labels. */
+export function servicesSelecting(services: Informer<Service>, { metadata }: Pod): string[] {
+  const labels = metadata!.labels ?? {};
+  return Object.entries(labels)
+    .flatMap(([key, value]) => services.byIndex(byLabel, pair(metadata!.namespace, key, value)))
+    .filter(({ spec }) => Object.entries(spec!.selector!).every(([key, value]) => labels[key] === value))
+    .map(keyOf);
+}
+
+/** The pods that a service selects; none for an empty selector. */
+export function selectedPods(pods: Informer<Pod>, { metadata, spec }: Service): Pod[] {
+  const wanted = Object.entries(spec?.selector ?? {});
+  if (wanted.length === 0) return [];
+  return pods
+    .list(metadata!.namespace)
+    .filter((pod) => wanted.every(([key, value]) => pod.metadata!.labels?.[key] === value));
+}

@@ -1,0 +1,78 @@
+import type { DiscoveryEndpointPort, Endpoint, EndpointSlice } from '../api/index.ts';
+import { equalJson } from '../api/json.ts';
+
+const maxEndpoints = 100;
+
+/** Endpoints that may share slices: of one address type and with the same ports. */
+export interface SliceContent {
+  addressType: 'IPv4' | 'IPv6' | 'FQDN';
+  ports: DiscoveryEndpointPort[];
+  endpoints: Endpoint[];
+}
+
+export interface SlicePlan {
+  create: SliceContent[];
+  /** Private copies with their new endpoints. */
+  update: EndpointSlice[];
+  delete: EndpointSlice[];
+  /** Right as they are. */
+  keep: EndpointSlice[];
+}
+
+/**
+ * How to bring the slices to hold `contents`, with few writes: endpoints stay where they are, gaps are filled in slices
+ * that change anyway, then in others, and only what is left goes to new ones. Mirrors reconcileByPortMapping of
+ * k8s.io/endpointslice/reconciler.go.
+ */
+export function packSlices(existing: EndpointSlice[], contents: SliceContent[]): SlicePlan {
+  const plan: SlicePlan = { create: [], update: [], delete: [], keep: [] };
+  const left = new Set(existing);
+  for (const content of contents) {
+    const slices = existing.filter(
+      (slice) => slice.addressType === content.addressType && equalJson(slice.ports ?? [], content.ports),
+    );
+    for (const slice of slices) left.delete(slice);
+    pack(slices, content, plan);
+  }
+  plan.delete.push(...left);
+  return plan;
+}
+
+/** What makes an endpoint the same one, whatever its conditions. */
+const identity = (endpoint: Endpoint) =>
+  JSON.stringify([endpoint.addresses, endpoint.hostname, endpoint.nodeName, endpoint.targetRef?.uid]);
+
+function pack(slices: EndpointSlice[], content: SliceContent, plan: SlicePlan): void {
+  const desired = new Map(content.endpoints.map((endpoint) => [identity(endpoint), endpoint]));
+  const states = slices.map((slice) => {
+    const endpoints: Endpoint[] = [];
+    for (const old of slice.endpoints ?? []) {
+      const key = identity(old);
+      const endpoint = desired.get(key);
+      if (!endpoint) continue;
+      endpoints.push(endpoint);
+      desired.delete(key);
+    }
+    return { slice, endpoints, changed: !equalJson(endpoints, slice.endpoints ?? []) };
+  });
+  const rest = [...desired.values()];
+  for (const changed of [true, false]) {
+    for (const state of states.filter((s) => s.changed === changed)) {
+      const room = maxEndpoints - state.endpoints.length;
+      if (rest.length === 0 || room <= 0) continue;
+      // A slice that could stay as it is is only touched when it takes all of the rest.
+      if (!changed && rest.length > room) continue;
+      state.endpoints.push(...rest.splice(0, room));
+      state.changed = true;
+    }
+  }
+  const placeholder = content.endpoints.length === 0;
+  for (const [i, { slice, endpoints, changed }] of states.entries()) {
+    if (endpoints.length === 0 && !(placeholder && i === 0)) plan.delete.push(slice);
+    else if (changed) plan.update.push({ ...slice, endpoints });
+    else plan.keep.push(slice);
+  }
+  const { addressType, ports } = content;
+  if (placeholder && states.length === 0) plan.create.push({ addressType, ports, endpoints: [] });
+  while (rest.length > 0) plan.create.push({ addressType, ports, endpoints: rest.splice(0, maxEndpoints) });
+}

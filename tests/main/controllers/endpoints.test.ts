@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EndpointSlice } from '../../../main/api/index.ts';
+import { resources } from '../../../main/client/index.ts';
+import { EndpointsController } from '../../../main/controllers/endpoints.ts';
+import { EndpointSliceController } from '../../../main/controllers/endpointSlice.ts';
+import { packSlices } from '../../../main/controllers/slicePacking.ts';
+import { settle } from '../../support/fakeClock.ts';
+import { makeNode, makePod, makeService } from '../../support/objects.ts';
+import { Cluster } from './harness.ts';
+
+let cluster: Cluster;
+beforeEach(async () => {
+  cluster = new Cluster();
+  cluster.server.seed(resources.nodes, makeNode('node-1', { labels: { 'topology.kubernetes.io/zone': 'east' } }));
+  await cluster.start(EndpointsController, EndpointSliceController);
+});
+afterEach(() => cluster.stop());
+
+const slices = () => cluster.server.all(resources.endpointSlices);
+const endpoints = () => cluster.server.find(resources.endpoints, 'default', 'web');
+
+async function addService(spec = {}): Promise<void> {
+  await cluster.client.of(resources.services).create(makeService('web', spec));
+  await settle();
+}
+
+async function addPod(name: string, ip: string, ready = true): Promise<void> {
+  cluster.server.seed(resources.pods, {
+    ...makePod(name, { labels: { app: 'web' } }, { nodeName: 'node-1' }),
+    status: {
+      phase: 'Running',
+      podIP: ip,
+      podIPs: [{ ip }],
+      conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
+    },
+  });
+  await settle();
+}
+
+describe('a service with a selector', () => {
+  it('has its ready pods as endpoints, with node and zone', async () => {
+    await addService();
+    await addPod('a', '10.244.1.2');
+    await addPod('b', '10.244.1.3', false);
+    const [slice] = slices();
+    expect(slice!.metadata).toMatchObject({
+      generateName: 'web-',
+      labels: {
+        'kubernetes.io/service-name': 'web',
+        'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+      },
+    });
+    expect(slice!.ports).toEqual([{ name: 'http', port: 8080, protocol: 'TCP' }]);
+    expect(slice!.endpoints).toMatchObject([
+      {
+        addresses: ['10.244.1.2'],
+        conditions: { ready: true, serving: true, terminating: false },
+        nodeName: 'node-1',
+        zone: 'east',
+      },
+      { addresses: ['10.244.1.3'], conditions: { ready: false, serving: false, terminating: false } },
+    ]);
+    expect(endpoints()!.subsets).toMatchObject([
+      {
+        addresses: [{ ip: '10.244.1.2', nodeName: 'node-1', targetRef: { kind: 'Pod', name: 'a' } }],
+        notReadyAddresses: [{ ip: '10.244.1.3' }],
+        ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+      },
+    ]);
+  });
+
+  it('keeps a pod that is on its way out, marked as terminating', async () => {
+    await addService();
+    await addPod('a', '10.244.1.2');
+    await cluster.client.of(resources.pods).delete('default', 'a');
+    await settle();
+    expect(slices()[0]!.endpoints).toMatchObject([{ conditions: { ready: false, serving: true, terminating: true } }]);
+    expect(endpoints()!.subsets).toBeUndefined();
+    await cluster.reap();
+    expect(slices()).toMatchObject([{ endpoints: [] }]);
+  });
+
+  it('that publishes pods that are not ready shows them as ready', async () => {
+    await addService({ publishNotReadyAddresses: true });
+    await addPod('a', '10.244.1.2', false);
+    expect(slices()[0]!.endpoints).toMatchObject([{ conditions: { ready: true, serving: false } }]);
+    expect(endpoints()!.subsets).toMatchObject([{ addresses: [{ ip: '10.244.1.2' }] }]);
+  });
+
+  it('without a cluster address is labelled as headless', async () => {
+    await addService({ clusterIP: 'None', clusterIPs: ['None'] });
+    await addPod('a', '10.244.1.2');
+    expect(slices()[0]!.metadata!.labels).toMatchObject({ 'service.kubernetes.io/headless': '' });
+    expect(endpoints()!.metadata!.labels).toMatchObject({ 'service.kubernetes.io/headless': '' });
+  });
+
+  it('leads named ports to where each pod has them', async () => {
+    await addService({ ports: [{ port: 80, targetPort: 'web', protocol: 'TCP' }] });
+    await addPod('a', '10.244.1.2');
+    cluster.server.change(resources.pods, 'default', 'a', (pod) => {
+      pod.spec!.containers[0]!.ports = [{ name: 'web', containerPort: 9000, protocol: 'TCP' }];
+      pod.status!.conditions![0]!.status = 'False';
+    });
+    await settle();
+    expect(slices()).toMatchObject([{ ports: [{ name: '', port: 9000 }], endpoints: [{ addresses: ['10.244.1.2'] }] }]);
+  });
+
+  it('is written once: nothing more is written when nothing changes', async () => {
+    await addService();
+    await addPod('a', '10.244.1.2');
+    const before = cluster.server.revision;
+    cluster.server.change(
+      resources.services,
+      'default',
+      'web',
+      (service) => (service.metadata!.annotations = { note: 'x' }),
+    );
+    await cluster.clock.advance(60_000);
+    expect(cluster.server.revision).toBe(before + 1);
+  });
+
+  it('hints at the zone when it prefers to stay close', async () => {
+    await addService({ trafficDistribution: 'PreferSameZone' });
+    await addPod('a', '10.244.1.2');
+    expect(slices()[0]!.endpoints).toMatchObject([{ hints: { forZones: [{ name: 'east' }] } }]);
+  });
+
+  it('takes its Endpoints along when it goes', async () => {
+    await addService();
+    await addPod('a', '10.244.1.2');
+    await cluster.client.of(resources.services).delete('default', 'web');
+    await settle();
+    expect(endpoints()).toBeUndefined();
+  });
+});
+
+it('a service without a selector is left to whoever fills it in', async () => {
+  await addService({ selector: undefined });
+  expect(slices()).toEqual([]);
+  expect(endpoints()).toBeUndefined();
+});
+
+describe('packing', () => {
+  const content = (count: number) => ({
+    addressType: 'IPv4' as const,
+    ports: [],
+    endpoints: Array.from({ length: count }, (_, i) => ({ addresses: [`10.0.${Math.floor(i / 250)}.${i % 250}`] })),
+  });
+  const slice = (from: number, to: number): EndpointSlice => ({
+    addressType: 'IPv4',
+    ports: [],
+    endpoints: content(to).endpoints.slice(from),
+  });
+
+  it('makes slices of a hundred', () => {
+    expect(packSlices([], [content(250)]).create.map((c) => c.endpoints.length)).toEqual([100, 100, 50]);
+  });
+  it('touches only the slice with room for one more', () => {
+    const plan = packSlices([slice(0, 100), slice(100, 150)], [content(151)]);
+    expect([plan.create.length, plan.update.length, plan.delete.length]).toEqual([0, 1, 0]);
+    expect(plan.update[0]!.endpoints).toHaveLength(51);
+  });
+  it('deletes slices that have become empty', () => {
+    const plan = packSlices([slice(0, 100), slice(100, 150)], [content(100)]);
+    expect([plan.create.length, plan.update.length, plan.delete.length]).toEqual([0, 0, 1]);
+  });
+});

@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ConfigMap } from '../../../main/api/index.ts';
+import { newControllerRef } from '../../../main/api/meta.ts';
+import { resources } from '../../../main/client/index.ts';
+import { GarbageCollector } from '../../../main/controllers/garbageCollector.ts';
+import { settle } from '../../support/fakeClock.ts';
+import { Cluster } from './harness.ts';
+
+let cluster: Cluster;
+beforeEach(async () => {
+  cluster = new Cluster();
+  await cluster.start(GarbageCollector);
+  await settle();
+});
+afterEach(() => cluster.stop());
+
+const kind = { group: '', version: 'v1', kind: 'ConfigMap' };
+const find = (name: string, namespace = 'default') => cluster.server.find(resources.configMaps, namespace, name);
+
+/** ConfigMaps own ConfigMaps here: ownership knows no kinds. */
+async function add(
+  name: string,
+  owners: ConfigMap[] = [],
+  namespace = 'default',
+  finalizers?: string[],
+): Promise<ConfigMap> {
+  const ownerReferences = owners.map((owner) => newControllerRef(owner, kind));
+  const object = cluster.server.seed(resources.configMaps, {
+    metadata: { name, namespace, ownerReferences, finalizers },
+  });
+  await settle();
+  return object;
+}
+
+async function remove(name: string, propagationPolicy?: string): Promise<void> {
+  await cluster.client.of(resources.configMaps).delete('default', name, { propagationPolicy });
+  await settle(40);
+}
+
+describe('when an owner is deleted', () => {
+  it('in the background, everything it owns goes after it, all generations', async () => {
+    const owner = await add('owner');
+    const child = await add('child', [owner]);
+    await add('grandchild', [child]);
+    await remove('owner', 'Background');
+    expect([find('child'), find('grandchild')]).toEqual([undefined, undefined]);
+  });
+
+  it('in the foreground, it goes last', async () => {
+    const owner = await add('owner');
+    const child = await add('child', [owner]);
+    await add('grandchild', [child], 'default', ['example.com/hold']);
+    await remove('owner', 'Foreground');
+    expect(find('owner')!.metadata!.finalizers).toEqual(['foregroundDeletion']);
+    expect(find('child')!.metadata!.finalizers).toEqual(['foregroundDeletion']);
+    expect(find('grandchild')!.metadata!.deletionTimestamp).toBeDefined();
+    await cluster.client
+      .of(resources.configMaps)
+      .patch('default', 'grandchild', 'merge', { metadata: { finalizers: [] } });
+    await settle(40);
+    expect([find('owner'), find('child'), find('grandchild')]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('as an orphaning one, its dependents stay and belong to nobody', async () => {
+    await add('child', [await add('owner')]);
+    await remove('owner', 'Orphan');
+    expect(find('owner')).toBeUndefined();
+    expect(find('child')!.metadata!.ownerReferences).toEqual([]);
+  });
+
+  it('but another one stays, the dependent stays with that one', async () => {
+    const [first, second] = [await add('first'), await add('second')];
+    await add('child', [first, second]);
+    await remove('first', 'Background');
+    expect(find('child')!.metadata!.ownerReferences!.map((ref) => ref.name)).toEqual(['second']);
+  });
+});
+
+it('what names an owner that never was is deleted', async () => {
+  await add('child', [{ metadata: { name: 'nobody', uid: 'no-such-uid' } }]);
+  expect(find('child')).toBeUndefined();
+});
+
+it('what names an owner of the same name that has been made anew is deleted', async () => {
+  const owner = await add('owner');
+  await add('child', [{ metadata: { name: 'owner', uid: 'uid-of-before' } }]);
+  expect(find('child')).toBeUndefined();
+  expect(find('owner')!.metadata!.uid).toBe(owner.metadata!.uid);
+});
+
+it('an owner in another namespace is no owner', async () => {
+  const owner = await add('owner', [], 'elsewhere');
+  await add('child', [owner]);
+  expect(find('child')).toBeUndefined();
+  expect(cluster.events('child', 'OwnerRefInvalidNamespace')).toEqual([
+    `ownerRef [v1/ConfigMap, namespace: default, name: owner, uid: ${owner.metadata!.uid}] does not exist in namespace "default"`,
+  ]);
+});
+
+it('what its owner still has is left alone', async () => {
+  await add('child', [await add('owner')]);
+  await cluster.clock.advance(120_000);
+  expect(find('child')).toBeDefined();
+});

@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Node } from '../../../main/api/index.ts';
+import { microTimestamp } from '../../../main/api/meta.ts';
+import { resources } from '../../../main/client/index.ts';
+import { NodeLifecycleController } from '../../../main/controllers/nodeLifecycle.ts';
+import { PodGCController } from '../../../main/controllers/podGC.ts';
+import { TaintEvictionController } from '../../../main/controllers/taintEviction.ts';
+import { settle } from '../../support/fakeClock.ts';
+import { makeNode, makePod } from '../../support/objects.ts';
+import { Cluster } from './harness.ts';
+
+let cluster: Cluster;
+const silent = new Set<string>();
+const names = ['node-1', 'node-2', 'node-3'];
+
+beforeEach(async () => {
+  cluster = new Cluster();
+  silent.clear();
+  for (const name of names) {
+    cluster.server.seed(resources.nodes, makeNode(name));
+    cluster.server.seed(resources.leases, { metadata: { name, namespace: 'kube-node-lease' }, spec: {} });
+  }
+  await cluster.start(NodeLifecycleController, TaintEvictionController, PodGCController);
+});
+afterEach(() => cluster.stop());
+
+const node = (name: string): Node => cluster.server.find(resources.nodes, '', name)!;
+const taints = (name: string) => (node(name).spec!.taints ?? []).map((taint) => `${taint.key}:${taint.effect}`).sort();
+const ready = (name: string) => node(name).status!.conditions!.find((c) => c.type === 'Ready');
+const pod = (name: string) => cluster.server.find(resources.pods, 'default', name);
+
+/** Time passes, in which every node that is not silent renews its lease. */
+async function pass(seconds: number): Promise<void> {
+  for (let i = 0; i < seconds; i += 10) {
+    for (const name of names) {
+      if (silent.has(name) || !cluster.server.find(resources.nodes, '', name)) continue;
+      cluster.server.change(resources.leases, 'kube-node-lease', name, (lease) => {
+        lease.spec!.renewTime = microTimestamp(cluster.clock.now());
+      });
+    }
+    await settle();
+    await cluster.clock.advance(10_000);
+  }
+}
+
+const tolerating = (seconds: number) => ({
+  nodeName: 'node-1',
+  tolerations: ['not-ready', 'unreachable'].map((what) => ({
+    key: `node.kubernetes.io/${what}`,
+    operator: 'Exists',
+    effect: 'NoExecute',
+    tolerationSeconds: seconds,
+  })),
+});
+
+describe('a node that has fallen silent', () => {
+  it('is unknown after the grace period, tainted, and loses its pods when they no longer tolerate it', async () => {
+    cluster.server.seed(resources.pods, makePod('patient', {}, tolerating(300)));
+    cluster.server.seed(resources.pods, makePod('strict', {}, { nodeName: 'node-1' }));
+    await pass(30);
+    silent.add('node-1');
+    await pass(40);
+    expect(ready('node-1')!.status).toBe('True');
+    await pass(40);
+    expect(ready('node-1')).toMatchObject({
+      status: 'Unknown',
+      reason: 'NodeStatusUnknown',
+      message: 'Kubelet stopped posting node status.',
+    });
+    expect(taints('node-1')).toEqual([
+      'node.kubernetes.io/unreachable:NoExecute',
+      'node.kubernetes.io/unreachable:NoSchedule',
+    ]);
+    expect(cluster.events('node-1', 'NodeNotReady')).toEqual(['Node node-1 status is now: NodeNotReady']);
+    expect(pod('strict')!.metadata!.deletionTimestamp).toBeDefined();
+    expect(pod('strict')!.status!.conditions).toMatchObject([
+      { type: 'DisruptionTarget', reason: 'DeletionByTaintManager' },
+    ]);
+    expect(pod('patient')!.metadata!.deletionTimestamp).toBeUndefined();
+    await pass(300);
+    expect(pod('patient')!.metadata!.deletionTimestamp).toBeDefined();
+    expect(taints('node-2')).toEqual([]);
+  });
+
+  it('keeps its pods when it is heard again in time', async () => {
+    cluster.server.seed(resources.pods, makePod('patient', {}, tolerating(300)));
+    silent.add('node-1');
+    await pass(90);
+    expect(taints('node-1')).toHaveLength(2);
+    silent.clear();
+    cluster.server.change(resources.nodes, '', 'node-1', (n) => {
+      Object.assign(
+        n.status!.conditions!.find((c) => c.type === 'Ready')!,
+        { status: 'True', lastHeartbeatTime: 'later' },
+      );
+    });
+    await pass(400);
+    expect(taints('node-1')).toEqual([]);
+    expect(pod('patient')!.metadata!.deletionTimestamp).toBeUndefined();
+    expect(cluster.events('patient')).toEqual(['Cancelling deletion of Pod default/patient']);
+  });
+
+  it('evicts nobody when every node is silent: it is we who do not hear', async () => {
+    cluster.server.seed(resources.pods, makePod('strict', {}, { nodeName: 'node-1' }));
+    for (const name of names) silent.add(name);
+    await pass(200);
+    expect(ready('node-1')!.status).toBe('Unknown');
+    expect(taints('node-1')).toEqual(['node.kubernetes.io/unreachable:NoSchedule']);
+    expect(pod('strict')!.metadata!.deletionTimestamp).toBeUndefined();
+  });
+});
+
+it('a cordoned node is tainted at once, and cleared when it is uncordoned', async () => {
+  cluster.server.change(resources.nodes, '', 'node-1', (n) => (n.spec!.unschedulable = true));
+  await settle();
+  expect(taints('node-1')).toEqual(['node.kubernetes.io/unschedulable:NoSchedule']);
+  cluster.server.change(resources.nodes, '', 'node-1', (n) => delete n.spec!.unschedulable);
+  await settle();
+  expect(taints('node-1')).toEqual([]);
+});
+
+it('pods of a node that is gone are deleted, after a while to make sure', async () => {
+  cluster.server.seed(resources.pods, makePod('left', {}, { nodeName: 'node-3' }));
+  await pass(10);
+  cluster.server.drop(resources.nodes, '', 'node-3');
+  await pass(30);
+  expect(pod('left')).toBeDefined();
+  await pass(40);
+  expect(pod('left')).toBeUndefined();
+});
