@@ -1,7 +1,11 @@
+import type { KubeObject } from '../../api/meta.ts';
+import { invalid } from '../../api/status.ts';
 import type { Handler } from '../call.ts';
 import { decodeObject } from '../content/decode.ts';
 import { manageFieldsOnUpdate } from '../managedFields.ts';
 import { dedupOwners, settleNamespace } from '../metaChecks.ts';
+import type { Registry } from '../registry/generic.ts';
+import type { RequestContext, Strategy } from '../registry/strategy.ts';
 import type { Serving } from '../serving.ts';
 import { writeContext } from '../writeContext.ts';
 import { Admit } from './admit.ts';
@@ -22,6 +26,7 @@ export const create =
     settleNamespace(object, context.namespace, definition.namespaced);
     dedupOwners(object, context.warnings, false);
     strategy.defaults?.(object);
+    if (strategy.review) return { type: 'object', code: 201, object: await answer(strategy, registry, context, object) };
     manageFieldsOnUpdate(registry, context, undefined, object, '');
     const admit = new Admit(serving, context, registry, '', metadata.name ?? '');
     await admit.mutate('CREATE', object, undefined);
@@ -29,3 +34,11 @@ export const create =
     const entry = await registry.create(context, object, (final) => admit.validate('CREATE', final, undefined));
     return { type: 'entry', code: 201, entry, registry };
   };
+
+/** A question is validated and answered, and leaves nothing behind. */
+async function answer(strategy: Strategy, registry: Registry, context: RequestContext, object: KubeObject): Promise<KubeObject> {
+  const errors = await strategy.validate(context, object, registry.objects);
+  if (errors.length) throw invalid(registry.kindSubject, object.metadata?.name ?? '', errors);
+  const { kind } = registry.definition;
+  return { ...(await strategy.review!(context, object)), apiVersion: registry.apiVersion, kind };
+}
