@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bootstrapCluster } from '../../../../main/bootstrap/index.ts';
+import type { ConfigMap, Deployment, Pod, Service } from '../../../../main/api/index.ts';
+import { TestCluster } from './testCluster.ts';
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  await bootstrapCluster(cluster.client(), { endpoint: { ip: '10.244.0.2', port: 6443 } });
+  await cluster.ask('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+});
+afterAll(() => cluster.close());
+
+const pods = '/api/v1/namespaces/default/pods';
+const services = '/api/v1/namespaces/default/services';
+const deployments = '/apis/apps/v1/namespaces/default/deployments';
+const web = (name: string) => ({
+  metadata: { name },
+  spec: {
+    selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'web', image: 'web' }] } },
+  },
+});
+
+describe('a fresh cluster', () => {
+  it('has its namespaces, roles, classes and Services', async () => {
+    const names = async (path: string) => ((await cluster.ask<{ items: ConfigMap[] }>('GET', path)).items ?? []).map((o) => o.metadata!.name);
+    expect(await names('/api/v1/namespaces')).toEqual(['default', 'kube-node-lease', 'kube-public', 'kube-system']);
+    expect(await names('/apis/rbac.authorization.k8s.io/v1/clusterroles')).toContain('system:aggregate-to-view');
+    expect(await names('/apis/scheduling.k8s.io/v1/priorityclasses')).toEqual(['system-cluster-critical', 'system-node-critical']);
+    expect(await names('/apis/storage.k8s.io/v1/storageclasses')).toEqual(['standard']);
+    expect((await cluster.ask<Service>('GET', `${services}/kubernetes`)).spec?.clusterIP).toBe('10.96.0.1');
+    expect((await cluster.ask<Service>('GET', '/api/v1/namespaces/kube-system/services/kube-dns')).spec?.clusterIPs).toEqual(['10.96.0.10']);
+  });
+
+  it('is left alone by a second start', async () => {
+    const before = cluster.store.revision;
+    await bootstrapCluster(cluster.client(), { endpoint: { ip: '10.244.0.2', port: 6443 } });
+    expect(cluster.store.revision).toBe(before);
+  });
+});
+
+describe('a pod', () => {
+  it('gets the defaults, the account and the tolerations that Kubernetes gives', async () => {
+    const pod = await cluster.ask<Pod>('POST', pods, { metadata: { name: 'a' }, spec: { containers: [{ name: 'c', image: 'nginx' }] } });
+    expect(pod.status).toEqual({ phase: 'Pending', qosClass: 'BestEffort' });
+    const { spec } = pod;
+    expect(spec).toMatchObject({
+      dnsPolicy: 'ClusterFirst', enableServiceLinks: true, priority: 0, preemptionPolicy: 'PreemptLowerPriority', restartPolicy: 'Always',
+      schedulerName: 'default-scheduler', securityContext: {}, serviceAccount: 'default', serviceAccountName: 'default', terminationGracePeriodSeconds: 30,
+      tolerations: [
+        { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 },
+        { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 },
+      ],
+    });
+    expect(spec!.volumes![0]!.name).toMatch(/^kube-api-access-[a-z0-9]{5}$/);
+    expect(spec!.containers[0]).toEqual({
+      name: 'c', image: 'nginx', imagePullPolicy: 'Always', resources: {}, terminationMessagePath: '/dev/termination-log', terminationMessagePolicy: 'File',
+      volumeMounts: [{ name: spec!.volumes![0]!.name, readOnly: true, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' }],
+    });
+  });
+
+  it('is refused with the finding at the field', async () => {
+    expect(await cluster.refusal('POST', pods, { metadata: { name: 'b' }, spec: { containers: [{ name: 'c' }] } })).toBe(
+      'Pod "b" is invalid: spec.containers[0].image: Required value',
+    );
+  });
+
+  it('may change its image and nothing else of its containers', async () => {
+    const pod = await cluster.ask<Pod>('GET', `${pods}/a`);
+    const changed = (over: object) => ({ ...pod, spec: { ...pod.spec, containers: [{ ...pod.spec!.containers[0], ...over }] } });
+    expect((await cluster.ask<Pod>('PUT', `${pods}/a`, changed({ image: 'nginx:2' }))).spec!.containers[0]!.image).toBe('nginx:2');
+    const again = await cluster.ask<Pod>('GET', `${pods}/a`);
+    const refusal = await cluster.refusal('PUT', `${pods}/a`, { ...again, spec: { ...again.spec, hostNetwork: false, nodeName: 'x' } });
+    expect(refusal).toContain('Pod "a" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`');
+    expect(refusal).toContain('+   "nodeName": "x"');
+  });
+
+  it('is bound to a node once', async () => {
+    const binding = { metadata: { name: 'a' }, target: { kind: 'Node', name: 'n1' } };
+    await cluster.ask('POST', `${pods}/a/binding`, binding);
+    const pod = await cluster.ask<Pod>('GET', `${pods}/a`);
+    expect(pod.spec!.nodeName).toBe('n1');
+    expect(pod.status!.conditions).toMatchObject([{ type: 'PodScheduled', status: 'True' }]);
+    expect(await cluster.refusal('POST', `${pods}/a/binding`, binding)).toBe(
+      'Operation cannot be fulfilled on pods/binding "a": pod a is already assigned to node "n1"',
+    );
+  });
+
+  it('is found by the fields that kubelets and schedulers look for', async () => {
+    const found = await cluster.client().of({ group: '', version: 'v1', resource: 'pods', kind: 'Pod', namespaced: true }).list('', { fieldSelector: 'spec.nodeName=n1' });
+    expect(found.items.map((o) => o.metadata!.name)).toEqual(['a']);
+  });
+});
+
+describe('a deployment', () => {
+  it('gets its defaults and keeps its selector', async () => {
+    const made = await cluster.ask<Deployment>('POST', deployments, web('web'));
+    expect(made.metadata!.generation).toBe(1);
+    expect(made.spec).toMatchObject({ replicas: 1, revisionHistoryLimit: 10, progressDeadlineSeconds: 600, strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } } });
+    const moved = { ...made, spec: { ...made.spec!, selector: { matchLabels: { app: 'other' } }, template: { ...made.spec!.template, metadata: { labels: { app: 'other' } } } } };
+    expect(await cluster.refusal('PUT', `${deployments}/web`, moved)).toBe(
+      'Deployment.apps "web" is invalid: spec.selector: Invalid value: {"matchLabels":{"app":"other"}}: field is immutable',
+    );
+  });
+
+  it('scales through its subresource', async () => {
+    const scale = await cluster.ask<{ spec: { replicas: number }; status: object }>('GET', `${deployments}/web/scale`);
+    expect(scale).toMatchObject({ kind: 'Scale', spec: { replicas: 1 }, status: { replicas: 0, selector: 'app=web' } });
+    await cluster.ask('PUT', `${deployments}/web/scale`, { ...scale, spec: { replicas: 3 } });
+    const scaled = await cluster.ask<Deployment>('GET', `${deployments}/web`);
+    expect([scaled.spec!.replicas, scaled.metadata!.generation]).toEqual([3, 2]);
+  });
+});
+
+describe('a Service', () => {
+  it('gets an address of its own, and no other may ask for it', async () => {
+    const made = await cluster.ask<Service>('POST', services, { metadata: { name: 's1' }, spec: { ports: [{ port: 80 }], selector: { app: 'web' } } });
+    expect(made.spec).toMatchObject({ type: 'ClusterIP', sessionAffinity: 'None', ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack', internalTrafficPolicy: 'Cluster' });
+    expect(made.spec!.clusterIP).toMatch(/^10\.96\./);
+    expect(made.spec!.clusterIPs).toEqual([made.spec!.clusterIP]);
+    expect(made.spec!.ports).toEqual([{ port: 80, protocol: 'TCP', targetPort: 80 }]);
+    const same = { metadata: { name: 's2' }, spec: { clusterIP: made.spec!.clusterIP, ports: [{ port: 80 }] } };
+    expect(await cluster.refusal('POST', services, same)).toBe(
+      `Service "s2" is invalid: spec.clusterIPs: Invalid value: ["${made.spec!.clusterIP}"]: failed to allocate IP ${made.spec!.clusterIP}: provided IP is already allocated`,
+    );
+    await cluster.ask('DELETE', `${services}/s1`);
+    expect((await cluster.ask<Service>('POST', services, same)).spec!.clusterIP).toBe(made.spec!.clusterIP);
+  });
+
+  it('keeps its node ports through updates and gives them back with its type', async () => {
+    const made = await cluster.ask<Service>('POST', services, { metadata: { name: 'np' }, spec: { type: 'NodePort', ports: [{ port: 80, nodePort: 30007 }] } });
+    expect(await cluster.refusal('POST', services, { metadata: { name: 'np2' }, spec: { type: 'NodePort', ports: [{ port: 80, nodePort: 30007 }] } })).toBe(
+      'Service "np2" is invalid: spec.ports[0].nodePort: Invalid value: 30007: provided port is already allocated',
+    );
+    expect(await cluster.refusal('POST', services, { metadata: { name: 'np2' }, spec: { type: 'NodePort', ports: [{ port: 80, nodePort: 80 }] } })).toContain(
+      'provided port is not in the valid range. The range of valid ports is 30000-32767',
+    );
+    const without = { ...made, spec: { ...made.spec, ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }] } };
+    const kept = await cluster.ask<Service>('PUT', `${services}/np`, without);
+    expect(kept.spec!.ports![0]!.nodePort).toBe(30007);
+    const plain = await cluster.ask<Service>('PUT', `${services}/np`, { ...kept, spec: { ...kept.spec, type: 'ClusterIP' } });
+    expect(plain.spec!.ports![0]!.nodePort).toBeUndefined();
+    const other = await cluster.ask<Service>('POST', services, { metadata: { name: 'np3' }, spec: { type: 'NodePort', ports: [{ port: 80, nodePort: 30007 }] } });
+    expect(other.spec!.ports![0]!.nodePort).toBe(30007);
+  });
+
+  it('never changes the address it has', async () => {
+    const made = await cluster.ask<Service>('GET', `${services}/kubernetes`);
+    expect(await cluster.refusal('PUT', `${services}/kubernetes`, { ...made, spec: { ...made.spec, clusterIP: '10.96.0.9', clusterIPs: ['10.96.0.9'] } })).toBe(
+      'Service "kubernetes" is invalid: spec.clusterIPs[0]: Invalid value: ["10.96.0.9"]: may not change once set',
+    );
+  });
+
+  it('takes no address for a dry run', async () => {
+    const body = { metadata: { name: 'dry' }, spec: { clusterIP: '10.96.77.7', ports: [{ port: 80 }] } };
+    const transport = cluster.client().transport;
+    await transport.request({ method: 'POST', path: services, query: { dryRun: 'All' }, body });
+    expect((await cluster.ask<Service>('POST', services, { metadata: { name: 'dry' }, spec: { clusterIP: '10.96.77.7', ports: [{ port: 80 }] } })).spec!.clusterIP).toBe('10.96.77.7');
+  });
+});
+
+describe('questions about access', () => {
+  it('are answered for oneself and for others', async () => {
+    const can = (verb: string, resource: string, user = { name: 'jo', groups: ['system:authenticated'] }) =>
+      cluster.ask<{ status: { allowed: boolean } }>('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { spec: { resourceAttributes: { verb, resource, namespace: 'default' } } }, user);
+    expect((await can('get', 'pods')).status.allowed).toBe(false);
+    await cluster.ask('POST', '/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings', {
+      metadata: { name: 'jo' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [{ kind: 'User', name: 'jo' }],
+    });
+    expect((await can('get', 'pods')).status).toMatchObject({ allowed: true, reason: 'RBAC: allowed by RoleBinding "jo/default" of ClusterRole "view" to User "jo"' });
+    expect((await can('delete', 'pods')).status.allowed).toBe(false);
+    const who = await cluster.ask<{ status: { userInfo: object } }>('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {}, { name: 'jo', groups: ['system:authenticated'] });
+    expect(who.status.userInfo).toEqual({ username: 'jo', groups: ['system:authenticated'] });
+  });
+});

@@ -1,0 +1,71 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { builtins } from '../../../../main/apiserver/builtin.ts';
+import { createApiServer, type UserInfo } from '../../../../main/apiserver/index.ts';
+import type { KubeObject } from '../../../../main/api/meta.ts';
+import { StatusError } from '../../../../main/api/status.ts';
+import { Client } from '../../../../main/client/index.ts';
+import { createMemoryStore, type Store } from '../../../../main/store/index.ts';
+import { noLog } from '../../../../main/util/log.ts';
+import { systemRandom } from '../../../../main/util/random.ts';
+import { FakeClock } from '../../../support/fakeClock.ts';
+import { TestAuthority } from '../support/certificates.ts';
+
+export const admin: UserInfo = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
+
+/** An API server with all its kinds, plugins and RBAC over a store in memory, and time that stands still. */
+export class TestCluster {
+  private constructor(
+    readonly store: Store,
+    readonly clock: FakeClock,
+    private readonly transportOf: (user: UserInfo) => ConstructorParameters<typeof Client>[0],
+    readonly close: () => Promise<void>,
+  ) {}
+
+  static async start(): Promise<TestCluster> {
+    const clock = new FakeClock();
+    const store = createMemoryStore({ clock });
+    const authority = await TestAuthority.create();
+    const { certificate, key } = await authority.server();
+    const serviceAccountKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+    const built = builtins({ store, clock, random: systemRandom, serviceAccountKey });
+    const server = createApiServer({
+      ...built,
+      store,
+      clock,
+      random: systemRandom,
+      log: noLog,
+      tls: { certificate, key, clientCa: authority.certificate },
+      kubelets: () => undefined,
+    });
+    return new TestCluster(
+      store,
+      clock,
+      (user) => server.transport(user, 'test'),
+      async () => {
+        built.close();
+        await server.close();
+        await store.close();
+      },
+    );
+  }
+
+  client(user: UserInfo = admin): Client {
+    return new Client(this.transportOf(user), { userAgent: 'test' });
+  }
+
+  /** Any request; resolves with its answer or with the Status that refused it. */
+  async ask<T = KubeObject>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, user: UserInfo = admin): Promise<T> {
+    return (await this.transportOf(user).request<T>({ method, path, body })).body;
+  }
+
+  /** The message with which a request is refused. */
+  async refusal(...request: Parameters<TestCluster['ask']>): Promise<string> {
+    try {
+      await this.ask(...request);
+    } catch (error) {
+      if (error instanceof StatusError) return error.message;
+      throw error;
+    }
+    throw new Error('the request was not refused');
+  }
+}
