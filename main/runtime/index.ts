@@ -264,7 +264,8 @@ export interface Runtime {
   attach(id: string, io: ExecIO): Promise<void>;
   /** One TCP connection to a port on the loopback, or else the address, of the sandbox's network namespace. */
   portForward(sandboxId: string, port: number): Promise<Duplex>;
-  logs(id: string, options: LogOptions, onLine: (line: LogLine) => void): Promise<void>;
+  /** Reads no further while a promise that `onLine` gave is pending. */
+  logs(id: string, options: LogOptions, onLine: (line: LogLine) => unknown): Promise<void>;
   /** A file of a (stopped or running) container, at most `maxBytes` of its end; undefined when it is not there. */
   readFile(id: string, path: string, maxBytes: number): Promise<Buffer | undefined>;
 

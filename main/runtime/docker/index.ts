@@ -201,7 +201,7 @@ class DockerRuntime implements Runtime {
     return portForward(this.#docker, sandboxId, labels[label.ip], port);
   }
 
-  async logs(id: string, options: LogOptions, onLine: (line: LogLine) => void): Promise<void> {
+  async logs(id: string, options: LogOptions, onLine: (line: LogLine) => unknown): Promise<void> {
     const labels = await this.#labelsOf(id);
     await readLogs(this.#docker, id, labels[label.tty] === 'true', options, onLine);
   }

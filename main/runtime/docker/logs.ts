@@ -10,7 +10,7 @@ export async function readLogs(
   id: string,
   tty: boolean,
   options: LogOptions,
-  onLine: (line: LogLine) => void | Promise<void>,
+  onLine: (line: LogLine) => unknown,
 ): Promise<void> {
   const query = {
     stdout: true as const,
@@ -30,7 +30,11 @@ export async function readLogs(
   const emit = (kind: LogLine['stream'], content: Buffer) => {
     const space = content.indexOf(0x20);
     if (space < 0) return;
-    void onLine({ stream: kind, timestamp: content.toString('latin1', 0, space), text: content.subarray(space + 1) });
+    const taken = onLine({ stream: kind, timestamp: content.toString('latin1', 0, space), text: content.subarray(space + 1) });
+    if (!(taken instanceof Promise)) return;
+    // Who reads slowly is waited for.
+    stream.pause();
+    void taken.finally(() => stream.resume());
   };
   if (tty) {
     // A terminal's log has no frames: each of its lines begins with a time.

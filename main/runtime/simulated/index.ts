@@ -253,16 +253,16 @@ class SimulatedRuntime implements Runtime {
     throw new RuntimeError('other', `the pod "${entry.sandbox.name}" is simulated: nothing listens on port ${port}`);
   }
 
-  async logs(id: string, options: LogOptions, onLine: (line: LogLine) => void): Promise<void> {
+  async logs(id: string, options: LogOptions, onLine: (line: LogLine) => unknown): Promise<void> {
     const entry = this.#get(id);
     const since = options.since ? Date.parse(options.since) : -Infinity;
     const lines = noticeLines(entry.container).filter((line) => Date.parse(line.timestamp) >= since);
     const shown = options.tail === undefined ? lines : lines.slice(Math.max(0, lines.length - options.tail));
-    shown.forEach(onLine);
+    for (const line of shown) await onLine(line);
     if (!options.follow || entry.container.state === 'exited') return;
     await this.#ended(entry, options.signal);
     if (options.signal?.aborted) return;
-    noticeLines(entry.container).slice(lines.length).forEach(onLine);
+    for (const line of noticeLines(entry.container).slice(lines.length)) await onLine(line);
   }
 
   async readFile(id: string, _path: string, _maxBytes: number): Promise<Buffer | undefined> {

@@ -1,0 +1,52 @@
+import type { Pod } from '../../api/index.ts';
+import type { SandboxConfig } from '../../runtime/index.ts';
+
+export interface DnsSettings {
+  clusterDNS: string[];
+  clusterDomain: string;
+}
+
+const limits = { servers: 3, searches: 32, searchLength: 2048, domain: 253 };
+
+/** Mirrors pkg/kubelet/network/dns/dns.go (GetPodDNS). */
+export function dnsOf(pod: Pod, { clusterDNS, clusterDomain }: DnsSettings): SandboxConfig['dns'] {
+  const spec = pod.spec!;
+  const policy = spec.dnsPolicy ?? 'ClusterFirst';
+  let dns: SandboxConfig['dns'];
+  if (policy === 'None') dns = { servers: [], searches: [], options: [] };
+  else if (policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && !spec.hostNetwork))
+    dns = {
+      servers: clusterDNS,
+      searches: [`${pod.metadata!.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain],
+      options: ['ndots:5'],
+    };
+  // The node's own resolver: it asks the machine's, which the cluster's DNS passes on to as well.
+  else dns = { servers: clusterDNS, searches: [], options: [] };
+
+  const given = spec.dnsConfig;
+  const options = new Map(dns.options.map((option) => [option.split(':')[0]!, option]));
+  for (const { name, value } of given?.options ?? []) if (name) options.set(name, value ? `${name}:${value}` : name);
+  return {
+    servers: unique([...dns.servers, ...(given?.nameservers ?? [])]).slice(0, limits.servers),
+    searches: fitting(unique([...dns.searches, ...(given?.searches ?? [])])),
+    options: [...options.values()],
+  };
+}
+
+function fitting(searches: string[]): string[] {
+  const result = searches.slice(0, limits.searches).filter((search) => search.length <= limits.domain);
+  while (result.join(' ').length > limits.searchLength) result.pop();
+  return result;
+}
+
+const unique = (texts: string[]) => [...new Set(texts)];
+
+const hostnameLength = 63;
+
+/** Mirrors pkg/kubelet/kubelet_pods.go (GeneratePodHostNameAndDomain). */
+export function hostnameOf(pod: Pod, clusterDomain: string): { hostname: string; domainName?: string } {
+  const spec = pod.spec!;
+  const hostname = (spec.hostnameOverride ?? spec.hostname ?? pod.metadata!.name!).slice(0, hostnameLength).replace(/[-.]+$/, '');
+  if (spec.hostnameOverride || !spec.subdomain) return { hostname };
+  return { hostname, domainName: `${spec.subdomain}.${pod.metadata!.namespace}.svc.${clusterDomain}` };
+}

@@ -1,0 +1,57 @@
+import type { Pod, Service } from '../api/index.ts';
+import type { Client, EventRecorder } from '../client/index.ts';
+import type { NodeAgent } from '../node/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/log.ts';
+import type { Random } from '../util/random.ts';
+import type { AddressPool } from './addresses.ts';
+import type { DnsSettings } from './config/dns.ts';
+import type { ObjectSource } from './config/environment.ts';
+import type { CrashBackoff } from './crashBackoff.ts';
+import type { ImageManager } from './images/imageManager.ts';
+import type { ProbeManager } from './probes/probeManager.ts';
+import { fieldPathOf } from './spec.ts';
+import type { StatusManager } from './status/statusManager.ts';
+import type { NodeFiles } from './volumes/files.ts';
+import type { PodVolumes } from './volumes/podVolumes.ts';
+
+/** What the machine of this node is, once the runtime has said it. */
+export interface MachineFacts {
+  /** `docker`, `simulated`: goes before container ids. */
+  runtimeName: string;
+  cpus: number;
+  memoryBytes: number;
+}
+
+/** What the parts of one kubelet share. */
+export interface KubeletContext {
+  nodeName: string;
+  nodeIP: string;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  client: Client;
+  recorder: EventRecorder;
+  runtime: Runtime;
+  machine: MachineFacts;
+  addresses: AddressPool;
+  dns: DnsSettings;
+  objects: ObjectSource;
+  images: ImageManager;
+  volumes: PodVolumes;
+  probes: ProbeManager;
+  statuses: StatusManager;
+  backoff: CrashBackoff;
+  servicesOf(namespace: string): Service[];
+  apiService(): Service | undefined;
+  /** The node's files and agent; these reject while the agent cannot be reached. */
+  files(): Promise<NodeFiles>;
+  agent(): Promise<NodeAgent>;
+}
+
+/** An event about a pod, or about one container of it. */
+export function tell(context: KubeletContext, pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string, container?: string): void {
+  const fieldPath = container === undefined ? undefined : fieldPathOf(pod, container);
+  context.recorder.event({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata }, type, reason, message, fieldPath ? { fieldPath } : {});
+}

@@ -1,0 +1,133 @@
+import type { Pod } from '../../api/index.ts';
+import type { Image, PullProgress, RegistryAuth, Runtime } from '../../runtime/index.ts';
+import { RuntimeError } from '../../runtime/index.ts';
+import { Backoff } from '../../util/backoff.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { ObjectSource } from '../config/environment.ts';
+import { uidOf, type AnyContainer } from '../spec.ts';
+import { StartError } from '../startError.ts';
+import { messageOf } from '../volumes/podVolumes.ts';
+import { credentialsFor } from './credentials.ts';
+import { pullPolicyOf, withDefaultTag } from './reference.ts';
+
+/** Tells the user about a container's image. */
+export type ImageEvent = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
+
+export interface ImageManagerOptions {
+  runtime: Runtime;
+  clock: Clock;
+  objects: ObjectSource;
+  /** Hears how pulls go on. */
+  onProgress?(image: string, progress: PullProgress): void;
+}
+
+const pullBackoff = { initial: 10_000, max: 300_000, factor: 2, resetAfter: 600_000 };
+
+/** Sees to it that images are there before their containers. Mirrors pkg/kubelet/images/image_manager.go. */
+export class ImageManager {
+  readonly #backoff: Backoff;
+  readonly #failures = new Map<string, string>();
+  /** Pulls under way: who wants the same image with the same credentials waits for the same pull. */
+  readonly #pulls = new Map<string, Promise<string>>();
+
+  constructor(private readonly options: ImageManagerOptions) {
+    this.#backoff = new Backoff(pullBackoff, options.clock);
+  }
+
+  /** Rejects with a StartError. */
+  async ensure(pod: Pod, container: Pick<AnyContainer, 'image' | 'imagePullPolicy'>, tell: ImageEvent): Promise<Image> {
+    const { runtime } = this.options;
+    const requested = container.image ?? '';
+    let image: string;
+    try {
+      image = withDefaultTag(requested);
+    } catch (error) {
+      const message = `Failed to apply default image tag "${requested}": ${messageOf(error)}`;
+      tell('Warning', 'InspectFailed', message);
+      throw new StartError('InvalidImageName', message);
+    }
+    const policy = pullPolicyOf(requested, container.imagePullPolicy);
+    if (policy !== 'Always') {
+      const present = await this.#present(image, requested, tell);
+      if (present) {
+        tell('Normal', 'Pulled', `Container image "${requested}" already present on machine and can be accessed by the pod`);
+        return present;
+      }
+      if (policy === 'Never') {
+        const message = `Container image "${requested}" is not present with pull policy of Never`;
+        tell('Warning', 'ErrImageNeverPull', message);
+        throw new StartError('ErrImageNeverPull', message);
+      }
+    }
+    const started = this.options.clock.monotonic();
+    await this.#pull(pod, image, requested, tell);
+    const pulled = await runtime.imageStatus(image);
+    if (!pulled) throw new StartError('ErrImagePull', `the image "${image}" was pulled but is not there`);
+    tell('Normal', 'Pulled', this.#pulledMessage(requested, pulled, started));
+    return pulled;
+  }
+
+  async #present(image: string, requested: string, tell: ImageEvent): Promise<Image | undefined> {
+    try {
+      return await this.options.runtime.imageStatus(image);
+    } catch (error) {
+      const message = `Failed to inspect image "${requested}": ${messageOf(error)}`;
+      tell('Warning', 'InspectFailed', message);
+      throw new StartError('ImageInspectError', message);
+    }
+  }
+
+  async #pull(pod: Pod, image: string, requested: string, tell: ImageEvent): Promise<void> {
+    const key = `${uidOf(pod)}_${image}`;
+    const remaining = this.#backoff.remaining(key);
+    if (remaining > 0) {
+      const message = `Back-off pulling image "${requested}"`;
+      tell('Normal', 'BackOff', message);
+      const before = this.#failures.get(key);
+      throw new StartError('ImagePullBackOff', before ? `${message}: ${before}` : message, remaining);
+    }
+    this.#failures.delete(key);
+    tell('Normal', 'Pulling', `Pulling image "${requested}"`);
+    try {
+      await this.#pullWithAny(image, await credentialsFor(pod, image, this.options.objects));
+      this.#backoff.reset(key);
+    } catch (error) {
+      const message = messageOf(error);
+      tell('Warning', 'Failed', `Failed to pull image "${requested}": ${message}`);
+      const wait = this.#backoff.next(key);
+      this.#failures.set(key, `ErrImagePull: ${message}`);
+      throw new StartError('ErrImagePull', message, error instanceof RuntimeError && error.code === 'unavailable' ? undefined : Math.min(wait, 1000));
+    }
+  }
+
+  /** The credentials one after the other, without any last where there are none. */
+  async #pullWithAny(image: string, credentials: RegistryAuth[]): Promise<void> {
+    let last: unknown;
+    for (const auth of credentials.length > 0 ? credentials : [undefined]) {
+      try {
+        await this.#pullOnce(image, auth);
+        return;
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  #pullOnce(image: string, auth: RegistryAuth | undefined): Promise<string> {
+    const key = `${image}|${auth ? JSON.stringify(auth) : ''}`;
+    let pull = this.#pulls.get(key);
+    if (!pull) {
+      pull = this.options.runtime
+        .pullImage(image, auth, (progress) => this.options.onProgress?.(image, progress))
+        .finally(() => this.#pulls.delete(key));
+      this.#pulls.set(key, pull);
+    }
+    return pull;
+  }
+
+  #pulledMessage(requested: string, image: Image, started: number): string {
+    const took = `${Math.max(0, (this.options.clock.monotonic() - started) / 1000).toFixed(3).replace(/\.?0+$/, '')}s`;
+    return `Successfully pulled image "${requested}" in ${took} (${took} including waiting). Image size: ${image.sizeBytes} bytes.`;
+  }
+}

@@ -1,0 +1,318 @@
+import { statfs } from 'node:fs/promises';
+import os from 'node:os';
+import type { KubeletApi } from '../api/kubelet.ts';
+import type { Pod } from '../api/index.ts';
+import { EventRecorder, resources, type Client, type InformerFactory } from '../client/index.ts';
+import type { NodeAgent } from '../node/index.ts';
+import { type PullProgress, type Runtime, type RuntimeInfo } from '../runtime/index.ts';
+import type { Clock, Timer } from '../util/clock.ts';
+import type { Logger } from '../util/log.ts';
+import type { Random } from '../util/random.ts';
+import { AddressPool } from './addresses.ts';
+import type { KubeletContext } from './context.ts';
+import { CrashBackoff } from './crashBackoff.ts';
+import { ImageManager } from './images/imageManager.ts';
+import { NodeKeeper } from './node/nodeKeeper.ts';
+import { removeOrphan } from './orphans.ts';
+import { PodWorker } from './podWorker.ts';
+import { createProber, simulatedProber } from './probes/prober.ts';
+import { ProbeManager } from './probes/probeManager.ts';
+import { emptyStatus, runtimeStatusOf, type RuntimeStatus } from './runtimeStatus.ts';
+import { createKubeletApi } from './server/api.ts';
+import { changesOf, objectSource, podsOfNode } from './sources.ts';
+import { fieldPathOf, podKey, uidOf } from './spec.ts';
+import { StatusManager } from './status/statusManager.ts';
+import { noFiles } from './volumes/files.ts';
+import { machineFiles, type HostFiles } from './volumes/hostPath.ts';
+import { messageOf, PodVolumes } from './volumes/podVolumes.ts';
+import { TokenManager } from './volumes/tokens.ts';
+
+export interface KubeletOptions {
+  nodeName: string;
+  client: Client;
+  /** Shared by all kubelets of the process, started by its owner. */
+  informers: InformerFactory;
+  runtime: Runtime;
+  /** The node's agent; without one the node is not ready until `setAgent`. A simulated node needs none. */
+  agent?: NodeAgent;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  /** The address of the node, and of its pods' gateway. */
+  nodeIP: string;
+  podCIDR: string;
+  /** The addresses of the cluster's DNS. */
+  clusterDNS: string[];
+  clusterDomain: string;
+  labels?: Record<string, string>;
+  zone?: string;
+  /** What the node says it runs; default `v1.36.0`. */
+  version?: string;
+  /** The user's machine, for hostPath volumes; default: the one this process runs on. */
+  hostFiles?: HostFiles;
+  onPullProgress?(image: string, progress: PullProgress): void;
+}
+
+/** Runs the pods that are bound to one node. */
+export interface Kubelet {
+  readonly nodeName: string;
+  readonly api: KubeletApi;
+  /** Resolves when the node is registered and its pods are being looked after; waits for a runtime that is not there yet. */
+  start(): Promise<void>;
+  /** The containers go on; another kubelet of the same node finds them again. */
+  stop(): Promise<void>;
+  /** The node's agent has been reached, or lost (undefined). */
+  setAgent(agent: NodeAgent | undefined): void;
+}
+
+export function createKubelet(options: KubeletOptions): Kubelet {
+  return new NodeKubelet(options);
+}
+
+const recheckMs = 2000;
+const simulatedStorage = 100 * 2 ** 30;
+
+class NodeKubelet implements Kubelet {
+  readonly nodeName: string;
+  readonly api: KubeletApi;
+  readonly #context: KubeletContext;
+  readonly #log: Logger;
+  readonly #recorder: EventRecorder;
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #ends: (() => void)[] = [];
+  readonly #podEnds = new Map<string, () => void>();
+  #keeper: NodeKeeper | undefined;
+  #agent: NodeAgent | undefined;
+  #runtimeProblem: string | undefined;
+  #recheck: Timer | undefined;
+  #stopped = false;
+  #seeds = new Map<string, RuntimeStatus>();
+
+  constructor(private readonly options: KubeletOptions) {
+    const { client, clock, random, runtime, nodeName, nodeIP } = options;
+    this.nodeName = nodeName;
+    this.#log = options.log.child('kubelet');
+    this.#agent = options.agent;
+    const informers = options.informers;
+    const pods = informers.informer(resources.pods);
+    const services = informers.informer(resources.services);
+    this.#recorder = new EventRecorder(client, 'kubelet', clock, random, { host: nodeName, log: this.#log });
+    const objects = objectSource(client);
+    const files = async () => (this.#isSimulated ? noFiles : this.#needAgent());
+    const statuses = new StatusManager(client, clock, this.#log, (pod) => pods.get(podKey(pod)));
+    const agent = () => this.#needAgent();
+    const realProber = createProber(runtime, agent);
+    this.#context = {
+      nodeName,
+      nodeIP,
+      clock,
+      random,
+      log: this.#log,
+      client,
+      recorder: this.#recorder,
+      runtime,
+      machine: { runtimeName: '', cpus: 1, memoryBytes: 2 ** 30 },
+      addresses: new AddressPool(options.podCIDR, [nodeIP]),
+      dns: { clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain },
+      objects,
+      images: new ImageManager({ runtime, clock, objects, ...(options.onPullProgress ? { onProgress: options.onPullProgress } : {}) }),
+      volumes: new PodVolumes({ client, runtime, objects, tokens: new TokenManager(client, clock), hostFiles: options.hostFiles ?? machineFiles, nodeName, files }),
+      probes: new ProbeManager({
+        clock,
+        random,
+        prober: (...about) => (this.#isSimulated ? simulatedProber : realProber)(...about),
+        statusOf: (uid) => statuses.get(uid),
+        onChange: (uid) => this.#workers.get(uid)?.poke(),
+        event: (pod, container, type, reason, message) => {
+          const fieldPath = fieldPathOf(pod, container);
+          this.#recorder.event({ apiVersion: 'v1', kind: 'Pod', metadata: pod.metadata }, type, reason, message, fieldPath ? { fieldPath } : {});
+        },
+      }),
+      statuses,
+      backoff: new CrashBackoff(clock),
+      servicesOf: (namespace) => services.list(namespace),
+      apiService: () => services.get('default/kubernetes'),
+      files,
+      agent,
+    };
+    this.api = createKubeletApi(this.#context, {
+      worker: (uid) => this.#workers.get(uid),
+      pods: () => [...this.#workers.values()].map((worker) => worker.pod),
+      problem: () => this.#problem(),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { options } = this;
+    const info = await this.#reachRuntime();
+    if (this.#stopped) return;
+    this.#context.machine = { runtimeName: info.name, cpus: info.cpus, memoryBytes: info.memoryBytes };
+    const changes = changesOf(options.runtime);
+    this.#ends.push(changes.onGap(() => void this.#afterGap()));
+    this.#keeper = new NodeKeeper(
+      {
+        client: options.client,
+        recorder: this.#recorder,
+        runtime: options.runtime,
+        clock: options.clock,
+        log: this.#log,
+        facts: {
+          name: this.nodeName,
+          ip: options.nodeIP,
+          labels: options.labels ?? {},
+          ...(options.zone ? { zone: options.zone } : {}),
+          podCIDR: options.podCIDR,
+          version: options.version ?? 'v1.36.0',
+        },
+        storageBytes: () => this.#storageBytes(),
+        problem: () => this.#problem(),
+      },
+      info,
+    );
+    // Registering and looking at what runs already do not wait for one another.
+    const registered = this.#keeper.start();
+    await this.#adopt();
+    await options.informers.synced();
+    if (this.#stopped) return;
+    this.#ends.push(
+      podsOfNode(options.informers.informer(resources.pods), this.nodeName, {
+        add: (pod) => this.#add(pod),
+        update: (pod) => this.#add(pod),
+        delete: (pod) => this.#workers.get(uidOf(pod))?.gone(),
+      }),
+    );
+    this.#removeOrphans();
+    await registered;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#recheck?.cancel();
+    for (const end of [...this.#ends, ...this.#podEnds.values()]) end();
+    this.#keeper?.stop();
+    for (const worker of this.#workers.values()) worker.stop();
+    this.#context.probes.stop();
+    this.#context.statuses.stop();
+    this.#recorder.stop();
+  }
+
+  setAgent(agent: NodeAgent | undefined): void {
+    if (this.#agent === agent) return;
+    this.#agent = agent;
+    if (agent) {
+      void agent.closed.then(() => {
+        if (this.#agent === agent) this.setAgent(undefined);
+      });
+      for (const worker of this.#workers.values()) worker.poke();
+    }
+    this.#keeper?.changed();
+  }
+
+  get #isSimulated(): boolean {
+    return this.#context.machine.runtimeName === 'simulated';
+  }
+
+  async #needAgent(): Promise<NodeAgent> {
+    if (!this.#agent) throw new Error(`the agent of node ${this.nodeName} cannot be reached`);
+    return this.#agent;
+  }
+
+  #problem(): string | undefined {
+    if (this.#runtimeProblem !== undefined) return `container runtime is down: ${this.#runtimeProblem}`;
+    if (!this.#isSimulated && !this.#agent) return "the node's agent cannot be reached";
+    return undefined;
+  }
+
+  async #storageBytes(): Promise<number> {
+    if (this.#isSimulated) return simulatedStorage;
+    const { blocks, bsize } = await statfs(os.homedir());
+    return blocks * bsize;
+  }
+
+  async #reachRuntime(): Promise<RuntimeInfo> {
+    for (;;) {
+      try {
+        return await this.options.runtime.info();
+      } catch (error) {
+        if (this.#stopped) throw error;
+        this.#log.warn('the container runtime cannot be reached yet', { node: this.nodeName, error: messageOf(error) });
+        await this.options.clock.sleep(recheckMs);
+      }
+    }
+  }
+
+  /** Finds what an earlier kubelet of this node has left running: it is kept. */
+  async #adopt(): Promise<void> {
+    const { runtime } = this.options;
+    const [sandboxes, containers] = await Promise.all([runtime.listSandboxes({ node: this.nodeName }), runtime.listContainers({ node: this.nodeName })]);
+    const podOf = new Map<string, string>();
+    const seeds = new Map<string, { sandboxes: typeof sandboxes; containers: typeof containers }>();
+    const seedOf = (uid: string) => {
+      let seed = seeds.get(uid);
+      if (!seed) seeds.set(uid, (seed = { sandboxes: [], containers: [] }));
+      return seed;
+    };
+    for (const sandbox of sandboxes) {
+      podOf.set(sandbox.id, sandbox.uid);
+      seedOf(sandbox.uid).sandboxes.push(sandbox);
+      // Before any new pod gets an address.
+      if (sandbox.ip && sandbox.state === 'ready') this.#context.addresses.adopt(sandbox.ip, sandbox.uid);
+    }
+    for (const container of containers) {
+      const uid = podOf.get(container.sandboxId);
+      if (uid) seedOf(uid).containers.push(container);
+      else await runtime.removeContainer(container.id);
+    }
+    for (const [uid, seed] of seeds) this.#seeds.set(uid, runtimeStatusOf(seed.sandboxes, seed.containers));
+  }
+
+  #add(pod: Pod): void {
+    if (this.#stopped) return;
+    const uid = uidOf(pod);
+    const known = this.#workers.get(uid);
+    if (known) return known.update(pod);
+    const seed = this.#seeds.get(uid) ?? { ...emptyStatus };
+    this.#seeds.delete(uid);
+    const off = changesOf(this.options.runtime).onPod(uid, () => this.#workers.get(uid)?.runtimeChanged());
+    const worker = new PodWorker(this.#context, pod, seed, () => {
+      off();
+      this.#podEnds.delete(uid);
+      this.#workers.delete(uid);
+    });
+    this.#podEnds.set(uid, off);
+    this.#workers.set(uid, worker);
+  }
+
+  #removeOrphans(): void {
+    for (const [uid, status] of this.#seeds) {
+      this.#seeds.delete(uid);
+      removeOrphan(this.options.runtime, this.#log, uid, status).then(
+        () => this.#context.addresses.release(uid),
+        (error: unknown) => this.#log.warn('what is left of a deleted pod could not be removed', { uid, error: messageOf(error) }),
+      );
+    }
+  }
+
+  /** Events may have been missed, because the runtime was away or still is. */
+  async #afterGap(): Promise<void> {
+    this.#recheck?.cancel();
+    try {
+      await this.options.runtime.listSandboxes({ node: this.nodeName });
+      this.#setRuntimeProblem(undefined);
+      for (const worker of this.#workers.values()) worker.runtimeChanged();
+    } catch (error) {
+      if (this.#stopped) return;
+      this.#setRuntimeProblem(messageOf(error));
+      this.#recheck = this.options.clock.setTimer(recheckMs, () => void this.#afterGap());
+    }
+  }
+
+  #setRuntimeProblem(problem: string | undefined): void {
+    if ((this.#runtimeProblem === undefined) === (problem === undefined)) return;
+    this.#runtimeProblem = problem;
+    this.#log.info(problem === undefined ? 'the container runtime is back' : 'the container runtime is away', { node: this.nodeName, ...(problem ? { problem } : {}) });
+    this.#keeper?.changed();
+  }
+}
+

@@ -1,0 +1,196 @@
+import type { Lease, Node, NodeStatus } from '../../api/index.ts';
+import { equalJson } from '../../api/json.ts';
+import { microTimestamp, timestamp } from '../../api/meta.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../../api/status.ts';
+import { resources, type Client, type EventRecorder } from '../../client/index.ts';
+import type { Runtime, RuntimeInfo } from '../../runtime/index.ts';
+import type { Clock, Timer } from '../../util/clock.ts';
+import type { Logger } from '../../util/log.ts';
+import { newNode, nodeLabels, nodeStatus, type NodeFacts } from './nodeStatus.ts';
+
+const leaseNamespace = 'kube-node-lease';
+const leaseSeconds = 40;
+const renewMs = 10_000;
+const reportMs = 300_000;
+const retryMs = 1000;
+
+export interface NodeKeeperOptions {
+  client: Client;
+  recorder: EventRecorder;
+  runtime: Runtime;
+  clock: Clock;
+  log: Logger;
+  facts: Pick<NodeFacts, 'name' | 'ip' | 'labels' | 'zone' | 'podCIDR' | 'version'>;
+  storageBytes(): Promise<number>;
+  /** Why the node cannot run pods now. */
+  problem(): string | undefined;
+}
+
+/** The Node object of this kubelet and its heartbeats. Mirrors pkg/kubelet/kubelet_node_status.go and component-helpers' lease controller. */
+export class NodeKeeper {
+  #info: RuntimeInfo;
+  #node: Node | undefined;
+  #lease: Lease | undefined;
+  readonly #timers = new Map<string, Timer>();
+  #stopped = false;
+  #reporting = false;
+  #again = false;
+  #wasReady: boolean | undefined;
+
+  constructor(
+    private readonly options: NodeKeeperOptions,
+    info: RuntimeInfo,
+  ) {
+    this.#info = info;
+  }
+
+  /** Resolves when the Node object is there. */
+  async start(): Promise<void> {
+    await this.#insist('register', () => this.#register());
+    void this.#renewForEver();
+    this.#reportLater(reportMs);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+  }
+
+  /** Something about the node has changed: its status is written now. */
+  changed(): void {
+    if (!this.#node || this.#stopped) return;
+    if (this.#reporting) {
+      this.#again = true;
+      return;
+    }
+    void this.#report();
+  }
+
+  async #facts(): Promise<NodeFacts> {
+    const { facts, runtime, clock } = this.options;
+    const problem = this.options.problem();
+    const [images, storageBytes] = await Promise.all([problem ? [] : runtime.listImages().catch(() => []), this.options.storageBytes()]);
+    if (!problem) this.#info = await runtime.info().catch(() => this.#info);
+    return { ...facts, info: this.#info, images, storageBytes, problem, now: timestamp(clock.now()) };
+  }
+
+  async #register(): Promise<void> {
+    const { client, facts, recorder } = this.options;
+    const nodes = client.of(resources.nodes);
+    const now = await this.#facts();
+    recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: facts.name, uid: facts.name } }, 'Normal', 'Starting', 'Starting kubelet.');
+    try {
+      this.#node = await nodes.create(newNode(now));
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      const found = await nodes.get('', facts.name);
+      const labels = { ...found.metadata?.labels, ...nodeLabels(now) };
+      const same = equalJson(labels, found.metadata?.labels) && found.spec?.podCIDR;
+      this.#node = same
+        ? found
+        : await nodes.update({
+            ...found,
+            metadata: { ...found.metadata, labels },
+            spec: { ...found.spec, ...(found.spec?.podCIDR ? {} : { podCIDR: facts.podCIDR, podCIDRs: [facts.podCIDR] }) },
+          });
+    }
+    await this.#write();
+  }
+
+  async #report(): Promise<void> {
+    this.#reporting = true;
+    do {
+      this.#again = false;
+      await this.#insist('report', () => this.#write());
+    } while (this.#again && !this.#stopped);
+    this.#reporting = false;
+    this.#reportLater(reportMs);
+  }
+
+  #reportLater(ms: number): void {
+    this.#timer('report', ms, () => this.changed());
+  }
+
+  async #write(): Promise<void> {
+    const { client, facts: own } = this.options;
+    const nodes = client.of(resources.nodes);
+    const facts = await this.#facts();
+    for (let tries = 0; ; tries++) {
+      try {
+        if (tries > 0) this.#node = await nodes.get('', own.name);
+        this.#node = await nodes.updateStatus({ ...this.#node!, status: nodeStatus(facts, this.#node!.status as NodeStatus | undefined) });
+        break;
+      } catch (error) {
+        if (isNotFound(error)) {
+          // Somebody has deleted the node while its kubelet runs: it registers again.
+          this.#node = await nodes.create(newNode(facts));
+          break;
+        }
+        if (!isConflict(error) || tries >= 5) throw error;
+      }
+    }
+    this.#tellReadiness(facts.problem === undefined);
+  }
+
+  #tellReadiness(ready: boolean): void {
+    if (this.#wasReady === ready) return;
+    this.#wasReady = ready;
+    const { recorder, facts } = this.options;
+    const reason = ready ? 'NodeReady' : 'NodeNotReady';
+    recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: facts.name, uid: facts.name } }, 'Normal', reason, `Node ${facts.name} status is now: ${reason}`);
+  }
+
+  async #renewForEver(): Promise<void> {
+    await this.#insist('renew', () => this.#renew());
+    this.#timer('renew', renewMs, () => void this.#renewForEver());
+  }
+
+  async #renew(): Promise<void> {
+    const { client, clock, facts } = this.options;
+    const leases = client.of(resources.leases);
+    const renewTime = microTimestamp(clock.now());
+    if (this.#lease) {
+      try {
+        this.#lease = await leases.update({ ...this.#lease, spec: { ...this.#lease.spec, renewTime } });
+        return;
+      } catch (error) {
+        if (!isNotFound(error) && !isConflict(error)) throw error;
+        this.#lease = undefined;
+      }
+    }
+    try {
+      const found = await leases.get(leaseNamespace, facts.name);
+      this.#lease = await leases.update({ ...found, spec: { ...found.spec, holderIdentity: facts.name, leaseDurationSeconds: leaseSeconds, renewTime } });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      this.#lease = await leases.create({
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: {
+          name: facts.name,
+          namespace: leaseNamespace,
+          ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: facts.name, uid: this.#node!.metadata!.uid! }],
+        },
+        spec: { holderIdentity: facts.name, leaseDurationSeconds: leaseSeconds, renewTime },
+      });
+    }
+  }
+
+  /** Tries until it works or the kubelet stops. */
+  async #insist(what: string, act: () => Promise<void>): Promise<void> {
+    for (let failures = 0; !this.#stopped; failures++) {
+      try {
+        return await act();
+      } catch (error) {
+        if (this.#stopped) return;
+        this.options.log.warn('keeping the node up to date failed, will try again', { what, error: String(error) });
+        await new Promise<void>((resolve) => this.#timer(what, retryMs * Math.min(2 ** failures, 8), resolve));
+      }
+    }
+  }
+
+  #timer(name: string, ms: number, fn: () => void): void {
+    this.#timers.get(name)?.cancel();
+    if (!this.#stopped) this.#timers.set(name, this.options.clock.setTimer(ms, fn));
+  }
+}

@@ -1,0 +1,435 @@
+import type { Pod, PodStatus } from '../api/index.ts';
+import { timestamp } from '../api/meta.ts';
+import { isConflict, isNotFound } from '../api/status.ts';
+import { resources } from '../client/index.ts';
+import { RuntimeError, type Container } from '../runtime/index.ts';
+import type { Timer } from '../util/clock.ts';
+import { tell, type KubeletContext } from './context.ts';
+import { killPod } from './killPod.ts';
+import { readRuntimeStatus, type RuntimeStatus } from './runtimeStatus.ts';
+import { allContainersOf, containerNamed, formatPod, isTerminalPhase, uidOf } from './spec.ts';
+import type { StartFailure } from './status/containerStatuses.ts';
+import { generatePodStatus } from './status/podStatus.ts';
+import { syncPod } from './syncPod.ts';
+import { terminationLog } from './volumes/files.ts';
+import { messageOf, PodVolumes, VolumeError, type ReadyVolumes } from './volumes/podVolumes.ts';
+
+const longestMessage = 4096;
+const fallbackLines = 80;
+const fallbackBytes = 2048;
+const retry = { first: 500, most: 16_000 };
+const resyncMs = { least: 60_000, spread: 30_000 };
+
+/** Where a pod stands. It only ever goes forward. */
+type Stage =
+  /** Its containers are to run. */
+  | 'syncing'
+  /** Its containers are to end. */
+  | 'terminating'
+  /** They have ended: what is left is to say so, to clean up and, for a deleted pod, to let the object go. */
+  | 'terminated'
+  /** Nothing of it is left, in the runtime or in this kubelet. */
+  | 'finished';
+
+/**
+ * One pod's life on this node, told in one place. Whatever happens (a change of the object, an event of the runtime, a
+ * probe, a time that has come) pokes the worker; it then reads what there is, does the next thing and says what it saw.
+ * Never two steps of one pod at once. Mirrors pkg/kubelet/pod_workers.go and kubelet.go (SyncPod, SyncTerminatingPod,
+ * SyncTerminatedPod).
+ */
+export class PodWorker {
+  #stage: Stage = 'syncing';
+  #pod: Pod;
+  #runtime: RuntimeStatus;
+  /** Whether `#runtime` is what there is; otherwise it is read before the next step. */
+  #fresh: boolean;
+  #running = false;
+  #again = false;
+  #stopped = false;
+  #timer: Timer | undefined;
+  #deadline: Timer | undefined;
+  #resync: Timer | undefined;
+  #failures = 0;
+  #lastError = '';
+  /** The object is gone from the API. */
+  #gone = false;
+  #failed: { reason: string; message: string } | undefined;
+  #volumes: ReadyVolumes | undefined;
+  #volumesStale = true;
+  #cleaned = false;
+  readonly #starts = new Map<string, StartFailure>();
+  readonly #attempts = new Map<string, number>();
+  readonly #messages = new Map<string, string | undefined>();
+  readonly #imageIds = new Map<string, string>();
+  /** Aborts a step that waits while the pod is to end. */
+  readonly #abort = new AbortController();
+  #killing: { grace: number } | undefined;
+
+  constructor(
+    private readonly context: KubeletContext,
+    pod: Pod,
+    /** What the runtime had of the pod when this kubelet began: empty for a pod that came later. */
+    seed: RuntimeStatus,
+    private readonly onFinished: () => void,
+  ) {
+    this.#pod = pod;
+    this.#runtime = seed;
+    this.#fresh = true;
+    for (const status of [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])])
+      if (status.containerID) this.#attempts.set(status.name, status.restartCount);
+    for (const sandbox of seed.sandboxes) if (sandbox.state === 'ready' && sandbox.ip && !pod.spec?.hostNetwork) context.addresses.adopt(sandbox.ip, uidOf(pod));
+    this.poke();
+  }
+
+  get pod(): Pod {
+    return this.#pod;
+  }
+
+  /** What the runtime had of the pod when it was last looked at. */
+  get runtimeStatus(): RuntimeStatus {
+    return this.#runtime;
+  }
+
+  get stage(): Stage {
+    return this.#stage;
+  }
+
+  /** The object has changed. */
+  update(pod: Pod): void {
+    const { metadata: before } = this.#pod;
+    this.#pod = pod;
+    if (before?.annotations !== pod.metadata?.annotations || before?.labels !== pod.metadata?.labels) this.#volumesStale = true;
+    if (pod.metadata?.deletionTimestamp) this.#end();
+    this.poke();
+  }
+
+  /** The object is gone: whatever still runs has to go at once. */
+  gone(): void {
+    this.#gone = true;
+    this.#end();
+    this.poke();
+  }
+
+  /** The pod is to fail and its containers to end. */
+  fail(reason: string, message: string): void {
+    if (this.#failed || this.#stage !== 'syncing') return;
+    this.#failed = { reason, message };
+    this.#end();
+    this.poke();
+  }
+
+  /** The runtime has changed. */
+  runtimeChanged(): void {
+    this.#fresh = false;
+    this.poke();
+  }
+
+  /** Lets the worker look again. */
+  poke(): void {
+    if (this.#stopped || this.#stage === 'finished') return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#running) this.#again = true;
+    else void this.#run();
+  }
+
+  /** The kubelet ends; the containers go on. */
+  stop(): void {
+    this.#stopped = true;
+    this.#abort.abort(new Error('the kubelet stops'));
+    for (const timer of [this.#timer, this.#deadline, this.#resync]) timer?.cancel();
+  }
+
+  /** A status as of now. */
+  status(): PodStatus | undefined {
+    return this.context.statuses.get(uidOf(this.#pod));
+  }
+
+  #end(): void {
+    this.#abort.abort(new Error('the pod is to end'));
+    const { deletionGracePeriodSeconds } = this.#pod.metadata ?? {};
+    const grace = this.#gone ? 0 : deletionGracePeriodSeconds;
+    if (!this.#killing || grace === undefined || grace >= this.#killing.grace) return;
+    // Less time than was first said: what still runs is told again.
+    this.#killing.grace = grace;
+    for (const container of this.#runtime.containers)
+      if (container.state === 'running') void this.context.runtime.stopContainer(container.id, grace).catch(() => {});
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    do {
+      this.#again = false;
+      try {
+        await this.#step();
+        this.#failures = 0;
+        this.#lastError = '';
+      } catch (error) {
+        if (this.#stopped) break;
+        if (this.#abort.signal.aborted && error === this.#abort.signal.reason) this.#again = true;
+        else this.#retry(error);
+      }
+    } while (this.#again && !this.#stopped && (this.#stage as Stage) !== 'finished');
+    this.#running = false;
+  }
+
+  #retry(error: unknown): void {
+    const wait = Math.min(retry.first * 2 ** this.#failures++, retry.most);
+    const message = messageOf(error);
+    if (error instanceof VolumeError) tell(this.context, this.#pod, 'Warning', 'FailedMount', message);
+    if (message !== this.#lastError) this.context.log.warn('syncing a pod failed, will try again', { pod: formatPod(this.#pod), error: message, stage: this.#stage });
+    this.#lastError = message;
+    this.#fresh = false;
+    this.#later(wait);
+  }
+
+  #later(ms: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.context.clock.setTimer(ms, () => this.poke());
+  }
+
+  async #step(): Promise<void> {
+    await this.#look();
+    if (this.#stage === 'syncing' && (this.#pod.metadata?.deletionTimestamp || this.#gone || this.#failed)) this.#stage = 'terminating';
+    switch (this.#stage) {
+      case 'syncing':
+        return this.#sync();
+      case 'terminating':
+        return this.#terminate();
+      case 'terminated':
+        return this.#cleanUp();
+    }
+  }
+
+  async #look(): Promise<void> {
+    if (this.#fresh) return;
+    // An event that comes while the runtime is read makes it old again.
+    this.#fresh = true;
+    try {
+      this.#runtime = await readRuntimeStatus(this.context.runtime, uidOf(this.#pod));
+    } catch (error) {
+      this.#fresh = false;
+      throw error;
+    }
+  }
+
+  async #sync(): Promise<void> {
+    const { context } = this;
+    const status = await this.#report(false);
+    if (isTerminalPhase(status.phase)) {
+      this.#stage = 'terminating';
+      this.#again = true;
+      return;
+    }
+    this.#watchDeadline(status);
+    this.#volumes = await this.#prepareVolumes(status);
+    context.probes.addPod(this.#pod);
+    context.probes.podChanged(uidOf(this.#pod));
+    const result = await syncPod(context, this.#pod, this.#runtime, {
+      volumes: this.#volumes,
+      nextAttempt: (name) => this.#nextAttempt(name),
+      onSandbox: async () => {
+        this.#fresh = false;
+        await this.#look();
+        await this.#report(false);
+      },
+      signal: this.#abort.signal,
+    });
+    let failuresChanged = false;
+    for (const [name, failure] of result.starts) {
+      const before = this.#starts.get(name);
+      failuresChanged ||= before?.message !== failure?.message || before?.reason !== failure?.reason;
+      if (failure) this.#starts.set(name, failure);
+      else this.#starts.delete(name);
+    }
+    if (result.changed || failuresChanged) {
+      this.#fresh = false;
+      await this.#look();
+      await this.#report(false);
+      await this.#collectDead();
+      context.probes.podChanged(uidOf(this.#pod));
+    }
+    if (result.retryAfter !== undefined) this.#later(result.retryAfter);
+  }
+
+  async #terminate(): Promise<void> {
+    const { context } = this;
+    const uid = uidOf(this.#pod);
+    await this.#report(false);
+    context.probes.stopLivenessAndStartup(uid);
+    const grace = this.#gone ? 0 : this.#pod.metadata?.deletionGracePeriodSeconds;
+    this.#killing = { grace: grace ?? this.#pod.spec?.terminationGracePeriodSeconds ?? 30 };
+    try {
+      await killPod(context, this.#pod, this.#runtime, this.#gone ? 0 : undefined);
+    } catch (error) {
+      if (!(error instanceof RuntimeError && error.code === 'unavailable')) tell(context, this.#pod, 'Warning', 'FailedKillPod', `error killing pod: ${messageOf(error)}`);
+      throw error;
+    } finally {
+      this.#killing = undefined;
+    }
+    context.probes.removePod(uid);
+    this.#fresh = false;
+    await this.#look();
+    if (this.#runtime.containers.some((container) => container.state === 'running')) throw new Error('containers still run after all of them were stopped');
+    await this.#report(true);
+    context.addresses.release(uid);
+    this.#stage = 'terminated';
+    this.#again = true;
+  }
+
+  async #cleanUp(): Promise<void> {
+    const { context } = this;
+    const uid = uidOf(this.#pod);
+    for (const timer of [this.#deadline, this.#resync]) timer?.cancel();
+    if (!this.#gone) await this.#report(true);
+    if (!this.#cleaned) {
+      await context.volumes.remove(this.#pod);
+      this.#cleaned = true;
+      context.backoff.forget(`${uid}_`);
+    }
+    if (!this.#gone && this.#pod.metadata?.deletionTimestamp) {
+      await context.statuses.flushed(uid);
+      await this.#deleteObject();
+    }
+    if (!this.#gone) return;
+    await Promise.all(this.#runtime.sandboxes.map((sandbox) => context.runtime.removeSandbox(sandbox.id)));
+    await Promise.all(this.#runtime.containers.map((container) => context.runtime.removeContainer(container.id)));
+    context.statuses.forget(uid);
+    this.#stage = 'finished';
+    this.onFinished();
+  }
+
+  async #deleteObject(): Promise<void> {
+    const { namespace, name, uid, resourceVersion } = this.#pod.metadata!;
+    try {
+      await this.context.client
+        .because(resourceVersion)
+        .of(resources.pods)
+        .delete(namespace!, name!, { gracePeriodSeconds: 0, preconditions: { uid: uid! } });
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+      this.#gone = true;
+    }
+  }
+
+  /** Makes the status and hands it on. */
+  async #report(terminal: boolean): Promise<PodStatus> {
+    const { context } = this;
+    const { containers } = this.#runtime;
+    for (const { name, attempt } of containers) this.#attempts.set(name, Math.max(attempt, this.#attempts.get(name) ?? 0));
+    await Promise.all([...containers.map((container) => this.#readMessage(container)), ...containers.map((container) => this.#readImageId(container))]);
+    const old = context.statuses.get(uidOf(this.#pod)) ?? this.#pod.status ?? {};
+    const status = generatePodStatus(this.#pod, this.#runtime, old, terminal, {
+      runtimeName: context.machine.runtimeName,
+      hostIP: context.nodeIP,
+      failureOf: (name) => this.#starts.get(name),
+      terminationMessageOf: ({ id }) => this.#messages.get(id),
+      imageIdOf: ({ imageId }) => this.#imageIds.get(imageId) ?? imageId,
+      applyProbes: (pod, made) => context.probes.apply(pod, made),
+      ...(this.#failed ? { failed: this.#failed } : {}),
+      now: timestamp(context.clock.now()),
+    });
+    // A pod has not failed before its containers have ended: whoever replaces it must not run beside it.
+    const toSet =
+      !terminal && isTerminalPhase(status.phase) && !isTerminalPhase(old.phase) && containers.some((container) => container.state === 'running')
+        ? { ...status, phase: old.phase ?? 'Pending', ...keep(old, 'reason'), ...keep(old, 'message') }
+        : status;
+    if (!this.#gone) context.statuses.set(this.#pod, toSet);
+    return status;
+  }
+
+  /** Mirrors kuberuntime_container.go (getTerminationMessage): the file, or with that policy the end of the log. */
+  async #readMessage(container: Container): Promise<void> {
+    if (container.state !== 'exited' || this.#messages.has(container.id) || this.context.machine.runtimeName === 'simulated') return;
+    const spec = containerNamed(this.#pod, container.name);
+    const path = terminationLog(uidOf(this.#pod), container.name, container.attempt);
+    let text = '';
+    if (!this.#cleaned && container.reason !== 'ContainerCannotRun') {
+      const read = await (await this.context.files()).readFile(path, longestMessage).catch(() => undefined);
+      text = read?.toString('utf8') ?? '';
+      if (!text && spec?.terminationMessagePolicy === 'FallbackToLogsOnError' && container.exitCode !== 0) text = await this.#lastOfLog(container.id);
+    }
+    this.#messages.set(container.id, text || undefined);
+  }
+
+  async #lastOfLog(id: string): Promise<string> {
+    const lines: Buffer[] = [];
+    await this.context.runtime.logs(id, { follow: false, tail: fallbackLines }, (line) => lines.push(line.text)).catch(() => {});
+    const all = Buffer.concat(lines);
+    return all.subarray(Math.max(0, all.length - fallbackBytes)).toString('utf8');
+  }
+
+  async #readImageId({ imageId }: Container): Promise<void> {
+    if (this.#imageIds.has(imageId)) return;
+    this.#imageIds.set(imageId, imageId);
+    const image = await this.context.runtime.imageStatus(imageId).catch(() => undefined);
+    if (image?.digests[0]) this.#imageIds.set(imageId, image.digests[0]);
+  }
+
+  #nextAttempt(name: string): number {
+    const last = this.#attempts.get(name);
+    return last === undefined ? 0 : last + 1;
+  }
+
+  async #prepareVolumes(status: PodStatus): Promise<ReadyVolumes> {
+    if (this.#volumes && !this.#volumesStale) return this.#volumes;
+    const { context } = this;
+    const { cpus, memoryBytes } = context.machine;
+    const facts = { hostIP: context.nodeIP, podIP: status.podIP ?? '', allocatable: { cpu: String(cpus), memory: String(memoryBytes) } };
+    this.#volumesStale = false;
+    try {
+      const ready = await context.volumes.prepare(this.#pod, facts);
+      if (PodVolumes.isLive(this.#pod) && context.machine.runtimeName !== 'simulated') this.#resyncLater();
+      return ready;
+    } catch (error) {
+      this.#volumesStale = true;
+      // What is mounted stays as it is until it can be renewed.
+      if (!this.#volumes) throw error;
+      this.#resyncLater();
+      return this.#volumes;
+    }
+  }
+
+  #resyncLater(): void {
+    this.#resync?.cancel();
+    this.#resync = this.context.clock.setTimer(resyncMs.least + this.context.random.next() * resyncMs.spread, () => {
+      this.#volumesStale = true;
+      this.poke();
+    });
+  }
+
+  #watchDeadline(status: PodStatus): void {
+    const seconds = this.#pod.spec?.activeDeadlineSeconds;
+    this.#deadline?.cancel();
+    if (seconds === undefined || !status.startTime) return;
+    const left = Date.parse(status.startTime) + seconds * 1000 - this.context.clock.now();
+    this.#deadline = this.context.clock.setTimer(Math.max(0, left), () => {
+      const message = 'Pod was active on the node longer than the specified deadline';
+      tell(this.context, this.#pod, 'Normal', 'DeadlineExceeded', message);
+      this.fail('DeadlineExceeded', message);
+    });
+  }
+
+  /** Of each container the last one that ended stays beside the current one, for its log and status. */
+  async #collectDead(): Promise<void> {
+    const { runtime } = this.context;
+    const removed: string[] = [];
+    for (const { name } of allContainersOf(this.#pod)) {
+      const dead = this.#runtime.containers.filter((container) => container.name === name && (container.state === 'exited' || container.state === 'created'));
+      const current = this.#runtime.containers.find((container) => container.name === name);
+      const keptDead = dead.filter((container) => container !== current).slice(0, 1);
+      removed.push(...dead.filter((container) => container !== current && !keptDead.includes(container)).map(({ id }) => id));
+    }
+    for (const sandbox of this.#runtime.sandboxes.slice(1)) {
+      if (sandbox.state === 'ready') continue;
+      const holds = this.#runtime.containers.some((container) => container.sandboxId === sandbox.id && !removed.includes(container.id));
+      if (!holds) await runtime.removeSandbox(sandbox.id);
+    }
+    await Promise.all(removed.map((id) => runtime.removeContainer(id)));
+    this.#runtime.containers = this.#runtime.containers.filter(({ id }) => !removed.includes(id));
+  }
+}
+
+function keep(old: PodStatus, field: 'reason' | 'message'): PodStatus {
+  return { [field]: old[field] };
+}

@@ -1,0 +1,82 @@
+import type { Pod, ResourceRequirements } from '../api/index.ts';
+import { parseQuantity } from '../api/quantity.ts';
+import type { ContainerResources } from '../runtime/index.ts';
+import { initContainersOf, isRestartableInit, type AnyContainer } from './spec.ts';
+
+export type QOSClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
+
+/** Mirrors pkg/apis/core/v1/helper/qos/qos.go (ComputePodQOS). */
+export function qosClassOf(pod: Pod): QOSClass {
+  const whole = pod.spec?.resources;
+  const all: (ResourceRequirements | undefined)[] =
+    whole && (whole.requests || whole.limits)
+      ? [whole]
+      : [...initContainersOf(pod), ...(pod.spec?.containers ?? [])].map((container) => container.resources);
+  let anything = false;
+  let guaranteed = true;
+  for (const resources of all) {
+    for (const name of ['cpu', 'memory']) {
+      const request = amount(resources?.requests?.[name]);
+      const limit = amount(resources?.limits?.[name]);
+      if (request || limit) anything = true;
+      // A request that is not given is its limit.
+      if (!limit || (request && request.cmp(limit) !== 0)) guaranteed = false;
+    }
+  }
+  if (!anything) return 'BestEffort';
+  return guaranteed ? 'Guaranteed' : 'Burstable';
+}
+
+/** undefined for none and for zero, which count alike. */
+function amount(text: string | undefined) {
+  if (text === undefined) return undefined;
+  const quantity = parseQuantity(text);
+  return quantity.isZero() ? undefined : quantity;
+}
+
+const minShares = 2;
+const maxShares = 262_144;
+const periodMicroseconds = 100_000;
+const minQuota = 1000;
+
+/** Mirrors pkg/kubelet/kuberuntime/kuberuntime_container_linux.go (calculateLinuxResources). */
+export function cgroupResources(pod: Pod, container: AnyContainer, memoryCapacity: number): ContainerResources {
+  const { requests, limits } = container.resources ?? {};
+  const cpuRequest = requests?.cpu ?? limits?.cpu;
+  const cpuLimit = limits?.cpu ?? pod.spec?.resources?.limits?.cpu;
+  const memoryLimit = limits?.memory ?? pod.spec?.resources?.limits?.memory;
+  const resources: ContainerResources = {
+    cpuShares: cpuRequest ? Math.min(maxShares, Math.max(minShares, Math.floor((parseQuantity(cpuRequest).milliValue() * 1024) / 1000))) : minShares,
+    oomScoreAdj: oomScoreAdjust(pod, container, memoryCapacity),
+  };
+  const milliLimit = cpuLimit ? parseQuantity(cpuLimit).milliValue() : 0;
+  if (milliLimit > 0) {
+    resources.cpuQuota = Math.max(minQuota, Math.floor((milliLimit * periodMicroseconds) / 1000));
+    resources.cpuPeriod = periodMicroseconds;
+  }
+  const bytes = memoryLimit ? parseQuantity(memoryLimit).value() : 0;
+  if (bytes > 0) resources.memoryLimit = bytes;
+  return resources;
+}
+
+const guaranteedScore = -997;
+const bestEffortScore = 1000;
+const systemCriticalPriority = 2_000_000_000;
+
+/** Mirrors pkg/kubelet/qos/policy.go (GetContainerOOMScoreAdjust). */
+export function oomScoreAdjust(pod: Pod, container: AnyContainer, memoryCapacity: number): number {
+  if ((pod.spec?.priority ?? 0) >= systemCriticalPriority) return guaranteedScore;
+  switch (qosClassOf(pod)) {
+    case 'Guaranteed':
+      return guaranteedScore;
+    case 'BestEffort':
+      return bestEffortScore;
+  }
+  const requested = (c: AnyContainer) => (c.resources?.requests?.memory ? parseQuantity(c.resources.requests.memory).value() : 0);
+  const scoreOf = (bytes: number) => 1000 - Math.floor((1000 * bytes) / memoryCapacity);
+  let score = scoreOf(requested(container));
+  if (isRestartableInit(container) && initContainersOf(pod).includes(container))
+    score = Math.min(score, scoreOf(Math.min(...pod.spec!.containers.map(requested))));
+  if (score < 1000 + guaranteedScore) return 1000 + guaranteedScore;
+  return score === bestEffortScore ? score - 1 : score;
+}

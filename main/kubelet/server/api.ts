@@ -1,0 +1,103 @@
+import type { Pod } from '../../api/index.ts';
+import type { ContainerIO, ContainerTarget, ExecResult, KubeletApi, PodTarget } from '../../api/kubelet.ts';
+import { badRequest, internalError, notFound, StatusError } from '../../api/status.ts';
+import { RuntimeError, type Container, type ExecIO } from '../../runtime/index.ts';
+import type { KubeletContext } from '../context.ts';
+import type { PodWorker } from '../podWorker.ts';
+import { latest, readySandbox } from '../runtimeStatus.ts';
+import { containerNamed } from '../spec.ts';
+import { messageOf } from '../volumes/podVolumes.ts';
+import { logContainerId, writeLogs } from './logs.ts';
+import { nodeStats, resourceMetrics, summary } from './stats.ts';
+
+export interface KubeletState {
+  worker(uid: string): PodWorker | undefined;
+  pods(): Pod[];
+  /** Why the node is not ready. */
+  problem(): string | undefined;
+}
+
+const json = (body: unknown) => ({ status: 200, contentType: 'application/json', body: JSON.stringify(body) });
+const text = (status: number, body: string) => ({ status, contentType: 'text/plain; charset=utf-8', body });
+
+/** What the apiserver asks of this node. Mirrors pkg/kubelet/server/server.go. */
+export function createKubeletApi(context: KubeletContext, state: KubeletState): KubeletApi {
+  const { runtime } = context;
+
+  const workerOf = ({ uid, name }: PodTarget): PodWorker => {
+    const worker = state.worker(uid);
+    if (!worker) throw notFound({ group: '', kind: 'pods' }, name);
+    return worker;
+  };
+  const running = (target: ContainerTarget): Container => {
+    const container = latest(workerOf(target).runtimeStatus, target.container);
+    if (container?.state !== 'running') throw internalError(`unable to upgrade connection: container not found ("${target.container}")`);
+    return container;
+  };
+  const io = (given: ContainerIO): ExecIO => ({
+    tty: given.tty,
+    signal: given.signal,
+    ...(given.stdin ? { stdin: given.stdin } : {}),
+    ...(given.stdout ? { stdout: given.stdout } : {}),
+    ...(given.stderr ? { stderr: given.stderr } : {}),
+    ...(given.onResize ? { onResize: (listener: Parameters<NonNullable<ContainerIO['onResize']>>[0]) => given.onResize!(listener) } : {}),
+  });
+
+  return {
+    async containerLogs(target, options, out, signal) {
+      const worker = workerOf(target);
+      const id = logContainerId(target.name, worker.status() ?? worker.pod.status, target.container, options.previous ?? false);
+      await asStatus(writeLogs(runtime, id, options, context.clock.now(), out, signal));
+    },
+
+    async exec(target, command, given): Promise<ExecResult> {
+      return asStatus(runtime.exec(running(target).id, command, io(given)));
+    },
+
+    async attach(target, given): Promise<ExecResult> {
+      const spec = containerNamed(workerOf(target).pod, target.container);
+      const container = running(target);
+      if (given.tty && !spec?.tty) throw badRequest(`container ${target.container} has no terminal`);
+      await asStatus(runtime.attach(container.id, io(given)));
+      const ended = await runtime.containerStatus(container.id).catch(() => undefined);
+      return { exitCode: ended?.exitCode ?? 0 };
+    },
+
+    async portForward(target, port) {
+      const sandbox = readySandbox(workerOf(target).runtimeStatus);
+      if (!sandbox) throw internalError(`unable to upgrade connection: pod not found ("${target.name}_${target.namespace}")`);
+      return asStatus(runtime.portForward(sandbox.id, port));
+    },
+
+    async http(path) {
+      const workers = () => state.pods().map((pod) => state.worker(pod.metadata!.uid!)!);
+      switch (path.replace(/\/+$/, '') || '/') {
+        case '/healthz':
+        case '/livez':
+        case '/readyz': {
+          const problem = state.problem();
+          return problem === undefined ? text(200, 'ok') : text(500, problem);
+        }
+        case '/pods':
+        case '/runningpods':
+          return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: workers().map((worker) => ({ ...worker.pod, status: worker.status() ?? worker.pod.status })) });
+        case '/stats/summary':
+          return json(summary(context, workers(), await nodeStats(context, workers())));
+        case '/metrics/resource':
+          return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: resourceMetrics(workers(), await nodeStats(context, workers())) };
+        default:
+          return text(404, '404 page not found\n');
+      }
+    },
+  };
+}
+
+async function asStatus<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof StatusError) throw error;
+    if (error instanceof RuntimeError && error.code === 'invalid') throw badRequest(error.message);
+    throw internalError(messageOf(error));
+  }
+}

@@ -1,0 +1,76 @@
+import type { Container, Pod, PodSpec } from '../api/index.ts';
+import { keyOf } from '../api/meta.ts';
+
+/** A container of any of a pod's three lists. Ephemeral containers have the same fields where the kubelet looks. */
+export type AnyContainer = Container;
+
+/** A sidecar: an init container that keeps running beside the others. */
+export function isRestartableInit(container: AnyContainer): boolean {
+  return container.restartPolicy === 'Always';
+}
+
+export function initContainersOf(pod: Pod): AnyContainer[] {
+  return pod.spec?.initContainers ?? [];
+}
+
+export function ephemeralContainersOf(pod: Pod): AnyContainer[] {
+  return (pod.spec?.ephemeralContainers ?? []) as AnyContainer[];
+}
+
+export function allContainersOf(pod: Pod): AnyContainer[] {
+  return [...initContainersOf(pod), ...(pod.spec?.containers ?? []), ...ephemeralContainersOf(pod)];
+}
+
+export function containerNamed(pod: Pod, name: string): AnyContainer | undefined {
+  return allContainersOf(pod).find((container) => container.name === name);
+}
+
+/** Where an event about a container points: `spec.containers{web}`. */
+export function fieldPathOf(pod: Pod, name: string): string | undefined {
+  if (pod.spec?.containers?.some((container) => container.name === name)) return `spec.containers{${name}}`;
+  if (initContainersOf(pod).some((container) => container.name === name)) return `spec.initContainers{${name}}`;
+  if (ephemeralContainersOf(pod).some((container) => container.name === name)) return `spec.ephemeralContainers{${name}}`;
+  return undefined;
+}
+
+export function uidOf(pod: Pod): string {
+  return pod.metadata!.uid!;
+}
+
+/** `name_namespace(uid)`, as the kubelet's messages name a pod (pkg/kubelet/util/format/pod.go). */
+export function formatPod(pod: Pod): string {
+  return `${pod.metadata!.name}_${pod.metadata!.namespace}(${uidOf(pod)})`;
+}
+
+export const podKey = (pod: Pod) => keyOf(pod);
+
+export function isTerminalPhase(phase: string | undefined): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
+/**
+ * Whether a container that ended with `exitCode` is started again: by its own rules and policy, else by the pod's.
+ * Mirrors pkg/api/v1/pod/util.go (ContainerShouldRestart).
+ */
+export function shouldRestart(container: AnyContainer, spec: PodSpec, exitCode: number): boolean {
+  for (const rule of container.restartPolicyRules ?? []) {
+    const values = rule.exitCodes?.values ?? [];
+    const matches = rule.exitCodes?.operator === 'NotIn' ? !values.includes(exitCode) : values.includes(exitCode);
+    if (rule.exitCodes && matches && rule.action === 'Restart') return true;
+  }
+  switch (container.restartPolicy ?? spec.restartPolicy ?? 'Always') {
+    case 'Always':
+      return true;
+    case 'OnFailure':
+      return exitCode !== 0;
+    default:
+      return false;
+  }
+}
+
+/** FNV-1a of what makes a running container another one when it changes. Mirrors kubecontainer.HashContainer. */
+export function hashOf(container: AnyContainer): string {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(JSON.stringify({ image: container.image, name: container.name }))) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash.toString(16);
+}

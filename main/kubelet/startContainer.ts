@@ -1,0 +1,113 @@
+import type { Pod } from '../api/index.ts';
+import type { Image, Mount } from '../runtime/index.ts';
+import { containerConfigOf } from './config/containerConfig.ts';
+import type { PodFacts } from './config/downward.ts';
+import { environmentOf } from './config/environment.ts';
+import { verifyRunAsNonRoot } from './config/security.ts';
+import { serviceEnvironment } from './config/serviceEnv.ts';
+import { tell, type KubeletContext } from './context.ts';
+import { runHook } from './hooks.ts';
+import { killContainer } from './killPod.ts';
+import { latest, type RuntimeStatus } from './runtimeStatus.ts';
+import { ephemeralContainersOf, uidOf, type AnyContainer } from './spec.ts';
+import { StartError } from './startError.ts';
+import { terminationLog } from './volumes/files.ts';
+import { volumeMounts } from './volumes/mounts.ts';
+import { messageOf, type ReadyVolumes } from './volumes/podVolumes.ts';
+
+export interface StartInputs {
+  sandboxId: string;
+  status: RuntimeStatus;
+  volumes: ReadyVolumes;
+  facts: PodFacts;
+  attempt: number;
+  /** Aborts while an image is pulled: the pod is to end. */
+  signal: AbortSignal;
+}
+
+/** Image, creation, start, postStart hook. Rejects with a StartError. Mirrors kuberuntime_container.go (startContainer). */
+export async function startContainer(context: KubeletContext, pod: Pod, container: AnyContainer, inputs: StartInputs): Promise<void> {
+  const { runtime } = context;
+  const say = (type: 'Normal' | 'Warning', reason: string, message: string) => tell(context, pod, type, reason, message, container.name);
+  const image = await unlessAborted(context.images.ensure(pod, container, say), inputs.signal).catch((error: unknown) => {
+    if (error instanceof StartError) say('Warning', 'Failed', `Error: ${error.reason}`);
+    throw error;
+  });
+
+  const fail = (reason: string, error: unknown) => {
+    say('Warning', 'Failed', `Error: ${messageOf(error)}`);
+    return new StartError(reason, messageOf(error));
+  };
+  let config;
+  try {
+    config = await configOf(context, pod, container, image, inputs);
+  } catch (error) {
+    throw fail('CreateContainerConfigError', error);
+  }
+  const id = await runtime.createContainer(inputs.sandboxId, config).catch((error: unknown) => {
+    throw fail('CreateContainerError', error);
+  });
+  say('Normal', 'Created', 'Container created');
+  await runtime.startContainer(id).catch((error: unknown) => {
+    throw fail('RunContainerError', error);
+  });
+  say('Normal', 'Started', 'Container started');
+
+  const postStart = container.lifecycle?.postStart;
+  if (!postStart) return;
+  try {
+    await runHook(context, pod, container, id, inputs.facts.podIP, postStart, inputs.signal);
+  } catch (error) {
+    say('Warning', 'FailedPostStartHook', 'PostStartHook failed');
+    await killContainer(context, pod, await runtime.containerStatus(id), { message: 'FailedPostStartHook', reason: 'FailedPostStartHook' });
+    throw new StartError('PostStartHookError', messageOf(error));
+  }
+}
+
+async function configOf(context: KubeletContext, pod: Pod, container: AnyContainer, image: Image, inputs: StartInputs) {
+  verifyRunAsNonRoot(pod, container, image);
+  const services = serviceEnvironment(pod, context.servicesOf(pod.metadata!.namespace!), context.apiService());
+  const env = await environmentOf(pod, container, services, context.objects, inputs.facts);
+  const mounts = await volumeMounts(pod, container, env, inputs.volumes, context.files);
+  const log = await terminationMount(context, pod, container, inputs.attempt, mounts);
+  if (log) mounts.push(log);
+  const target = ephemeralContainersOf(pod).includes(container) ? (container as { targetContainerName?: string }).targetContainerName : undefined;
+  const pidOf = target ? latest(inputs.status, target)?.id : undefined;
+  if (target && !pidOf) throw new Error(`unable to find target container ${target}`);
+  return containerConfigOf(pod, container, {
+    attempt: inputs.attempt,
+    image,
+    env,
+    mounts,
+    memoryCapacity: context.machine.memoryBytes,
+    ...(pidOf ? { pidOf } : {}),
+  });
+}
+
+/** The file in which the container may say why it ended. A simulated container says nothing. */
+async function terminationMount(
+  context: KubeletContext,
+  pod: Pod,
+  container: AnyContainer,
+  attempt: number,
+  mounts: Mount[],
+): Promise<Mount | undefined> {
+  const target = container.terminationMessagePath ?? '/dev/termination-log';
+  if (context.machine.runtimeName === 'simulated' || !target || mounts.some((mount) => mount.target === target)) return undefined;
+  const path = terminationLog(uidOf(pod), container.name, attempt);
+  // Anybody may write to it, whatever user the container runs as.
+  await (await context.files()).writeFile(path, Buffer.alloc(0), 0o666);
+  return { source: { kind: 'node', node: context.nodeName, path }, target, readOnly: false, propagation: 'private' };
+}
+
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) {
+    promise.catch(() => {});
+    return Promise.reject(signal.reason);
+  }
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

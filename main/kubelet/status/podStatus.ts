@@ -1,0 +1,94 @@
+import type { Pod, PodStatus } from '../../api/index.ts';
+import { latest, sandboxChanged, type RuntimeStatus } from '../runtimeStatus.ts';
+import { ephemeralContainersOf, initContainersOf, isTerminalPhase } from '../spec.ts';
+import { qosClassOf } from '../qos.ts';
+import { containersReady, ownConditions, podInitialized, podReady, withTimes, type NewCondition } from './conditions.ts';
+import { containerStatuses, type StatusSources } from './containerStatuses.ts';
+import { phaseOf } from './phase.ts';
+
+export interface PodStatusSources extends StatusSources {
+  hostIP: string;
+  /** Fills in `started` and `ready` from what probes found out. */
+  applyProbes(pod: Pod, status: PodStatus): void;
+  /** Why the pod is to fail whatever its containers do: past its deadline, evicted. */
+  failed?: { reason: string; message: string };
+  /** RFC 3339, for conditions that change now. */
+  now: string;
+}
+
+/**
+ * The status of a pod from what the runtime has of it. `old` is the last status that the kubelet made, or the API's.
+ * Mirrors pkg/kubelet/kubelet_pods.go (generateAPIPodStatus).
+ */
+export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStatus, terminal: boolean, sources: PodStatusSources): PodStatus {
+  const generation = pod.metadata?.generation;
+  const initStatuses = containerStatuses(pod, runtime, old.initContainerStatuses, initContainersOf(pod), sources, true);
+  const statuses = containerStatuses(pod, runtime, old.containerStatuses, pod.spec!.containers, sources, false);
+  const ephemeralStatuses = containerStatuses(pod, runtime, old.ephemeralContainerStatuses, ephemeralContainersOf(pod), sources, false);
+  const status: PodStatus = {
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    qosClass: pod.status?.qosClass ?? qosClassOf(pod),
+    startTime: old.startTime ?? pod.status?.startTime ?? sources.now,
+    hostIP: sources.hostIP,
+    hostIPs: [{ ip: sources.hostIP }],
+    ...addressOf(pod, runtime, old, sources.hostIP),
+    containerStatuses: statuses.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
+    ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
+    ...kept(pod.status),
+  };
+
+  // Where the pod stands may depend on which sidecars have started, and that on probes.
+  sources.applyProbes(pod, status);
+  const all = [...initStatuses, ...statuses];
+  const initialized = pod.spec!.containers.some((container) => {
+    const state = latest(runtime, container.name)?.state;
+    return state === 'running' || state === 'exited';
+  });
+  status.phase = phaseOf(pod, all, terminal, initialized);
+  if (!isTerminalPhase(status.phase)) {
+    // No pod leaves a terminal phase again.
+    if (isTerminalPhase(old.phase)) status.phase = old.phase;
+    else if (isTerminalPhase(pod.status?.phase)) status.phase = pod.status!.phase;
+  } else if (isTerminalPhase(pod.status?.phase)) status.phase = pod.status!.phase;
+  if (status.phase === old.phase) {
+    const reason = old.reason ?? pod.status?.reason;
+    const message = old.message ?? pod.status?.message;
+    if (reason) status.reason = reason;
+    if (message) status.message = message;
+  }
+  if (sources.failed && !isTerminalPhase(pod.status?.phase)) {
+    status.phase = 'Failed';
+    status.reason = sources.failed.reason;
+    status.message = sources.failed.message;
+  }
+
+  const others = (pod.status?.conditions ?? []).filter((condition) => !ownConditions.has(condition.type));
+  const own: NewCondition[] = [
+    { type: 'PodReadyToStartContainers', status: sandboxChanged(pod, runtime).changed ? 'False' : 'True' },
+    podInitialized(pod, all, status.phase!),
+    podReady(pod, others, all, status.phase!),
+    containersReady(pod, all, status.phase!),
+    { type: 'PodScheduled', status: 'True' },
+  ];
+  const before = [...(old.conditions ?? []), ...(pod.status?.conditions ?? [])];
+  status.conditions = [...others, ...withTimes(own, before, sources.now, generation)];
+  return status;
+}
+
+/** A pod on the node's network has the node's address, any other that of its sandbox, also after it has stopped. */
+function addressOf(pod: Pod, runtime: RuntimeStatus, old: PodStatus, hostIP: string): Pick<PodStatus, 'podIP' | 'podIPs'> {
+  const sandbox = runtime.sandboxes[0];
+  const ip = pod.spec?.hostNetwork ? hostIP : sandbox?.state === 'ready' ? sandbox.ip : old.podIP;
+  return ip ? { podIP: ip, podIPs: [{ ip }] } : {};
+}
+
+/** What other components keep in a pod's status. */
+function kept(status: PodStatus | undefined): PodStatus {
+  const result: PodStatus = {};
+  if (!status) return result;
+  if (status.nominatedNodeName) result.nominatedNodeName = status.nominatedNodeName;
+  if (status.resourceClaimStatuses) result.resourceClaimStatuses = status.resourceClaimStatuses;
+  if (status.extendedResourceClaimStatus) result.extendedResourceClaimStatus = status.extendedResourceClaimStatus;
+  return result;
+}

@@ -1,0 +1,163 @@
+import type { Pod } from '../api/index.ts';
+import type { SandboxConfig } from '../runtime/index.ts';
+import { dnsOf, hostnameOf } from './config/dns.ts';
+import { tell, type KubeletContext } from './context.ts';
+import { formatSeconds } from './duration.ts';
+import { killContainer, killPod } from './killPod.ts';
+import { computePodActions, type PodActions } from './podActions.ts';
+import { latest, readySandbox, type RuntimeStatus } from './runtimeStatus.ts';
+import { ephemeralContainersOf, formatPod, hashOf, initContainersOf, isRestartableInit, uidOf, type AnyContainer } from './spec.ts';
+import { StartError } from './startError.ts';
+import { startContainer } from './startContainer.ts';
+import type { StartFailure } from './status/containerStatuses.ts';
+import { memoryVolume, memoryVolumesOf, messageOf, type ReadyVolumes } from './volumes/podVolumes.ts';
+
+export interface SyncInputs {
+  volumes: ReadyVolumes;
+  /** The number of the container that is to be started under that name. */
+  nextAttempt(container: string): number;
+  /** Called when the sandbox is up: its condition can be shown. */
+  onSandbox(): Promise<void>;
+  signal: AbortSignal;
+}
+
+export interface SyncResult {
+  /** Whether anything was done to the runtime, so that its state has to be read again. */
+  changed: boolean;
+  /** By container: why it could not be started; undefined: it was. Containers that were left alone are not in it. */
+  starts: Map<string, StartFailure | undefined>;
+  /** Milliseconds after which it has to be tried again. */
+  retryAfter?: number;
+}
+
+/** Brings the runtime nearer to what the pod's spec wants. Mirrors kuberuntime_manager.go (SyncPod). */
+export async function syncPod(context: KubeletContext, pod: Pod, status: RuntimeStatus, inputs: SyncInputs): Promise<SyncResult> {
+  const probed = (kind: 'liveness' | 'startup', id: string) => context.probes.results.get(kind, id);
+  const actions = computePodActions(pod, status, probed);
+  const result: SyncResult = { changed: false, starts: new Map() };
+
+  if (actions.createSandbox && actions.sandboxId) tell(context, pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
+  if (actions.killPod) {
+    if (status.sandboxes.some((sandbox) => sandbox.state === 'ready') || status.containers.some((container) => container.state === 'running')) {
+      await killPod(context, pod, status, undefined);
+      result.changed = true;
+    }
+    if (actions.createSandbox) await purgeInitContainers(context, pod, status);
+  } else {
+    for (const { id, message, reason } of actions.containersToKill) {
+      const container = status.containers.find((c) => c.id === id)!;
+      await killContainer(context, pod, container, { message, reason });
+      result.changed = true;
+    }
+  }
+
+  let sandboxId = actions.sandboxId;
+  let podIP = pod.spec?.hostNetwork ? context.nodeIP : (readySandbox(status)?.ip ?? '');
+  if (actions.createSandbox) {
+    ({ id: sandboxId, ip: podIP } = await createSandbox(context, pod, actions));
+    result.changed = true;
+    await inputs.onSandbox();
+  }
+  if (!sandboxId) return result;
+
+  const { cpus, memoryBytes } = context.machine;
+  const facts = { hostIP: context.nodeIP, podIP, allocatable: { cpu: String(cpus), memory: String(memoryBytes) } };
+  const start = async (container: AnyContainer): Promise<boolean> => {
+    inputs.signal.throwIfAborted();
+    try {
+      backOffOrThrow(context, pod, container, status);
+      await startContainer(context, pod, container, {
+        sandboxId: sandboxId!,
+        status,
+        volumes: inputs.volumes,
+        facts,
+        attempt: inputs.nextAttempt(container.name),
+        signal: inputs.signal,
+      });
+      result.changed = true;
+      result.starts.set(container.name, undefined);
+      return true;
+    } catch (error) {
+      if (inputs.signal.aborted) throw error;
+      if (!(error instanceof StartError)) throw error;
+      result.starts.set(container.name, { reason: error.reason, message: error.message });
+      result.retryAfter = Math.min(result.retryAfter ?? Infinity, error.retryAfter ?? retryFailedMs);
+      // A container that was created but not started is there as well.
+      result.changed ||= error.reason === 'RunContainerError' || error.reason === 'PostStartHookError';
+      return false;
+    }
+  };
+  for (const index of actions.ephemeralContainersToStart) await start(ephemeralContainersOf(pod)[index]!);
+  for (const index of actions.initContainersToStart) {
+    const container = initContainersOf(pod)[index]!;
+    if (!(await start(container)) && !isRestartableInit(container)) return result;
+  }
+  for (const index of actions.containersToStart) await start(pod.spec!.containers[index]!);
+  return result;
+}
+
+const retryFailedMs = 10_000;
+
+async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActions): Promise<{ id: string; ip: string }> {
+  const uid = uidOf(pod);
+  const { hostNetwork } = pod.spec!;
+  try {
+    const ip = hostNetwork ? context.nodeIP : context.addresses.take(uid);
+    const id = await context.runtime.runSandbox(sandboxConfig(context, pod, actions.attempt, hostNetwork ? undefined : ip));
+    return { id, ip };
+  } catch (error) {
+    // Somebody outside of the cluster has the address: another one is tried the next time.
+    if (/address already in use/i.test(messageOf(error))) context.addresses.block(uid);
+    tell(context, pod, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`);
+    throw error;
+  }
+}
+
+function sandboxConfig(context: KubeletContext, pod: Pod, attempt: number, ip: string | undefined): SandboxConfig {
+  const spec = pod.spec!;
+  const uid = uidOf(pod);
+  const memoryVolumes = memoryVolumesOf(pod).map((name) => memoryVolume(uid, name));
+  return {
+    name: pod.metadata!.name!,
+    namespace: pod.metadata!.namespace!,
+    uid,
+    attempt,
+    node: context.nodeName,
+    ...hostnameOf(pod, context.dns.clusterDomain),
+    ...(ip ? { ip } : {}),
+    gateway: context.nodeIP,
+    network: spec.hostNetwork ? 'node' : 'pod',
+    dns: dnsOf(pod, context.dns),
+    hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames }) => ({ ip, hostnames: hostnames ?? [] })),
+    sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name.replaceAll('/', '.'), value])),
+    ...(memoryVolumes.length > 0 ? { memoryVolumes } : {}),
+    sharePID: spec.shareProcessNamespace ?? false,
+    hostPID: spec.hostPID ?? false,
+    hostIPC: spec.hostIPC ?? false,
+    labels: {},
+    annotations: {},
+  };
+}
+
+/** Throws a StartError while a container that has ended must wait. Mirrors doBackOff. */
+function backOffOrThrow(context: KubeletContext, pod: Pod, container: AnyContainer, status: RuntimeStatus): void {
+  const ended = latest(status, container.name);
+  if (ended?.state !== 'exited') return;
+  const key = `${uidOf(pod)}_${container.name}_${hashOf(container)}`;
+  const finishedAt = ended.finishedAt ?? ended.createdAt;
+  const { remaining, wait } = context.backoff.remaining(key, finishedAt);
+  if (remaining > 0) {
+    tell(context, pod, 'Warning', 'BackOff', `Back-off restarting failed container ${container.name} in pod ${formatPod(pod)}`, container.name);
+    throw new StartError('CrashLoopBackOff', `back-off ${formatSeconds(wait)} restarting failed container=${container.name} pod=${formatPod(pod)}`, remaining);
+  }
+  context.backoff.next(key, finishedAt);
+}
+
+/** A new sandbox begins with the first init container again: those of before must not count. */
+async function purgeInitContainers(context: KubeletContext, pod: Pod, status: RuntimeStatus): Promise<void> {
+  const names = initContainersOf(pod).map((container) => container.name);
+  await Promise.all(
+    status.containers.filter(({ name }) => names.includes(name)).map(({ id }) => context.runtime.removeContainer(id)),
+  );
+  status.containers = status.containers.filter(({ name }) => !names.includes(name));
+}
