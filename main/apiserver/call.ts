@@ -1,4 +1,6 @@
-import type { Duplex, Writable } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import type { TerminalSize } from '../api/kubelet.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Entry } from '../store/index.ts';
 import type { RequestInfo, UserInfo } from './auth/types.ts';
@@ -28,18 +30,27 @@ export interface Call {
   warnings: string[];
   /** Runs when the client has gone, or at once if it has already. */
   onGone(listener: () => void): void;
-  /** Present on requests that ask to change the protocol: takes the connection over. */
+  /** Present on requests that ask to change the protocol. */
   upgrade?: Upgrade;
+  /** Present on streams of this process: the client's ends, without a protocol. */
+  local?: LocalEnds;
 }
 
 export type Body = { type: 'none' } | { type: 'bytes'; bytes: Buffer } | { type: 'value'; value: unknown };
 
 /** The connection of a request that asks for another protocol. */
 export interface Upgrade {
-  /** Lower case. */
-  headers: Record<string, string | string[] | undefined>;
+  request: IncomingMessage;
   socket: Duplex;
   head: Buffer;
+}
+
+export interface LocalEnds {
+  stdin?: Readable;
+  stdout?: Writable;
+  stderr?: Writable;
+  onResize?(listener: (size: TerminalSize) => void): void;
+  signal: AbortSignal;
 }
 
 /** What the server says. How it looks on the wire is content/'s and http/'s business. */
@@ -53,7 +64,10 @@ export type Answer =
   /** Bytes as they come; resolves when all were written. */
   | { type: 'stream'; contentType: string; pump(out: Writable, signal: AbortSignal): Promise<void> }
   /** The connection has been taken over; nothing is left to say. */
-  | { type: 'taken' };
+  | { type: 'taken' }
+  /** To streams of this process: how a command ended, and a connection to a pod's port. */
+  | { type: 'ended'; exitCode: number }
+  | { type: 'connected'; connection: Duplex };
 
 /** Who is asked after a request has been understood and allowed. */
 export type Handler = (call: Call, registry: Registry) => Promise<Answer>;

@@ -1,13 +1,13 @@
 import { internalError, StatusError } from '../api/status.ts';
 import type { UserInfo } from './auth/types.ts';
-import type { Answer } from './call.ts';
+import type { Answer, LocalEnds } from './call.ts';
 import type { Chain, Incoming } from './chain.ts';
 import { plainObject } from './content/encode.ts';
 import { Query } from './query.ts';
 import { objectOf } from './registry/stored.ts';
 import type { WatchChange } from './registry/watching.ts';
 import type { Clock } from '../util/clock.ts';
-import { PassThrough } from 'node:stream';
+import { PassThrough, type Duplex } from 'node:stream';
 
 /** A request as the client room makes it (main/client/transport.ts says what each member means). */
 export interface LocalRequest {
@@ -97,6 +97,24 @@ export class InProcessTransport {
     return answer.open(sink);
   }
 
+  /** Runs a command in a container, or joins it, with ends of this process. Rejects with a StatusError. */
+  async command(path: string, query: CommandQuery, ends: LocalEnds): Promise<{ exitCode: number }> {
+    const answer = await this.#stream(path, commandQuery(query), ends);
+    if (answer.type !== 'ended') throw internalError(`${path} runs no command`);
+    return { exitCode: answer.exitCode };
+  }
+
+  /** Opens a connection to a port of a pod. Rejects with a StatusError. */
+  async connect(path: string, port: number, signal: AbortSignal): Promise<Duplex> {
+    const answer = await this.#stream(path, Query.of({ ports: port }), { signal });
+    if (answer.type !== 'connected') throw internalError(`${path} forwards no port`);
+    return answer.connection;
+  }
+
+  #stream(path: string, query: Query, local: LocalEnds): Promise<Answer> {
+    return this.chain.handle({ ...this.#incoming({ method: 'POST', path, signal: local.signal }), query, local });
+  }
+
   #incoming({ method, path, query, body, contentType, headers, causeRevision, signal }: LocalRequest): Incoming {
     return {
       method,
@@ -116,6 +134,22 @@ export class InProcessTransport {
       },
     };
   }
+}
+
+/** What exec and attach take as parameters. */
+export interface CommandQuery {
+  container?: string;
+  command?: string[];
+  stdin?: boolean;
+  stdout?: boolean;
+  stderr?: boolean;
+  tty?: boolean;
+}
+
+function commandQuery({ command = [], ...rest }: CommandQuery): Query {
+  const params = new URLSearchParams(command.map((word) => ['command', word]));
+  for (const [name, value] of Object.entries(rest)) if (value !== undefined) params.append(name, String(value));
+  return Query.parse(params.toString());
 }
 
 function eventOf({ type, entry }: WatchChange) {
@@ -143,6 +177,8 @@ async function valueOf(answer: Answer, incoming: Incoming): Promise<unknown> {
     }
     case 'watch':
     case 'taken':
+    case 'ended':
+    case 'connected':
       throw internalError('a watch or stream cannot be the answer to a plain request');
   }
 }

@@ -126,3 +126,4 @@ export { builtinStrategies, type BuiltinOptions } from './registry/kinds.ts';
 export { RbacAuthorizer } from './auth/rbac.ts';
 export { ServiceAccountTokens } from './auth/serviceAccountTokens.ts';
 export { x509Authenticator } from './auth/x509.ts';
+export { builtinAdmission } from './admission/index.ts';

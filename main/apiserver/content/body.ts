@@ -1,22 +1,23 @@
-import { cloneJson } from '../../api/json.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import { decodeProtobuf } from '../../api/protobuf.ts';
 import { badRequest } from '../../api/status.ts';
 import type { Call } from '../call.ts';
 import { bodyFormat } from './negotiate.ts';
 import { parseYaml } from './yaml.ts';
 
-/** What a request carries, as plain JSON of the server's own, before anybody has looked at it. */
+/** What a request carries, before anybody has looked at it. */
 export interface Parsed {
   value: unknown;
   /** The text that it was parsed from, when it was text: duplicate keys show only there. */
   text?: string;
-  /** An object of this process, typed by the compiler: its fields are not checked again. */
+  /** An object of this process, typed by the compiler: its fields need no check, but it may share parts with others. */
   trusted: boolean;
 }
 
 /** Throws 400, 413, 415; undefined for an empty body. */
 export async function parseBody(call: Call, kind: string): Promise<Parsed | undefined> {
   const body = await call.body();
-  if (body.type === 'value') return body.value === undefined ? undefined : { value: cloneJson(body.value), trusted: true };
+  if (body.type === 'value') return body.value === undefined ? undefined : { value: body.value, trusted: true };
   const format = bodyFormat(call.contentType);
   if (body.type === 'none' || body.bytes.length === 0) return undefined;
   switch (format) {
@@ -30,6 +31,8 @@ export async function parseBody(call: Call, kind: string): Promise<Parsed | unde
         throw unrecognized(kind, `couldn't get version/kind; json parse error: ${messageOf(error)}`, body.bytes);
       }
     }
+    case 'protobuf':
+      return { value: decodeProtobuf(body.bytes) satisfies KubeObject, trusted: false };
   }
 }
 

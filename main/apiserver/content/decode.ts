@@ -1,10 +1,13 @@
+import { cloneJson } from '../../api/json.ts';
+import { decodeObject as decodeFields, DecodeError } from '../../api/decode.ts';
+import { duplicateFields } from '../../api/duplicates.ts';
 import { apiVersionOf, parseApiVersion, type GroupVersionKind, type KubeObject } from '../../api/meta.ts';
+import { normalizeObject } from '../../api/normalize.ts';
+import { schemaOf } from '../../api/schema.ts';
 import { badRequest } from '../../api/status.ts';
 import type { Call } from '../call.ts';
 import type { RequestContext } from '../registry/strategy.ts';
-import { isObject, parseBody } from './body.ts';
-import { duplicateFields } from './duplicates.ts';
-import { FieldTypeError, settleFields } from './fields.ts';
+import { isObject, parseBody, type Parsed } from './body.ts';
 
 /**
  * The object in a request's body, its fields checked as `fieldValidation` asks; the server's own to change.
@@ -15,26 +18,35 @@ export async function decodeObject(call: Call, kind: GroupVersionKind, context: 
   if (!parsed) throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): Object 'Kind' is missing in '' (<empty>)`);
   if (!isObject(parsed.value))
     throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): json: cannot unmarshal into a Kubernetes object`);
-  const object = parsed.value as KubeObject;
-  checkKind(object, kind);
-  const lenient = parsed.trusted || context.fieldValidation === 'Ignore';
-  const duplicates = lenient || parsed.text === undefined ? [] : duplicateFields(parsed.text, object);
+  checkKind(parsed.value as KubeObject, kind);
+  const object = parsed.trusted ? normalized(parsed.value, kind) : checked(parsed, kind, context);
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
-  if (!isObject(object.metadata)) object.metadata = {};
-  if (parsed.trusted) return object;
-  const complaints = [...duplicates, ...settled(object, kind)];
-  if (lenient || !complaints.length) return object;
-  if (context.fieldValidation === 'Strict') throw unhandled(kind, `strict decoding error: ${complaints.join(', ')}`);
-  context.warnings.push(...complaints);
+  object.metadata ??= {};
   return object;
 }
 
-function settled(object: KubeObject, kind: GroupVersionKind): string[] {
+/** What the compiler has checked, as the server's own. */
+function normalized(value: Record<string, unknown>, kind: GroupVersionKind): KubeObject {
+  const schema = schemaOf(kind);
+  return schema ? (normalizeObject(schema, value) as KubeObject) : cloneJson(value as KubeObject);
+}
+
+function checked({ text, value }: Parsed, kind: GroupVersionKind, context: RequestContext): KubeObject {
+  const { object, complaints } = decoded(value, kind);
+  if (context.fieldValidation === 'Ignore') return object;
+  const all = text === undefined ? complaints : [...duplicateFields(text), ...complaints];
+  if (!all.length) return object;
+  if (context.fieldValidation === 'Strict') throw unhandled(kind, `strict decoding error: ${all.join(', ')}`);
+  context.warnings.push(...all);
+  return object;
+}
+
+function decoded(value: unknown, kind: GroupVersionKind) {
   try {
-    return settleFields(object, kind);
+    return decodeFields(kind, value);
   } catch (error) {
-    if (error instanceof FieldTypeError) throw unhandled(kind, error.message);
+    if (error instanceof DecodeError) throw unhandled(kind, error.message);
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../api/meta.ts';
+import { encodeProtobuf } from '../../api/protobuf.ts';
 import type { Entry } from '../../store/index.ts';
 import { stringify } from 'yaml';
 import type { Answer, Call } from '../call.ts';
@@ -16,7 +17,7 @@ export interface Encoded {
   headers?: Record<string, string>;
 }
 
-type Settled = Exclude<Answer, { type: 'watch' | 'stream' | 'taken' }>;
+export type Settled = Exclude<Answer, { type: 'watch' | 'stream' | 'taken' | 'ended' | 'connected' }>;
 
 /** Stored objects go out as they lie in the store, unless the client wants them in another shape. Throws 400, 406. */
 export function encodeAnswer(answer: Settled, call: Pick<Call, 'accept' | 'query' | 'now' | 'userAgent'>): Encoded {
@@ -35,6 +36,8 @@ export function encodeObject(object: KubeObject, { format }: Accepted, pretty: b
       return { contentType: mediaTypes.json, body: pretty ? `${JSON.stringify(object, null, 2)}\n` : JSON.stringify(object) };
     case 'yaml':
       return { contentType: mediaTypes.yaml, body: stringify(object, { compat: 'yaml-1.1' }) };
+    case 'protobuf':
+      return { contentType: mediaTypes.protobuf, body: encodeProtobuf(object) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { failure, type StatusError } from '../../api/status.ts';
 
-export type Format = 'json' | 'yaml';
+export type Format = 'json' | 'yaml' | 'protobuf';
 
 /** What a client wants its answer to look like. */
 export interface Accepted {
@@ -12,6 +12,7 @@ export interface Accepted {
 export const mediaTypes: Record<Format, string> = {
   json: 'application/json',
   yaml: 'application/yaml',
+  protobuf: 'application/vnd.kubernetes.protobuf',
 };
 const formats = Object.entries(mediaTypes) as [Format, string][];
 const everyType = Object.values(mediaTypes);
@@ -44,18 +45,18 @@ function choose(clauses: Clause[]): Accepted | undefined {
   for (const clause of clauses)
     for (const [format, mediaType] of formats) {
       if (clause.type !== mediaType && clause.type !== 'application/*' && clause.type !== '*/*') continue;
-      const as = transformOf(clause.parameters);
+      const as = transformOf(clause.parameters, format);
       if (as !== 'refused') return as ? { format, as } : { format };
     }
   return undefined;
 }
 
-function transformOf({ as, g, v, stream, sv }: Record<string, string>): Accepted['as'] | 'refused' {
+function transformOf({ as, g, v, stream, sv }: Record<string, string>, format: Format): Accepted['as'] | 'refused' {
   if (stream && stream !== 'watch') return 'refused';
   if (sv && sv !== 'v1') return 'refused';
   if (as === undefined && g === undefined && v === undefined) return undefined;
   if (g !== 'meta.k8s.io' || (v !== 'v1' && v !== 'v1beta1')) return 'refused';
-  if (as === 'Table') return { kind: as, version: v };
+  if (as === 'Table') return format === 'protobuf' ? 'refused' : { kind: as, version: v };
   return as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList' ? { kind: as, version: v } : 'refused';
 }
 

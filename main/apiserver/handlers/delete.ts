@@ -56,7 +56,7 @@ function fromBody(value: unknown): DeleteOptions {
   if (!isObject(value)) throw badRequest('decoded object cannot be converted to DeleteOptions');
   if (value.kind !== undefined && value.kind !== 'DeleteOptions')
     throw badRequest(`no kind ${JSON.stringify(value.kind)} is registered for version ${JSON.stringify(value.apiVersion ?? '')} in scheme`);
-  const options = value as DeleteOptions;
+  const options = { ...value } as DeleteOptions;
   for (const name of ['gracePeriodSeconds', 'preconditions', 'orphanDependents', 'propagationPolicy', 'dryRun'] as const)
     if (options[name] === null) delete options[name];
   if (options.gracePeriodSeconds !== undefined && !Number.isInteger(options.gracePeriodSeconds))

@@ -86,6 +86,8 @@ export async function respond(response: Response, exchange: Exchange, answer: An
     case 'stream':
       return sendStream(response, exchange, answer);
     case 'taken':
+    case 'ended':
+    case 'connected':
       return;
     default:
       send(response, exchange, encodeAnswer(answer, exchange.call));

@@ -132,7 +132,7 @@ export class HttpsServer {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, tunnelled: boolean): Promise<void> {
     const started = this.clock.monotonic();
     const incoming = this.#incoming(request, (listener) => socket.on('close', listener));
-    incoming.upgrade = { headers: request.headers, socket, head };
+    incoming.upgrade = { request, socket, head };
     socket.on('error', () => socket.destroy());
     let code = 101;
     try {

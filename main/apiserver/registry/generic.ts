@@ -4,6 +4,7 @@ import { alreadyExists, conflict, failure, invalid, notFound, StatusError, type 
 import type { Random } from '../../util/random.ts';
 import { ConflictError, type Entry, type Store } from '../../store/index.ts';
 import { invalidField } from '../fieldErrors.ts';
+import { changesNothing } from '../managedFields.ts';
 import { rootOf } from './keys.ts';
 import { tidyObjectMeta, validateObjectMeta, validateObjectMetaUpdate } from './objectMeta.ts';
 import { objectOf, unstored, withRevision, writable, type Writable } from './stored.ts';
@@ -152,7 +153,7 @@ export class Registry {
       return unstored(current.key, object, this.definition.kind, this.apiVersion, current.modRevision);
     }
     object.metadata!.resourceVersion = old.metadata!.resourceVersion;
-    if (equalJson(object, old)) return current;
+    if (changesNothing(object, old)) return current;
     if (context.dryRun) return unstored(current.key, object, this.definition.kind, this.apiVersion, current.modRevision);
     const finish = await this.strategy.beginWrite?.(context, object, old);
     try {

@@ -1,0 +1,77 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Status } from '../../api/index.ts';
+import type { ContainerTarget, ExecResult, KubeletApi, TerminalSize } from '../../api/kubelet.ts';
+import { badRequest, StatusError } from '../../api/status.ts';
+import type { Query } from '../query.ts';
+
+/** What exec and attach are asked for (upstream: PodExecOptions, PodAttachOptions). */
+export interface CommandOptions {
+  /** undefined: attach. */
+  command: string[] | undefined;
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  tty: boolean;
+}
+
+/** The client's ends, whatever protocol carries them. */
+export interface CommandChannels {
+  stdin?: Readable;
+  stdout?: Writable;
+  stderr?: Writable;
+  onResize?(listener: (size: TerminalSize) => void): void;
+  /** Tells how it ended, after the last output; then everything is closed. */
+  finish(status: Status): void;
+  signal: AbortSignal;
+}
+
+/** Throws 400. Mirrors pkg/apis/core/validation of PodExecOptions. */
+export function commandOptions(query: Query, attach: boolean): CommandOptions {
+  const tty = query.flag('tty') ?? false;
+  const stdout = query.flag('stdout') ?? false;
+  const stderr = (query.flag('stderr') ?? false) && !tty;
+  const stdin = query.flag('stdin') ?? false;
+  const command = query.all('command');
+  if (!attach && command.length === 0) throw badRequest('you must specify at least one command for the container');
+  if (!stdin && !stdout && !stderr) throw badRequest('you must specify at least 1 of stdin, stdout, stderr');
+  return { command: attach ? undefined : command, stdin, stdout, stderr, tty };
+}
+
+export function runCommand(
+  kubelet: KubeletApi,
+  target: ContainerTarget,
+  { command, tty }: CommandOptions,
+  channels: Omit<CommandChannels, 'finish'>,
+): Promise<ExecResult> {
+  const io = { ...channels, tty };
+  return command ? kubelet.exec(target, command, io) : kubelet.attach(target, io);
+}
+
+/** Runs the command and tells the client how it ended. Mirrors k8s.io/cri-streaming, remotecommand/exec.go (ServeExec). */
+export async function serveCommand(kubelet: KubeletApi, target: ContainerTarget, options: CommandOptions, channels: CommandChannels): Promise<void> {
+  try {
+    const { exitCode } = await runCommand(kubelet, target, options, channels);
+    channels.finish(exitCode === 0 ? { metadata: {}, status: 'Success' } : exitStatus(exitCode));
+  } catch (error) {
+    const what = options.command ? 'executing command in' : 'attaching to';
+    const message = `error ${what} container: ${error instanceof Error ? error.message : String(error)}`;
+    channels.finish({
+      metadata: {},
+      status: 'Failure',
+      message: `Internal error occurred: ${message}`,
+      reason: 'InternalError',
+      details: { causes: [{ message }] },
+      code: error instanceof StatusError ? error.code : 500,
+    });
+  }
+}
+
+function exitStatus(exitCode: number): Status {
+  return {
+    metadata: {},
+    status: 'Failure',
+    message: `command terminated with non-zero exit code: exit status ${exitCode}`,
+    reason: 'NonZeroExitCode',
+    details: { causes: [{ reason: 'ExitCode', message: String(exitCode) }] },
+  };
+}
