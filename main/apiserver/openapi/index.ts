@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { loadDescriptions } from '../../api/schema.ts';
+import type { Answer, Call } from '../call.ts';
+import { v2Document, v3Document } from './documents.ts';
+import { gnosticDocument } from './gnostic.ts';
+import { documentPath, type ServedResource } from './operations.ts';
+
+export type { ServedResource } from './operations.ts';
+
+const gnosticType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+const year = 365 * 24 * 3600;
+
+/** The resources that there are, and a number that grows when they change. */
+export interface ServedResources {
+  readonly version: number;
+  all(): readonly ServedResource[];
+}
+
+/**
+ * `/openapi/v2`, `/openapi/v3` and `/openapi/v3/<group and version>`: what kubectl explains, validates and merges by.
+ * Documents are made when they are asked for and kept compressed; the texts are let go of again.
+ * Mirrors k8s.io/kube-openapi/pkg/{handler,handler3}.
+ */
+export class OpenApi {
+  #computedFor = -1;
+  #versions = new Map<string, { hash: string; served: ServedResource[] }>();
+  readonly #made = new Map<string, Promise<Uint8Array>>();
+
+  constructor(private readonly resources: ServedResources) {}
+
+  /** Answers what lies under `/openapi/`; undefined: nothing is there. */
+  readonly answer = async (call: Call): Promise<Answer | undefined> => {
+    this.#refresh();
+    const path = call.info.path.replace(/\/+$/, '');
+    if (path === '/openapi/v2') return this.#v2(call);
+    if (path === '/openapi/v3') return this.#index(call);
+    return path.startsWith('/openapi/v3/') ? this.#v3(call, path.slice('/openapi/v3/'.length)) : undefined;
+  };
+
+  #refresh(): void {
+    if (this.#computedFor === this.resources.version) return;
+    this.#computedFor = this.resources.version;
+    const versions = new Map<string, ServedResource[]>();
+    for (const resource of this.resources.all()) {
+      const path = documentPath(resource.definition);
+      versions.set(path, [...(versions.get(path) ?? []), resource]);
+    }
+    const before = this.#versions;
+    this.#versions = new Map([...versions].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, served]) => [path, { hash: hashOf(served), served }]));
+    for (const path of this.#made.keys())
+      if (!this.#versions.has(path) || this.#versions.get(path)?.hash !== before.get(path)?.hash) this.#made.delete(path);
+  }
+
+  #index(call: Call): Answer {
+    const paths = Object.fromEntries([...this.#versions].map(([path, { hash }]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]));
+    return document(call, 'application/json', hashed(JSON.stringify(paths)), () => Buffer.from(JSON.stringify({ paths })));
+  }
+
+  async #v3(call: Call, path: string): Promise<Answer | undefined> {
+    const version = this.#versions.get(path);
+    if (!version) return undefined;
+    const { hash, served } = version;
+    const asked = call.query.get('hash');
+    if (asked && asked !== hash) {
+      const headers = { location: `/openapi/v3/${path}?hash=${hash}` };
+      return { type: 'text', code: 301, contentType: 'text/plain', body: '', headers };
+    }
+    const body = await this.#make(path, async () => Buffer.from(JSON.stringify(v3Document(served, await loadDescriptions()))));
+    // A path that names the content may be kept for good.
+    const headers: Record<string, string> = asked ? { 'cache-control': `public, immutable, max-age=${year}` } : {};
+    return document(call, 'application/json', hash, () => gunzipSync(body), headers);
+  }
+
+  async #v2(call: Call): Promise<Answer> {
+    const served = [...this.#versions.values()].flatMap((version) => version.served);
+    const hash = hashed([...this.#versions.values()].map((version) => version.hash).join());
+    const asProtobuf = prefersGnostic(call.accept);
+    const body = await this.#make(asProtobuf ? 'v2 protobuf' : 'v2', async () => {
+      const swagger = v2Document(served, await loadDescriptions());
+      return asProtobuf ? gnosticDocument(swagger) : Buffer.from(JSON.stringify(swagger));
+    });
+    return document(call, asProtobuf ? gnosticType : 'application/json', asProtobuf ? hashed(`${hash} protobuf`) : hash, () => gunzipSync(body));
+  }
+
+  #make(name: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    let made = this.#made.get(name);
+    if (!made) {
+      made = make().then((bytes) => gzipSync(bytes));
+      this.#made.set(name, made);
+      made.catch(() => this.#made.delete(name));
+    }
+    return made;
+  }
+}
+
+function document(call: Call, contentType: string, hash: string, body: () => Uint8Array, more: Record<string, string> = {}): Answer {
+  const headers = { etag: `"${hash}"`, vary: 'Accept', ...more };
+  if (call.ifNoneMatch === headers.etag) return { type: 'text', code: 304, contentType, body: '', headers };
+  return { type: 'text', code: 200, contentType, body: body(), headers };
+}
+
+const hashed = (text: string) => createHash('sha512').update(text).digest('hex').toUpperCase();
+
+/** Of what is served; the types themselves are this program's own. */
+const hashOf = (served: readonly ServedResource[]) =>
+  hashed(
+    JSON.stringify(
+      served.map(({ definition, subresources = {} }) => [definition, Object.entries(subresources).map(([name, { kind, verbs }]) => [name, kind, verbs])]),
+    ),
+  );
+
+/** Whether the first type that we can write is the protobuf one, in any of its three spellings. */
+function prefersGnostic(accept: string | undefined): boolean {
+  for (const clause of (accept ?? '').split(',')) {
+    const type = clause.split(';')[0]!.trim();
+    if (/^application\/com\.github\.proto-openapi\.spec\.v2[.@]v1\.0\+protobuf$/.test(type)) return true;
+    if (type === 'application/json' || type === '*/*' || type === 'application/*') return false;
+  }
+  return false;
+}

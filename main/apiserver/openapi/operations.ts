@@ -1,0 +1,167 @@
+import { apiVersionOf, resourcePath, type GroupVersionKind } from '../../api/meta.ts';
+import { schemaOf } from '../../api/schema.ts';
+import type { ResourceDefinition } from '../registry/strategy.ts';
+
+/** A kind that is served; a registry's strategy is one. */
+export interface ServedResource {
+  definition: ResourceDefinition;
+  /** Besides those that stream. */
+  subresources?: Readonly<Record<string, { kind: GroupVersionKind; verbs: readonly string[] }>>;
+}
+
+export interface Parameter {
+  name: string;
+  in: 'query' | 'path';
+  type: 'string' | 'boolean' | 'integer';
+}
+
+/** One operation, before it is written as v2 or v3 wants it. */
+export interface Operation {
+  method: 'get' | 'put' | 'post' | 'patch' | 'delete';
+  /** `post`, `list`, `deletecollection` …: x-kubernetes-action. */
+  action: string;
+  id: string;
+  description: string;
+  tag: string;
+  kind: GroupVersionKind;
+  parameters: Parameter[];
+  /** Definition of the request's body. */
+  body?: string;
+  patch: boolean;
+  watchable: boolean;
+  /** Definition of the answer's body by code. */
+  responses: Record<string, string>;
+}
+
+export interface PathItem {
+  path: string;
+  parameters: Parameter[];
+  operations: Operation[];
+}
+
+const string = (name: string): Parameter => ({ name, in: 'query', type: 'string' });
+const boolean = (name: string): Parameter => ({ name, in: 'query', type: 'boolean' });
+const integer = (name: string): Parameter => ({ name, in: 'query', type: 'integer' });
+const inPath = (name: string): Parameter => ({ name, in: 'path', type: 'string' });
+
+const write = [string('dryRun'), string('fieldManager'), string('fieldValidation')];
+const list = [
+  boolean('allowWatchBookmarks'), string('continue'), string('fieldSelector'), string('labelSelector'), integer('limit'),
+  string('resourceVersion'), string('resourceVersionMatch'), boolean('sendInitialEvents'), integer('timeoutSeconds'), boolean('watch'),
+];
+const remove = [
+  string('dryRun'), integer('gracePeriodSeconds'), boolean('ignoreStoreReadErrorWithClusterBreakingPotential'),
+  boolean('orphanDependents'), string('propagationPolicy'),
+];
+const removeMany = [
+  string('continue'), string('dryRun'), string('fieldSelector'), integer('gracePeriodSeconds'),
+  boolean('ignoreStoreReadErrorWithClusterBreakingPotential'), string('labelSelector'), integer('limit'), boolean('orphanDependents'),
+  string('propagationPolicy'), string('resourceVersion'), string('resourceVersionMatch'), boolean('sendInitialEvents'), integer('timeoutSeconds'),
+];
+
+const statusDefinition = 'io.k8s.apimachinery.pkg.apis.meta.v1.Status';
+export const deleteOptionsDefinition = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
+
+const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
+
+/** `rbac.authorization.k8s.io` → rbacAuthorization; '' → core. */
+function groupWord(group: string): string {
+  if (!group) return 'core';
+  const words = group.replace(/\.k8s\.io$/, '').split('.');
+  return words.map((word, i) => (i ? capital(word) : word)).join('');
+}
+
+/** How a kind that is not built in is called: its group backwards (upstream: apiextensions' builder). */
+export function definitionName(gvk: GroupVersionKind): string {
+  return schemaOf(gvk)?.definition ?? `${gvk.group.split('.').reverse().join('.')}.${gvk.version}.${gvk.kind}`;
+}
+
+/** The paths of one kind. Mirrors k8s.io/apiserver/pkg/endpoints/installer.go. */
+export function pathsOf({ definition, subresources = {} }: ServedResource): PathItem[] {
+  const { group, version, kind, namespaced } = definition;
+  const verbs = new Set(definition.verbs ?? allVerbs);
+  const tag = `${groupWord(group)}_${version}`;
+  const scope = namespaced ? 'Namespaced' : '';
+  const words = (suffix: string) => `${capital(groupWord(group))}${capital(version)}${suffix}`;
+  const own = definitionName(definition);
+  const listName = definitionName({ group, version, kind: definition.listKind });
+  const collection = decodeURIComponent(resourcePath(definition, namespaced ? '{namespace}' : undefined));
+  const item = `${collection}/{name}`;
+  const where = namespaced ? [inPath('namespace')] : [];
+  const pretty = string('pretty');
+
+  const operation = (of: Partial<Operation> & Pick<Operation, 'method' | 'action' | 'id' | 'description' | 'responses'>): Operation => ({
+    tag,
+    kind: { group, version, kind },
+    parameters: [],
+    patch: false,
+    watchable: false,
+    ...of,
+  });
+  const lists = (id: string) =>
+    operation({ method: 'get', action: 'list', id, description: `list or watch objects of kind ${kind}`, parameters: list, watchable: verbs.has('watch'), responses: { 200: listName } });
+
+  const paths: PathItem[] = [];
+  const atCollection: Operation[] = [];
+  if (verbs.has('list')) atCollection.push(lists(`list${words(`${scope}${kind}`)}`));
+  if (verbs.has('create'))
+    atCollection.push(
+      operation({ method: 'post', action: 'post', id: `create${words(`${scope}${kind}`)}`, description: `create ${article(kind)} ${kind}`, parameters: write, body: own, responses: { 200: own, 201: own, 202: own } }),
+    );
+  if (verbs.has('deletecollection'))
+    atCollection.push(
+      operation({ method: 'delete', action: 'deletecollection', id: `delete${words(`Collection${scope}${kind}`)}`, description: `delete collection of ${kind}`, parameters: removeMany, body: deleteOptionsDefinition, responses: { 200: statusDefinition } }),
+    );
+  if (atCollection.length) paths.push({ path: collection, parameters: [...where, pretty], operations: atCollection });
+
+  const atItem = itemOperations(verbs, operation, words(`${scope}${kind}`), kind, own);
+  if (verbs.has('delete'))
+    atItem.push(
+      operation({ method: 'delete', action: 'delete', id: `delete${words(`${scope}${kind}`)}`, description: `delete ${article(kind)} ${kind}`, parameters: remove, body: deleteOptionsDefinition, responses: { 200: statusDefinition, 202: statusDefinition } }),
+    );
+  if (atItem.length) paths.push({ path: item, parameters: [inPath('name'), ...where, pretty], operations: atItem });
+
+  for (const [name, subresource] of Object.entries(subresources)) {
+    const subKind = subresource.kind;
+    const body = definitionName(subKind);
+    const subVerbs = new Set(subresource.verbs);
+    const suffix = `${scope}${kind}${name.split('/').map(capital).join('')}`;
+    const sub = (of: Parameters<typeof operation>[0]) => operation({ kind: subKind, ...of });
+    const operations = itemOperations(subVerbs, sub, words(suffix), kind, body, name);
+    if (subVerbs.has('create'))
+      operations.push(sub({ method: 'post', action: 'post', id: `create${words(suffix)}`, description: `create ${name} of ${article(kind)} ${kind}`, parameters: write, body, responses: { 200: body, 201: body, 202: body } }));
+    if (operations.length) paths.push({ path: `${item}/${name}`, parameters: [inPath('name'), ...where, pretty], operations });
+  }
+
+  if (namespaced && verbs.has('list')) {
+    const all = decodeURIComponent(resourcePath(definition));
+    paths.push({ path: all, parameters: [...list, pretty], operations: [{ ...lists(`list${words(`${kind}ForAllNamespaces`)}`), parameters: [] }] });
+  }
+  return paths;
+}
+
+function itemOperations(
+  verbs: ReadonlySet<string>,
+  operation: (of: Pick<Operation, 'method' | 'action' | 'id' | 'description' | 'responses'> & Partial<Operation>) => Operation,
+  words: string,
+  kind: string,
+  body: string,
+  subresource?: string,
+): Operation[] {
+  const what = subresource ? `${subresource} of the specified ${kind}` : `the specified ${kind}`;
+  const found: Operation[] = [];
+  if (verbs.has('get')) found.push(operation({ method: 'get', action: 'get', id: `read${words}`, description: `read ${what}`, responses: { 200: body } }));
+  if (verbs.has('update'))
+    found.push(operation({ method: 'put', action: 'put', id: `replace${words}`, description: `replace ${what}`, parameters: write, body, responses: { 200: body, 201: body } }));
+  if (verbs.has('patch'))
+    found.push(
+      operation({ method: 'patch', action: 'patch', id: `patch${words}`, description: `partially update ${what}`, parameters: [...write, boolean('force')], patch: true, responses: { 200: body, 201: body } }),
+    );
+  return found;
+}
+
+const article = (word: string) => (/^[AEIOU]/.test(word) ? 'an' : 'a');
+
+/** `apis/apps/v1`, `api/v1`: how /openapi/v3 names a group and version. */
+export const documentPath = ({ group, version }: { group: string; version: string }) => (group ? `apis/${apiVersionOf({ group, version })}` : `api/${version}`);
