@@ -15,6 +15,8 @@ import { HostGuard } from './http/hosts.ts';
 import { HttpsServer, type Served, type ServingCertificate } from './http/server.ts';
 import { Inflight } from './inflight.ts';
 import { InProcessTransport } from './inProcess.ts';
+import { OpenApi } from './openapi/index.ts';
+import { OpenApi } from './openapi/index.ts';
 import { Registry } from './registry/generic.ts';
 import { objectsOf } from './registry/objects.ts';
 import { ResourceTable } from './registry/resources.ts';
@@ -95,13 +97,19 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const metrics = new RequestMetrics();
   let address = '127.0.0.1';
   const checks = [ping, storeCheck(store)];
+  const openApi = new OpenApi({
+    get version() {
+      return resources.version;
+    },
+    all: () => resources.all().map(({ strategy }) => strategy),
+  });
   const site = siteOf({
     version: { ...version136, ...options.version },
     discovery: new Discovery(resources, () => address),
     metrics,
     checks: { healthz: checks, livez: checks, readyz: [...checks, ...(options.readiness ?? [])] },
     pages: options.pages ?? {},
-    trees: {},
+    trees: { '/openapi/': openApi.answer },
   });
   const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), site, streamHandlers(serving));
   const https = new HttpsServer(chain, new HostGuard(options.hosts ?? []), clock, log, options.tls, (served) => {
