@@ -16,7 +16,6 @@ import { HttpsServer, type Served, type ServingCertificate } from './http/server
 import { Inflight } from './inflight.ts';
 import { InProcessTransport } from './inProcess.ts';
 import { OpenApi } from './openapi/index.ts';
-import { OpenApi } from './openapi/index.ts';
 import { Registry } from './registry/generic.ts';
 import { objectsOf } from './registry/objects.ts';
 import { ResourceTable } from './registry/resources.ts';
