@@ -121,7 +121,7 @@ export class InProcessTransport {
       path,
       query: Query.of(query),
       user: this.user,
-      userAgent: this.userAgent,
+      userAgent: headers?.['user-agent'] ?? this.userAgent,
       accept: headers?.accept,
       contentType,
       causeRevision,

@@ -1,15 +1,17 @@
 import type { KubeObject } from '../../api/meta.ts';
 import { decodeProtobuf } from '../../api/protobuf.ts';
+import { DecodeError } from '../../api/decode.ts';
 import { badRequest } from '../../api/status.ts';
+import { parseYaml, yamlDuplicates } from '../../api/yaml.ts';
+import { duplicateFields } from '../../api/duplicates.ts';
 import type { Call } from '../call.ts';
 import { bodyFormat } from './negotiate.ts';
-import { parseYaml } from './yaml.ts';
 
 /** What a request carries, before anybody has looked at it. */
 export interface Parsed {
   value: unknown;
-  /** The text that it was parsed from, when it was text: duplicate keys show only there. */
-  text?: string;
+  /** Complaints about keys that stand twice in the text. */
+  duplicates?: () => string[];
   /** An object of this process, typed by the compiler: its fields need no check, but it may share parts with others. */
   trusted: boolean;
 }
@@ -26,20 +28,25 @@ export async function parseBody(call: Call, kind: string): Promise<Parsed | unde
     case 'yaml': {
       const text = body.bytes.toString('utf8');
       try {
-        return { value: parseYaml(text), trusted: false };
+        return { value: parseYaml(text), duplicates: () => yamlDuplicates(text), trusted: false };
       } catch (error) {
         throw unrecognized(kind, `couldn't get version/kind; json parse error: ${messageOf(error)}`, body.bytes);
       }
     }
     case 'protobuf':
-      return { value: decodeProtobuf(body.bytes) satisfies KubeObject, trusted: false };
+      try {
+        return { value: decodeProtobuf(body.bytes) satisfies KubeObject, trusted: false };
+      } catch (error) {
+        if (error instanceof DecodeError) throw badRequest(error.message);
+        throw error;
+      }
   }
 }
 
 function parseJsonText(bytes: Buffer, kind: string): Parsed {
   const text = bytes.toString('utf8');
   try {
-    return { value: JSON.parse(text), text, trusted: false };
+    return { value: JSON.parse(text), duplicates: () => duplicateFields(text), trusted: false };
   } catch (error) {
     throw unrecognized(kind, `couldn't get version/kind; json parse error: ${messageOf(error)}`, bytes);
   }

@@ -1,6 +1,5 @@
 import { cloneJson } from '../../api/json.ts';
 import { decodeObject as decodeFields, DecodeError } from '../../api/decode.ts';
-import { duplicateFields } from '../../api/duplicates.ts';
 import { apiVersionOf, parseApiVersion, type GroupVersionKind, type KubeObject } from '../../api/meta.ts';
 import { normalizeObject } from '../../api/normalize.ts';
 import { schemaOf } from '../../api/schema.ts';
@@ -32,10 +31,10 @@ function normalized(value: Record<string, unknown>, kind: GroupVersionKind): Kub
   return schema ? (normalizeObject(schema, value) as KubeObject) : cloneJson(value as KubeObject);
 }
 
-function checked({ text, value }: Parsed, kind: GroupVersionKind, context: RequestContext): KubeObject {
+function checked({ duplicates, value }: Parsed, kind: GroupVersionKind, context: RequestContext): KubeObject {
   const { object, complaints } = decoded(value, kind);
   if (context.fieldValidation === 'Ignore') return object;
-  const all = text === undefined ? complaints : [...duplicateFields(text), ...complaints];
+  const all = duplicates ? [...duplicates(), ...complaints] : complaints;
   if (!all.length) return object;
   if (context.fieldValidation === 'Strict') throw unhandled(kind, `strict decoding error: ${all.join(', ')}`);
   context.warnings.push(...all);

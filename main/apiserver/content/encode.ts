@@ -1,12 +1,12 @@
 import type { KubeObject } from '../../api/meta.ts';
-import { encodeProtobuf } from '../../api/protobuf.ts';
+import { encodeProtobuf, hasProtobuf } from '../../api/protobuf.ts';
 import type { Entry } from '../../store/index.ts';
 import { stringify } from 'yaml';
 import type { Answer, Call } from '../call.ts';
 import type { Registry } from '../registry/generic.ts';
 import type { Page } from '../registry/listing.ts';
 import { objectOf } from '../registry/stored.ts';
-import { mediaTypes, negotiate, notAcceptable, type Accepted } from './negotiate.ts';
+import { mediaTypes, negotiate, notAcceptable, plainJson, type Accepted } from './negotiate.ts';
 import { includeObjectOf, partialListOf, partialOf, tableOf, type ListMetadata } from './table.ts';
 
 /** An answer as bytes or text for the wire. */
@@ -37,6 +37,8 @@ export function encodeObject(object: KubeObject, { format }: Accepted, pretty: b
     case 'yaml':
       return { contentType: mediaTypes.yaml, body: stringify(object, { compat: 'yaml-1.1' }) };
     case 'protobuf':
+      // Whoever prefers protobuf takes JSON as well; what is not built in has no other form.
+      if (!hasProtobuf(object)) return encodeObject(object, plainJson, pretty);
       return { contentType: mediaTypes.protobuf, body: encodeProtobuf(object) };
   }
 }
