@@ -2,19 +2,22 @@
  * The engine as one object: builds the rooms of a cluster, starts them in order, stops them in reverse.
  * Runs in plain Node and on the app's worker thread alike.
  */
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
-import { createApiServer, builtinStrategies, objectsOf, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type ApiServer } from './apiserver/index.ts';
+import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type ApiServer } from './apiserver/index.ts';
 import { bootstrapCluster, contextName, ensureCertificates, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory } from './client/index.ts';
 import { clusterFiles, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
 import { startControllers } from './controllers/index.ts';
+import { Nodes, type MachineFiles } from './nodes.ts';
 import type { Options } from './options.ts';
+import type { EngineDiscovery } from './runtime/index.ts';
 import { Scheduler } from './scheduler/index.ts';
-import { openDiskStore, type Store } from './store/index.ts';
+import { lockDirectory, openDiskStore, type Store } from './store/index.ts';
 import { realClock } from './util/clock.ts';
 import { noLog, type Logger } from './util/log.ts';
 import { systemRandom } from './util/random.ts';
@@ -41,6 +44,7 @@ export interface Cluster {
 const serviceCIDR = '10.96.0.0/16';
 const serviceIP = '10.96.0.1';
 const dnsIP = '10.96.0.10';
+const clusterDomain = 'cluster.local';
 
 export function createCluster(options: ClusterOptions): Cluster {
   return new Engine(options);
@@ -49,7 +53,44 @@ export function createCluster(options: ClusterOptions): Cluster {
 /** Removes everything of a cluster from Docker and disk. Rejects while an engine runs it. */
 export async function deleteCluster(options: ClusterOptions & { onProgress(step: string): void }): Promise<void> {
   const files = clusterFiles(options.data, options.name);
+  await mkdir(files.store, { recursive: true, mode: 0o700 });
+  const unlock = await lockDirectory(path.join(files.store, 'lock'), files.store);
+  try {
+    const discovery = await discover(options.runtime);
+    if (discovery?.found) {
+      options.onProgress(`removing cluster ${options.name} from ${discovery.message}`);
+      const { createMachines } = await import('./runtime/docker/machines.ts');
+      const machines = createMachines({
+        connection: discovery.found.connection,
+        cluster: options.name,
+        agentFile: machineFiles(options.resources).agent,
+        clock: realClock,
+        log: options.log ?? noLog,
+        env: process.env,
+        platform: process.platform,
+      });
+      await machines.removeAll();
+    } else if (discovery && options.runtime === 'docker') throw new Error(discovery.message);
+  } finally {
+    await unlock();
+  }
   await rm(files.directory, { recursive: true, force: true });
+}
+
+/** Looks for an engine unless none is wanted. */
+async function discover(runtime: Options['runtime']): Promise<EngineDiscovery | undefined> {
+  if (runtime === 'simulated') return undefined;
+  const { discoverEngine } = await import('./runtime/docker/discover.ts');
+  return discoverEngine({ clock: realClock });
+}
+
+/** What machines are made of: beside the sources' bundles, or among the packaged app's resources. */
+function machineFiles(resources: string | undefined): MachineFiles {
+  if (resources) return { agent: path.join(resources, 'node', 'agent.mjs'), dockerfile: path.join(resources, 'node-image'), tarballs: path.join(resources, 'node-image') };
+  // This file is in a chunk somewhere below `out`.
+  let out = path.dirname(fileURLToPath(import.meta.url));
+  while (path.basename(out) !== 'out' && out !== path.dirname(out)) out = path.dirname(out);
+  return { agent: path.join(out, 'node/agent.mjs'), dockerfile: path.join(out, '../images/node') };
 }
 
 class Engine implements Cluster {
@@ -60,6 +101,7 @@ class Engine implements Cluster {
   /** What was started, to be stopped in reverse. */
   readonly #stops: (() => Promise<void> | void)[] = [];
   #entry: KubeconfigEntry | undefined;
+  #nodes: Nodes | undefined;
 
   constructor(private readonly options: ClusterOptions) {
     this.#files = clusterFiles(options.data, options.name);
@@ -107,6 +149,8 @@ class Engine implements Cluster {
     const clock = realClock;
     const random = systemRandom;
     await makeDirectory(this.#files);
+    // The search for an engine goes on beside the start of the control plane.
+    const discovering = discover(this.options.runtime);
     const [certificates, store, port] = await Promise.all([ensureCertificates(this.#files.pki, { clock }), this.#openStore(), this.#choosePort()]);
 
     const objects = objectsOf(store);
@@ -117,12 +161,12 @@ class Engine implements Cluster {
       clock,
       random,
       log: log.child('apiserver'),
-      strategies: builtinStrategies({ objects, random, rbac, tokens, serviceCIDR, nodePorts: [30000, 32767] }),
-      admission: [],
+      strategies: builtinStrategies({ objects, random, rbac, authorizer: rbac, tokens, serviceCIDR, nodePorts: [30000, 32767] }),
+      admission: builtinAdmission({ clock, random }),
       authenticators: [x509Authenticator, tokens],
       authorizer: rbac,
       tls: { certificate: certificates.serving.certificate, key: certificates.serving.key, clientCa: certificates.ca },
-      kubelets: () => undefined,
+      kubelets: (node) => this.#nodes?.kubelet(node),
       hosts: [serviceIP],
     });
     this.#stops.push(() => api.close());
@@ -132,27 +176,61 @@ class Engine implements Cluster {
 
     const admin = this.#client(api, 'system:apiserver', 'kube-apiserver');
     await bootstrapCluster(admin, { serviceIP, dnsIP });
-    await this.#startControlLoops(api);
+    const informers = await this.#startControlLoops(api, certificates.ca);
 
     const name = contextName(this.options.name === 'default' ? '' : this.options.name);
-    this.#entry = { name, server: `https://127.0.0.1:${bound}`, ca: certificates.ca, admin: certificates.admin };
-    await writeKubeconfig(this.#files.kubeconfig, this.#entry);
-    this.#change({ phase: 'running', name: this.options.name, runtime: 'simulated', kubeconfig: this.#files.kubeconfig, server: this.#entry.server });
+    const entry = { name, server: `https://127.0.0.1:${bound}`, ca: certificates.ca, admin: certificates.admin };
+    await writeKubeconfig(this.#files.kubeconfig, entry);
+
+    const discovery = await discovering;
+    if (discovery && !discovery.found && this.options.runtime === 'docker') throw new Error(discovery.message);
+    const nodes = new Nodes({
+      cluster: this.options.name,
+      count: this.options.nodes,
+      client: (user, userAgent) => this.#client(api, user, userAgent),
+      informers,
+      onApiConnection: (connection) => api.handleConnection(connection),
+      clusterDNS: dnsIP,
+      clusterDomain,
+      api: { address: serviceIP, port: 443 },
+      clock,
+      random,
+      log,
+      onProgress: (step) => this.#change({ phase: 'starting', step }),
+    });
+    this.#nodes = nodes;
+    this.#stops.push(() => nodes.stop());
+    const found = discovery?.found;
+    if (found) await nodes.startOnDocker(found, machineFiles(this.options.resources));
+    else await nodes.startSimulated((await import('./runtime/simulated/index.ts')).createSimulatedRuntime({ clock, random }));
+
+    this.#entry = entry;
+    this.#change({
+      phase: 'running',
+      name: this.options.name,
+      runtime: found ? 'docker' : 'simulated',
+      kubeconfig: this.#files.kubeconfig,
+      server: entry.server,
+      // On simulated nodes by the user's own wish there is nothing to be said.
+      ...(discovery && !found ? { notice: `${discovery.message} Until then pods run on simulated nodes.` } : {}),
+    });
   }
 
-  async #startControlLoops(api: ApiServer): Promise<void> {
+  /** Resolves with the informers that the whole process shares, when the controllers and the scheduler are at work. */
+  async #startControlLoops(api: ApiServer, rootCA: string): Promise<InformerFactory> {
     const log = this.#log;
     const clock = realClock;
     const random = systemRandom;
     const client = this.#client(api, 'system:kube-controller-manager', 'kube-controller-manager');
     const informers = new InformerFactory(client, clock, log.child('informers'));
     const scheduler = new Scheduler({ client: this.#client(api, 'system:kube-scheduler', 'kube-scheduler'), informers, clock, random, log });
-    const controllers = startControllers({ client, informers, clock, random, log });
+    const controllers = startControllers({ client, informers, clock, random, log, rootCA });
     this.#stops.push(async () => {
       await scheduler.stop();
       await controllers.stop();
     });
     await Promise.all([controllers.ready, scheduler.start()]);
+    return informers;
   }
 
   /** A client of this process; the components of the control plane may do everything. */

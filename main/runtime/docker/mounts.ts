@@ -26,15 +26,19 @@ export async function engineMounts(engine: Engine, nodeVolume: (node: string) =>
 async function engineMount(engine: Engine, nodeVolume: (node: string) => string, mount: Mount): Promise<Docker.MountSettings> {
   const { source } = mount;
   const common = { Target: mount.target, ReadOnly: mount.readOnly };
-  const bind = (path: string): Docker.MountSettings => ({
+  const bind = (path: string, propagation = propagations[mount.propagation]): Docker.MountSettings => ({
     ...common,
     Type: 'bind',
     Source: path,
-    BindOptions: { Propagation: propagations[mount.propagation] },
+    BindOptions: { Propagation: propagation },
   });
   const volume = async (name: string, subPath: string | undefined): Promise<Docker.MountSettings> => {
     const inside = subPath?.replace(/^\/+/, '');
-    if (inside && !(await engine.atLeast('1.45'))) return bind(`${await engine.mountpoint(name)}/${inside}`);
+    if (inside && !(await engine.atLeast('1.45'))) {
+      // Engines refuse private mounts of what lies below their own root.
+      const propagation = mount.propagation === 'bidirectional' ? propagations.bidirectional : propagations.hostToContainer;
+      return bind(`${await engine.mountpoint(name)}/${inside}`, propagation);
+    }
     // NoCopy: a volume starts empty, it does not take over what the image has at that place.
     const options = { VolumeOptions: { NoCopy: true, ...(inside ? { Subpath: inside } : {}) } };
     return { ...common, Type: 'volume', Source: name, ...options } as Docker.MountSettings;
