@@ -1,5 +1,5 @@
 import { apiVersionOf, keyOf, type KubeObject } from '../api/meta.ts';
-import { isStatus } from '../api/status.ts';
+import { isNotFound, isStatus } from '../api/status.ts';
 import { Backoff } from '../util/backoff.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
@@ -133,19 +133,27 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
 
   async #listAll(): Promise<void> {
     const { labelSelector, fieldSelector, namespace } = this.options;
-    const { items, metadata } = await this.client.of(this.def).list(namespace, { labelSelector, fieldSelector });
-    if (this.#stopped) return;
+    try {
+      const { items, metadata } = await this.client.of(this.def).list(namespace, { labelSelector, fieldSelector });
+      if (!this.#stopped) this.#replace(items, metadata.resourceVersion ?? '');
+    } catch (error) {
+      // A server that does not know the kind (yet, or any more) has no objects of it.
+      if (isNotFound(error) && !this.#stopped) this.#replace([], '');
+      throw error;
+    }
+  }
+
+  #replace(items: T[], resourceVersion: string): void {
     const gone = new Set(this.#indexer.keys());
     for (const item of items) {
       gone.delete(keyOf(item));
       this.#put(item);
     }
     for (const key of gone) this.#remove(key);
-    this.#resourceVersion = metadata.resourceVersion ?? '';
-    if (!this.#hasSynced) {
-      this.#hasSynced = true;
-      this.#resolveSynced();
-    }
+    this.#resourceVersion = resourceVersion;
+    if (this.#hasSynced) return;
+    this.#hasSynced = true;
+    this.#resolveSynced();
   }
 
   /** Watches, again and again from where the last watch ended; throws when a new list is needed. */
