@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import type { Event } from '../../../main/api/index.ts';
+import { troubles, warningGroups } from '../../../renderer/views/overview/health.ts';
+import { containerStatus, makePod } from '../support/objects.ts';
+
+const crashing = { phase: 'Running', containerStatuses: [containerStatus({ state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 5m0s' } } })] };
+const ownedBy = (uid: string, name: string) => ({ name, namespace: 'default', ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs', uid, controller: true }] });
+
+function warning(name: string, message: string, lastTimestamp: string, count = 1): Event {
+  return { metadata: { name: `${name}.${count}`, namespace: 'default' }, involvedObject: { kind: 'Pod', name, namespace: 'default' }, type: 'Warning', reason: 'BackOff', message, count, lastTimestamp };
+}
+
+describe('what needs attention', () => {
+  it('is one trouble for the pods of one owner that fail in one way', () => {
+    const pods = [makePod('a', { status: crashing, metadata: ownedBy('1', 'a') }), makePod('b', { status: crashing, metadata: ownedBy('1', 'b') }), makePod('c', { status: crashing }), makePod('fine')];
+    expect(troubles(pods, []).map(({ name, word, why, others }) => [name, word, why, others])).toEqual([
+      ['a', 'CrashLoopBackOff', 'back-off 5m0s', 1],
+      ['c', 'CrashLoopBackOff', 'back-off 5m0s', 0],
+    ]);
+  });
+});
+
+describe('warnings', () => {
+  it('are grouped by their cause, whatever pod they name, the latest first', () => {
+    const events = [
+      warning('web-1', 'Back-off restarting failed container main in pod web-1_default(0a1b2c3d)', '2026-01-01T10:00:00Z', 3),
+      warning('web-2', 'Back-off restarting failed container main in pod web-2_default(9f8e7d6c)', '2026-01-01T10:05:00Z', 4),
+      warning('old', 'Back-off restarting failed container main in pod old_default(9f8e7d6c)', '2026-01-01T08:00:00Z'),
+      { ...warning('db', 'Failed to pull image', '2026-01-01T10:06:00Z'), reason: 'Failed' },
+      { ...warning('fine', 'Pulled', '2026-01-01T10:06:00Z'), type: 'Normal' },
+    ];
+    const groups = warningGroups(events, Date.parse('2026-01-01T09:30:00Z'));
+    expect(groups.map(({ reason, times, objects }) => [reason, times, objects.map(({ name }) => name)])).toEqual([
+      ['Failed', 1, ['db']],
+      ['BackOff', 7, ['web-1', 'web-2']],
+    ]);
+  });
+});

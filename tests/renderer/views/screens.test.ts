@@ -1,0 +1,142 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { answer } from '../support/fakeApi.ts';
+import { mountScreen, settleScreen, type Screen } from '../support/mountScreen.ts';
+import { containerStatus, makeDeployment, makePod, makeReplicaSet } from '../support/objects.ts';
+
+let screen: Screen;
+
+afterEach(() => {
+  screen.wrapper.unmount();
+  document.body.innerHTML = '';
+});
+
+const click = async (selector: string) => {
+  (document.querySelector(selector) as HTMLElement).click();
+  await settleScreen();
+};
+const waitForFlush = async () => {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await settleScreen();
+};
+
+describe('the list of pods', () => {
+  it('shows pods as they come and go', async () => {
+    screen = await mountScreen('/k/pods', (bridge) => bridge.api.put(makePod('first')));
+    expect(screen.text()).toContain('first');
+    screen.bridge.api.put(makePod('second', { status: { phase: 'Pending', containerStatuses: [containerStatus({ state: { waiting: { reason: 'ImagePullBackOff' } } })] } }));
+    screen.bridge.api.take('Pod', 'default', 'first');
+    await waitForFlush();
+    expect(screen.text()).toContain('second');
+    expect(screen.text()).toContain('ImagePullBackOff');
+    expect(screen.text()).not.toContain('first');
+  });
+
+  it('shows one namespace when one is chosen', async () => {
+    screen = await mountScreen('/k/pods', ({ api, settings }) => {
+      settings.namespace = 'shop';
+      api.put(makePod('here', { namespace: 'shop' }));
+      api.put(makePod('elsewhere'));
+    });
+    const { useSettings } = await import('../../../renderer/stores/settings.ts');
+    await useSettings().load();
+    await settleScreen();
+    expect(screen.text()).toContain('here');
+    expect(screen.text()).not.toContain('elsewhere');
+  });
+
+  it('deletes what was selected, once the user has confirmed it', async () => {
+    screen = await mountScreen('/k/pods', ({ api }) => ['a', 'b', 'c'].forEach((name) => api.put(makePod(name))));
+    for (const name of ['a', 'b']) await click(`.body input[aria-label="Select default/${name}"]`);
+    await click('.bulk button');
+    expect(document.querySelector('[role=dialog]')?.textContent).toContain('Delete 2 objects of kind Pod?');
+    expect(screen.bridge.api.get('Pod', 'default', 'a')).toBeDefined();
+    await click('[data-confirm]');
+    expect(['a', 'b', 'c'].map((name) => screen.bridge.api.get('Pod', 'default', name) !== undefined)).toEqual([false, false, true]);
+  });
+
+  it('says in the server’s words why nothing is shown', async () => {
+    const message = 'pods is forbidden: User "reader" cannot list resource "pods"';
+    screen = await mountScreen('/k/pods', ({ api }) => {
+      api.intercept = ({ path }) => (path.startsWith('/api/v1/pods') ? answer(403, { kind: 'Status', status: 'Failure', code: 403, reason: 'Forbidden', message }) : undefined);
+    });
+    expect(screen.text()).toContain(message);
+  });
+});
+
+describe('a kind without screens of its own', () => {
+  it('is listed by the server’s table', async () => {
+    screen = await mountScreen('/k/boats.example.com', ({ api }) => {
+      api.addKind({ group: 'example.com', version: 'v1', resource: 'boats', kind: 'Boat', namespaced: true });
+      api.put({ apiVersion: 'example.com/v1', kind: 'Boat', metadata: { name: 'dinghy', namespace: 'default' } });
+    });
+    expect(screen.text()).toContain('dinghy');
+    expect(screen.text()).toContain('Labels count');
+  });
+});
+
+describe('an object', () => {
+  const hostile = '<img src=x onerror="window.owned = true"><script>window.owned = true</script>';
+
+  it('shows hostile names, labels and messages as the text they are', async () => {
+    screen = await mountScreen('/k/pods/default/evil', ({ api }) => {
+      api.put(makePod('evil', { metadata: { name: 'evil', namespace: 'default', annotations: { note: hostile } }, status: { phase: 'Pending', containerStatuses: [containerStatus({ state: { waiting: { reason: 'CrashLoopBackOff', message: hostile } } })] } }));
+    });
+    expect(screen.text()).toContain(hostile);
+    expect(document.querySelector('main img, .page img, .page script')).toBeNull();
+    expect((window as { owned?: boolean }).owned).toBeUndefined();
+  });
+
+  it('explains what is wrong with a container', async () => {
+    screen = await mountScreen('/k/pods/default/web', ({ api }) => {
+      api.put(makePod('web', { status: { phase: 'Running', containerStatuses: [containerStatus({ restartCount: 3, state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 40s' } }, lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } } })] } }));
+    }, { language: 'zh' });
+    expect(screen.text()).toContain('back-off 40s');
+    expect(screen.text()).toContain('使用的内存超过限制');
+  });
+
+  it('stays in sight, marked, when it is deleted elsewhere', async () => {
+    screen = await mountScreen('/k/pods/default/web', ({ api }) => api.put(makePod('web')));
+    screen.bridge.api.take('Pod', 'default', 'web');
+    await waitForFlush();
+    expect(screen.text()).toContain('This object has been deleted');
+  });
+
+  it('is deleted after a question that names what goes along', async () => {
+    screen = await mountScreen('/k/deployments.apps/default/web', ({ api }) => {
+      const deployment = api.put(makeDeployment('web'));
+      api.put(makeReplicaSet(deployment, 1, 'busybox:1'));
+    });
+    await click('[aria-label="More"]');
+    (([...document.querySelectorAll('.v-list-item')] as HTMLElement[]).find((item) => item.textContent?.includes('Delete')))!.click();
+    await settleScreen();
+    expect(document.querySelector('[role=dialog]')?.textContent).toContain('ReplicaSet web-1');
+    await click('[data-confirm]');
+    expect(screen.bridge.api.get('Deployment', 'default', 'web')).toBeUndefined();
+    expect(screen.bridge.api.requests.find(({ method }) => method === 'DELETE')?.body).toContain('"propagationPolicy":"Background"');
+  });
+
+  it('is scaled by its stepper', async () => {
+    screen = await mountScreen('/k/deployments.apps/default/web', ({ api }) => api.put(makeDeployment('web', { replicas: 2 })));
+    await click('[aria-label="One replica more"]');
+    const patched = () => screen.bridge.api.requests.filter(({ method }) => method === 'PATCH');
+    expect(patched()).toHaveLength(0);
+    await click('.stepper [type=submit]');
+    expect(patched()[0]).toMatchObject({ path: expect.stringContaining('/deployments/web/scale'), body: '{"spec":{"replicas":3}}' });
+  });
+});
+
+describe('logs', () => {
+  it('follow the container, and end in the server’s words where they cannot', async () => {
+    screen = await mountScreen('/k/pods/default/web?tab=logs', ({ api }) => api.put(makePod('web')));
+    const stream = screen.bridge.streams.at(-1)!;
+    expect(stream.path).toMatch(/^\/api\/v1\/namespaces\/default\/pods\/web\/log\?container=main&timestamps=true&follow=true/);
+    stream.handlers.onOpen?.();
+    stream.handlers.onData(1, new TextEncoder().encode('2026-01-01T00:00:00Z hello \x1b[31mred\x1b[0m <b>bold</b>\n'));
+    await settleScreen();
+    expect(document.querySelector('[role=log].log')?.textContent).toContain('hello red <b>bold</b>');
+    expect(document.querySelector('.log b')).toBeNull();
+    stream.handlers.onClose('container "main" in pod "web" is waiting to start');
+    await settleScreen();
+    expect(screen.text()).toContain('is waiting to start');
+  });
+});
