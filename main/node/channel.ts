@@ -28,6 +28,8 @@ export class Channel extends Duplex {
     readonly id: number,
   ) {
     super({ allowHalfOpen: true });
+    // A stream that nobody listens to must not bring the process down.
+    this.on('error', () => {});
   }
 
   /** A frame of this channel. */

@@ -67,11 +67,7 @@ export class Mux {
     this.#lost = reason;
     for (const call of this.#calls.values()) call.reject(reason);
     this.#calls.clear();
-    for (const channel of [...this.#channels.values()]) {
-      // A stream that nobody listens to must not bring the process down.
-      if (channel.listenerCount('error') === 0) channel.on('error', () => {});
-      channel.lose(reason);
-    }
+    for (const channel of [...this.#channels.values()]) channel.lose(reason);
     this.#waiting = [];
     this.transport.end();
     this.transport.destroy();

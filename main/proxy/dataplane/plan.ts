@@ -139,15 +139,12 @@ function planEndpoints(plan: Plan, service: ServicePort, name: string, endpoints
   const targets: string[] = [];
   for (const [index, { ip, port }] of endpoints.entries()) {
     const endpoint = chainId(`${service.name}/${protocol}/${ip}:${port}`);
-    // Shared by the chains of both policies: a client stays where it was.
-    plan.affinity.set(
-      `affinity-${endpoint}`,
-      `type ipv4_addr ; flags dynamic,timeout ; timeout ${service.affinitySeconds}s ;`,
-    );
-    plan.chains.set(`endpoint-${endpoint}`, {
-      rules: [`update @affinity-${endpoint} { ip saddr }`, dnat(`${ip}:${port}`)],
-    });
-    rules.push(`ip saddr @affinity-${endpoint} goto endpoint-${endpoint}`);
+    // Shared by the chains of both policies: a client stays where it was. A set cannot change its timeout, so its
+    // name has it.
+    const clients = `affinity-${service.affinitySeconds}s-${endpoint}`;
+    plan.affinity.set(clients, `type ipv4_addr ; flags dynamic,timeout ; timeout ${service.affinitySeconds}s ;`);
+    plan.chains.set(`endpoint-${endpoint}`, { rules: [`update @${clients} { ip saddr }`, dnat(`${ip}:${port}`)] });
+    rules.push(`ip saddr @${clients} goto endpoint-${endpoint}`);
     targets.push(`${index} : goto endpoint-${endpoint}`);
   }
   rules.push(`${random} vmap { ${targets.join(', ')} }`);

@@ -11,29 +11,15 @@ export function renderChanges(before: Plan | undefined, after: Plan): string {
   if (!before) lines.push(`add table ${table}`, `delete table ${table}`, `add table ${table}`);
   const old: Plan = before ?? { chains: new Map(), maps: new Map(), affinity: new Map() };
 
-  for (const [name, declaration] of after.affinity) {
-    const known = old.affinity.get(name);
-    // A set cannot change its timeout while it is there; its clients then choose anew.
-    if (known === undefined) lines.push(`add set ${table} ${name} { ${declaration} }`);
-  }
-  const redeclared = new Set(
-    [...after.affinity]
-      .filter(([name, declaration]) => (old.affinity.get(name) ?? declaration) !== declaration)
-      .map(([name]) => name),
-  );
-  const refers = (rules: string[]) => [...redeclared].some((name) => rules.some((rule) => rule.includes(`@${name} `)));
-
+  for (const [name, declaration] of after.affinity)
+    if (!old.affinity.has(name)) lines.push(`add set ${table} ${name} { ${declaration} }`);
   for (const [name, { hook }] of after.chains)
     if (!old.chains.has(name)) lines.push(`add chain ${table} ${name}${hook ? ` { ${hook} ; policy accept ; }` : ''}`);
   for (const [name, { type, kind }] of after.maps)
     if (!old.maps.has(name)) lines.push(`add ${kind} ${table} ${name} { type ${type} ; }`);
 
-  const changed = [...after.chains].filter(
-    ([name, { rules }]) => old.chains.get(name)?.rules.join('\n') !== rules.join('\n') || refers(rules),
-  );
+  const changed = [...after.chains].filter(([name, { rules }]) => old.chains.get(name)?.rules.join('\n') !== rules.join('\n'));
   for (const [name] of changed) if (old.chains.has(name)) lines.push(`flush chain ${table} ${name}`);
-  for (const name of redeclared)
-    lines.push(`delete set ${table} ${name}`, `add set ${table} ${name} { ${after.affinity.get(name)!} }`);
   for (const [name, { rules }] of changed) for (const rule of rules) lines.push(`add rule ${table} ${name} ${rule}`);
 
   for (const [name, { elements }] of after.maps) {

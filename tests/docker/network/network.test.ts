@@ -1,5 +1,7 @@
+import packet from 'dns-packet';
 import Docker from 'dockerode';
 import { execFileSync } from 'node:child_process';
+import dgram from 'node:dgram';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EndpointSlice, Namespace, Node, Service } from '../../../main/api/index.ts';
@@ -159,11 +161,9 @@ beforeAll(async () => {
 });
 
 let foreignServer: string;
-let foreign: import('node:dgram').Socket;
+let foreign: dgram.Socket;
 
 beforeAll(async () => {
-  const dgram = await import('node:dgram');
-  const { default: packet } = await import('dns-packet');
   foreign = dgram.createSocket('udp4');
   foreign.on('message', (message, from) => {
     const query = packet.decode(message);

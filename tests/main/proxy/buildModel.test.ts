@@ -1,0 +1,189 @@
+import { describe, expect, test } from 'vitest';
+import type { Endpoint, EndpointSlice, Node, Service } from '../../../main/api/index.ts';
+import { buildModel } from '../../../main/proxy/index.ts';
+
+const node = (name: string, number: number, zone?: string): Node => ({
+  metadata: { name, ...(zone ? { labels: { 'topology.kubernetes.io/zone': zone } } : {}) },
+  spec: { podCIDR: `10.244.${number}.0/24` },
+  status: {
+    addresses: [
+      { type: 'Hostname', address: name },
+      { type: 'InternalIP', address: `10.244.0.${number + 1}` },
+    ],
+  },
+});
+
+const service = (spec: Service['spec'], meta: Service['metadata'] = {}, status?: Service['status']): Service => ({
+  metadata: { name: 'web', namespace: 'default', ...meta },
+  spec: {
+    type: 'ClusterIP',
+    clusterIP: '10.96.1.1',
+    clusterIPs: ['10.96.1.1'],
+    ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
+    ...spec,
+  },
+  status,
+});
+
+const slice = (
+  endpoints: Endpoint[],
+  ports: EndpointSlice['ports'] = [{ name: 'http', port: 8080, protocol: 'TCP' }],
+): EndpointSlice => ({
+  addressType: 'IPv4',
+  endpoints,
+  ports,
+});
+
+const at = (
+  ip: string,
+  nodeName: string,
+  conditions: Endpoint['conditions'] = { ready: true },
+  rest: Partial<Endpoint> = {},
+): Endpoint => ({
+  addresses: [ip],
+  nodeName,
+  conditions,
+  ...rest,
+});
+
+function build(
+  services: Service[],
+  slices: EndpointSlice[],
+  on = 'one',
+  nodes = [node('one', 1, 'a'), node('two', 2, 'b')],
+) {
+  return buildModel(
+    {
+      services,
+      slicesOf: () => slices,
+      nodes,
+      clusterCIDR: '10.244.0.0/16',
+      servedByNodes: new Set(['10.96.0.1:443/TCP']),
+    },
+    on,
+  );
+}
+
+const endpointsOf = (spec: Service['spec'], endpoints: Endpoint[], on?: string) => {
+  const [port] = build([service(spec)], [slice(endpoints)], on)!.services;
+  return { all: port!.endpoints.map(({ ip }) => ip), local: port!.localEndpoints.map(({ ip }) => ip) };
+};
+
+test('a node has its own addresses and the way to the others', () => {
+  expect(build([], [])).toEqual({
+    clusterCIDR: '10.244.0.0/16',
+    nodeCIDR: '10.244.1.0/24',
+    nodeIP: '10.244.0.2',
+    services: [],
+    routes: [{ cidr: '10.244.2.0/24', via: '10.244.0.3' }],
+  });
+});
+
+test('a node without a range has no rules yet', () => {
+  expect(build([], [], 'one', [{ ...node('one', 1), spec: {} }])).toBeUndefined();
+  expect(build([], [], 'three')).toBeUndefined();
+});
+
+describe('which Services have rules', () => {
+  test.each<[string, Service]>([
+    ['headless', service({ clusterIP: 'None', clusterIPs: ['None'] })],
+    ['without an address yet', service({ clusterIP: undefined })],
+    ['ExternalName', service({ type: 'ExternalName' })],
+    ["another proxy's", service({}, { labels: { 'service.kubernetes.io/service-proxy-name': 'mesh' } })],
+    [
+      'served by every node itself',
+      service({ clusterIP: '10.96.0.1', clusterIPs: ['10.96.0.1'], ports: [{ port: 443 }] }),
+    ],
+  ])('not one %s', (_, given) => {
+    expect(build([given], [])!.services).toEqual([]);
+  });
+
+  test('one port each, with its own endpoints', () => {
+    const ports = [
+      { name: 'http', port: 80, targetPort: 'web' },
+      { name: 'dns', port: 53, protocol: 'UDP' },
+    ];
+    const slices = [
+      slice(
+        [at('10.244.1.5', 'one')],
+        [
+          { name: 'http', port: 8080 },
+          { name: 'dns', port: 5353 },
+        ],
+      ),
+      slice([at('10.244.2.5', 'two'), at('10.244.1.5', 'one')], [{ name: 'http', port: 9090 }]),
+    ];
+    expect(
+      build([service({ ports })], slices)!.services.map(({ name, protocol, endpoints }) => [name, protocol, endpoints]),
+    ).toEqual([
+      [
+        'default/web:http',
+        'TCP',
+        [
+          { ip: '10.244.1.5', port: 8080 },
+          { ip: '10.244.1.5', port: 9090 },
+          { ip: '10.244.2.5', port: 9090 },
+        ],
+      ],
+      ['default/web:dns', 'UDP', [{ ip: '10.244.1.5', port: 5353 }]],
+    ]);
+  });
+
+  test('node ports and outside addresses, but no loopback and none of mode Proxy', () => {
+    const ingress = [{ ip: '127.0.0.1', ipMode: 'Proxy' }, { ip: '192.0.2.1' }, { ip: '192.0.2.2', ipMode: 'Proxy' }];
+    const given = service(
+      { type: 'LoadBalancer', externalIPs: ['198.51.100.1'], ports: [{ port: 80, nodePort: 30080 }] },
+      {},
+      { loadBalancer: { ingress } },
+    );
+    expect(build([given], [])!.services[0]).toMatchObject({
+      nodePort: 30080,
+      externalIPs: ['198.51.100.1', '192.0.2.1'],
+    });
+  });
+});
+
+test('client affinity lasts three hours unless it is told otherwise', () => {
+  const seconds = (spec: Service['spec']) => build([service(spec)], [])!.services[0]!.affinitySeconds;
+  expect(seconds({})).toBe(0);
+  expect(seconds({ sessionAffinity: 'ClientIP' })).toBe(10_800);
+  expect(seconds({ sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 5 } } })).toBe(5);
+});
+
+describe('which endpoints serve', () => {
+  const ready = at('10.244.1.1', 'one');
+  const unready = at('10.244.1.2', 'one', { ready: false });
+  const ending = at('10.244.1.3', 'one', { ready: false, serving: true, terminating: true });
+  const gone = at('10.244.1.4', 'one', { ready: false, serving: false, terminating: true });
+  const far = at('10.244.2.1', 'two');
+
+  test.each([
+    ['the ready ones', [ready, unready, ending, gone, far], ['10.244.1.1', '10.244.2.1']],
+    ['those that end while they serve, when no other is left', [unready, ending, gone], ['10.244.1.3']],
+    ['none', [unready, gone], []],
+  ])('%s', (_, endpoints, expected) => {
+    expect(endpointsOf({}, endpoints).all).toEqual(expected);
+  });
+
+  test('those of the node, for policy Local; ending ones there rather than ready ones elsewhere', () => {
+    expect(endpointsOf({ internalTrafficPolicy: 'Local' }, [ready, far], 'two').local).toEqual(['10.244.2.1']);
+    expect(endpointsOf({ externalTrafficPolicy: 'Local' }, [ending, far]).local).toEqual(['10.244.1.3']);
+    expect(endpointsOf({}, [ready, far]).local).toEqual([]);
+  });
+
+  test('those hinted for the node or its zone, when all have hints', () => {
+    const hinted = (ip: string, zone: string, forNode?: string) =>
+      at(
+        ip,
+        'one',
+        { ready: true },
+        { hints: { forZones: [{ name: zone }], ...(forNode ? { forNodes: [{ name: forNode }] } : {}) } },
+      );
+    expect(endpointsOf({}, [hinted('10.244.1.1', 'a'), hinted('10.244.1.2', 'b')]).all).toEqual(['10.244.1.1']);
+    expect(endpointsOf({}, [hinted('10.244.1.1', 'a', 'two'), hinted('10.244.1.2', 'b', 'one')]).all).toEqual([
+      '10.244.1.2',
+    ]);
+    expect(endpointsOf({}, [hinted('10.244.1.1', 'b'), far]).all).toEqual(['10.244.1.1', '10.244.2.1']);
+    expect(endpointsOf({}, [hinted('10.244.1.1', 'c'), hinted('10.244.1.2', 'd')]).all).toHaveLength(2);
+  });
+});
