@@ -76,7 +76,8 @@ function applyOnce(live: KubeObject, applied: KubeObject, before: readonly Owner
   const me: Owner = { manager: write.manager, operation: 'Apply', apiVersion: write.apiVersion, subresource: write.subresource, time: undefined, set };
   const last = before.find((owner) => isSameManager(owner, me));
   const others = before.filter((owner) => owner !== last);
-  const object = last ? pruned(merged, [...others, me], last.set, schema) : merged;
+  // Nothing is to be taken away from whoever still says all that they said.
+  const object = last && !isEmptySet(difference(last.set, set)) ? pruned(merged, [...others, me], last.set, schema) : merged;
 
   const comparison = filtered(compareObjects(live, object, schema), write.resetFields);
   const comparisonOf = comparisons(live, object, write, comparison);
