@@ -5,11 +5,13 @@ import { EndpointSliceController } from './endpointSlice.ts';
 import { GarbageCollector } from './garbageCollector.ts';
 import { NamespaceController } from './namespace.ts';
 import { NodeLifecycleController } from './nodeLifecycle.ts';
+import { PersistentVolumeBinder } from './persistentVolumeBinder.ts';
 import { PodGCController } from './podGC.ts';
 import { ReplicaSetController } from './replicaSet.ts';
 import { RootCACertPublisher } from './rootCA.ts';
 import { ServiceAccountController } from './serviceAccount.ts';
 import { TaintEvictionController } from './taintEviction.ts';
+import { PVCProtectionController, PVProtectionController } from './volumeProtection.ts';
 
 /** Every controller of the cluster: the kube-controller-manager's list. */
 const controllers: (new (context: ControllerContext) => Controller)[] = [
@@ -23,6 +25,9 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   NodeLifecycleController,
   TaintEvictionController,
   PodGCController,
+  PersistentVolumeBinder,
+  PVCProtectionController,
+  PVProtectionController,
   GarbageCollector,
 ];
 
