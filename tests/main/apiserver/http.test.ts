@@ -1,0 +1,224 @@
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
+import https from 'node:https';
+import net from 'node:net';
+import { networkInterfaces } from 'node:os';
+import tls from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { start, type Harness, type Widget } from './support/harness.ts';
+
+const base = '/apis/test.skiff/v1/namespaces/default/widgets';
+
+interface Reply {
+  code: number;
+  headers: Record<string, string | string[] | undefined>;
+  text: string;
+}
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await start();
+  await harness.local.request({ method: 'POST', path: base, body: { metadata: { name: 'one', labels: { a: 'b' } }, spec: { color: 'blue' } } });
+});
+afterAll(() => harness.close());
+
+interface Ask {
+  method?: string;
+  path: string;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+  as?: 'admin' | 'user' | 'nobody';
+}
+
+function ask({ method = 'GET', path, headers = {}, body, as = 'admin' }: Ask): Promise<Reply> {
+  const pair = as === 'nobody' ? undefined : harness[as];
+  return new Promise((resolve, reject) => {
+    const request = https.request(
+      { host: '127.0.0.1', port: harness.port, ca: harness.ca, cert: pair?.certificate, key: pair?.key, method, path, headers, agent: false, servername: 'localhost' },
+      (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('end', () => resolve({ code: response.statusCode!, headers: response.headers, text: Buffer.concat(parts).toString('utf8') }));
+      },
+    );
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+const json = (reply: Reply) => JSON.parse(reply.text) as Record<string, unknown>;
+
+describe('who may ask', () => {
+  it('a foreign Host is turned away, whoever asks: the browser was lured here', async () => {
+    expect((await ask({ path: '/version', headers: { host: 'evil.example' } })).code).toBe(421);
+    expect((await ask({ path: '/version', headers: { host: `localhost:${harness.port}` } })).code).toBe(200);
+    expect((await ask({ path: '/version', headers: { host: 'kubernetes.default.svc' } })).code).toBe(200);
+  });
+
+  it('a page of another origin is turned away', async () => {
+    expect((await ask({ path: '/version', headers: { origin: 'https://evil.example' } })).code).toBe(403);
+    expect((await ask({ path: '/version', headers: { origin: `https://localhost:${harness.port}` } })).code).toBe(200);
+  });
+
+  it('the certificate says who asks, and the authorizer whether they may', async () => {
+    const reply = await ask({ path: `${base}/one`, as: 'user' });
+    expect(reply.code).toBe(403);
+    expect(json(reply)).toMatchObject({
+      reason: 'Forbidden',
+      message:
+        'widgets.test.skiff "one" is forbidden: User "jane" cannot get resource "widgets" in API group "test.skiff" in the namespace "default": nobody may',
+    });
+  });
+
+  it('without a certificate one is anonymous, with a wrong token nobody', async () => {
+    expect(json(await ask({ path: '/secret', as: 'nobody' }))).toMatchObject({
+      code: 403,
+      message: 'forbidden: User "system:anonymous" cannot get path "/secret": nobody may',
+    });
+    expect(json(await ask({ path: '/secret', as: 'nobody', headers: { authorization: 'Bearer x' } }))).toMatchObject({ code: 401, reason: 'Unauthorized' });
+  });
+
+  it('nobody from another machine: only loopback is listened on', async () => {
+    const outside = Object.values(networkInterfaces()).flat().find((address) => address && !address.internal && address.family === 'IPv4');
+    if (!outside) return;
+    const socket = net.connect(harness.port, outside.address);
+    const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+    expect(error.code).toBe('ECONNREFUSED');
+  });
+});
+
+describe('bodies', () => {
+  it('larger than 3 MiB are refused', async () => {
+    const reply = await ask({ method: 'POST', path: base, headers: { 'content-type': 'application/json', 'content-length': String(4 << 20) } }).catch(() => undefined);
+    if (reply) expect(json(reply)).toMatchObject({ code: 413, reason: 'RequestEntityTooLarge', message: 'Request entity too large: limit is 3145728' });
+    const chunked = await ask({ method: 'POST', path: base, headers: { 'transfer-encoding': 'chunked' }, body: Buffer.alloc(4 << 20, 32) });
+    expect(json(chunked)).toMatchObject({ code: 413 });
+  });
+
+  it('may be YAML', async () => {
+    const reply = await ask({ method: 'POST', path: base, headers: { 'content-type': 'application/yaml' }, body: 'metadata: {name: yes-y}\nspec: {color: red}\n' });
+    expect(reply.code).toBe(201);
+    expect(reply.headers.warning).toBe('299 - "spec.color: red is \\"discouraged\\""');
+  });
+
+  it('of another type are refused in upstream words', async () => {
+    expect(json(await ask({ method: 'POST', path: base, headers: { 'content-type': 'text/plain' }, body: 'x' }))).toMatchObject({
+      code: 415,
+      reason: 'UnsupportedMediaType',
+      message:
+        'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+    });
+    expect(json(await ask({ method: 'PATCH', path: `${base}/one`, headers: { 'content-type': 'application/json' }, body: '{}' }))).toMatchObject({ code: 415 });
+  });
+
+  it('that are no JSON are refused', async () => {
+    const reply = json(await ask({ method: 'POST', path: base, headers: { 'content-type': 'application/json' }, body: '{"metadata":' }));
+    expect(reply).toMatchObject({ code: 400, reason: 'BadRequest' });
+    expect(reply.message).toMatch(/^the object provided is unrecognized \(must be of type Widget\)/);
+  });
+});
+
+describe('answers', () => {
+  it('come as a table when kubectl wants to print one', async () => {
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+    const table = json(await ask({ path: `${base}?fieldSelector=metadata.name%3Done`, headers: { accept } })) as {
+      kind: string;
+      columnDefinitions: { name: string }[];
+      rows: { cells: string[]; object: { kind: string; spec?: unknown } }[];
+    };
+    expect(table.kind).toBe('Table');
+    expect(table.columnDefinitions.map((c) => c.name)).toEqual(['Name', 'Color', 'Age']);
+    expect(table.rows[0]!.cells).toEqual(['one', 'blue', expect.stringMatching(/^\d+s$/)]);
+    expect(table.rows[0]!.object).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'one' } });
+    const whole = json(await ask({ path: `${base}/one?includeObject=Object`, headers: { accept } })) as typeof table;
+    expect(whole.rows[0]!.object.spec).toEqual({ color: 'blue' });
+    expect((await ask({ path: `${base}/one?includeObject=All`, headers: { accept } })).code).toBe(400);
+  });
+
+  it('come as metadata alone', async () => {
+    const one = json(await ask({ path: `${base}/one`, headers: { accept: 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io' } }));
+    expect(one).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'one' } });
+    expect(one).not.toHaveProperty('spec');
+    const all = json(await ask({ path: base, headers: { accept: 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io' } }));
+    expect(all.kind).toBe('PartialObjectMetadataList');
+  });
+
+  it('are refused when nothing is acceptable', async () => {
+    expect(json(await ask({ path: `${base}/one`, headers: { accept: 'text/html' } }))).toMatchObject({
+      code: 406,
+      message: 'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+    });
+  });
+
+  it('are pretty for people', async () => {
+    expect((await ask({ path: `${base}/one`, headers: { 'user-agent': 'curl/8' } })).text).toContain('{\n  "kind": "Widget"');
+    expect((await ask({ path: `${base}/one` })).text).toMatch(/^\{"kind":"Widget","apiVersion":"test.skiff\/v1","metadata":\{"name":"one"/);
+  });
+
+  it('to HEAD have no body', async () => {
+    const reply = await ask({ method: 'HEAD', path: `${base}/one` });
+    expect(reply.code).toBe(200);
+    expect(reply.text).toBe('');
+    expect(Number(reply.headers['content-length'])).toBeGreaterThan(0);
+  });
+});
+
+describe('what is there', () => {
+  it('is listed by group and version', async () => {
+    expect(json(await ask({ path: '/apis' }))).toMatchObject({ kind: 'APIGroupList', groups: [{ name: 'test.skiff', preferredVersion: { groupVersion: 'test.skiff/v1' } }] });
+    const list = json(await ask({ path: '/apis/test.skiff/v1' })) as { resources: { name: string; shortNames?: string[]; verbs: string[] }[] };
+    expect(list.resources.map((r) => r.name)).toEqual(['widgets', 'widgets/status']);
+    expect(list.resources[0]).toMatchObject({ shortNames: ['wd'], verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] });
+    expect((await ask({ path: '/apis/nothing' })).code).toBe(404);
+  });
+
+  it('is told in one document, which is not sent again unchanged', async () => {
+    const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
+    const first = await ask({ path: '/apis', headers: { accept } });
+    expect(first.headers['content-type']).toBe('application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList');
+    expect(json(first)).toMatchObject({
+      kind: 'APIGroupDiscoveryList',
+      items: [{ metadata: { name: 'test.skiff' }, versions: [{ version: 'v1', freshness: 'Current', resources: [{ resource: 'widgets', scope: 'Namespaced' }] }] }],
+    });
+    const again = await ask({ path: '/apis', headers: { accept, 'if-none-match': String(first.headers.etag) } });
+    expect(again).toMatchObject({ code: 304, text: '' });
+  });
+
+  it('has a version that clients understand', async () => {
+    expect(json(await ask({ path: '/version' }))).toMatchObject({ major: '1', minor: '36', gitVersion: expect.stringMatching(/^v1\.36\.\d+\+skiff$/) });
+  });
+
+  it('says whether it is well', async () => {
+    expect(await ask({ path: '/readyz' })).toMatchObject({ code: 200, text: 'ok' });
+    expect((await ask({ path: '/livez?verbose' })).text).toBe('[+]ping ok\n[+]etcd ok\nlivez check passed\n');
+    expect((await ask({ path: '/readyz/etcd' })).text).toBe('ok');
+    expect((await ask({ path: '/metrics' })).text).toContain('apiserver_request_total{verb="get"');
+  });
+});
+
+describe('connections', () => {
+  it('speak HTTP/2', async () => {
+    const session = connectHttp2(harness.url, { ca: harness.ca, cert: harness.admin.certificate, key: harness.admin.key });
+    const stream = session.request({ ':path': `${base}/one` });
+    let text = '';
+    stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    await once(stream, 'end');
+    expect(headers[':status']).toBe(200);
+    expect((JSON.parse(text) as Widget).metadata!.name).toBe('one');
+    session.destroy();
+  });
+
+  it('may come through a tunnel, under any name', async () => {
+    const pipe = net.createServer((socket) => harness.server.handleConnection(socket)).listen(0, '127.0.0.1');
+    await once(pipe, 'listening');
+    const { port } = pipe.address() as net.AddressInfo;
+    const socket = tls.connect({ host: '127.0.0.1', port, ca: harness.ca, cert: harness.admin.certificate, key: harness.admin.key, servername: 'kubernetes.default.svc' });
+    socket.write(`GET ${base}/one HTTP/1.1\r\nHost: some.pod.sees.it.so\r\nConnection: close\r\n\r\n`);
+    let text = '';
+    socket.setEncoding('utf8').on('data', (part: string) => (text += part));
+    await once(socket, 'close');
+    expect(text).toMatch(/^HTTP\/1\.1 200/);
+    pipe.close();
+  });
+});

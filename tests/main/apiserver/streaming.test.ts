@@ -1,0 +1,202 @@
+import { once } from 'node:events';
+import { PassThrough, type Duplex } from 'node:stream';
+import https from 'node:https';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import type { ContainerIO, KubeletApi } from '../../../main/api/kubelet.ts';
+import type { KubeObject } from '../../../main/api/meta.ts';
+import { badRequest, type StatusError } from '../../../main/api/status.ts';
+import type { Strategy } from '../../../main/apiserver/index.ts';
+import { gadgets, start, type Harness } from './support/harness.ts';
+
+const pods: Strategy<KubeObject> = {
+  ...gadgets,
+  definition: { ...gadgets.definition, kind: 'Pod', resource: 'pods', singular: 'pod', listKind: 'PodList', namespaced: true },
+};
+
+/** Commands: `echo` gives stdin back and exits 0, `fail` writes to both outputs and exits 42, `size` tells the terminal's. */
+async function run([name]: string[], io: ContainerIO): Promise<{ exitCode: number }> {
+  if (name === 'fail') {
+    io.stdout?.write('out\n');
+    io.stderr?.write('err\n');
+    return { exitCode: 42 };
+  }
+  if (name === 'size') {
+    const size = await new Promise<{ width: number; height: number }>((resolve) => io.onResize!(resolve));
+    io.stdout!.write(`${size.width}x${size.height}`);
+    return { exitCode: 0 };
+  }
+  if (name === 'broken') throw badRequest('no such container');
+  for await (const part of io.stdin!) io.stdout!.write(part as Buffer);
+  return { exitCode: 0 };
+}
+
+const kubelet: KubeletApi = {
+  async containerLogs(_target, options, out, signal) {
+    if (options.previous) throw badRequest('previous terminated container "main" in pod "web" not found');
+    out.write('one\n');
+    if (!options.follow) return;
+    if (!signal.aborted) await once(signal, 'abort');
+    aborted.resolve();
+  },
+  exec: (_target, command, io) => run(command, io),
+  attach: (_target, io) => run(['echo'], io),
+  portForward: () => Promise.resolve(new PassThrough()),
+  http: () => Promise.reject(new Error('not asked for here')),
+};
+const aborted = withResolvers();
+
+function withResolvers() {
+  let resolve!: () => void;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await start({ strategies: [pods as Strategy], kubelets: (node) => (node === 'n1' ? kubelet : undefined) });
+  const create = (name: string, spec: object) =>
+    harness.local.request({ method: 'POST', path: '/api/v1/namespaces/default/pods', body: { metadata: { name }, spec } });
+  await create('web', { nodeName: 'n1', containers: [{ name: 'main', image: 'x' }] });
+  await create('two', { nodeName: 'n1', containers: [{ name: 'a', image: 'x' }, { name: 'b', image: 'x' }] });
+  await create('waiting', { containers: [{ name: 'main', image: 'x' }] });
+  await create('lost', { nodeName: 'n2', containers: [{ name: 'main', image: 'x' }] });
+});
+afterAll(() => harness.close());
+
+const path = (rest: string, pod = 'web') => `/api/v1/namespaces/default/pods/${pod}/${rest}`;
+const failureOf = (request: Promise<unknown>) => request.then(() => undefined, (error: StatusError) => error.status);
+
+function webSocket(rest: string, protocol?: string): WebSocket {
+  return new WebSocket(`wss://127.0.0.1:${harness.port}${path(rest)}`, protocol ? [protocol] : [], {
+    ca: harness.ca,
+    cert: harness.admin.certificate,
+    key: harness.admin.key,
+  });
+}
+
+/** What came on each channel until the server closed. */
+async function channelsOf(socket: WebSocket): Promise<Record<number, string>> {
+  const channels: Record<number, string> = {};
+  const base64 = socket.protocol.includes('base64');
+  socket.on('message', (data: Buffer) => {
+    const channel = base64 ? data[0]! - 48 : data[0]!;
+    const text = base64 ? Buffer.from(data.toString('utf8', 1), 'base64').toString() : data.toString('utf8', 1);
+    channels[channel] = (channels[channel] ?? '') + text;
+  });
+  await once(socket, 'close');
+  return channels;
+}
+
+describe('logs', () => {
+  it('come as text', async () => {
+    expect((await harness.local.request({ method: 'GET', path: path('log') })).body).toBe('one\n');
+  });
+
+  it('that cannot be had are an error and not an empty text', async () => {
+    expect(await failureOf(harness.remote.request({ method: 'GET', path: path('log'), query: { previous: true } }))).toMatchObject({
+      code: 400,
+      message: 'previous terminated container "main" in pod "web" not found',
+    });
+    expect(await failureOf(harness.local.request({ method: 'GET', path: path('log', 'two') }))).toMatchObject({
+      message: 'a container name must be specified for pod two, choose one of: [a b]',
+    });
+    expect(await failureOf(harness.local.request({ method: 'GET', path: path('log'), query: { tailLines: -1 } }))).toMatchObject({ code: 422 });
+  });
+
+  it('are followed until the client goes', async () => {
+    const request = https.get({
+      host: '127.0.0.1',
+      port: harness.port,
+      path: `${path('log')}?follow=true`,
+      ca: harness.ca,
+      cert: harness.admin.certificate,
+      key: harness.admin.key,
+      agent: false,
+    });
+    const [response] = (await once(request, 'response')) as [NodeJS.ReadableStream];
+    await once(response, 'data');
+    request.destroy();
+    await aborted.promise;
+  });
+});
+
+describe('a command by WebSocket', () => {
+  it('gives back its output and its exit code', async () => {
+    const channels = await channelsOf(webSocket('exec?command=fail&stdout=1&stderr=1', 'v4.channel.k8s.io'));
+    expect(channels[1]).toBe('out\n');
+    expect(channels[2]).toBe('err\n');
+    expect(JSON.parse(channels[3]!)).toMatchObject({
+      status: 'Failure',
+      reason: 'NonZeroExitCode',
+      details: { causes: [{ reason: 'ExitCode', message: '42' }] },
+    });
+  });
+
+  it('of v5 hears that stdin has ended', async () => {
+    const socket = webSocket('exec?command=echo&stdin=1&stdout=1', 'v5.channel.k8s.io');
+    const channels = channelsOf(socket);
+    await once(socket, 'open');
+    socket.send(Buffer.from([0, ...Buffer.from('hello')]));
+    socket.send(Buffer.from([255, 0]));
+    expect((await channels)[1]).toBe('hello');
+    expect(JSON.parse((await channels)[3]!)).toMatchObject({ status: 'Success' });
+  });
+
+  it('hears of the size of its terminal, in base64 as well', async () => {
+    const socket = webSocket('exec?command=size&stdout=1&tty=1', 'v4.base64.channel.k8s.io');
+    await once(socket, 'open');
+    const channels = channelsOf(socket);
+    socket.send(`4${Buffer.from('{"Width":100,"Height":50}').toString('base64')}`);
+    expect((await channels)[1]).toBe('100x50');
+  });
+
+  it('of the first protocol is told of failures in words', async () => {
+    const channels = await channelsOf(webSocket('exec?command=broken&stdout=1'));
+    expect(channels[3]).toBe('Internal error occurred: error executing command in container: no such container');
+  });
+
+  it('is refused before the upgrade when it cannot run', async () => {
+    const refused = async (url: string, protocol?: string) => {
+      const [, response] = (await once(webSocket(url, protocol), 'unexpected-response')) as [unknown, { statusCode: number }];
+      return response.statusCode;
+    };
+    expect(await refused('exec?stdout=1', 'v4.channel.k8s.io')).toBe(400);
+    expect(await refused('exec?command=x&stdout=1', 'other.protocol')).toBe(400);
+    expect(await refused('exec?command=x&stdout=1&container=none', 'v4.channel.k8s.io')).toBe(400);
+  });
+});
+
+describe('streams of this process', () => {
+  const server = () => harness.server.transport({ name: 'window', groups: ['system:masters'] }, 'skiff');
+
+  it('run a command', async () => {
+    const stdout = new PassThrough();
+    const stdin = new PassThrough();
+    stdin.end('typed');
+    const { exitCode } = await server().command(path('exec'), { command: ['echo'], stdin: true, stdout: true }, { stdin, stdout, signal: new AbortController().signal });
+    expect(exitCode).toBe(0);
+    expect(String(stdout.read())).toBe('typed');
+  });
+
+  it('reach a port', async () => {
+    const connection: Duplex = await server().connect(path('portforward'), 80, new AbortController().signal);
+    connection.write('ping');
+    expect(String((await once(connection, 'data'))[0])).toBe('ping');
+  });
+
+  it('say what is missing', async () => {
+    const signal = new AbortController().signal;
+    expect(await failureOf(server().connect(path('portforward', 'waiting'), 80, signal))).toMatchObject({
+      code: 400,
+      message: 'pod waiting does not have a host assigned',
+    });
+    expect(await failureOf(server().connect(path('portforward', 'lost'), 80, signal))).toMatchObject({ code: 500 });
+    expect(await failureOf(server().connect(path('portforward', 'none'), 80, signal))).toMatchObject({ code: 404 });
+  });
+
+  it('are refused to those who may not', async () => {
+    const stranger = harness.server.transport({ name: 'jane', groups: [] }, 'skiff');
+    expect(await failureOf(stranger.connect(path('portforward'), 80, new AbortController().signal))).toMatchObject({ code: 403 });
+  });
+});
