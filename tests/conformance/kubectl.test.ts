@@ -65,7 +65,7 @@ describe('kubectl on Docker', () => {
   test('a pod reaches the API with its own token', async () => {
     const token = await ok('exec', 'client', '--', 'cat', '/var/run/secrets/kubernetes.io/serviceaccount/token');
     expect(token.split('.')).toHaveLength(3);
-    expect(await ok('exec', 'client', '--', 'sh', '-c', 'nc -z -w 5 $KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT && echo open')).toBe('open\n');
+    expect(await ok('exec', 'client', '--', 'sh', '-c', 'echo | nc -w 5 $KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT > /dev/null && echo open')).toBe('open\n');
     // Without the admin's client certificate, which would win over the token.
     const bare = path.join(folder, 'bare.kubeconfig');
     const { clusters } = JSON.parse(await ok('config', 'view', '--raw', '-o', 'json')) as { clusters: object[] };
@@ -140,7 +140,7 @@ describe('kubectl on Docker', () => {
   });
 
   test('apply, diff and server-side apply agree on who owns what', async () => {
-    const manifest = (value: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  color: ${value}\n---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: login\nstringData:\n  password: sail\n`;
+    const manifest = (value: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  color: ${value}\n---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: login\ndata:\n  password: c2FpbA==\n`;
     expect(await ok('apply', '-f', '-', { input: manifest('blue') })).toBe('configmap/settings created\nsecret/login created\n');
     expect(await ok('apply', '-f', '-', { input: manifest('blue') })).toBe('configmap/settings unchanged\nsecret/login unchanged\n');
     const diff = await kubectl('diff', '-f', '-', { input: manifest('red') });
@@ -210,7 +210,7 @@ describe('kubectl on Docker', () => {
     });
 
     test('an object that is too large', async () => {
-      const ran = await kubectl('create', '-f', '-', { input: `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: big\ndata:\n  x: ${'y'.repeat(2 ** 20)}\n` });
+      const ran = await kubectl('create', '-f', '-', { input: `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: big\ndata:\n  x: ${'y'.repeat(2 ** 20 + 1)}\n` });
       expect(ran.stderr).toMatch(/Too long: may not be more than 1048576 bytes/);
     });
 
@@ -221,8 +221,10 @@ describe('kubectl on Docker', () => {
 
   test('what is deleted is gone, in Docker too', async () => {
     await ok('delete', 'deployment/web', 'service/web', '--timeout=60s');
+    // A shell that is process 1 does not hear SIGTERM: it would have its whole 30 seconds.
+    await ok('delete', 'pod', '-l', 'app=web', '--grace-period=1');
     await ok('wait', 'pod', '-l', 'app=web', '--for=delete', '--timeout=60s');
-    await ok('delete', 'pod', 'client', 'seen', '--timeout=60s');
+    await ok('delete', 'pod', 'client', 'seen', '--grace-period=1', '--timeout=60s');
     await expect
       .poll(async () => (await docker.listContainers({ all: true, filters: { label: [`dev.skiff.cluster=${name}`], ancestor: [testImage] } })).length, { timeout: 20_000 })
       .toBe(0);
