@@ -17,7 +17,7 @@ export interface Decoded {
 /** Upstream stops complaining here. */
 const maxComplaints = 100;
 /** Only schemas within schemas get anywhere near it. */
-const maxDepth = 1000;
+const maxDepth = 500;
 
 /**
  * Turns a parsed body into an object of its kind, as Go's decoder does: names are case-sensitive, null is absence,

@@ -1,6 +1,6 @@
 /** How many complaints are enough. */
 const maxComplaints = 100;
-const maxDepth = 1000;
+const maxDepth = 500;
 
 /**
  * Which members a JSON text names twice, in upstream's words: `duplicate field "spec.replicas"`. The last one counts,

@@ -15,13 +15,19 @@ function definitionsFor(served: readonly ServedResource[], descriptions: Descrip
   const versions = new Map(served.map(({ definition: { group, version } }) => [`${group}/${version}`, { group, version }]));
   const definitions = new Definitions(descriptions, [...versions.values()]);
   for (const { definition, subresources = {} } of served) {
-    const { group, version, kind, listKind } = definition;
-    const kinds = [{ group, version, kind }, { group, version, kind: listKind }, ...Object.values(subresources).map((s) => s.kind)];
+    const { group, version, kind, listKind, verbs } = definition;
+    const listed = !verbs || verbs.includes('list') ? [{ group, version, kind: listKind }] : [];
+    const kinds = [{ group, version, kind }, ...listed, ...Object.values(subresources).map((s) => s.kind)];
     for (const gvk of kinds) {
       const schema = schemaOf(gvk);
       if (schema) definitions.add(schema);
       // A kind that is not built in may hold anything.
-      else definitions.found.set(definitionName(gvk), { type: 'object', 'x-kubernetes-group-version-kind': [{ group: gvk.group, kind: gvk.kind, version: gvk.version }], 'x-kubernetes-preserve-unknown-fields': true });
+      else
+        definitions.found.set(definitionName(gvk), {
+          type: 'object',
+          'x-kubernetes-group-version-kind': [{ group: gvk.group, kind: gvk.kind, version: gvk.version }],
+          'x-kubernetes-preserve-unknown-fields': true,
+        });
     }
   }
   for (const id of ['meta/v1.Status', 'meta/v1.DeleteOptions', 'meta/v1.WatchEvent']) definitions.add(schemaById(id)!);

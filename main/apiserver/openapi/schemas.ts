@@ -58,7 +58,7 @@ export class Definitions {
     const properties: JsonObject = {};
     const required: string[] = [];
     for (const field of schema.fields.values()) {
-      properties[field.name] = this.#property(field, texts[field.name] ?? this.#typeText(field.type, schema));
+      properties[field.name] = this.#property(field, texts[field.name]);
       if (field.required) required.push(field.name);
     }
     if (schema.fields.size) definition['properties'] = properties;
@@ -101,11 +101,6 @@ export class Definitions {
     // A reference may have no neighbours.
     if (!('$ref' in schema)) return { ...schema, ...extras };
     return Object.keys(extras).length ? { allOf: [schema], ...extras } : schema;
-  }
-
-  /** A member without a text of its own is what its type is; a schema within a schema needs no words. */
-  #typeText(type: FieldType, owner: ObjectSchema): string | undefined {
-    return type.kind === 'object' && type.schema !== owner ? this.descriptions[type.schema.id]?.[0] : undefined;
   }
 
   #type(type: FieldType): JsonObject {

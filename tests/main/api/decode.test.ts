@@ -138,6 +138,14 @@ describe('a request body', () => {
     );
   });
 
+  it('cannot be nested without end', () => {
+    let schema = {};
+    for (let i = 0; i < 5000; i++) schema = { not: schema };
+    const crds = { group: 'apiextensions.k8s.io', version: 'v1', kind: 'CustomResourceDefinition' };
+    expect(() => decodeObject(crds, { spec: { versions: [{ schema: { openAPIV3Schema: schema } }] } })).toThrow('exceeded max depth');
+    expect(() => duplicateFields(`${'['.repeat(5000)}${']'.repeat(5000)}`)).toThrow('exceeded max depth');
+  });
+
   it('cannot reach what every object inherits', () => {
     const body = JSON.parse('{"metadata":{"labels":{"__proto__":"x"},"__proto__":{"polluted":true}}}') as unknown;
     const { object, complaints } = decodeObject(pods, body);
