@@ -1,4 +1,5 @@
 import type { Answer, RecordType, SrvAnswer, StringAnswer } from 'dns-packet';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import type { DnsService, DnsZone } from './records.ts';
 
 /** Seconds that answers about the cluster may be kept; short, because pods come and go. */
@@ -80,11 +81,9 @@ export class ZoneIndex {
   #pod(name: string, labels: string[], type: RecordType): ZoneAnswer {
     if (labels.length !== 1) return this.#nothing();
     const v4 = labels[0]!.replace(/-/g, '.');
-    if (/^(\d{1,3}\.){3}\d{1,3}$/.test(v4) && v4.split('.').every((part) => Number(part) <= 255))
-      return this.#answers(type === 'A' ? [record('A', name, v4)] : []);
+    if (isIPv4(v4)) return this.#answers(type === 'A' ? [record('A', name, v4)] : []);
     const v6 = labels[0]!.replace(/-/g, ':');
-    if (/^[0-9a-f:]+$/.test(v6) && v6.includes(':'))
-      return this.#answers(type === 'AAAA' ? [record('AAAA', name, v6)] : []);
+    if (isIPv6(v6)) return this.#answers(type === 'AAAA' ? [record('AAAA', name, v6)] : []);
     return this.#nothing();
   }
 
@@ -161,7 +160,7 @@ export class ZoneIndex {
   #alias(name: string, target: string, type: RecordType): ZoneAnswer {
     const alias = target.toLowerCase().replace(/\.$/, '');
     // Some give an address for a name.
-    if (/^(\d{1,3}\.){3}\d{1,3}$/.test(alias) || alias.includes(':')) return this.#addresses(name, [alias], type);
+    if (isIP(alias)) return this.#addresses(name, [alias], type);
     const answer = this.#answers([record('CNAME', name, alias)]);
     return type === 'CNAME' ? answer : { ...answer, alias };
   }

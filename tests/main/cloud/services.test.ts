@@ -1,0 +1,218 @@
+import { text } from 'node:stream/consumers';
+import type { Duplex } from 'node:stream';
+import { afterEach, expect, test } from 'vitest';
+import type { Event, Node, Service } from '../../../main/api/index.ts';
+import { InformerFactory, resources } from '../../../main/client/index.ts';
+import { startCloud, type Cloud } from '../../../main/cloud/index.ts';
+import { noLog } from '../../../main/util/log.ts';
+import { FakeClock } from '../../support/fakeClock.ts';
+import { FakeServer } from '../../support/fakeServer.ts';
+import { memoryPair } from '../../support/memoryPair.ts';
+import { makeService, seededRandom } from '../../support/objects.ts';
+
+let cloud: Cloud | undefined;
+afterEach(async () => {
+  await cloud?.stop();
+  cloud = undefined;
+});
+
+async function start(taken: Record<number, string> = {}) {
+  const clock = new FakeClock();
+  const server = new FakeServer(clock);
+  const client = server.client();
+  const open = new Map<number, (connection: Duplex) => void>();
+  const dialled: { node: string; host: string; port: number; connection: Duplex }[] = [];
+  let connected = true;
+  for (const name of ['one', 'two']) await client.of(resources.nodes).create({ metadata: { name } } as Node);
+  const informers = new InformerFactory(client, clock, noLog);
+  cloud = startCloud({
+    client,
+    informers,
+    cluster: 'test',
+    clock,
+    random: seededRandom(),
+    log: noLog,
+    machine: (node) => ({
+      ip: node === 'one' ? '10.244.0.2' : '10.244.0.3',
+      podCIDR: node === 'one' ? '10.244.1.0/24' : '10.244.2.0/24',
+    }),
+    agents: (node) =>
+      connected
+        ? {
+            async dial(host, port) {
+              const [near, far] = memoryPair();
+              dialled.push({ node, host, port, connection: far });
+              return near;
+            },
+          }
+        : undefined,
+    async hostListen(address, port, onConnection) {
+      if (address !== '127.0.0.1') throw new Error(`${address} is not this computer's own`);
+      if (taken[port] !== undefined || open.has(port))
+        throw Object.assign(new Error('listen'), { code: taken[port] ?? 'EADDRINUSE' });
+      open.set(port, onConnection);
+      return { close: () => void open.delete(port) };
+    },
+  });
+  informers.start();
+  await informers.synced();
+  await clock.advance(0);
+  const services = client.of(resources.services);
+  const get = (name = 'web'): Promise<Service> => services.get('default', name);
+  const events = async (): Promise<Event[]> => (await client.of(resources.events).list('default')).items;
+  const ingress = async (name?: string) => (await get(name)).status?.loadBalancer?.ingress ?? undefined;
+  return { clock, client, services, open, dialled, taken, get, events, ingress, disconnect: () => (connected = false) };
+}
+
+const web = (spec: Service['spec'] = {}, name = 'web') =>
+  makeService(name, {
+    type: 'LoadBalancer',
+    clusterIP: '10.96.1.1',
+    ports: [{ port: 80, nodePort: 30080, protocol: 'TCP' }],
+    ...spec,
+  });
+
+test('a load balancer is reached at 127.0.0.1, and leads to a node port', async () => {
+  const { clock, services, open, dialled, get, ingress, events } = await start();
+  await services.create(web());
+  await clock.advance(1000);
+  expect(await ingress()).toEqual([{ ip: '127.0.0.1', ipMode: 'Proxy' }]);
+  expect((await get()).metadata!.finalizers).toEqual(['service.kubernetes.io/load-balancer-cleanup']);
+  expect([...open.keys()].sort()).toEqual([30080, 80].sort());
+  expect((await events()).map(({ reason }) => reason).sort()).toEqual(['EnsuredLoadBalancer', 'EnsuringLoadBalancer']);
+
+  const [user, connection] = memoryPair();
+  open.get(80)!(connection);
+  user.end('hello');
+  await clock.advance(0);
+  expect(dialled).toMatchObject([{ host: expect.stringMatching(/^10\.244\.0\.[23]$/), port: 30080 }]);
+  expect(await text(dialled[0]!.connection)).toBe('hello');
+});
+
+test('each direction of a tunnelled connection ends by itself', async () => {
+  const { clock, services, open, dialled } = await start();
+  await services.create(web());
+  await clock.advance(1000);
+  const [user, connection] = memoryPair();
+  open.get(80)!(connection);
+  user.end('question');
+  await clock.advance(0);
+  const inside = dialled[0]!.connection;
+  const question: Buffer[] = [];
+  inside.on('data', (chunk: Buffer) => question.push(chunk));
+  await new Promise((resolve) => inside.once('end', resolve));
+  inside.end('answer');
+  expect(await text(user)).toBe('answer');
+  expect(Buffer.concat(question).toString()).toBe('question');
+});
+
+test('connections take the nodes in turn; without one they end', async () => {
+  const { clock, services, open, dialled, disconnect } = await start();
+  await services.create(web());
+  await clock.advance(1000);
+  for (let i = 0; i < 4; i++) open.get(80)!(memoryPair()[1]);
+  expect(new Set(dialled.map(({ node }) => node)).size).toBe(2);
+  disconnect();
+  const [, connection] = memoryPair();
+  open.get(80)!(connection);
+  expect(connection.destroyed).toBe(true);
+});
+
+test('a port that is taken leaves the load balancer pending, says which it is, and is tried again', async () => {
+  const { clock, services, open, taken, ingress, events } = await start({ 80: 'EADDRINUSE' });
+  await services.create(web());
+  await clock.advance(1000);
+  expect(await ingress()).toBeUndefined();
+  const warnings = (await events()).filter(({ type }) => type === 'Warning');
+  expect(warnings.map(({ reason, message }) => [reason, message])).toEqual([
+    [
+      'SyncLoadBalancerFailed',
+      'Error syncing load balancer: failed to ensure load balancer: port 80 of this computer is taken by another program',
+    ],
+  ]);
+  await clock.advance(60_000);
+  expect((await events()).filter(({ type }) => type === 'Warning').length).toBe(1);
+  delete taken[80];
+  await clock.advance(20_000);
+  expect(open.has(80)).toBe(true);
+  expect(await ingress()).toEqual([{ ip: '127.0.0.1', ipMode: 'Proxy' }]);
+});
+
+test('two Services of one port: the second waits for the first, and is told whom it waits for', async () => {
+  const { clock, services, ingress, events } = await start();
+  await services.create(web());
+  await clock.advance(1000);
+  await services.create(web({ ports: [{ port: 80, nodePort: 30081 }] }, 'late'));
+  await clock.advance(1000);
+  expect(await ingress('late')).toBeUndefined();
+  expect((await events()).find(({ type }) => type === 'Warning')?.message).toContain(
+    'port 80 of this computer is taken by Service default/web',
+  );
+  await services.delete('default', 'web');
+  await clock.advance(1000);
+  expect(await ingress('late')).toEqual([{ ip: '127.0.0.1', ipMode: 'Proxy' }]);
+});
+
+test('a deleted load balancer closes its ports before it goes', async () => {
+  const { clock, services, open, get } = await start();
+  await services.create(web());
+  await clock.advance(1000);
+  await services.delete('default', 'web');
+  await clock.advance(1000);
+  await expect(get()).rejects.toThrow('not found');
+  expect(open.size).toBe(0);
+});
+
+test('a load balancer that becomes a plain Service gives its address back', async () => {
+  const { clock, services, open, get, ingress } = await start();
+  await services.create(web());
+  await clock.advance(1000);
+  await services.patch('default', 'web', 'merge', { spec: { type: 'ClusterIP', ports: [{ port: 80 }] } });
+  await clock.advance(1000);
+  expect(await ingress()).toBeUndefined();
+  expect((await get()).metadata!.finalizers ?? []).toEqual([]);
+  expect(open.size).toBe(0);
+});
+
+test("another's load balancer class is left to that one", async () => {
+  const { clock, services, open, get } = await start();
+  await services.create(web({ loadBalancerClass: 'example.com/lb' }));
+  await clock.advance(1000);
+  expect((await get()).metadata!.finalizers).toBeUndefined();
+  expect([...open.keys()]).toEqual([30080]);
+});
+
+test('a node port is reached at 127.0.0.1, and one that cannot be is told', async () => {
+  const { clock, services, open, events } = await start({ 30090: 'EACCES' });
+  await services.create(
+    web({
+      type: 'NodePort',
+      ports: [
+        { port: 80, nodePort: 30080 },
+        { port: 81, nodePort: 30090 },
+      ],
+    }),
+  );
+  await clock.advance(1000);
+  expect([...open.keys()]).toEqual([30080]);
+  expect((await events()).map(({ reason, message }) => [reason, message])).toEqual([
+    [
+      'NodePortUnavailable',
+      'The node port cannot be reached at 127.0.0.1: port 30090 of this computer needs rights that Skiff does not have',
+    ],
+  ]);
+});
+
+test('a node is told what its machine is', async () => {
+  const { clock, client } = await start();
+  await clock.advance(1000);
+  const node = await client.of(resources.nodes).get('', 'two');
+  expect(node.spec).toMatchObject({
+    providerID: 'skiff://test/two',
+    podCIDR: '10.244.2.0/24',
+    podCIDRs: ['10.244.2.0/24'],
+  });
+  expect(node.status?.conditions).toMatchObject([
+    { type: 'NetworkUnavailable', status: 'False', reason: 'RouteCreated' },
+  ]);
+});

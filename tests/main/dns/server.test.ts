@@ -1,0 +1,172 @@
+import packet, { type Answer, type Question } from 'dns-packet';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DnsServer } from '../../../main/dns/server.ts';
+import { FakeClock } from '../../support/fakeClock.ts';
+
+let clock: FakeClock;
+let server: DnsServer;
+let asked: string[];
+let world: Record<string, Answer[]>;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  asked = [];
+  world = { 'example.com': [{ type: 'A', name: 'example.com', ttl: 20, data: '192.0.2.1' }] };
+  server = new DnsServer({
+    clock,
+    async foreign(message) {
+      const query = packet.decode(message);
+      const { name } = query.questions![0]!;
+      asked.push(name);
+      if (name === 'broken.com') throw new Error('no network');
+      const answers = world[name] ?? [];
+      return packet.encode({
+        type: 'response',
+        id: query.id,
+        flags: packet.RECURSION_AVAILABLE | (answers.length ? 0 : 3),
+        questions: query.questions,
+        answers,
+      });
+    },
+  });
+  const endpoints = Array.from({ length: 60 }, (_, i) => ({ ip: `10.244.1.${i + 1}`, ports: [] }));
+  server.setZone({
+    domain: 'cluster.local',
+    namespaces: ['default'],
+    services: [
+      { namespace: 'default', name: 'web', clusterIPs: ['10.96.1.1'], ports: [], endpoints: [] },
+      { namespace: 'default', name: 'many', clusterIPs: [], ports: [], endpoints },
+      { namespace: 'default', name: 'away', clusterIPs: [], externalName: 'example.com', ports: [], endpoints: [] },
+      {
+        namespace: 'default',
+        name: 'near',
+        clusterIPs: [],
+        externalName: 'web.default.svc.cluster.local',
+        ports: [],
+        endpoints: [],
+      },
+      {
+        namespace: 'default',
+        name: 'round',
+        clusterIPs: [],
+        externalName: 'round.default.svc.cluster.local',
+        ports: [],
+        endpoints: [],
+      },
+    ],
+  });
+});
+
+async function ask(
+  name: string,
+  type: Question['type'] = 'A',
+  options: { via?: 'udp' | 'tcp'; id?: number; size?: number } = {},
+) {
+  const additionals = options.size
+    ? [{ type: 'OPT', name: '.', udpPayloadSize: options.size, flags: 0, options: [] } as unknown as Answer]
+    : [];
+  const message = packet.encode({
+    type: 'query',
+    id: options.id ?? 7,
+    flags: packet.RECURSION_DESIRED,
+    questions: [{ name, type }],
+    additionals,
+  });
+  const reply = (await server.answer(message, options.via ?? 'udp'))!;
+  const decoded = packet.decode(reply);
+  return {
+    ...decoded,
+    size: reply.length,
+    code: reply[3]! & 0xf,
+    values: decoded.answers!.map((answer) => ('data' in answer ? answer.data : undefined)),
+  };
+}
+
+describe('a question about the cluster', () => {
+  test('is answered with authority, in the letters it was asked in', async () => {
+    const answer = await ask('Web.Default.SVC.cluster.local');
+    expect(answer).toMatchObject({
+      id: 7,
+      code: 0,
+      flag_aa: true,
+      flag_rd: true,
+      flag_ra: true,
+      values: ['10.96.1.1'],
+    });
+    expect(answer.answers![0]!.name).toBe('Web.Default.SVC.cluster.local');
+    expect(asked).toEqual([]);
+  });
+
+  test('about nothing is denied, with the reason to remember it', async () => {
+    const answer = await ask('nobody.default.svc.cluster.local');
+    expect(answer).toMatchObject({ code: 3, values: [] });
+    expect(answer.authorities).toMatchObject([{ type: 'SOA' }]);
+    expect(await ask('web.default.svc.cluster.local', 'AAAA')).toMatchObject({
+      code: 0,
+      values: [],
+      authorities: [{ type: 'SOA' }],
+    });
+  });
+
+  test('with a long answer is sent to TCP, unless the asker takes more', async () => {
+    const name = 'many.default.svc.cluster.local';
+    expect(await ask(name)).toMatchObject({ flag_tc: true, values: [] });
+    const large = await ask(name, 'A', { size: 4096 });
+    expect(large.size).toBeLessThanOrEqual(1232);
+    expect((await ask(name, 'A', { via: 'tcp' })).values).toHaveLength(60);
+  });
+
+  test('follows an ExternalName to the address, here and outside', async () => {
+    expect((await ask('near.default.svc.cluster.local')).values).toEqual([
+      'web.default.svc.cluster.local',
+      '10.96.1.1',
+    ]);
+    expect((await ask('away.default.svc.cluster.local')).values).toEqual(['example.com', '192.0.2.1']);
+  });
+
+  test('that leads in a circle ends', async () => {
+    expect((await ask('round.default.svc.cluster.local')).code).toBe(0);
+  });
+});
+
+describe('a question about the rest of the world', () => {
+  test('is passed on, and its answer kept as long as it is true', async () => {
+    expect(await ask('example.com', 'A', { id: 1 })).toMatchObject({ id: 1, values: ['192.0.2.1'] });
+    await clock.advance(19_000);
+    expect(await ask('example.com', 'A', { id: 2 })).toMatchObject({ id: 2, values: ['192.0.2.1'] });
+    expect(asked).toEqual(['example.com']);
+    await clock.advance(2_000);
+    await ask('example.com');
+    expect(asked).toEqual(['example.com', 'example.com']);
+  });
+
+  test('that two ask at once is asked once', async () => {
+    await Promise.all([ask('example.com', 'A', { id: 1 }), ask('example.com', 'A', { id: 2 })]);
+    expect(asked).toEqual(['example.com']);
+  });
+
+  test('that nobody answers fails, and is asked again', async () => {
+    expect((await ask('broken.com')).code).toBe(2);
+    await ask('broken.com');
+    expect(asked).toEqual(['broken.com', 'broken.com']);
+  });
+
+  test('is the rest of the world as well before the zone is known', async () => {
+    const fresh = new DnsServer({ clock, foreign: async (message) => message });
+    const message = packet.encode({
+      type: 'query',
+      id: 3,
+      questions: [{ name: 'web.default.svc.cluster.local', type: 'A' }],
+    });
+    expect(await fresh.answer(message, 'udp')).toEqual(message);
+  });
+});
+
+test('what is no question gets no answer, or is told so', async () => {
+  expect(await server.answer(Buffer.from('hello'), 'udp')).toBeUndefined();
+  expect(await server.answer(packet.encode({ type: 'response', id: 1 }), 'udp')).toBeUndefined();
+  const update = packet.encode({ type: 'query', id: 4, flags: 5 << 11, questions: [] });
+  expect((await server.answer(update, 'udp'))![3]! & 0xf).toBe(4);
+  const empty = packet.encode({ type: 'query', id: 4, questions: [] });
+  expect((await server.answer(empty, 'udp'))![3]! & 0xf).toBe(1);
+});
