@@ -44,6 +44,7 @@ type WatchEvent<T> =
 const pageSize = 500;
 const firstRetry = 500;
 const longestRetry = 15_000;
+const patience = 3;
 
 /**
  * One collection, listed page by page and then followed by a watch. A watch that ends goes on from the last
@@ -134,7 +135,8 @@ export class LiveList<T extends KubeObject = KubeObject> {
         if (!this.#running) return;
         if (gone || isExpired(error)) void this.#relist();
         else if (error === undefined) this.#retryQuietly(() => this.#follow());
-        else this.#retry(asError(error), () => this.#follow());
+        // A watch that cannot be had again and again may be asking for what is no longer kept: a list is always right.
+        else this.#retry(asError(error), () => (this.#failures > patience ? void this.#relist() : this.#follow()));
       },
     );
     // A watch that starts says nothing until something happens: silence is health.
@@ -204,7 +206,8 @@ function lighten<T extends KubeObject>(object: T, apiVersion?: string, kind?: st
 }
 
 function isExpired(error: string | undefined): boolean {
-  return error !== undefined && isGone(asError(error));
+  // Bridges hand on the server's message where there is no Status.
+  return error !== undefined && (isGone(asError(error)) || /too old resource version|^Gone|Expired/.test(error));
 }
 
 /** A bridge reports why a watch ended as a Status in JSON where the server sent one, else as a sentence. */

@@ -1,5 +1,5 @@
 import { yaml as yamlLanguage } from '@codemirror/lang-yaml';
-import { defaultHighlightStyle, foldEffect, foldable, indentUnit, syntaxHighlighting } from '@codemirror/language';
+import { defaultHighlightStyle, foldEffect, foldable, forceParsing, indentUnit, syntaxHighlighting } from '@codemirror/language';
 import { linter, lintGutter, forceLinting, type Diagnostic } from '@codemirror/lint';
 import { unifiedMergeView } from '@codemirror/merge';
 import { Compartment, EditorState, type Extension } from '@codemirror/state';
@@ -79,7 +79,7 @@ export function makeEditor(options: EditorOptions): Editor {
       merge.of([]),
       lintGutter(),
       linter(findings, { delay: 400 }),
-      EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false' }),
+      EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false', tabindex: '0' }),
       EditorView.updateListener.of((update) => {
         if (!update.docChanged) return;
         serverFindings = [];
@@ -100,6 +100,8 @@ export function makeEditor(options: EditorOptions): Editor {
       forceLinting(view);
     },
     fold: (keys) => {
+      // A fold needs the whole text to have been read, which the editor otherwise does bit by bit.
+      if (keys.length > 0) forceParsing(view, view.state.doc.length, 500);
       const effects = [];
       for (let number = 1; number <= view.state.doc.lines; number++) {
         const line = view.state.doc.line(number);
