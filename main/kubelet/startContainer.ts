@@ -30,7 +30,7 @@ export async function startContainer(context: KubeletContext, pod: Pod, containe
   const { runtime } = context;
   const say = (type: 'Normal' | 'Warning', reason: string, message: string) => tell(context, pod, type, reason, message, container.name);
   const image = await unlessAborted(context.images.ensure(pod, container, say), inputs.signal).catch((error: unknown) => {
-    if (error instanceof StartError) say('Warning', 'Failed', `Error: ${error.reason}`);
+    if (error instanceof StartError && !error.known) say('Warning', 'Failed', `Error: ${error.reason}`);
     throw error;
   });
 

@@ -5,6 +5,8 @@ export class StartError extends Error {
     message: string,
     /** Milliseconds from now after which another try makes sense; undefined: as failures of syncs go. */
     readonly retryAfter?: number,
+    /** It was told already. */
+    readonly known = false,
   ) {
     super(message);
   }

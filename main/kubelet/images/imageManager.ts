@@ -21,12 +21,14 @@ export interface ImageManagerOptions {
   onProgress?(image: string, progress: PullProgress): void;
 }
 
+/** How long the failure itself is shown before the waiting for the next try is. */
+const shownMs = 1000;
 const pullBackoff = { initial: 10_000, max: 300_000, factor: 2, resetAfter: 600_000 };
 
 /** Sees to it that images are there before their containers. Mirrors pkg/kubelet/images/image_manager.go. */
 export class ImageManager {
   readonly #backoff: Backoff;
-  readonly #failures = new Map<string, string>();
+  readonly #failures = new Map<string, { message: string; at: number }>();
   /** Pulls under way: who wants the same image with the same credentials waits for the same pull. */
   readonly #pulls = new Map<string, Promise<string>>();
 
@@ -81,10 +83,12 @@ export class ImageManager {
     const key = `${uidOf(pod)}_${image}`;
     const remaining = this.#backoff.remaining(key);
     if (remaining > 0) {
+      const before = this.#failures.get(key);
+      const shown = before ? this.options.clock.monotonic() - before.at : shownMs;
+      if (before && shown < shownMs) throw new StartError('ErrImagePull', before.message, shownMs - shown, true);
       const message = `Back-off pulling image "${requested}"`;
       tell('Normal', 'BackOff', message);
-      const before = this.#failures.get(key);
-      throw new StartError('ImagePullBackOff', before ? `${message}: ${before}` : message, remaining);
+      throw new StartError('ImagePullBackOff', before ? `${message}: ErrImagePull: ${before.message}` : message, remaining);
     }
     this.#failures.delete(key);
     tell('Normal', 'Pulling', `Pulling image "${requested}"`);
@@ -95,8 +99,8 @@ export class ImageManager {
       const message = messageOf(error);
       tell('Warning', 'Failed', `Failed to pull image "${requested}": ${message}`);
       const wait = this.#backoff.next(key);
-      this.#failures.set(key, `ErrImagePull: ${message}`);
-      throw new StartError('ErrImagePull', message, error instanceof RuntimeError && error.code === 'unavailable' ? undefined : Math.min(wait, 1000));
+      this.#failures.set(key, { message, at: this.options.clock.monotonic() });
+      throw new StartError('ErrImagePull', message, error instanceof RuntimeError && error.code === 'unavailable' ? undefined : Math.min(wait, shownMs));
     }
   }
 

@@ -1,0 +1,278 @@
+import { describe, expect, it } from 'vitest';
+import { resources } from '../../../main/client/index.ts';
+import { exitAnnotation } from '../../../main/runtime/simulated/index.ts';
+import { settle } from '../../support/fakeClock.ts';
+import { Harness } from './harness.ts';
+
+describe('a pod on a node', () => {
+  it('becomes running and ready, with an address of the node', async () => {
+    const h = await new Harness().start();
+    await h.create('web', { containers: [{ name: 'web', image: 'web:1' }, { name: 'side', image: 'side:1' }] });
+    const { status } = h.pod('web');
+    expect(status).toMatchObject({ phase: 'Running', podIP: '10.244.1.2', podIPs: [{ ip: '10.244.1.2' }], hostIP: '10.244.0.2', qosClass: 'BestEffort' });
+    expect(status!.containerStatuses!.map(({ name, ready, started, restartCount }) => ({ name, ready, started, restartCount }))).toEqual([
+      { name: 'side', ready: true, started: true, restartCount: 0 },
+      { name: 'web', ready: true, started: true, restartCount: 0 },
+    ]);
+    expect(status!.containerStatuses![1]!.containerID).toMatch(/^simulated:\/\/[0-9a-f]{64}$/);
+    for (const type of ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'])
+      expect(h.condition('web', type)).toMatchObject({ status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' });
+  });
+
+  it('tells how its image and container went', async () => {
+    const h = await new Harness().start();
+    await h.create('web');
+    expect(h.said('web')).toEqual([
+      'Pulling: Pulling image "web:1"',
+      'Pulled: Successfully pulled image "web:1" in 0s (0s including waiting). Image size: 0 bytes.',
+      'Created: Container created',
+      'Started: Container started',
+    ]);
+    expect(h.events('web').at(-1)).toMatchObject({
+      involvedObject: { kind: 'Pod', fieldPath: 'spec.containers{web}' },
+      source: { component: 'kubelet', host: 'node-1' },
+    });
+  });
+
+  it('uses an image that is there without asking the registry', async () => {
+    const h = await new Harness().start();
+    await h.runtime.pullImage('web:1', undefined);
+    await h.create('web');
+    expect(h.said('web')[0]).toBe('Pulled: Container image "web:1" already present on machine and can be accessed by the pod');
+  });
+
+  it('waits for its image, tells why, and tries again later and later', async () => {
+    const h = await new Harness({ simulated: { missingImages: { 'web:1': 'manifest for web:1 not found: manifest unknown' } } }).start();
+    await h.create('web');
+    const waiting = () => h.pod('web').status!.containerStatuses![0]!.state!.waiting;
+    expect(waiting()).toEqual({ reason: 'ErrImagePull', message: 'manifest for web:1 not found: manifest unknown' });
+    expect(h.pod('web').status!.phase).toBe('Pending');
+    await h.clock.advance(2000);
+    expect(waiting()).toEqual({
+      reason: 'ImagePullBackOff',
+      message: 'Back-off pulling image "web:1": ErrImagePull: manifest for web:1 not found: manifest unknown',
+    });
+    expect(h.said('web')).toContain('Failed: Error: ErrImagePull');
+    expect(h.said('web')).toContain('BackOff: Back-off pulling image "web:1"');
+    await h.clock.advance(10_000);
+    const pulls = () => h.events('web').find((event) => event.message === 'Pulling image "web:1"')!.count;
+    expect(pulls()).toBe(2);
+  });
+
+  it('says that a name is no image name', async () => {
+    const h = await new Harness().start();
+    await h.create('web', { containers: [{ name: 'web', image: 'Web:1' }] });
+    expect(h.pod('web').status!.containerStatuses![0]!.state!.waiting).toEqual({
+      reason: 'InvalidImageName',
+      message: 'Failed to apply default image tag "Web:1": couldn\'t parse image name "Web:1": invalid reference format: repository name (library/Web) must be lowercase',
+    });
+  });
+
+  it('never pulls with the policy Never', async () => {
+    const h = await new Harness().start();
+    await h.create('web', { containers: [{ name: 'web', image: 'web:1', imagePullPolicy: 'Never' }] });
+    expect(h.pod('web').status!.containerStatuses![0]!.state!.waiting).toEqual({
+      reason: 'ErrImageNeverPull',
+      message: 'Container image "web:1" is not present with pull policy of Never',
+    });
+  });
+});
+
+describe('a container that ends', () => {
+  it('is started again at once, then after a growing wait', async () => {
+    const h = await new Harness().start();
+    await h.create('web', {}, { annotations: { [exitAnnotation]: '1@100ms' } });
+    const status = () => h.pod('web').status!.containerStatuses![0]!;
+    await h.clock.advance(100);
+    expect(status()).toMatchObject({ restartCount: 1, state: { running: {} }, lastState: { terminated: { exitCode: 1, reason: 'Error' } } });
+    await h.clock.advance(100);
+    const uid = h.pod('web').metadata!.uid;
+    expect(status()).toMatchObject({
+      restartCount: 1,
+      ready: false,
+      state: { waiting: { reason: 'CrashLoopBackOff', message: `back-off 10s restarting failed container=web pod=web_default(${uid})` } },
+    });
+    expect(h.pod('web').status!.phase).toBe('Running');
+    expect(h.said('web')).toContain(`BackOff: Back-off restarting failed container web in pod web_default(${uid})`);
+    await h.clock.advance(10_000);
+    expect(status().restartCount).toBe(2);
+    await h.clock.advance(200);
+    expect(status().state!.waiting!.message).toContain('back-off 20s');
+    await h.clock.advance(19_000);
+    expect(status().restartCount).toBe(2);
+    await h.clock.advance(1000);
+    expect(status().restartCount).toBe(3);
+  });
+
+  it('leaves one dead predecessor for its log, not more', async () => {
+    const h = await new Harness().start();
+    await h.create('web', {}, { annotations: { [exitAnnotation]: '1@100ms' } });
+    await h.clock.advance(100_000);
+    const all = await h.runtime.listContainers({ podUid: h.pod('web').metadata!.uid! });
+    expect(all.length).toBe(2);
+  });
+
+  it('completes a pod that is never to be started again', async () => {
+    const h = await new Harness().start();
+    await h.create('job', { restartPolicy: 'Never' }, { annotations: { [exitAnnotation]: '0@1s' } });
+    expect(h.pod('job').status!.phase).toBe('Running');
+    await h.clock.advance(1000);
+    expect(h.pod('job').status).toMatchObject({
+      phase: 'Succeeded',
+      containerStatuses: [{ restartCount: 0, ready: false, state: { terminated: { exitCode: 0, reason: 'Completed' } } }],
+    });
+    expect(h.condition('job', 'Ready')).toMatchObject({ status: 'False', reason: 'PodCompleted' });
+    expect(h.condition('job', 'Initialized')).toMatchObject({ status: 'True', reason: 'PodCompleted' });
+    expect((await h.runtime.listSandboxes()).map((s) => s.state)).toEqual(['notReady']);
+  });
+
+  it('fails a pod when its code says so', async () => {
+    const h = await new Harness().start();
+    await h.create('job', { restartPolicy: 'Never' }, { annotations: { [exitAnnotation]: '3@1s' } });
+    await h.clock.advance(1000);
+    expect(h.pod('job').status).toMatchObject({ phase: 'Failed' });
+    expect(h.condition('job', 'Ready')).toMatchObject({ reason: 'PodFailed' });
+  });
+
+  it('with OnFailure is started again until it succeeds', async () => {
+    const h = await new Harness().start();
+    await h.create('job', { restartPolicy: 'OnFailure' }, { annotations: { [exitAnnotation]: '1@1s' } });
+    await h.clock.advance(1000);
+    expect(h.pod('job').status).toMatchObject({ phase: 'Running', containerStatuses: [{ restartCount: 1 }] });
+  });
+});
+
+describe('init containers', () => {
+  it('run one after the other, before the containers', async () => {
+    const h = await new Harness().start();
+    await h.create('web', { initContainers: [{ name: 'one', image: 'i:1' }, { name: 'two', image: 'i:1' }] });
+    expect(h.pod('web').status).toMatchObject({
+      phase: 'Pending',
+      initContainerStatuses: [{ name: 'one', state: { running: {} } }, { name: 'two', state: { waiting: { reason: 'PodInitializing' } } }],
+      containerStatuses: [{ state: { waiting: { reason: 'PodInitializing' } } }],
+    });
+    expect(h.condition('web', 'Initialized')).toMatchObject({
+      status: 'False',
+      reason: 'ContainersNotInitialized',
+      message: 'containers with incomplete status: [one two]',
+    });
+    await h.clock.advance(1000);
+    expect(h.pod('web').status!.initContainerStatuses![0]).toMatchObject({ ready: true, state: { terminated: { exitCode: 0, reason: 'Completed' } } });
+    await h.clock.advance(1000);
+    expect(h.pod('web').status!.phase).toBe('Running');
+    expect(h.condition('web', 'Initialized')!.status).toBe('True');
+  });
+
+  it('a sidecar stays beside the containers and does not hold up the pod', async () => {
+    const h = await new Harness().start();
+    await h.create('web', { initContainers: [{ name: 'proxy', image: 'p:1', restartPolicy: 'Always' }] });
+    expect(h.pod('web').status).toMatchObject({
+      phase: 'Running',
+      initContainerStatuses: [{ name: 'proxy', started: true, ready: true, state: { running: {} } }],
+    });
+    expect(h.condition('web', 'Ready')!.status).toBe('True');
+  });
+
+  it('a sidecar ends with the pod that has completed', async () => {
+    const h = await new Harness().start();
+    await h.create(
+      'job',
+      { restartPolicy: 'Never', initContainers: [{ name: 'proxy', image: 'p:1', restartPolicy: 'Always' }] },
+      { annotations: { [exitAnnotation]: '0@1s' } },
+    );
+    await h.clock.advance(1500);
+    // The annotation is the whole pod's: the sidecar has ended once by itself as well.
+    expect(h.pod('job').status!.phase).toBe('Succeeded');
+    expect((await h.runtime.listContainers()).filter((c) => c.state === 'running')).toEqual([]);
+  });
+});
+
+describe('a deleted pod', () => {
+  it('ends, gives its address back and is gone from API and runtime', async () => {
+    const h = await new Harness().start();
+    await h.create('web');
+    await h.delete('web');
+    expect(h.find('web')).toBeUndefined();
+    expect(await h.runtime.listSandboxes()).toEqual([]);
+    expect(h.said('web')).toContain('Killing: Stopping container web');
+    await h.create('again');
+    expect(h.pod('again').status!.podIP).not.toBe('10.244.1.2');
+  });
+
+  it('that was never started goes as well', async () => {
+    const h = await new Harness({ simulated: { missingImages: { 'web:1': 'no' } } }).start();
+    await h.create('web');
+    await h.delete('web');
+    expect(h.find('web')).toBeUndefined();
+    expect(await h.runtime.listSandboxes()).toEqual([]);
+  });
+
+  it('that completed long ago goes at once', async () => {
+    const h = await new Harness().start();
+    await h.create('job', { restartPolicy: 'Never' }, { annotations: { [exitAnnotation]: '0' } });
+    await h.clock.advance(60_000);
+    expect(h.pod('job').status!.phase).toBe('Succeeded');
+    await h.delete('job');
+    expect(h.find('job')).toBeUndefined();
+    expect(await h.runtime.listContainers()).toEqual([]);
+  });
+
+  it('taken from the API by force ends here too', async () => {
+    const h = await new Harness().start();
+    await h.create('web');
+    h.server.drop(resources.pods, 'default', 'web');
+    await settle();
+    await h.clock.advance(3000);
+    expect(await h.runtime.listSandboxes()).toEqual([]);
+  });
+});
+
+describe('a deadline', () => {
+  it('fails the pod when it has passed', async () => {
+    const h = await new Harness().start();
+    await h.create('web', { activeDeadlineSeconds: 10 });
+    await h.clock.advance(9000);
+    expect(h.pod('web').status!.phase).toBe('Running');
+    await h.clock.advance(2000);
+    expect(h.pod('web').status).toMatchObject({
+      phase: 'Failed',
+      reason: 'DeadlineExceeded',
+      message: 'Pod was active on the node longer than the specified deadline',
+    });
+    expect((await h.container('web'))!.state).toBe('exited');
+  });
+});
+
+describe('a kubelet that starts again', () => {
+  it('finds its pods and leaves them as they are', async () => {
+    const h = await new Harness().start();
+    await h.create('web', {}, { annotations: { [exitAnnotation]: '1@60s' } });
+    await h.clock.advance(60_000);
+    const before = h.pod('web').status!;
+    expect(before.containerStatuses![0]!.restartCount).toBe(1);
+    await h.restart();
+    expect(h.pod('web').status).toEqual(before);
+    await h.create('other');
+    expect(h.pod('other').status!.podIP).not.toBe(before.podIP);
+  });
+
+  it('removes what belongs to pods that were deleted meanwhile', async () => {
+    const h = await new Harness().start();
+    await h.create('web');
+    await h.kubelet.stop();
+    h.server.drop(resources.pods, 'default', 'web');
+    await h.restart();
+    expect(await h.runtime.listSandboxes()).toEqual([]);
+    expect(await h.runtime.listContainers()).toEqual([]);
+  });
+
+  it('gives a pod whose sandbox died a new one', async () => {
+    const h = await new Harness().start();
+    await h.create('web');
+    const [sandbox] = await h.runtime.listSandboxes();
+    await h.runtime.stopSandbox(sandbox!.id);
+    await settle();
+    expect(h.said('web')).toContain('SandboxChanged: Pod sandbox changed, it will be killed and re-created.');
+    expect(h.pod('web').status).toMatchObject({ phase: 'Running', containerStatuses: [{ restartCount: 1, ready: true }] });
+  });
+});
