@@ -2,6 +2,7 @@ import type { Controller, ControllerContext } from './controller.ts';
 import { DeploymentController } from './deployment.ts';
 import { EndpointsController } from './endpoints.ts';
 import { EndpointSliceController } from './endpointSlice.ts';
+import { EndpointSliceMirroringController } from './endpointSliceMirroring.ts';
 import { GarbageCollector } from './garbageCollector.ts';
 import { NamespaceController } from './namespace.ts';
 import { NodeLifecycleController } from './nodeLifecycle.ts';
@@ -22,6 +23,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   ReplicaSetController,
   EndpointsController,
   EndpointSliceController,
+  EndpointSliceMirroringController,
   NodeLifecycleController,
   TaintEvictionController,
   PodGCController,

@@ -1,0 +1,67 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { resources } from '../../../main/client/index.ts';
+import { EndpointSliceMirroringController } from '../../../main/controllers/endpointSliceMirroring.ts';
+import { settle } from '../../support/fakeClock.ts';
+import { makeService } from '../../support/objects.ts';
+import { Cluster } from './harness.ts';
+
+let cluster: Cluster;
+beforeEach(async () => {
+  cluster = new Cluster();
+  await cluster.start(EndpointSliceMirroringController);
+});
+afterEach(() => cluster.stop());
+
+const slices = () => cluster.server.all(resources.endpointSlices);
+const subsets = [
+  { addresses: [{ ip: '192.0.2.1' }], notReadyAddresses: [{ ip: '192.0.2.2' }], ports: [{ port: 5432 }] },
+];
+
+async function add(labels?: Record<string, string>, selector?: Record<string, string>): Promise<void> {
+  await cluster.client.of(resources.services).create(makeService('db', { selector }));
+  await cluster.client
+    .of(resources.endpoints)
+    .create({ metadata: { name: 'db', namespace: 'default', labels }, subsets });
+  await settle();
+}
+
+it('endpoints written by hand become a slice, and follow every change', async () => {
+  await add();
+  expect(slices()).toMatchObject([
+    {
+      metadata: {
+        labels: {
+          'kubernetes.io/service-name': 'db',
+          'endpointslice.kubernetes.io/managed-by': 'endpointslicemirroring-controller.k8s.io',
+        },
+      },
+      addressType: 'IPv4',
+      ports: [{ name: '', port: 5432, protocol: 'TCP' }],
+      endpoints: [
+        { addresses: ['192.0.2.1'], conditions: { ready: true } },
+        { addresses: ['192.0.2.2'], conditions: { ready: false } },
+      ],
+    },
+  ]);
+  cluster.server.change(
+    resources.endpoints,
+    'default',
+    'db',
+    (endpoints) => delete endpoints.subsets![0]!.notReadyAddresses,
+  );
+  await settle();
+  expect(slices()).toMatchObject([{ endpoints: [{ addresses: ['192.0.2.1'] }] }]);
+  cluster.server.drop(resources.endpoints, 'default', 'db');
+  await settle();
+  expect(slices()).toEqual([]);
+});
+
+it('endpoints that ask not to be mirrored are not', async () => {
+  await add({ 'endpointslice.kubernetes.io/skip-mirror': 'true' });
+  expect(slices()).toEqual([]);
+});
+
+it('endpoints of a service that selects pods are left to the controller of slices', async () => {
+  await add(undefined, { app: 'db' });
+  expect(slices()).toEqual([]);
+});
