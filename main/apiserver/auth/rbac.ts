@@ -1,4 +1,5 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, RbacSubject, Role, RoleBinding, RoleRef } from '../../api/index.ts';
+import { selectorFromLabelSelector } from '../../api/labels.ts';
 import type { Store } from '../../store/index.ts';
 import { LiveObjects } from './liveObjects.ts';
 import { describeRules, missingRules, ruleAllows, type RequestAttributes } from './rules.ts';
@@ -28,7 +29,8 @@ export class RbacAuthorizer implements Authorizer {
   #clusterGrants = new Map<string, Grant[]>();
   /** Namespace → the same. */
   #grants = new Map<string, Map<string, Grant[]>>();
-  #indexed = { cluster: -1, namespaced: -1 };
+  #aggregated = new Map<string, PolicyRule[]>();
+  #indexed = { cluster: -1, namespaced: -1, roles: -1 };
 
   constructor(store: Store) {
     this.#roles = new LiveObjects(store, { group, resource: 'roles' });
@@ -98,8 +100,32 @@ export class RbacAuthorizer implements Authorizer {
   }
 
   #rulesOf({ kind, name }: RoleRef, namespace: string): PolicyRule[] | undefined {
-    const role = kind === 'Role' ? this.#roles.get(namespace, name) : this.#clusterRoles.get('', name);
-    return role && (role.rules ?? []);
+    if (kind === 'Role') {
+      const role = this.#roles.get(namespace, name);
+      return role && (role.rules ?? []);
+    }
+    const role = this.#clusterRoles.get('', name);
+    return role && (role.aggregationRule ? this.#aggregatedRules(role) : (role.rules ?? []));
+  }
+
+  /** A role made of others has their rules at once, before a controller writes them into it. */
+  #aggregatedRules(role: ClusterRole): PolicyRule[] {
+    if (this.#indexed.roles !== this.#clusterRoles.version) {
+      this.#aggregated = new Map();
+      this.#indexed.roles = this.#clusterRoles.version;
+    }
+    const name = role.metadata!.name!;
+    const known = this.#aggregated.get(name);
+    if (known) return known;
+    const rules = [...(role.rules ?? [])];
+    // Set first: roles that aggregate each other end here.
+    this.#aggregated.set(name, rules);
+    const selectors = role.aggregationRule!.clusterRoleSelectors?.map(selectorFromLabelSelector) ?? [];
+    for (const other of this.#clusterRoles.all()) {
+      if (other === role || !selectors.some((selector) => selector.matches(other.metadata?.labels))) continue;
+      rules.push(...(other.aggregationRule ? this.#aggregatedRules(other) : (other.rules ?? [])));
+    }
+    return rules;
   }
 
   #grantsOf(user: UserInfo, namespace: string): Grant[] {

@@ -4,6 +4,21 @@ import type { Random } from '../../util/random.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/serviceAccountTokens.ts';
 import type { Authorizer } from '../auth/types.ts';
+import { controllerRevision } from './apps/controllerRevision.ts';
+import { daemonSet } from './apps/daemonSet.ts';
+import { statefulSet } from './apps/statefulSet.ts';
+import { horizontalPodAutoscaler } from './autoscaling/horizontalPodAutoscaler.ts';
+import { cronJob } from './batch/cronJob.ts';
+import { job } from './batch/job.ts';
+import { limitRange } from './core/limitRange.ts';
+import { podTemplate } from './core/podTemplate.ts';
+import { replicationController } from './core/replicationController.ts';
+import { resourceQuota } from './core/resourceQuota.ts';
+import { ingress, ingressClass } from './networking/ingress.ts';
+import { networkPolicy } from './networking/networkPolicy.ts';
+import { runtimeClass } from './node/runtimeClass.ts';
+import { podDisruptionBudget } from './policy/podDisruptionBudget.ts';
+import { csiDriver, csiNode, volumeAttachment } from './storage/csi.ts';
 import { deployment } from './apps/deployment.ts';
 import { replicaSet } from './apps/replicaSet.ts';
 import { selfSubjectReview, tokenReview } from './authentication/reviews.ts';
@@ -64,6 +79,24 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
     of(persistentVolume),
     of(persistentVolumeClaim),
     of(priorityClass),
+    of(limitRange),
+    of(resourceQuota),
+    of(podTemplate),
+    of(replicationController),
+    of(statefulSet),
+    of(daemonSet),
+    of(controllerRevision),
+    of(job),
+    of(cronJob),
+    of(horizontalPodAutoscaler),
+    of(podDisruptionBudget),
+    of(ingress),
+    of(ingressClass),
+    of(networkPolicy),
+    of(runtimeClass),
+    of(csiDriver),
+    of(csiNode),
+    of(volumeAttachment),
     of(selfSubjectReview),
     of(tokenReview(tokens)),
     ...accessReviews(authorizer, rbac).map((strategy) => of(strategy as Strategy<KubeObject>)),

@@ -54,12 +54,12 @@ export const deployment: Strategy<Deployment> = {
   row: (object, now) => [
     nameOf(object),
     `${object.status?.readyReplicas ?? 0}/${object.spec?.replicas ?? 0}`,
-    String(object.status?.updatedReplicas ?? 0),
-    String(object.status?.availableReplicas ?? 0),
+    object.status?.updatedReplicas ?? 0,
+    object.status?.availableReplicas ?? 0,
     age(object, now),
     containerNames(object.spec?.template?.spec?.containers),
     containerImages(object.spec?.template?.spec?.containers),
-    selectorText(object),
+    selectorText(object) || '<none>',
   ],
   subresources: {
     status: statusSubresource<Deployment>(definition, validateStatus, ['labels']),

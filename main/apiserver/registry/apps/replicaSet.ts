@@ -49,7 +49,7 @@ export const replicaSet: Strategy<ReplicaSet> = {
     age(object, now),
     containerNames(object.spec?.template?.spec?.containers),
     containerImages(object.spec?.template?.spec?.containers),
-    selectorText(object),
+    selectorText(object) || '<none>',
   ],
   subresources: {
     status: statusSubresource<ReplicaSet>(definition, validateStatus),

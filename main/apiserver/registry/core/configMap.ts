@@ -30,7 +30,7 @@ export const configMap: Strategy<ConfigMap> = {
   columns: columns('Name', 'Data', 'Age'),
   row: (object, now) => [
     nameOf(object),
-    String(Object.keys(object.data ?? {}).length + Object.keys(object.binaryData ?? {}).length),
+    Object.keys(object.data ?? {}).length + Object.keys(object.binaryData ?? {}).length,
     age(object, now),
   ],
 };

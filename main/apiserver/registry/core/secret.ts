@@ -38,7 +38,7 @@ export const secret: Strategy<Secret> = {
   }),
   fields: (object) => ({ type: object.type ?? '' }),
   columns: columns('Name', 'Type', 'Data', 'Age'),
-  row: (object, now) => [nameOf(object), object.type ?? '', String(Object.keys(object.data ?? {}).length), age(object, now)],
+  row: (object, now) => [nameOf(object), object.type ?? '', Object.keys(object.data ?? {}).length, age(object, now)],
 };
 
 const required: Record<string, string[]> = {

@@ -1,0 +1,30 @@
+import type { ControllerRevision } from '../../../api/index.ts';
+import { equalJson } from '../../../api/json.ts';
+import { controllerOf, parseApiVersion } from '../../../api/meta.ts';
+import { fieldImmutable, nonNegative } from '../../validation/names.ts';
+import { check, columns, define } from '../define.ts';
+import { age, nameOf } from '../printers.ts';
+import type { Strategy } from '../strategy.ts';
+
+/* Mirrors pkg/registry/apps/controllerrevision/strategy.go. */
+
+export const controllerRevision: Strategy<ControllerRevision> = {
+  definition: define('apps', 'v1', 'ControllerRevision', 'controllerrevisions'),
+  hasGeneration: false,
+  nameRule: 'dnsSubdomain',
+  allowUnconditionalUpdate: true,
+  validate: (_context, object) => check((errors) => {
+    if (object.data === undefined) errors.required('data', 'data is mandatory');
+    nonNegative(errors, 'revision', object.revision);
+  }),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    nonNegative(errors, 'revision', object.revision);
+    if (!equalJson(object.data, old.data)) errors.invalid('data', object.data, fieldImmutable);
+  }),
+  columns: columns('Name', 'Controller', 'Revision', 'Age'),
+  row(object, now) {
+    const owner = controllerOf(object);
+    const group = owner ? parseApiVersion(owner.apiVersion).group : '';
+    return [nameOf(object), owner ? `${owner.kind.toLowerCase()}${group ? `.${group}` : ''}/${owner.name}` : '<none>', object.revision, age(object, now)];
+  },
+};

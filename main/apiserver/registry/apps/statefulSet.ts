@@ -1,0 +1,125 @@
+import type { StatefulSet } from '../../../api/index.ts';
+import { equalJson } from '../../../api/json.ts';
+import { isDns1123Label } from '../../../api/names.ts';
+import { selectorFromLabelSelector } from '../../../api/labels.ts';
+import type { FieldErrors } from '../../validation/field.ts';
+import { nonNegative } from '../../validation/names.ts';
+import { claimSpec } from '../../validation/persistentVolumeClaim.ts';
+import { podTemplateWarnings } from '../../validation/podWarnings.ts';
+import { isZero, notMoreThan100Percent, positiveIntOrPercent, selectorAndTemplate } from '../../validation/workloads.ts';
+import { defaultClaimSpec } from '../core/persistentVolumeClaim.ts';
+import { defaultPodTemplate } from '../core/podDefaults.ts';
+import { check, columns, define, scaleSubresource, statusSubresource } from '../define.ts';
+import { age, containerImages, containerNames, nameOf } from '../printers.ts';
+import type { Strategy } from '../strategy.ts';
+
+/* Mirrors pkg/registry/apps/statefulset/strategy.go. */
+
+const definition = define('apps', 'v1', 'StatefulSet', 'statefulsets', { shortNames: ['sts'], categories: ['all'] });
+const selectorText = (object: StatefulSet) => selectorFromLabelSelector(object.spec?.selector).toString();
+const mutable = ['replicas', 'template', 'updateStrategy', 'minReadySeconds', 'ordinals', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy'] as const;
+
+export const statefulSet: Strategy<StatefulSet> = {
+  definition,
+  hasGeneration: true,
+  nameRule: 'dnsLabel',
+  allowUnconditionalUpdate: true,
+  defaults(object) {
+    const spec = (object.spec ??= {} as NonNullable<StatefulSet['spec']>);
+    spec.podManagementPolicy ||= 'OrderedReady';
+    const strategy = (spec.updateStrategy ??= {});
+    if (!strategy.type) {
+      strategy.type = 'RollingUpdate';
+      strategy.rollingUpdate ??= {};
+    }
+    if (strategy.type === 'RollingUpdate' && strategy.rollingUpdate) strategy.rollingUpdate.partition ??= 0;
+    const policy = (spec.persistentVolumeClaimRetentionPolicy ??= {});
+    policy.whenDeleted ||= 'Retain';
+    policy.whenScaled ||= 'Retain';
+    spec.replicas ??= 1;
+    spec.revisionHistoryLimit ??= 10;
+    defaultPodTemplate(spec.template);
+    for (const claim of spec.volumeClaimTemplates ?? []) {
+      claim.apiVersion ??= 'v1';
+      claim.kind ??= 'PersistentVolumeClaim';
+      defaultClaimSpec((claim.spec ??= {}));
+      (claim.status ??= {}).phase ||= 'Pending';
+    }
+    (object.status ??= { replicas: 0 }).replicas ??= 0;
+  },
+  prepareForCreate(_context, object) {
+    object.status = { replicas: 0 };
+  },
+  prepareForUpdate(_context, object, old) {
+    object.status = old.status;
+  },
+  validate: (_context, object) => check((errors) => validate(errors, object, true)),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    validate(errors, object, false);
+    const rest = { ...object.spec };
+    for (const name of mutable) Object.assign(rest, { [name]: old.spec?.[name] });
+    if (!equalJson(rest, old.spec))
+      errors.forbidden(
+        'spec',
+        "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+      );
+  }),
+  warnings: (object, old) => podTemplateWarnings('spec.template', object.spec?.template, old?.spec?.template),
+  columns: columns('Name', 'Ready', 'Age', 'Containers!', 'Images!'),
+  row: (object, now) => [
+    nameOf(object),
+    `${object.status?.readyReplicas ?? 0}/${object.spec?.replicas ?? 0}`,
+    age(object, now),
+    containerNames(object.spec?.template?.spec?.containers),
+    containerImages(object.spec?.template?.spec?.containers),
+  ],
+  subresources: { status: statusSubresource<StatefulSet>(definition, validateStatus), scale: scaleSubresource<StatefulSet>(selectorText) },
+};
+
+function validate(errors: FieldErrors, object: StatefulSet, isNew: boolean): void {
+  const spec = object.spec!;
+  const policy = spec.podManagementPolicy;
+  if (policy !== 'OrderedReady' && policy !== 'Parallel') errors.invalid('spec.podManagementPolicy', policy, "must be 'OrderedReady' or 'Parallel'");
+  const { type, rollingUpdate } = spec.updateStrategy ?? {};
+  const path = 'spec.updateStrategy.rollingUpdate';
+  if (type === 'OnDelete') {
+    if (rollingUpdate) errors.invalid(path, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'");
+  } else if (type !== 'RollingUpdate') errors.invalid('spec.updateStrategy', spec.updateStrategy, "must be 'RollingUpdate' or 'OnDelete'");
+  else if (rollingUpdate) {
+    nonNegative(errors, `${path}.partition`, rollingUpdate.partition);
+    const unavailable = rollingUpdate.maxUnavailable;
+    positiveIntOrPercent(errors, `${path}.maxUnavailable`, unavailable);
+    if (unavailable !== undefined && isZero(unavailable)) errors.invalid(`${path}.maxUnavailable`, unavailable, 'cannot be 0');
+    notMoreThan100Percent(errors, `${path}.maxUnavailable`, unavailable);
+  }
+  for (const when of ['whenDeleted', 'whenScaled'] as const) {
+    const value = spec.persistentVolumeClaimRetentionPolicy?.[when];
+    if (value !== undefined && value !== 'Retain' && value !== 'Delete')
+      errors.notSupported(`spec.persistentVolumeClaimRetentionPolicy.${when}`, value, ['Retain', 'Delete']);
+  }
+  if (isNew) spec.volumeClaimTemplates?.forEach((claim, i) => claimSpec(errors, `spec.volumeClaimTemplates[${i}].spec`, claim.spec ?? {}));
+  nonNegative(errors, 'spec.replicas', spec.replicas);
+  nonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
+  nonNegative(errors, 'spec.ordinals.start', spec.ordinals?.start);
+  if (isNew && spec.serviceName) errors.invalidEach('spec.serviceName', spec.serviceName, isDns1123Label(spec.serviceName));
+  selectorAndTemplate(errors, 'spec', { selector: spec.selector, template: withClaims(spec) }, { empty: 'empty selector is invalid for statefulset', restartPolicy: false });
+  const template = spec.template?.spec;
+  if (template?.restartPolicy !== 'Always') errors.notSupported('spec.template.spec.restartPolicy', template?.restartPolicy ?? '', ['Always']);
+  if (template?.activeDeadlineSeconds !== undefined)
+    errors.forbidden('spec.template.spec.activeDeadlineSeconds', 'activeDeadlineSeconds in StatefulSet is not Supported');
+}
+
+/** The template as its pods will be: with a volume for each claim, and names that the controller gives. */
+function withClaims({ template, volumeClaimTemplates = [] }: NonNullable<StatefulSet['spec']>) {
+  if (!template?.spec) return template;
+  const claims = volumeClaimTemplates.map((claim) => ({ name: claim.metadata?.name ?? '', persistentVolumeClaim: { claimName: claim.metadata?.name ?? '' } }));
+  const others = (template.spec.volumes ?? []).filter((volume) => !claims.some((claim) => claim.name === volume.name));
+  return { ...template, spec: { ...template.spec, subdomain: undefined, hostname: undefined, volumes: [...claims, ...others] } };
+}
+
+function validateStatus(errors: FieldErrors, { status }: StatefulSet): void {
+  for (const name of ['replicas', 'readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas', 'observedGeneration', 'collisionCount'] as const)
+    nonNegative(errors, `status.${name}`, status?.[name]);
+  for (const name of ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'] as const)
+    if ((status?.[name] ?? 0) > (status?.replicas ?? 0)) errors.invalid(`status.${name}`, status?.[name], 'cannot be greater than status.replicas');
+}

@@ -1,0 +1,161 @@
+import type { Job, JobSpec } from '../../../api/index.ts';
+import { equalJson } from '../../../api/json.ts';
+import { selectorFromLabelSelector } from '../../../api/labels.ts';
+import { isDns1123Label } from '../../../api/names.ts';
+import type { FieldErrors } from '../../validation/field.ts';
+import { fieldImmutable, labelSelector, nonNegative } from '../../validation/names.ts';
+import { validatePodTemplateSpec } from '../../validation/pod.ts';
+import { podTemplateWarnings } from '../../validation/podWarnings.ts';
+import { defaultPodTemplate } from '../core/podDefaults.ts';
+import { check, columns, define, statusSubresource } from '../define.ts';
+import { age, containerImages, containerNames, humanDuration, nameOf } from '../printers.ts';
+import type { Strategy } from '../strategy.ts';
+
+/* Mirrors pkg/registry/batch/job/strategy.go, pkg/apis/batch/v1/defaults.go and pkg/apis/batch/validation. */
+
+const definition = define('batch', 'v1', 'Job', 'jobs', { categories: ['all'] });
+const uidLabels = ['controller-uid', 'batch.kubernetes.io/controller-uid'];
+const nameLabels = ['job-name', 'batch.kubernetes.io/job-name'];
+const shown = [
+  ['Complete', 'Complete'],
+  ['Failed', 'Failed'],
+] as const;
+
+export const job: Strategy<Job> = {
+  definition,
+  hasGeneration: true,
+  nameRule: 'dnsSubdomain',
+  allowUnconditionalUpdate: true,
+  defaultPropagation: 'Orphan',
+  defaults(object) {
+    const spec = (object.spec ??= {} as JobSpec);
+    defaultJobSpec(spec);
+    const labels = spec.template?.metadata?.labels;
+    if (labels && !Object.keys(object.metadata?.labels ?? {}).length) (object.metadata ??= {}).labels = { ...labels };
+    object.status ??= {};
+  },
+  prepareForCreate(_context, object) {
+    generateSelector(object);
+    object.status = {};
+  },
+  prepareForUpdate(_context, object, old) {
+    object.status = old.status;
+  },
+  validate: (_context, object) => check((errors) => validate(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => validateUpdate(errors, object, old)),
+  warnings: (object, old) => podTemplateWarnings('spec.template', object.spec?.template, old?.spec?.template),
+  fields: (object) => ({ 'status.successful': String(object.status?.succeeded ?? 0) }),
+  columns: columns('Name', 'Status', 'Completions', 'Duration', 'Age', 'Containers!', 'Images!', 'Selector!'),
+  row(object, now) {
+    const { startTime, completionTime, succeeded = 0 } = object.status ?? {};
+    const { completions, parallelism = 0, template, selector } = object.spec ?? ({} as Partial<JobSpec>);
+    const end = completionTime ? Date.parse(completionTime) : now;
+    return [
+      nameOf(object),
+      statusOf(object),
+      completions !== undefined ? `${succeeded}/${completions}` : parallelism > 1 ? `${succeeded}/1 of ${parallelism}` : `${succeeded}/1`,
+      startTime ? humanDuration(end - Date.parse(startTime)) : '',
+      age(object, now),
+      containerNames(template?.spec?.containers),
+      containerImages(template?.spec?.containers),
+      selectorFromLabelSelector(selector).toString() || '<none>',
+    ];
+  },
+  subresources: {
+    status: statusSubresource<Job>(definition, (errors, { status }) => {
+      for (const name of ['active', 'succeeded', 'failed', 'ready', 'terminating'] as const) nonNegative(errors, `status.${name}`, status?.[name]);
+    }),
+  },
+};
+
+export function defaultJobSpec(spec: JobSpec): void {
+  if (spec.completions === undefined && spec.parallelism === undefined) spec.completions = 1;
+  spec.parallelism ??= 1;
+  spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : 2147483647;
+  spec.completionMode ??= 'NonIndexed';
+  spec.suspend ??= false;
+  spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
+  spec.manualSelector ??= false;
+  for (const rule of spec.podFailurePolicy?.rules ?? []) for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True';
+  defaultPodTemplate(spec.template);
+}
+
+/** A job finds its pods by its uid, unless its maker insists on a selector of their own. */
+function generateSelector({ spec, metadata }: Job): void {
+  if (!spec || spec.manualSelector) return;
+  const labels = ((((spec.template ??= {}).metadata ??= {}).labels = { ...spec.template.metadata.labels }) as Record<string, string>);
+  const { uid = '', name = '' } = metadata ?? {};
+  for (const key of nameLabels) labels[key] ??= name;
+  for (const key of uidLabels) labels[key] ??= uid;
+  const selector = (spec.selector ??= {});
+  selector.matchLabels = { ...selector.matchLabels, 'batch.kubernetes.io/controller-uid': selector.matchLabels?.['batch.kubernetes.io/controller-uid'] ?? uid };
+}
+
+function statusOf({ status, metadata }: Job): string {
+  const is = (type: string) => status?.conditions?.find((condition) => condition.type === type)?.status === 'True';
+  for (const [type, text] of shown) if (is(type)) return text;
+  if (metadata?.deletionTimestamp) return 'Terminating';
+  return ['Suspended', 'FailureTarget', 'SuccessCriteriaMet'].find(is) ?? 'Running';
+}
+
+function validate(errors: FieldErrors, object: Job): void {
+  const spec = object.spec!;
+  validateJobSpec(errors, 'spec', spec);
+  if (!spec.selector) errors.required('spec.selector');
+  else {
+    labelSelector(errors, 'spec.selector', spec.selector);
+    if (!selectorFromLabelSelector(spec.selector).matches(spec.template?.metadata?.labels))
+      errors.invalid('spec.template.metadata.labels', spec.template?.metadata?.labels, '`selector` does not match template `labels`');
+  }
+  if (spec.completionMode !== 'Indexed' || !spec.completions) return;
+  const host = `${nameOf(object)}-${spec.completions - 1}`;
+  if (isDns1123Label(host).length) errors.invalid('metadata.name', nameOf(object), `will not able to create pod with invalid DNS label: ${host}`);
+}
+
+export function validateJobSpec(errors: FieldErrors, field: string, spec: JobSpec): void {
+  for (const name of ['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished', 'backoffLimitPerIndex', 'maxFailedIndexes'] as const)
+    nonNegative(errors, `${field}.${name}`, spec[name]);
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined)
+    errors.required(`${field}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified');
+  const mode = spec.completionMode;
+  if (mode !== undefined && mode !== 'NonIndexed' && mode !== 'Indexed') errors.notSupported(`${field}.completionMode`, mode, ['NonIndexed', 'Indexed']);
+  if (mode === 'Indexed') {
+    if (spec.completions === undefined) errors.required(`${field}.completions`, 'when completion mode is Indexed');
+    if ((spec.parallelism ?? 0) > 100000)
+      errors.invalid(`${field}.parallelism`, spec.parallelism, 'must be less than or equal to 100000 when completion mode is Indexed');
+    if (spec.maxFailedIndexes !== undefined && spec.maxFailedIndexes > (spec.completions ?? Infinity))
+      errors.invalid(`${field}.maxFailedIndexes`, spec.maxFailedIndexes, 'must be less than or equal to completions');
+  } else {
+    for (const name of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const)
+      if (spec[name] !== undefined) errors.invalid(`${field}.${name}`, spec[name], 'requires indexed completion mode');
+    if (spec.successPolicy) errors.invalid(`${field}.successPolicy`, spec.successPolicy, 'requires indexed completion mode');
+  }
+  const replacement = spec.podReplacementPolicy;
+  const allowed = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed'];
+  if (replacement !== undefined && !allowed.includes(replacement)) errors.notSupported(`${field}.podReplacementPolicy`, replacement, allowed);
+  validatePodTemplateSpec(errors, `${field}.template`, spec.template ?? {});
+  const restart = spec.template?.spec?.restartPolicy;
+  const path = `${field}.template.spec.restartPolicy`;
+  if (!restart || restart === 'Always') errors.required(path, 'valid values: "OnFailure", "Never"');
+  else if (restart !== 'OnFailure' && restart !== 'Never') errors.notSupported(path, restart, ['OnFailure', 'Never']);
+  else if (spec.podFailurePolicy && restart !== 'Never') errors.invalid(path, restart, 'only "Never" is supported when podFailurePolicy is specified');
+}
+
+function validateUpdate(errors: FieldErrors, object: Job, old: Job): void {
+  validate(errors, object);
+  const [after, before] = [object.spec!, old.spec!];
+  const elastic = after.completionMode === 'Indexed' && after.completions === after.parallelism && before.completions !== undefined;
+  if (after.completions !== before.completions && !elastic) errors.invalid('spec.completions', after.completions, fieldImmutable);
+  // A suspended job that never started may still be told where its pods go.
+  const directives = !!before.suspend && !old.status?.startTime;
+  if (!equalJson(bare(after, directives), bare(before, directives))) errors.invalid('spec.template', after.template, fieldImmutable);
+  for (const name of ['selector', 'completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const)
+    if (!equalJson(after[name], before[name])) errors.invalid(`spec.${name}`, after[name], fieldImmutable);
+}
+
+function bare({ template }: JobSpec, directives: boolean): unknown {
+  if (!directives) return template;
+  const { nodeSelector: _1, affinity: _2, tolerations: _3, schedulingGates: _4, ...spec } = template.spec ?? { containers: [] };
+  const { labels: _5, annotations: _6, ...metadata } = template.metadata ?? {};
+  return { metadata, spec };
+}

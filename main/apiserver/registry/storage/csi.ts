@@ -1,0 +1,101 @@
+import type { CSIDriver, CSINode, VolumeAttachment } from '../../../api/index.ts';
+import { equalJson } from '../../../api/json.ts';
+import { fieldImmutable } from '../../validation/names.ts';
+import { csiDriverName } from '../../validation/volumes.ts';
+import { check, columns, define, statusSubresource } from '../define.ts';
+import { age, nameOf } from '../printers.ts';
+import type { Strategy } from '../strategy.ts';
+
+/* Mirrors pkg/registry/storage/{csidriver,csinode,volumeattachment}/strategy.go. */
+
+const group = 'storage.k8s.io';
+
+export const csiDriver: Strategy<CSIDriver> = {
+  definition: define(group, 'v1', 'CSIDriver', 'csidrivers', { namespaced: false }),
+  hasGeneration: true,
+  nameRule: 'dnsSubdomain',
+  returnsDeletedObject: true,
+  defaults(object) {
+    const spec = (object.spec ??= {});
+    spec.attachRequired ??= true;
+    spec.podInfoOnMount ??= false;
+    spec.storageCapacity ??= false;
+    spec.requiresRepublish ??= false;
+    spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType';
+    spec.seLinuxMount ??= false;
+    if (!spec.volumeLifecycleModes?.length) spec.volumeLifecycleModes = ['Persistent'];
+  },
+  validate: (_context, object) => check((errors) => csiDriverName(errors, 'metadata.name', nameOf(object))),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    if (object.spec?.attachRequired !== old.spec?.attachRequired) errors.invalid('spec.attachRequired', object.spec?.attachRequired, fieldImmutable);
+    if (!equalJson(object.spec?.volumeLifecycleModes, old.spec?.volumeLifecycleModes))
+      errors.invalid('spec.volumeLifecycleModes', object.spec?.volumeLifecycleModes, fieldImmutable);
+  }),
+  columns: columns('Name', 'AttachRequired?', 'PodInfoOnMount?', 'StorageCapacity?', 'TokenRequests', 'RequiresRepublish?', 'Modes', 'Age'),
+  row: (object, now) => [
+    nameOf(object),
+    object.spec?.attachRequired ?? true,
+    object.spec?.podInfoOnMount ?? false,
+    object.spec?.storageCapacity ?? false,
+    object.spec?.tokenRequests?.map((request) => request.audience).join(',') ?? '<unset>',
+    object.spec?.requiresRepublish ?? false,
+    object.spec?.volumeLifecycleModes?.join(',') || '<none>',
+    age(object, now),
+  ],
+};
+
+export const csiNode: Strategy<CSINode> = {
+  definition: define(group, 'v1', 'CSINode', 'csinodes', { namespaced: false }),
+  hasGeneration: false,
+  nameRule: 'dnsSubdomain',
+  validate: (_context, object) => check((errors) => {
+    const names = new Set<string>();
+    object.spec?.drivers?.forEach((driver, i) => {
+      const path = `spec.drivers[${i}]`;
+      csiDriverName(errors, `${path}.name`, driver.name);
+      if (!driver.nodeID) errors.required(`${path}.nodeID`);
+      if (names.has(driver.name)) errors.duplicate(`${path}.name`, driver.name);
+      names.add(driver.name);
+    });
+  }),
+  validateUpdate: () => [],
+  columns: columns('Name', 'Drivers#', 'Age'),
+  row: (object, now) => [nameOf(object), object.spec?.drivers?.length ?? 0, age(object, now)],
+};
+
+const attachment = define(group, 'v1', 'VolumeAttachment', 'volumeattachments', { namespaced: false });
+
+export const volumeAttachment: Strategy<VolumeAttachment> = {
+  definition: attachment,
+  hasGeneration: false,
+  nameRule: 'dnsSubdomain',
+  returnsDeletedObject: true,
+  defaults(object) {
+    (object.status ??= { attached: false }).attached ??= false;
+  },
+  prepareForCreate(_context, object) {
+    object.status = { attached: false };
+  },
+  prepareForUpdate(_context, object, old) {
+    object.status = old.status;
+  },
+  validate: (_context, object) => check((errors) => {
+    csiDriverName(errors, 'spec.attacher', object.spec?.attacher);
+    if (!object.spec?.nodeName) errors.required('spec.nodeName');
+    if (!object.spec?.source?.persistentVolumeName && !object.spec?.source?.inlineVolumeSpec)
+      errors.required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
+  }),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    if (!equalJson(object.spec, old.spec)) errors.invalid('spec', object.spec, 'field is immutable');
+  }),
+  columns: [...columns('Name', 'Attacher', 'PV', 'Node', 'Attached?', 'Age')],
+  row: (object, now) => [
+    nameOf(object),
+    object.spec?.attacher ?? '',
+    object.spec?.source?.persistentVolumeName ?? '',
+    object.spec?.nodeName ?? '',
+    object.status?.attached ?? false,
+    age(object, now),
+  ],
+  subresources: { status: statusSubresource<VolumeAttachment>(attachment) },
+};
