@@ -96,33 +96,37 @@ export class SpdyConnection {
     this.#pendingBytes += bytes.length;
     if (this.#busy) return;
     this.#busy = true;
-    this.#work().then(
-      () => (this.#busy = false),
-      () => this.close(),
-    );
+    this.#work().catch(() => this.close());
   }
 
   /** Handles whole frames in order; only those with headers take more than this turn. */
   async #work(): Promise<void> {
-    while (!this.#closed && this.#pendingBytes >= headBytes) {
-      const bytes = this.#pending.length === 1 ? this.#pending[0]! : Buffer.concat(this.#pending);
-      const length = bytes.readUInt32BE(4) & 0xffffff;
-      if (length > maxFrameBytes) throw new Error('SPDY frame is too large');
-      this.#pending = [bytes];
-      if (bytes.length < headBytes + length) return;
-      const body = bytes.subarray(headBytes, headBytes + length);
-      const rest = bytes.subarray(headBytes + length);
-      this.#pending = rest.length ? [rest] : [];
-      this.#pendingBytes = rest.length;
-      const first = bytes.readUInt32BE(0);
-      const flags = bytes[4]!;
-      if (first & 0x80000000) {
-        const taken = this.#control(first & 0xffff, flags, body);
+    while (!this.#closed) {
+      const frame = this.#nextFrame();
+      if (!frame) break;
+      if (frame.first & 0x80000000) {
+        const taken = this.#control(frame.first & 0xffff, frame.flags, frame.body);
         if (taken) await taken;
       } else {
-        this.#data(first, flags, body);
+        this.#data(frame.first, frame.flags, frame.body);
       }
     }
+    // In the turn in which nothing is left to do, not when a promise settles: more may arrive before that.
+    this.#busy = false;
+  }
+
+  /** Takes one whole frame from what has arrived; undefined as long as there is none. */
+  #nextFrame(): { first: number; flags: number; body: Buffer } | undefined {
+    if (this.#pendingBytes < headBytes) return undefined;
+    const bytes = this.#pending.length === 1 ? this.#pending[0]! : Buffer.concat(this.#pending);
+    this.#pending = [bytes];
+    const length = bytes.readUInt32BE(4) & 0xffffff;
+    if (length > maxFrameBytes) throw new Error('SPDY frame is too large');
+    const end = headBytes + length;
+    if (bytes.length < end) return undefined;
+    this.#pending = bytes.length > end ? [bytes.subarray(end)] : [];
+    this.#pendingBytes = bytes.length - end;
+    return { first: bytes.readUInt32BE(0), flags: bytes[4]!, body: bytes.subarray(headBytes, end) };
   }
 
   #data(id: number, flags: number, body: Buffer): void {
