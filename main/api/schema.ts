@@ -1,3 +1,4 @@
+import { fromBase64 } from './base64.ts';
 import { schemaData } from './generated/schemaData.ts';
 import type { Json } from './json.ts';
 import { parseApiVersion, type GroupVersionKind } from './meta.ts';
@@ -273,7 +274,6 @@ export type Descriptions = Record<string, [string, Record<string, string>]>;
 /** Reads the texts, half a megabyte of them; let go of the result after use. */
 export async function loadDescriptions(): Promise<Descriptions> {
   const { descriptionsData } = await import('./generated/descriptionsData.ts');
-  const bytes = Uint8Array.from(atob(descriptionsData), (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+  const stream = new Blob([fromBase64(descriptionsData)]).stream().pipeThrough(new DecompressionStream('gzip'));
   return (await new Response(stream).json()) as Descriptions;
 }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import { schemaData } from '../../api/generated/schemaData.ts';
 import { loadDescriptions } from '../../api/schema.ts';
 import type { Answer, Call } from '../call.ts';
 import { v2Document, v3Document } from './documents.ts';
@@ -7,6 +9,9 @@ import { gnosticDocument } from './gnostic.ts';
 import { documentPath, type ServedResource } from './operations.ts';
 
 export type { ServedResource } from './operations.ts';
+
+const compress = promisify<Uint8Array, Uint8Array>(gzip);
+const expand = promisify<Uint8Array, Uint8Array>(gunzip);
 
 const gnosticType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 const year = 365 * 24 * 3600;
@@ -54,7 +59,7 @@ export class OpenApi {
 
   #index(call: Call): Answer {
     const paths = Object.fromEntries([...this.#versions].map(([path, { hash }]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]));
-    return document(call, 'application/json', hashed(JSON.stringify(paths)), () => Buffer.from(JSON.stringify({ paths })));
+    return document(call, 'application/json', hashed(JSON.stringify(paths)), JSON.stringify({ paths }));
   }
 
   async #v3(call: Call, path: string): Promise<Answer | undefined> {
@@ -69,7 +74,7 @@ export class OpenApi {
     const body = await this.#make(path, async () => Buffer.from(JSON.stringify(v3Document(served, await loadDescriptions()))));
     // A path that names the content may be kept for good.
     const headers: Record<string, string> = asked ? { 'cache-control': `public, immutable, max-age=${year}` } : {};
-    return document(call, 'application/json', hash, () => gunzipSync(body), headers);
+    return document(call, 'application/json', hash, await expand(body), headers);
   }
 
   async #v2(call: Call): Promise<Answer> {
@@ -80,13 +85,13 @@ export class OpenApi {
       const swagger = v2Document(served, await loadDescriptions());
       return asProtobuf ? gnosticDocument(swagger) : Buffer.from(JSON.stringify(swagger));
     });
-    return document(call, asProtobuf ? gnosticType : 'application/json', asProtobuf ? hashed(`${hash} protobuf`) : hash, () => gunzipSync(body));
+    return document(call, asProtobuf ? gnosticType : 'application/json', asProtobuf ? hashed(`${hash} protobuf`) : hash, await expand(body));
   }
 
   #make(name: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
     let made = this.#made.get(name);
     if (!made) {
-      made = make().then((bytes) => gzipSync(bytes));
+      made = make().then(compress);
       this.#made.set(name, made);
       made.catch(() => this.#made.delete(name));
     }
@@ -94,21 +99,25 @@ export class OpenApi {
   }
 }
 
-function document(call: Call, contentType: string, hash: string, body: () => Uint8Array, more: Record<string, string> = {}): Answer {
+function document(call: Call, contentType: string, hash: string, body: string | Uint8Array, more: Record<string, string> = {}): Answer {
   const headers = { etag: `"${hash}"`, vary: 'Accept', ...more };
   if (call.ifNoneMatch === headers.etag) return { type: 'text', code: 304, contentType, body: '', headers };
-  return { type: 'text', code: 200, contentType, body: body(), headers };
+  return { type: 'text', code: 200, contentType, body, headers };
 }
 
 const hashed = (text: string) => createHash('sha512').update(text).digest('hex').toUpperCase();
 
-/** Of what is served; the types themselves are this program's own. */
-const hashOf = (served: readonly ServedResource[]) =>
-  hashed(
-    JSON.stringify(
-      served.map(({ definition, subresources = {} }) => [definition, Object.entries(subresources).map(([name, { kind, verbs }]) => [name, kind, verbs])]),
-    ),
-  );
+let types: string | undefined;
+
+/** Of what is served and of the types that this version of Skiff knows: clients keep documents across restarts. */
+function hashOf(served: readonly ServedResource[]): string {
+  types ??= hashed(schemaData);
+  const described = served.map(({ definition, subresources = {} }) => [
+    definition,
+    Object.entries(subresources).map(([name, { kind, verbs }]) => [name, kind, verbs]),
+  ]);
+  return hashed(types + JSON.stringify(described));
+}
 
 /** Whether the first type that we can write is the protobuf one, in any of its three spellings. */
 function prefersGnostic(accept: string | undefined): boolean {
