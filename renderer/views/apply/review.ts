@@ -61,7 +61,12 @@ export function entriesOf(files: readonly ManifestFile[]): Entry[] {
   return entries.map((entry, index) => ({ entry, index })).sort((a, b) => rank(a.entry.object) - rank(b.entry.object) || a.index - b.index).map(({ entry }) => entry);
 }
 
-const print = (object: KubeObject) => printManifest(essence(object));
+/** What a person compares: without status and without what every write makes anew. */
+function print(object: KubeObject): string {
+  const { status: _status, ...rest } = essence(object) as KubeObject & { status?: unknown };
+  const { uid: _uid, creationTimestamp: _created, ...metadata } = rest.metadata ?? {};
+  return printManifest({ ...rest, metadata });
+}
 
 /** Asks the server what would become of an entry (`dryRun`), or applies it. Never rejects: what the server refuses is in the entry. */
 export async function send(api: Api, resources: readonly Resource[], entry: Entry, all: readonly Entry[], options: { dryRun: boolean; defaultNamespace: string }): Promise<Entry> {
