@@ -133,7 +133,7 @@ function wholeSet(value: unknown, schema: PatchSchema): FieldSetDraft {
   if (schema.atomic) return node;
   if (isMap(value)) {
     for (const name in value) if (value[name] !== undefined) node[fieldElement(name)] = wholeSet(value[name], memberSchema(schema, name));
-    if (schema.fields) for (const [name, field] of schema.fields) if (field.zero !== undefined && value[name] === undefined) node[fieldElement(name)] = wholeSet(field.zero, field.schema);
+    if (schema.zeros) for (const [name, field] of schema.zeros) if (value[name] === undefined) node[fieldElement(name)] = wholeSet(field.zero, field.schema);
   } else if (Array.isArray(value) && isAssociative(schema)) {
     for (const [element, items] of byElement(value, schema)) node[element] = items.length > 1 ? {} : wholeSet(items[0], schema.element ?? anySchema);
   }

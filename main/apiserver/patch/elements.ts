@@ -71,7 +71,20 @@ export function compareElements(a: string, b: string): number {
   const kindB = b[0] as keyof typeof rank;
   if (kindA !== kindB) return rank[kindA] - rank[kindB];
   if (kindA === 'f') return a < b ? -1 : a > b ? 1 : 0;
-  return compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)));
+  return compareByFirstText(a, b) ?? compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)));
+}
+
+/** Most items have one key, a plain text: two such are told apart where they first differ. */
+function compareByFirstText(a: string, b: string): number | undefined {
+  const text = a.indexOf('":"') + 3;
+  if (text < 3 || !b.startsWith(a.slice(0, text))) return undefined;
+  for (let i = text; i < a.length; i++) {
+    const left = a[i]!;
+    const right = b[i];
+    if (right === undefined || left === '"' || right === '"' || left === '\\') return undefined;
+    if (left !== right) return left < right ? -1 : 1;
+  }
+  return undefined;
 }
 
 function compareValues(a: unknown, b: unknown): number {

@@ -11,6 +11,8 @@ export interface PatchSchema {
   readonly atomic: boolean;
   /** A structure's members, by JSON name. */
   readonly fields?: ReadonlyMap<string, PatchField>;
+  /** Those of them that Go writes even where they are not set. */
+  readonly zeros?: readonly (readonly [string, PatchField])[];
   /** What a list or map holds. */
   readonly element?: PatchSchema;
   /** The members that tell a list's items apart; without any, an associative list is a set of its values. */
@@ -53,6 +55,7 @@ class Struct implements PatchSchema {
   readonly name: string;
   readonly atomic: boolean;
   #fields: ReadonlyMap<string, PatchField> | undefined;
+  #zeros: readonly (readonly [string, PatchField])[] | undefined;
 
   constructor(
     private readonly schema: ObjectSchema,
@@ -64,6 +67,10 @@ class Struct implements PatchSchema {
 
   get fields(): ReadonlyMap<string, PatchField> {
     return (this.#fields ??= new Map([...this.schema.fields].map(([name, field]) => [name, fieldOf(field)])));
+  }
+
+  get zeros(): readonly (readonly [string, PatchField])[] {
+    return (this.#zeros ??= [...this.fields].filter(([, field]) => field.zero !== undefined));
   }
 }
 
