@@ -283,7 +283,7 @@ export class PodWorker {
     for (const timer of [this.#deadline, this.#resync]) timer?.cancel();
     if (!this.#gone) await this.#report(true);
     if (!this.#cleaned) {
-      await context.volumes.remove(this.#pod);
+      await context.volumes.removeFiles(this.#pod);
       this.#cleaned = true;
       context.backoff.forget(`${uid}_`);
     }
@@ -294,6 +294,7 @@ export class PodWorker {
     if (!this.#gone) return;
     await Promise.all(this.#runtime.sandboxes.map((sandbox) => context.runtime.removeSandbox(sandbox.id)));
     await Promise.all(this.#runtime.containers.map((container) => context.runtime.removeContainer(container.id)));
+    await context.volumes.removeMemory(this.#pod);
     context.statuses.forget(uid);
     this.#stage = 'finished';
     this.onFinished();

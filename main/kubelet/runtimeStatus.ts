@@ -5,6 +5,8 @@ import type { Container, Runtime, Sandbox } from '../runtime/index.ts';
 export const annotation = {
   hash: 'io.kubernetes.container.hash',
   terminationGracePeriod: 'io.kubernetes.pod.terminationGracePeriod',
+  /** Of a sandbox: the volumes of memory that go with it. */
+  memoryVolumes: 'dev.skiff.memory-volumes',
 } as const;
 
 /** What the runtime has of one pod (upstream: kubecontainer.PodStatus). */

@@ -5,7 +5,7 @@ import { tell, type KubeletContext } from './context.ts';
 import { formatSeconds } from './duration.ts';
 import { killContainer, killPod } from './killPod.ts';
 import { computePodActions, type PodActions } from './podActions.ts';
-import { latest, readySandbox, type RuntimeStatus } from './runtimeStatus.ts';
+import { annotation, latest, readySandbox, type RuntimeStatus } from './runtimeStatus.ts';
 import { ephemeralContainersOf, formatPod, hashOf, initContainersOf, isRestartableInit, uidOf, type AnyContainer } from './spec.ts';
 import { StartError } from './startError.ts';
 import { startContainer } from './startContainer.ts';
@@ -135,7 +135,7 @@ function sandboxConfig(context: KubeletContext, pod: Pod, attempt: number, ip: s
     hostPID: spec.hostPID ?? false,
     hostIPC: spec.hostIPC ?? false,
     labels: {},
-    annotations: {},
+    annotations: memoryVolumes.length > 0 ? { [annotation.memoryVolumes]: memoryVolumes.join(',') } : {},
   };
 }
 

@@ -64,11 +64,16 @@ export class PodVolumes {
     return (pod.spec?.volumes ?? []).some(({ configMap, secret, downwardAPI, projected }) => configMap || secret || downwardAPI || projected);
   }
 
-  async remove(pod: Pod): Promise<void> {
+  /** The files of a pod whose containers have ended. */
+  async removeFiles(pod: Pod): Promise<void> {
     const uid = uidOf(pod);
     this.options.tokens.forget(uid);
-    for (const name of memoryVolumesOf(pod)) await this.options.runtime.removeVolume(memoryVolume(uid, name));
     await (await this.options.files()).remove(podDirectory(uid));
+  }
+
+  /** Volumes of memory hold nothing any more once the containers have ended, but go only after those have gone. */
+  async removeMemory(pod: Pod): Promise<void> {
+    for (const name of memoryVolumesOf(pod)) await this.options.runtime.removeVolume(memoryVolume(uidOf(pod), name));
   }
 
   async #prepare(pod: Pod, volume: Volume, facts: PodFacts): Promise<ReadyVolume> {
@@ -110,7 +115,7 @@ export class PodVolumes {
     const path = volumeDirectory(uid, 'empty-dir', volume.name);
     const group = pod.spec?.securityContext?.fsGroup;
     const files = await this.options.files();
-    await files.makeDirectory(path, group === undefined ? { mode: 0o777 } : { mode: 0o2777, group });
+    await files.makeDirectory(path, group === undefined ? { mode: 0o777, recursive: true } : { mode: 0o2777, group, recursive: true });
     return { source: { kind: 'node', node: this.options.nodeName, path }, readOnly: false, ownsPath: path };
   }
 

@@ -5,6 +5,8 @@ import { FrameReader } from './frames.ts';
 import { startExec } from './streams.ts';
 
 const connected = 'skiff: connected\n';
+/** With the number of bytes that came before: standard output and error reach us in no certain order. */
+const endPattern = /skiff: end (\d+)\n/;
 
 /**
  * One connection, carried by a command inside the sandbox: only there is the pod's own loopback. IPv4's loopback comes
@@ -25,8 +27,13 @@ const next = () => {
     socket.on('error', (error) => { process.stderr.write(error.message); process.exit(1); });
     process.stderr.write(${JSON.stringify(connected)});
     process.stdin.pipe(socket);
-    socket.pipe(process.stdout);
-    socket.on('close', () => process.stdout.write('', () => process.exit(0)));
+    let bytes = 0;
+    socket.on('data', (data) => {
+      bytes += data.length;
+      if (!process.stdout.write(data)) { socket.pause(); process.stdout.once('drain', () => socket.resume()); }
+    });
+    socket.on('end', () => process.stderr.write('skiff: end ' + bytes + '\\n'));
+    socket.on('close', () => process.stdout.write('', () => process.stderr.write('', () => process.exit(0))));
   });
 };
 next();
@@ -48,6 +55,14 @@ export async function portForward(docker: Docker, sandboxId: string, address: st
   return new Promise<Duplex>((resolve, reject) => {
     let told = '';
     let open = false;
+    let received = 0;
+    let total = Infinity;
+    let finished = false;
+    const finish = () => {
+      if (finished) return;
+      finished = true;
+      connection.push(null);
+    };
     const connection = new Duplex({
       allowHalfOpen: true,
       read() {
@@ -66,17 +81,22 @@ export async function portForward(docker: Docker, sandboxId: string, address: st
     });
     const reader = new FrameReader((kind, content) => {
       if (kind === 'stdout') {
-        if (!connection.push(content)) stream.pause();
-        return;
+        received += content.length;
+        if (!finished && !connection.push(content)) stream.pause();
+      } else {
+        told += content.toString();
+        if (!open && told.startsWith(connected)) {
+          open = true;
+          resolve(connection);
+        }
+        const end = endPattern.exec(told);
+        if (end) total = Number(end[1]);
       }
-      told += content.toString();
-      if (!open && told.startsWith(connected)) {
-        open = true;
-        resolve(connection);
-      }
+      // The server has said its last; the client may go on.
+      if (received >= total) finish();
     });
     const over = () => {
-      if (open) return connection.push(null);
+      if (open) return finish();
       reject(new RuntimeError('other', `failed to connect to localhost:${port} inside the pod: ${told.trim() || 'the sandbox ended'}`));
     };
     stream.on('data', (chunk: Buffer) => reader.push(chunk));

@@ -35,7 +35,7 @@ describe('a pod on the real engine', () => {
   });
 
   it('gives its log, runs commands and forwards ports', async () => {
-    node.create('served', { containers: [{ name: 'server', image: node.image, command: ['sh', '-c', 'echo one; echo two >&2; echo three; mkdir -p /www; echo hi > /www/index.html; exec httpd -f -p 127.0.0.1:8080 -h /www'] }] });
+    node.create('served', { containers: [{ name: 'server', image: node.image, command: ['sh', '-c', 'echo one; echo two >&2; sleep 0.1; echo three; touch /said; mkdir -p /www; echo hi > /www/index.html; exec httpd -f -p 127.0.0.1:8080 -h /www'], readinessProbe: { exec: { command: ['test', '-e', '/said'] }, periodSeconds: 1 } }] });
     await node.until('served', ready);
     const text = async (options: object) => {
       const out = new PassThrough();
@@ -110,9 +110,10 @@ describe('a pod on the real engine', () => {
     expect(await run('cat /info/labels')).toBe('app="filled"');
     expect(await run('touch /scratch/below/this/it && stat -c "%g %a" /scratch; mount | grep " /memory " | cut -d" " -f5')).toMatch(/^1234 2777\ntmpfs\n$/);
     expect(await node.run('filled', 'other', ['ls', '/shared'])).toBe('it\n');
+    const { uid } = node.pod('filled')!.metadata!;
     await node.delete('filled');
     await node.untilGone('filled');
-    expect(await node.agent.stat(`pods/${status ? 'x' : ''}`)).toBeUndefined();
+    expect(await node.agent.stat(`pods/${uid}`)).toBeUndefined();
   });
 
   it('that waits for a ConfigMap says so, and starts when it comes', async () => {
