@@ -79,7 +79,8 @@ function nextStep(registry: Registry, context: RequestContext, current: KubeObje
   }
 
   const changed = setPropagation(registry, metadata, options);
-  const finalizers = !!metadata.finalizers?.length;
+  const heldBack = registry.strategy.holdsBack?.(object) ?? false;
+  const finalizers = heldBack || !!metadata.finalizers?.length;
   if (grace !== undefined) return { type: 'mark', object, thenRemove: grace === 0 && !finalizers };
   if (!finalizers) return { type: 'remove' };
   if (!changed && metadata.deletionTimestamp && !metadata.deletionGracePeriodSeconds) return { type: 'pending' };

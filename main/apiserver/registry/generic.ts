@@ -118,8 +118,10 @@ export class Registry {
     if (this.strategy.hasGeneration) metadata.generation = 1;
     else delete metadata.generation;
     tidyObjectMeta(metadata);
-    const errors = await this.strategy.validate(context, object, this.objects);
-    this.#reject(object, errors.length ? errors : validateObjectMeta(metadata, this.definition.namespaced, this.strategy.nameRule));
+    this.#reject(object, [
+      ...validateObjectMeta(metadata, this.definition.namespaced, this.strategy.nameRule),
+      ...(await this.strategy.validate(context, object, this.objects)),
+    ]);
     if (this.strategy.warnings) context.warnings.push(...this.strategy.warnings(object, undefined));
     if (allow) await allow(object);
   }
@@ -234,7 +236,8 @@ export class Registry {
 
   /** Whether an update took the last finalizer off an object that only waited for that. */
   #nothingLeftToFinish(object: KubeObject, old: KubeObject): boolean {
-    return !object.metadata!.finalizers?.length && !!old.metadata!.deletionTimestamp && !old.metadata!.deletionGracePeriodSeconds;
+    const waited = !!old.metadata!.deletionTimestamp && !old.metadata!.deletionGracePeriodSeconds;
+    return waited && !object.metadata!.finalizers?.length && !this.strategy.holdsBack?.(object);
   }
 
   #checkRevision(object: KubeObject, current: Entry, name: string): void {

@@ -95,6 +95,11 @@ export interface Strategy<T extends KubeObject = KubeObject> {
    * undefined: the kind is deleted at once.
    */
   gracefulDeletion?(context: RequestContext, object: T, requestedSeconds: number | undefined): number | undefined;
+  /**
+   * Whether something besides metadata.finalizers keeps an object that is to go: the finalizers of a namespace's spec.
+   * May settle `object`'s fields for the time until then (phase Terminating).
+   */
+  holdsBack?(object: T): boolean;
   /** Default propagation when a DELETE names none. Default background. */
   defaultPropagation?: 'Background' | 'Orphan';
   /** Fields that field selectors may name, besides metadata.name and metadata.namespace. */
