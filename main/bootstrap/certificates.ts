@@ -1,4 +1,5 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import path from 'node:path';
 import type { Clock } from '../util/clock.ts';
 import type { Authority, Subject } from './authority.ts';
@@ -57,7 +58,8 @@ export async function ensureCertificates(directory: string, { clock, hosts = [] 
 
   let authority: Authority | undefined;
   let ca = caText;
-  if (!ca || !caKey || !lasts(ca, now)) {
+  const isNew = !ca || !caKey || !lasts(ca, now);
+  if (!ca || !caKey || isNew) {
     authority = await (await import('./authority.ts')).createAuthority(now, authorityDays * day);
     ca = authority.certificate;
     await Promise.all([writePrivate(file('ca.crt'), ca), writePrivate(file('ca.key'), authority.key)]);
@@ -68,7 +70,7 @@ export async function ensureCertificates(directory: string, { clock, hosts = [] 
     await Promise.all([writePrivate(file(`${name}.crt`), pair.certificate), writePrivate(file(`${name}.key`), pair.key)]);
     return pair;
   };
-  const sound = (pair: KeyPair | undefined): pair is KeyPair => !!pair && !authority && lasts(pair.certificate, now) && signedBy(pair.certificate, ca);
+  const sound = (pair: KeyPair | undefined): pair is KeyPair => !!pair && !isNew && lasts(pair.certificate, now) && signedBy(pair.certificate, ca);
   const certificates: ClusterCertificates = {
     ca,
     serving:
@@ -99,7 +101,7 @@ function signedBy(pem: string, ca: string): boolean {
 
 function namesAll(pem: string, hosts: readonly string[]): boolean {
   const certificate = new X509Certificate(pem);
-  return hosts.every((host) => certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined);
+  return hosts.every((host) => (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined);
 }
 
 const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;

@@ -1,6 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { Document, isMap, isSeq, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { Document, isMap, isSeq, parseDocument, type ToStringOptions, type YAMLMap, type YAMLSeq } from 'yaml';
 import type { KeyPair } from './certificates.ts';
 import { makePrivateDirectory, readText, writePrivate } from './privateFiles.ts';
 
@@ -53,7 +53,8 @@ export class KubeconfigError extends Error {}
  * entries and current-context stay as they are. Throws KubeconfigError where the file is no kubeconfig.
  */
 export async function mergeKubeconfig(file: string, entry: KubeconfigEntry): Promise<void> {
-  const document = await read(file);
+  const config = await read(file);
+  const { document } = config;
   for (const [key, value] of Object.entries(parts(entry))) {
     const list = listOf(document, key);
     const at = indexOf(list, entry.name);
@@ -61,26 +62,43 @@ export async function mergeKubeconfig(file: string, entry: KubeconfigEntry): Pro
     if (at >= 0) list.items[at] = node;
     else list.add(node);
   }
-  await write(file, document);
+  await write(file, config);
 }
 
 /** Takes our entries out again. */
 export async function removeFromKubeconfig(file: string, name: string): Promise<void> {
   if ((await readText(file)) === undefined) return;
-  const document = await read(file);
+  const config = await read(file);
   let changed = false;
   for (const key of ['clusters', 'contexts', 'users']) {
-    const list = listOf(document, key);
+    const list = listOf(config.document, key);
     const at = indexOf(list, name);
     if (at < 0) continue;
     list.items.splice(at, 1);
     changed = true;
   }
-  if (changed) await write(file, document);
+  if (changed) await write(file, config);
 }
 
-async function read(file: string): Promise<Document> {
+/** A kubeconfig as it was read, and how its author writes YAML. */
+interface Config {
+  document: Document;
+  style: ToStringOptions;
+}
+
+/** kubectl puts the dash of a list under its key; others indent it. Lines are never folded: they would break keys. */
+const styleOf = (text: string): ToStringOptions => ({
+  lineWidth: 0,
+  indentSeq: !/^(clusters|contexts|users):[^\n]*\n(\s*#[^\n]*\n)*- /m.test(text),
+  flowCollectionPadding: !/\{\S/.test(text.replaceAll('{}', '')),
+});
+
+async function read(file: string): Promise<Config> {
   const text = (await readText(file)) ?? '';
+  return { document: parse(file, text), style: styleOf(text) };
+}
+
+function parse(file: string, text: string): Document {
   const document: Document = parseDocument(text, { keepSourceTokens: true });
   if (document.errors.length) throw new KubeconfigError(`${file} is not valid YAML: ${document.errors[0]!.message}`);
   if (document.contents === null) {
@@ -94,9 +112,9 @@ async function read(file: string): Promise<Document> {
   return document;
 }
 
-async function write(file: string, document: Document): Promise<void> {
+async function write(file: string, { document, style }: Config): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  await writePrivate(file, document.toString({ lineWidth: 0 }));
+  await writePrivate(file, document.toString(style));
 }
 
 function listOf(document: Document, key: string): YAMLSeq {

@@ -1,4 +1,10 @@
-import type { PersistentVolumeClaim, Pod, ResourceQuota, ScopedResourceSelectorRequirement, Service } from '../../api/index.ts';
+import type {
+  PersistentVolumeClaim,
+  Pod,
+  ResourceQuota,
+  ScopedResourceSelectorRequirement,
+  Service,
+} from '../../api/index.ts';
 import type { GroupVersionResource, KubeObject } from '../../api/meta.ts';
 import { parseQuantity, type Quantity } from '../../api/quantity.ts';
 import { qosClass } from '../registry/core/pod.ts';
@@ -21,6 +27,8 @@ const patience = 10_000;
  * Mirrors k8s.io/apiserver/pkg/admission/plugin/resourcequota and pkg/quota/v1/evaluator/core.
  */
 export function resourceQuotaAdmission(): AdmissionPlugin {
+  /** The last judgement of each namespace: the next one waits for it. */
+  const turns = new Map<string, Promise<void>>();
   const admitted = new Map<string, { object: KubeObject; resource: GroupVersionResource; at: number }[]>();
 
   async function used(attributes: AdmissionAttributes, quota: ResourceQuota, except: KubeObject): Promise<Amounts> {
@@ -30,10 +38,15 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
     const waiting = (admitted.get(namespace) ?? []).filter((entry) => entry.at > context.now - patience);
     admitted.set(
       namespace,
-      waiting.filter((entry) => entry.resource.resource !== resource.resource || !names.has(entry.object.metadata!.name)),
+      waiting.filter(
+        (entry) => entry.resource.resource !== resource.resource || !names.has(entry.object.metadata!.name),
+      ),
     );
     const sum: Amounts = {};
-    const recent = admitted.get(namespace)!.filter((entry) => entry.resource.resource === resource.resource).map((entry) => entry.object);
+    const recent = admitted
+      .get(namespace)!
+      .filter((entry) => entry.resource.resource === resource.resource)
+      .map((entry) => entry.object);
     for (const object of [...stored, ...recent]) {
       if (object.metadata!.name === except.metadata!.name || !matchesScopes(quota, resource, object)) continue;
       addTo(sum, usageOf(resource, object));
@@ -46,38 +59,62 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
     handles(operation, resource, subresource) {
       if (!resource.namespaced || is(resource, '', 'resourcequotas') || is(resource, '', 'events')) return false;
       if (operation === 'CREATE') return !subresource;
-      return operation === 'UPDATE' && (!subresource ? isCounted(resource) : is(resource, '', 'pods') && subresource === 'resize');
+      return (
+        operation === 'UPDATE' &&
+        (!subresource ? isCounted(resource) : is(resource, '', 'pods') && subresource === 'resize')
+      );
     },
     async validate(attributes) {
-      const { object, objects, namespace, resource, context } = attributes;
-      const quotas = await objects.list<ResourceQuota>({ group: '', version: 'v1', resource: 'resourcequotas' }, namespace);
-      if (!quotas.length || !object) return;
-      const asked = usageOf(resource, object);
-      for (const quota of quotas) {
-        const hard = amountsOf(quota.spec?.hard);
-        const names = Object.keys(hard).filter((name) => isAbout(resource, name));
-        if (!names.length || !matchesScopes(quota, resource, object)) continue;
-        const name = quota.metadata!.name!;
-        const missing = is(resource, '', 'pods') ? unspecified(object as Pod, names) : '';
-        if (missing) throw reject(attributes, `failed quota: ${name}: must specify ${missing}`);
-        const sum = await used(attributes, quota, object);
-        const before = attributes.oldObject ? usageOf(resource, attributes.oldObject) : {};
-        const exceeded = names.filter((key) => {
-          const delta = (asked[key] ?? zero).sub(before[key] ?? zero);
-          return delta.sign() > 0 && (sum[key] ?? zero).add(asked[key] ?? zero).cmp(hard[key]!) > 0;
-        });
-        if (!exceeded.length) continue;
-        const list = (amounts: Amounts) => exceeded.sort().map((key) => `${key}=${(amounts[key] ?? zero).toString()}`).join(',');
-        throw reject(attributes, `exceeded quota: ${name}, requested: ${list(asked)}, used: ${list(addTo({ ...sum }, before))}, limited: ${list(hard)}`);
-      }
-      if (attributes.operation !== 'CREATE' || context.dryRun) return;
-      const entries = admitted.get(namespace) ?? [];
-      admitted.set(namespace, [...entries, { object, resource, at: context.now }]);
+      const { objects, namespace } = attributes;
+      const quotas = await objects.list<ResourceQuota>(
+        { group: '', version: 'v1', resource: 'resourcequotas' },
+        namespace,
+      );
+      if (!quotas.length || !attributes.object) return;
+      const turn = (turns.get(namespace) ?? Promise.resolve()).then(() =>
+        judge(attributes, attributes.object!, quotas),
+      );
+      const settled = turn.catch(() => {});
+      turns.set(namespace, settled);
+      await turn.finally(() => turns.get(namespace) === settled && turns.delete(namespace));
     },
   };
+
+  async function judge(attributes: AdmissionAttributes, object: KubeObject, quotas: ResourceQuota[]): Promise<void> {
+    const { namespace, resource, context } = attributes;
+    const asked = usageOf(resource, object);
+    for (const quota of quotas) {
+      const hard = amountsOf(quota.spec?.hard);
+      const names = Object.keys(hard).filter((name) => isAbout(resource, name));
+      if (!names.length || !matchesScopes(quota, resource, object)) continue;
+      const name = quota.metadata!.name!;
+      const missing = is(resource, '', 'pods') ? unspecified(object as Pod, names) : '';
+      if (missing) throw reject(attributes, `failed quota: ${name}: must specify ${missing}`);
+      const sum = await used(attributes, quota, object);
+      const before = attributes.oldObject ? usageOf(resource, attributes.oldObject) : {};
+      const exceeded = names.filter((key) => {
+        const delta = (asked[key] ?? zero).sub(before[key] ?? zero);
+        return delta.sign() > 0 && (sum[key] ?? zero).add(asked[key] ?? zero).cmp(hard[key]!) > 0;
+      });
+      if (!exceeded.length) continue;
+      const list = (amounts: Amounts) =>
+        exceeded
+          .sort()
+          .map((key) => `${key}=${(amounts[key] ?? zero).toString()}`)
+          .join(',');
+      throw reject(
+        attributes,
+        `exceeded quota: ${name}, requested: ${list(asked)}, used: ${list(addTo({ ...sum }, before))}, limited: ${list(hard)}`,
+      );
+    }
+    if (attributes.operation !== 'CREATE' || context.dryRun) return;
+    const entries = admitted.get(namespace) ?? [];
+    admitted.set(namespace, [...entries, { object, resource, at: context.now }]);
+  }
 }
 
-const isCounted = (resource: ResourceDefinition) => ['services', 'persistentvolumeclaims'].some((name) => is(resource, '', name));
+const isCounted = (resource: ResourceDefinition) =>
+  ['services', 'persistentvolumeclaims'].some((name) => is(resource, '', name));
 
 /** Pods that have ended cost nothing. */
 async function listOf(objects: Objects, resource: ResourceDefinition, namespace: string): Promise<KubeObject[]> {
@@ -106,10 +143,15 @@ const countName = ({ group, resource }: GroupVersionResource) => `count/${resour
 function isAbout(resource: ResourceDefinition, name: string): boolean {
   if (name === countName(resource)) return true;
   if (is(resource, '', 'pods'))
-    return /^((requests|limits)\.)?(cpu|memory|ephemeral-storage)$|^pods$|^requests\.hugepages-|^hugepages-/.test(name) || (name.startsWith('requests.') && isExtended(name.slice(9)));
+    return (
+      /^((requests|limits)\.)?(cpu|memory|ephemeral-storage)$|^pods$|^requests\.hugepages-|^hugepages-/.test(name) ||
+      (name.startsWith('requests.') && isExtended(name.slice(9)))
+    );
   if (is(resource, '', 'services')) return name === 'services' || name.startsWith('services.');
   if (is(resource, '', 'persistentvolumeclaims'))
-    return name === 'persistentvolumeclaims' || name === 'requests.storage' || name.includes('.storageclass.storage.k8s.io/');
+    return (
+      name === 'persistentvolumeclaims' || name === 'requests.storage' || name.includes('.storageclass.storage.k8s.io/')
+    );
   return !resource.group && name === resource.resource;
 }
 
@@ -130,7 +172,9 @@ function usageOf(resource: ResourceDefinition, object: KubeObject): Amounts {
     if (type === 'NodePort') usage['services.nodeports'] = count(ports.length);
     if (type === 'LoadBalancer') {
       usage['services.loadbalancers'] = one;
-      usage['services.nodeports'] = count(allocateLoadBalancerNodePorts === false ? ports.filter((port) => port.nodePort).length : ports.length);
+      usage['services.nodeports'] = count(
+        allocateLoadBalancerNodePorts === false ? ports.filter((port) => port.nodePort).length : ports.length,
+      );
     }
   } else if (is(resource, '', 'persistentvolumeclaims')) {
     const { resources, storageClassName } = (object as PersistentVolumeClaim).spec ?? {};
@@ -149,9 +193,20 @@ function unspecified({ spec }: Pod, names: string[]): string {
   if (Object.keys({ ...spec?.resources?.requests, ...spec?.resources?.limits }).length) return '';
   const computed = names.filter((name) => /^((requests|limits)\.)?(cpu|memory)$/.test(name)).sort();
   const missing = computed.flatMap((name) => {
-    const [what, key] = name.startsWith('limits.') ? (['limits', name.slice(7)] as const) : (['requests', name.replace('requests.', '')] as const);
-    const without = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].filter((container) => container.resources?.[what]?.[key] === undefined);
-    return without.length ? [`${name} for: ${without.map((container) => container.name).sort().join(',')}`] : [];
+    const [what, key] = name.startsWith('limits.')
+      ? (['limits', name.slice(7)] as const)
+      : (['requests', name.replace('requests.', '')] as const);
+    const without = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].filter(
+      (container) => container.resources?.[what]?.[key] === undefined,
+    );
+    return without.length
+      ? [
+          `${name} for: ${without
+            .map((container) => container.name)
+            .sort()
+            .join(',')}`,
+        ]
+      : [];
   });
   return missing.join('; ');
 }
@@ -184,7 +239,9 @@ function matchesScope({ scopeName, operator, values = [] }: ScopedResourceSelect
     case 'CrossNamespacePodAffinity': {
       const terms = [spec?.affinity?.podAffinity, spec?.affinity?.podAntiAffinity].flatMap((affinity) => [
         ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
-        ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((weighted) => weighted.podAffinityTerm),
+        ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(
+          (weighted) => weighted.podAffinityTerm,
+        ),
       ]);
       return terms.some((term) => term.namespaces?.length || term.namespaceSelector);
     }

@@ -36,6 +36,11 @@ export const namespace: Strategy<Namespace> = {
   },
   validate: (_context, object) => check((errors) => finalizers(errors, 'spec.finalizers', object)),
   validateUpdate: () => [],
+  holdsBack(object) {
+    if (!object.spec?.finalizers?.length) return false;
+    (object.status ??= {}).phase = 'Terminating';
+    return true;
+  },
   fields: (object) => ({ 'status.phase': object.status?.phase ?? '', name: object.metadata?.name ?? '' }),
   columns: columns('Name', 'Status', 'Age'),
   row: (object, now) => [nameOf(object), object.status?.phase ?? '', age(object, now)],

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bootstrapCluster } from '../../../../main/bootstrap/index.ts';
+import type { PersistentVolumeClaim, Pod } from '../../../../main/api/index.ts';
+import { TestCluster } from '../registry/testCluster.ts';
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  await bootstrapCluster(cluster.client());
+  for (const name of ['a', 'limited', 'quota']) {
+    await cluster.ask('POST', '/api/v1/namespaces', { metadata: { name } });
+    await cluster.ask('POST', `/api/v1/namespaces/${name}/serviceaccounts`, { metadata: { name: 'default' } });
+  }
+});
+afterAll(() => cluster.close());
+
+const pods = (namespace: string) => `/api/v1/namespaces/${namespace}/pods`;
+const pod = (name: string, resources: object = {}, spec: object = {}) => ({ metadata: { name }, spec: { containers: [{ name: 'c', image: 'i', resources }], ...spec } });
+
+describe('a namespace', () => {
+  it('has to be there', async () => {
+    expect(await cluster.refusal('POST', pods('nowhere'), pod('p'))).toBe('namespaces "nowhere" not found');
+  });
+  it('that is going takes nothing more', async () => {
+    await cluster.ask('POST', '/api/v1/namespaces', { metadata: { name: 'going' } });
+    await cluster.ask('DELETE', '/api/v1/namespaces/going');
+    expect(await cluster.refusal('POST', '/api/v1/namespaces/going/configmaps', { metadata: { name: 'c' } })).toBe(
+      'configmaps "c" is forbidden: unable to create new content in namespace going because it is being terminated',
+    );
+  });
+  it.each(['default', 'kube-system', 'kube-public'])('%s stays', async (name) => {
+    expect(await cluster.refusal('DELETE', `/api/v1/namespaces/${name}`)).toBe(`namespaces "${name}" is forbidden: this namespace may not be deleted`);
+  });
+});
+
+describe('a pod', () => {
+  it('needs an account that is there', async () => {
+    expect(await cluster.refusal('POST', pods('a'), pod('p', {}, { serviceAccountName: 'nobody' }))).toBe(
+      'pods "p" is forbidden: error looking up service account a/nobody: serviceaccount "nobody" not found',
+    );
+  });
+  it('gets no token when it wants none', async () => {
+    const made = await cluster.ask<Pod>('POST', pods('a'), pod('quiet', {}, { automountServiceAccountToken: false }));
+    expect(made.spec!.volumes).toBeUndefined();
+  });
+  it('gets the number of its priority class', async () => {
+    await cluster.ask('POST', '/apis/scheduling.k8s.io/v1/priorityclasses', { metadata: { name: 'high' }, value: 1000 });
+    expect((await cluster.ask<Pod>('POST', pods('a'), pod('high', {}, { priorityClassName: 'high' }))).spec!.priority).toBe(1000);
+    expect(await cluster.refusal('POST', pods('a'), pod('x', {}, { priorityClassName: 'none' }))).toBe('pods "x" is forbidden: no PriorityClass with name none was found');
+    expect(await cluster.refusal('POST', '/apis/scheduling.k8s.io/v1/priorityclasses', { metadata: { name: 'system-mine' }, value: 1 })).toContain("priority class names with 'system-' prefix are reserved");
+  });
+});
+
+describe('a limit range', () => {
+  it('gives amounts and holds pods to them', async () => {
+    await cluster.ask('POST', '/api/v1/namespaces/limited/limitranges', {
+      metadata: { name: 'l' }, spec: { limits: [{ type: 'Container', default: { cpu: '500m' }, defaultRequest: { cpu: '100m' }, max: { cpu: '1' } }] },
+    });
+    const made = await cluster.ask<Pod>('POST', pods('limited'), pod('p'));
+    expect(made.spec!.containers[0]!.resources).toEqual({ limits: { cpu: '500m' }, requests: { cpu: '100m' } });
+    expect(made.metadata!.annotations).toEqual({ 'kubernetes.io/limit-ranger': 'LimitRanger plugin set: cpu request for container c; cpu limit for container c' });
+    expect(await cluster.refusal('POST', pods('limited'), pod('big', { limits: { cpu: '2' } }))).toBe('pods "big" is forbidden: maximum cpu usage per Container is 1, but limit is 2');
+  });
+});
+
+describe('a quota', () => {
+  it('is not exceeded', async () => {
+    await cluster.ask('POST', '/api/v1/namespaces/quota/resourcequotas', { metadata: { name: 'q' }, spec: { hard: { pods: '2', 'requests.cpu': '1' } } });
+    expect(await cluster.refusal('POST', pods('quota'), pod('none'))).toBe('pods "none" is forbidden: failed quota: q: must specify requests.cpu for: c');
+    await cluster.ask('POST', pods('quota'), pod('one', { requests: { cpu: '600m' } }));
+    expect(await cluster.refusal('POST', pods('quota'), pod('two', { requests: { cpu: '600m' } }))).toBe(
+      'pods "two" is forbidden: exceeded quota: q, requested: requests.cpu=600m, used: requests.cpu=600m, limited: requests.cpu=1',
+    );
+    await cluster.ask('POST', pods('quota'), pod('two', { requests: { cpu: '100m' } }));
+    expect(await cluster.refusal('POST', pods('quota'), pod('three', { requests: { cpu: '100m' } }))).toBe(
+      'pods "three" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2',
+    );
+    await cluster.ask('DELETE', `${pods('quota')}/two`);
+    await cluster.ask('POST', pods('quota'), pod('three', { requests: { cpu: '100m' } }));
+  });
+  it('lets no burst slip through', async () => {
+    await cluster.ask('POST', '/api/v1/namespaces/a/resourcequotas', { metadata: { name: 'cm' }, spec: { hard: { configmaps: '3' } } });
+    const answers = await Promise.allSettled(Array.from({ length: 8 }, (_, i) => cluster.ask('POST', '/api/v1/namespaces/a/configmaps', { metadata: { name: `c${i}` } })));
+    expect(answers.filter((answer) => answer.status === 'fulfilled')).toHaveLength(3);
+  });
+});
+
+it('a claim without a class gets the default one', async () => {
+  const claim = { metadata: { name: 'c' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } };
+  const made = await cluster.ask<PersistentVolumeClaim>('POST', '/api/v1/namespaces/a/persistentvolumeclaims', claim);
+  expect(made.spec).toMatchObject({ storageClassName: 'standard', volumeMode: 'Filesystem' });
+  const moved = { ...made, spec: { ...made.spec, accessModes: ['ReadOnlyMany'] } };
+  expect(await cluster.refusal('PUT', '/api/v1/namespaces/a/persistentvolumeclaims/c', moved)).toContain(
+    'spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
+  );
+});
+
+it('a new node takes no pods yet', async () => {
+  const made = await cluster.ask<{ spec: object }>('POST', '/api/v1/nodes', { metadata: { name: 'n' } });
+  expect(made.spec).toEqual({ taints: [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }] });
+});
+
+it("a node's credentials are good for that node", async () => {
+  const node = { name: 'system:node:n', groups: ['system:nodes', 'system:masters'] };
+  expect(await cluster.refusal('POST', '/api/v1/nodes', { metadata: { name: 'other' } }, node)).toBe('nodes "other" is forbidden: node "n" is not allowed to modify node "other"');
+  expect(await cluster.refusal('POST', pods('a'), pod('mine'), node)).toContain('node "n" can only create mirror pods');
+});
