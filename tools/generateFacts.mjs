@@ -106,7 +106,7 @@ class Facts {
   }
 
   isMessage(type) {
-    return markers(type.comment).some(([key, value]) => key === 'protobuf.nullable' && value === 'true') || type.comment.includes('+protobuf.nullable=true');
+    return type.comment.includes('+protobuf.nullable=true');
   }
 
   describe(home, name) {
@@ -164,9 +164,7 @@ class Facts {
     if (mark.has('default')) more.default = this.defaultValue(mark.get('default'), home);
     if (mark.has('unionDiscriminator')) more.discriminator = true;
     const fact = [number, this.typeText(field.type, type, home), flags];
-    if (field.name.toLowerCase() !== jsonName.toLowerCase() && facts.union) more.goName = field.name;
-    if (Object.keys(more).length) fact.push(more);
-    facts.fields[jsonName] = fact;
+    facts.fields[jsonName] = Object.keys(more).length ? [...fact, more] : fact;
   }
 
   defaultValue(text, home) {

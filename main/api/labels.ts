@@ -138,7 +138,6 @@ interface Token {
 }
 
 const words: ReadonlySet<string> = new Set([')', ',', '!', '==', '=', '>', 'in', '<', '!=', 'notin', '(']);
-const special = /[=!(),><]/;
 
 function* scan(text: string): Generator<Token> {
   const pattern = /[ \t\r\n]*(?:([=!(),><]+)|([^=!(),>< \t\r\n]+))/y;
@@ -159,7 +158,7 @@ function* scan(text: string): Generator<Token> {
 
 /** `app=web,tier in (a,b),!old`; throws a 400 StatusError with upstream's message. */
 export function parseSelector(text: string): Selector {
-  if (!special.test(text) && !text.trim()) return everything;
+  if (text === '') return everything;
   return byKey(new Parser([...scan(text)]).parse());
 }
 

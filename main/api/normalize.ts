@@ -79,9 +79,12 @@ export function normalizeValue(type: FieldType, value: unknown): unknown {
         case 'Quantity':
           return parseQuantity(String(value).trim()).toString();
         case 'Time':
-          return formatTime(parseApiTime(value as string, 'time'));
-        case 'MicroTime':
-          return formatMicroTime(parseApiTime(value as string, 'microTime'));
+        case 'MicroTime': {
+          const time = parseApiTime(value as string, type.special === 'Time' ? 'time' : 'microTime');
+          // Go's zero time, which it writes as null.
+          if (time.seconds === -62_135_596_800 && time.micros === 0) return undefined;
+          return type.special === 'Time' ? formatTime(time) : formatMicroTime(time);
+        }
         default:
           return value;
       }

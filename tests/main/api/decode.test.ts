@@ -46,6 +46,10 @@ describe('a request body', () => {
     });
   });
 
+  it('has no time where it names the first second of all', () => {
+    expect(decodeObject(pods, { metadata: { creationTimestamp: '0001-01-01T00:00:00Z' } }).object.metadata).toEqual({});
+  });
+
   it('with unknown fields is complained about, field by field', () => {
     const body = deployment({ replica: 1, ...template({ Image: 'x', ports: [{ containerPort: 1, name: 'a', port: 2 }] }) });
     const { object, complaints } = decodeObject(deployments, { ...body, extra: {} });
