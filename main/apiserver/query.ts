@@ -13,8 +13,9 @@ export class Query {
     for (const part of text.split('&')) {
       if (part === '') continue;
       const equals = part.indexOf('=');
-      if (equals < 0) pairs.push(decode(part), '');
-      else pairs.push(decode(part.slice(0, equals)), decode(part.slice(equals + 1)));
+      const name = decode(equals < 0 ? part : part.slice(0, equals));
+      const value = decode(equals < 0 ? '' : part.slice(equals + 1));
+      if (name !== undefined && value !== undefined) pairs.push(name, value);
     }
     return new Query(pairs);
   }
@@ -65,11 +66,12 @@ export class Query {
   }
 }
 
-function decode(text: string): string {
+/** undefined for what is badly escaped: Go leaves such parameters out. */
+function decode(text: string): string | undefined {
   if (!text.includes('%') && !text.includes('+')) return text;
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
-    throw badRequest(`invalid URL escape in ${JSON.stringify(text)}`);
+    return undefined;
   }
 }

@@ -84,7 +84,7 @@ export async function respond(response: Response, exchange: Exchange, answer: An
     case 'watch':
       return sendWatch(response, exchange, answer, clock);
     case 'stream':
-      return sendStream(response, exchange, answer);
+      return sendStream(response, exchange, answer, clock);
     case 'taken':
     case 'ended':
     case 'connected':
@@ -140,7 +140,9 @@ function backlogOf(response: Response): number {
   return stream?.writableLength ?? response.writableLength;
 }
 
-async function sendStream(response: Response, { call }: Exchange, answer: Extract<Answer, { type: 'stream' }>): Promise<void> {
+const silence = 300;
+
+async function sendStream(response: Response, { call }: Exchange, answer: Extract<Answer, { type: 'stream' }>, clock: Clock): Promise<void> {
   const gone = new AbortController();
   call.onGone(() => gone.abort());
   const out = new PassThrough();
@@ -151,14 +153,18 @@ async function sendStream(response: Response, { call }: Exchange, answer: Extrac
     begin(response, answer.contentType);
     out.pipe(response);
   };
-  // Nothing goes out until there is something: an error that comes first can still be told as one.
+  // An error that comes at once can still be told as one; a client of a silent stream must not wait for its headers.
   out.once('readable', start);
+  const silent = clock.setTimer(silence, start);
   try {
     await answer.pump(out, gone.signal);
     start();
-    out.end();
   } catch (error) {
-    if (!begun) throw error;
+    if (begun) return;
+    out.off('readable', start);
+    throw error;
+  } finally {
+    silent.cancel();
     out.end();
   }
 }

@@ -108,7 +108,10 @@ export class HttpsServer {
 
   async #serve(request: Request, response: Response, tunnelled: boolean): Promise<void> {
     const started = this.clock.monotonic();
-    const incoming = this.#incoming(request, (listener) => response.on('close', listener));
+    const incoming = this.#incoming(request, (listener) => {
+      if (isGone(response)) listener();
+      else response.on('close', listener);
+    });
     const exchange: Exchange = {
       call: incoming,
       method: incoming.method,
@@ -131,7 +134,10 @@ export class HttpsServer {
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, tunnelled: boolean): Promise<void> {
     const started = this.clock.monotonic();
-    const incoming = this.#incoming(request, (listener) => socket.on('close', listener));
+    const incoming = this.#incoming(request, (listener) => {
+      if (socket.destroyed) listener();
+      else socket.on('close', listener);
+    });
     incoming.upgrade = { request, socket, head };
     socket.on('error', () => socket.destroy());
     let code = 101;
@@ -155,7 +161,6 @@ export class HttpsServer {
   #incoming(request: Request, onGone: (listener: () => void) => void): Incoming {
     const { url = '/', headers } = request;
     const mark = url.indexOf('?');
-    let gone = false;
     return {
       method: request.method ?? 'GET',
       path: mark < 0 ? url : url.slice(0, mark),
@@ -169,14 +174,7 @@ export class HttpsServer {
       now: this.clock.now(),
       warnings: [],
       body: () => this.#bodies.read(request, headers['content-length'] ?? (headers['transfer-encoding'] || request.httpVersionMajor === 2 ? undefined : '0')),
-      onGone(listener) {
-        if (gone) listener();
-        else
-          onGone(() => {
-            gone = true;
-            listener();
-          });
-      },
+      onGone,
     };
   }
 
@@ -193,6 +191,12 @@ export class HttpsServer {
     this.log.error('request failed', { error: message, stack: error instanceof Error ? error.stack : undefined });
     return internalError(message);
   }
+}
+
+/** A client that has gone before anybody listened for it is not told of again. */
+function isGone(response: Response): boolean {
+  const { stream } = response as Response & { stream?: { destroyed: boolean } };
+  return stream ? stream.destroyed : response.destroyed || response.socket === null || response.socket.destroyed;
 }
 
 /** In which header a client says which revision made it act. */

@@ -24,6 +24,7 @@ export interface Page {
   remaining?: number;
 }
 
+const minFilteredPage = 1000;
 const inconsistentContinue =
   'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.';
 
@@ -38,10 +39,12 @@ export async function list(registry: Registry, request: ListRequest): Promise<Pa
 
   // What is served from memory anyway upstream pages no lists at "any version".
   const limit = request.resourceVersion === '0' ? undefined : request.limit || undefined;
+  // A selector may leave little of a page, so more than the client wants is read at a time.
+  const pageSize = limit && !request.selection.empty ? Math.max(limit, minFilteredPage) : limit;
   const entries: Entry[] = [];
   let { start, revision } = from;
   for (;;) {
-    const page = await read(registry, prefix, { start, revision, limit }, request.continue !== undefined);
+    const page = await read(registry, prefix, { start, revision, limit: pageSize }, request.continue !== undefined);
     revision = page.revision;
     for (let i = 0; i < page.entries.length; i++) {
       const entry = page.entries[i]!;

@@ -2,6 +2,7 @@ import type { Handler } from '../call.ts';
 import type { Serving } from '../serving.ts';
 import { command } from './exec.ts';
 import { log } from './log.ts';
+import { nodeProxy } from './nodeProxy.ts';
 import { portForward } from './portForward.ts';
 
 /** The subresources whose answers flow, by path. */
@@ -11,5 +12,6 @@ export function streamHandlers(serving: Serving): Record<string, Handler> {
     'pods/exec': command(serving, false),
     'pods/attach': command(serving, true),
     'pods/portforward': portForward(serving),
+    'nodes/proxy': nodeProxy(serving),
   };
 }

@@ -14,4 +14,5 @@ export const streamSubresources: readonly StreamSubresource[] = [
   pod('exec', 'PodExecOptions', ['create', 'get']),
   pod('attach', 'PodAttachOptions', ['create', 'get']),
   pod('portforward', 'PodPortForwardOptions', ['create', 'get']),
+  { group: '', resource: 'nodes', subresource: 'proxy', kind: 'NodeProxyOptions', verbs: ['get'] },
 ];
