@@ -44,7 +44,10 @@ export interface NodeAgent {
   httpGet(request: Extract<ProbeRequest, { kind: 'http' }>): Promise<void>;
   /** Atomically makes the volume hold just these files, by Kubernetes' symlink swap (pkg/volume/util/atomic_writer.go). */
   writeVolume(path: string, files: VolumeFile[], options: { owner?: number; group?: number }): Promise<void>;
-  /** Makes an empty directory of the node's volume (emptyDir, subPath, hostPath DirectoryOrCreate of node paths). Idempotent. */
+  /**
+   * Makes a directory of the node's volume (emptyDir, subPath), and those above it unless `recursive` is false. What a
+   * directory holds that is there already stays. Idempotent.
+   */
   makeDirectory(
     path: string,
     options: { mode: number; owner?: number; group?: number; recursive?: boolean },

@@ -20,7 +20,7 @@ export class NodeVolume {
   async makeDirectory(target: string, options: Ownership & { mode: number; recursive?: boolean }): Promise<void> {
     const names = this.#split(target);
     const name = names.pop()!;
-    await this.inDirectory(names, options.recursive ?? false, async (parent) => {
+    await this.inDirectory(names, options.recursive ?? true, async (parent) => {
       await fs.mkdir(`${parent}/${name}`).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'EEXIST') throw error;
       });

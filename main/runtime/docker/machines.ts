@@ -37,9 +37,12 @@ const connectScript = [
   'until [ -p accept ]; do sleep 0.05; done',
   'mkfifo "$1.in" "$1.out" || exit 1',
   'echo "$1" > accept',
-  'cat < "$1.out" & out=$!',
-  'cat > "$1.in"',
-  'kill $out 2>/dev/null',
+  // A shell gives what runs in the background no input but what it is handed explicitly.
+  'exec 3<&0',
+  'cat <&3 > "$1.in" & in=$!',
+  // Ends when the agent closes it, or is gone: then the stream ends, whatever the other direction waits for.
+  'cat < "$1.out"',
+  'kill $in 2>/dev/null',
   'exit 0',
 ].join('\n');
 

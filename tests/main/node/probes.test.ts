@@ -151,7 +151,7 @@ describe('a gRPC probe', () => {
     probe({ kind: 'grpc', host: '127.0.0.1', port, service, timeoutMs });
 
   test('of a server that serves, asked for the service by name', async () => {
-    let asked = Buffer.alloc(0);
+    let asked: Buffer = Buffer.alloc(0);
     const port = await grpc((stream, request) => {
       asked = request;
       reply(stream, 1);

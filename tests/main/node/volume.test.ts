@@ -95,7 +95,7 @@ onLinux('a volume of files', () => {
 
 onLinux('the node volume', () => {
   test('makes, tells, measures and removes', async () => {
-    await volume.makeDirectory('pods/a/dir', { mode: 0o777, recursive: true });
+    await volume.makeDirectory('pods/a/dir', { mode: 0o777 });
     expect((await fs.stat(path.join(root, 'pods/a/dir'))).mode & 0o777).toBe(0o777);
     await volume.writeFile('pods/a/dir/file', Buffer.from('0123456789'), 0o600);
     expect(await volume.stat('pods/a/dir/file')).toEqual({ kind: 'file', size: 10 });
@@ -114,8 +114,8 @@ onLinux('the node volume', () => {
     expect(await volume.stat('dir/file')).toBeDefined();
   });
 
-  test('makes no parents unless it is told to', async () => {
-    await expect(volume.makeDirectory('not/there', { mode: 0o755 })).rejects.toThrow('does not exist');
+  test('makes no parents when it is told so', async () => {
+    await expect(volume.makeDirectory('not/there', { mode: 0o755, recursive: false })).rejects.toThrow('does not exist');
   });
 
   test('never follows a link that a pod left behind', async () => {
