@@ -1,6 +1,7 @@
+import type { Causes } from './causes.ts';
 import { StoredEntry, type MemoKeeper, type StoredEvent } from './entry.ts';
 import { ClosedError, CompactedError, ConflictError, FutureRevisionError, StoreFailedError } from './errors.ts';
-import type { Cause, DeleteOptions, Encode, Entry, ListOptions, ListResult, Store, StoreEvent, Watch, WatchOptions, WriteOptions } from './index.ts';
+import type { DeleteOptions, Encode, Entry, ListOptions, ListResult, Store, StoreEvent, Watch, WatchOptions, WriteOptions } from './index.ts';
 import type { Journal } from './journal.ts';
 import { RecentEvents } from './recentEvents.ts';
 import { prefixEnd, SortedEntries } from './sortedEntries.ts';
@@ -29,6 +30,7 @@ export interface CoreOptions {
   history?: HistoryLimits;
   /** Where memos of live entries are counted. */
   memos: MemoKeeper;
+  causes: Causes;
   journal: Journal;
   start: StartState;
   /** When the writes that came together are flushed: called once for the first of them. */
@@ -72,7 +74,7 @@ export class StoreCore implements Store {
   readonly #watches: Watches;
   /** The newest write of each key that is not durable yet. */
   readonly #pending = new Map<string, Pending>();
-  readonly #who = new Map<string, string>();
+  readonly #causes: Causes;
   #batch = new Batch();
   #compactions: Compaction[] = [];
   /** Durable compactions that wait until the watches have heard of what came before. */
@@ -91,6 +93,7 @@ export class StoreCore implements Store {
     this.#clock = options.clock;
     this.#journal = options.journal;
     this.#memos = options.memos;
+    this.#causes = options.causes;
     this.#gather = options.gather;
     this.#limits = {
       maxAge: options.history?.maxAge ?? 3_600_000,
@@ -174,7 +177,7 @@ export class StoreCore implements Store {
         encode(revision),
         previous?.createRevision ?? revision,
         revision,
-        this.#cause(options.cause),
+        this.#causes.of(options.cause.who, options.cause.revision),
         this.#memos,
       );
       if (options.memo) entry.memo = options.memo(revision);
@@ -199,7 +202,7 @@ export class StoreCore implements Store {
         options.tombstone(revision),
         previous.createRevision,
         revision,
-        this.#cause(options.cause),
+        this.#causes.of(options.cause.who, options.cause.revision),
         this.#memos,
       );
       if (options.memo) entry.memo = options.memo(revision);
@@ -279,16 +282,6 @@ export class StoreCore implements Store {
   #check(revision: number): void {
     if (revision > this.#revision) throw new FutureRevisionError(revision, this.#revision);
     if (revision < this.#compacted) throw new CompactedError(revision, this.#compacted);
-  }
-
-  /** The few names of writers are kept once. */
-  #cause(cause: Cause): Cause {
-    let who = this.#who.get(cause.who);
-    if (who === undefined) {
-      if (this.#who.size >= 10_000) this.#who.clear();
-      this.#who.set(cause.who, (who = cause.who));
-    }
-    return cause.revision === undefined ? { who } : { who, revision: cause.revision };
   }
 
   /** Whoever loses against a write under way is told when that write can be read, so that reading again helps. */

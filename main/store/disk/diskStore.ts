@@ -1,4 +1,5 @@
 import { Low } from 'lowdb';
+import { Causes } from '../causes.ts';
 import { StoreCore, type HistoryLimits } from '../core.ts';
 import { MemoKeeper } from '../entry.ts';
 import type { Store } from '../index.ts';
@@ -49,12 +50,13 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
 async function openLocked(options: DiskStoreOptions, files: Files, unlock: () => Promise<void>): Promise<Store> {
   const { directory, clock } = options;
   const memos = new MemoKeeper(options.memoChars ?? 16 * 1024 * 1024);
+  const causes = new Causes();
   let closing = false;
-  const low = new Low<Snapshot>(new SnapshotFile(files, directory, memos, () => closing), nothing);
+  const low = new Low<Snapshot>(new SnapshotFile(files, directory, memos, causes, () => closing), nothing);
   await low.read();
   const base = low.data;
   low.data = nothing;
-  const wal = new Log(files, directory, { fileBytes: options.logFileBytes ?? 4 * 1024 * 1024, preallocateBytes: options.preallocateBytes ?? 256 * 1024 }, memos);
+  const wal = new Log(files, directory, { fileBytes: options.logFileBytes ?? 4 * 1024 * 1024, preallocateBytes: options.preallocateBytes ?? 256 * 1024 }, memos, causes);
   const keys = new SortedEntries();
   for (const entry of base.entries) keys.set(entry);
   let compacted = base.compacted;
@@ -64,7 +66,7 @@ async function openLocked(options: DiskStoreOptions, files: Files, unlock: () =>
     event(record) {
       if (record.deletes) keys.delete(record.key);
       else {
-        const entry = record.entry(memos);
+        const entry = record.entry(memos, causes);
         unsaved += entry.value.length;
         keys.set(entry);
       }
@@ -133,6 +135,7 @@ async function openLocked(options: DiskStoreOptions, files: Files, unlock: () =>
     clock,
     history: options.history ?? {},
     memos,
+    causes,
     journal,
     start: { revision, compacted: Math.max(compacted, wal.oldest ?? 0), entries: keys.all() },
     gather: setImmediate,

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { Causes } from '../causes.ts';
 import type { MemoKeeper, StoredEntry, StoredEvent } from '../entry.ts';
 import { CompactedError, CorruptionError } from '../errors.ts';
 import type { Files, OpenFile } from './files.ts';
@@ -48,6 +49,7 @@ export class Log {
     private readonly directory: string,
     private readonly limits: LogLimits,
     private readonly memos: MemoKeeper,
+    private readonly causes: Causes,
   ) {
     this.#writer = new RecordWriter(64 * 1024, 1024 * 1024);
   }
@@ -277,7 +279,7 @@ export class Log {
     const read = new Map<number, StoredEntry>();
     const entryAt = (revision: number): StoredEntry => {
       let entry = read.get(revision);
-      if (!entry) read.set(revision, (entry = places[revision - file.first]!.entry(this.memos)));
+      if (!entry) read.set(revision, (entry = places[revision - file.first]!.entry(this.memos, this.causes)));
       return entry;
     };
     for (let revision = after + 1; revision <= to; ) {
@@ -285,7 +287,7 @@ export class Log {
       for (; revision <= to && events.length < portion; revision++) {
         const record = places[revision - file.first]!;
         const { previousRevision } = record;
-        const previous = previousRevision === 0 ? undefined : (record.inlinePrevious() ?? entryAt(previousRevision));
+        const previous = previousRevision === 0 ? undefined : (record.inlinePrevious(this.causes) ?? entryAt(previousRevision));
         events.push({ type: record.deletes ? 'delete' : 'put', time: record.time, entry: entryAt(record.revision), previous });
         read.delete(previousRevision);
       }

@@ -1,4 +1,5 @@
 import { StoredEntry, type MemoKeeper, type StoredEvent } from '../entry.ts';
+import type { Causes } from '../causes.ts';
 import type { Cause } from '../index.ts';
 
 /*
@@ -162,17 +163,17 @@ export class RecordView {
     return this.#text(this.#keyAt, this.#length(4), flag.key16);
   }
 
-  entry(memos: MemoKeeper | undefined): StoredEntry {
-    return new StoredEntry(this.key, this.#value(), this.buffer.readDoubleLE(this.start + 32), this.revision, this.#cause(), memos);
+  entry(memos: MemoKeeper, causes: Causes): StoredEntry {
+    return new StoredEntry(this.key, this.#value(), this.buffer.readDoubleLE(this.start + 32), this.revision, this.#cause(causes), memos);
   }
 
   /** The replaced entry, where it was written along. */
-  inlinePrevious(): StoredEntry | undefined {
+  inlinePrevious(causes: Causes): StoredEntry | undefined {
     if ((this.#flags & flag.inlinePrevious) === 0) return undefined;
     const whoAt = this.#keyAt + this.#length(4) + this.#length(8) + this.#length(12);
     const who = this.#text(whoAt, this.#length(16), flag.previousWho16);
     const value = this.#text(whoAt + this.#length(16), this.#length(20), flag.previousValue16);
-    const cause = (this.#flags & flag.previousCauseRevision) !== 0 ? { who, revision: this.buffer.readDoubleLE(this.start + 64) } : { who };
+    const cause = causes.of(who, (this.#flags & flag.previousCauseRevision) !== 0 ? this.buffer.readDoubleLE(this.start + 64) : undefined);
     return new StoredEntry(this.key, value, this.buffer.readDoubleLE(this.start + 32), this.previousRevision, cause, undefined);
   }
 
@@ -180,9 +181,9 @@ export class RecordView {
     return this.#text(this.#keyAt + this.#length(4) + this.#length(8), this.#length(12), flag.value16);
   }
 
-  #cause(): Cause {
+  #cause(causes: Causes): Cause {
     const who = this.#text(this.#keyAt + this.#length(4), this.#length(8), flag.who16);
-    return (this.#flags & flag.causeRevision) !== 0 ? { who, revision: this.buffer.readDoubleLE(this.start + 48) } : { who };
+    return causes.of(who, (this.#flags & flag.causeRevision) !== 0 ? this.buffer.readDoubleLE(this.start + 48) : undefined);
   }
 
   #length(at: number): number {

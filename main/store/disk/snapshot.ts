@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Adapter } from 'lowdb';
+import type { Causes } from '../causes.ts';
 import type { MemoKeeper, StoredEntry } from '../entry.ts';
 import { CorruptionError } from '../errors.ts';
 import type { Files, OpenFile } from './files.ts';
@@ -28,6 +29,7 @@ export class SnapshotFile implements Adapter<Snapshot> {
     private readonly files: Files,
     private readonly directory: string,
     private readonly memos: MemoKeeper,
+    private readonly causes: Causes,
     /** Asked between portions whether to give up. */
     private readonly cancelled: () => boolean,
   ) {
@@ -88,7 +90,7 @@ export class SnapshotFile implements Adapter<Snapshot> {
         if (frame.kind !== frameKind.snapshot) break;
         head = frame;
       } else if (frame.kind === frameKind.compaction) compacted = frame.revision;
-      else if (frame.kind === frameKind.entries) for (const record of records(frame.payload, frame.count)) entries.push(record.entry(this.memos));
+      else if (frame.kind === frameKind.entries) for (const record of records(frame.payload, frame.count)) entries.push(record.entry(this.memos, this.causes));
       else if (frame.kind === frameKind.end && frame.count === entries.length && head.count === entries.length)
         return { revision: head.revision, compacted, entries };
       else break;

@@ -1,3 +1,4 @@
+import { Causes } from '../causes.ts';
 import { StoreCore, type HistoryLimits } from '../core.ts';
 import { MemoKeeper } from '../entry.ts';
 import type { Store } from '../index.ts';
@@ -30,6 +31,7 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
     clock: options.clock,
     history: options.history ?? {},
     memos: new MemoKeeper(options.memoChars ?? 16 * 1024 * 1024),
+    causes: new Causes(),
     journal: nowhere,
     start: { revision: 0, compacted: 0, entries: [] },
     gather: queueMicrotask,
