@@ -36,7 +36,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
 export interface RunningControllers {
   /** Resolves when every cache is in and the controllers are at work. */
   ready: Promise<void>;
-  /** Resolves when nothing is under way any more. Stops the informers as well. */
+  /** Resolves when nothing is under way any more. The informers belong to the caller and go on. */
   stop(): Promise<void>;
 }
 
@@ -52,8 +52,6 @@ export function startControllers(context: ControllerContext): RunningControllers
     ready,
     async stop() {
       stopped = true;
-      context.informers.stop();
-      await ready;
       await Promise.all(all.map((controller) => controller.stop()));
     },
   };

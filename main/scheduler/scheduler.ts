@@ -52,6 +52,7 @@ export class Scheduler {
   readonly #pods: Informer<Pod>;
   readonly #bindings = new Set<Promise<void>>();
   #running = false;
+  #stopped = false;
   #awake = false;
 
   constructor(private readonly options: SchedulerOptions) {
@@ -88,15 +89,18 @@ export class Scheduler {
     }
   }
 
-  /** Begins to schedule as soon as the informers, which the caller starts, have all they need. */
+  /** Starts the informers and begins to schedule as soon as they have all they need. */
   async start(): Promise<void> {
+    this.options.informers.start();
     await this.options.informers.synced();
+    if (this.#stopped) return;
     this.#running = true;
     this.#wake();
   }
 
-  /** Resolves when no binding is under way any more. */
+  /** Resolves when no binding is under way any more. The informers belong to the caller and go on. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#running = false;
     this.#queue.close();
     this.#recorder.stop();

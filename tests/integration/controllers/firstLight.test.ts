@@ -34,6 +34,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  informers.stop();
   await scheduler.stop();
   await controllers.stop();
   await cluster.close();
