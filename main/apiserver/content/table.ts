@@ -1,8 +1,8 @@
 import type { KubeObject } from '../../api/meta.ts';
 import { badRequest } from '../../api/status.ts';
 import type { Query } from '../query.ts';
+import { since } from '../registry/printers.ts';
 import type { Strategy } from '../registry/strategy.ts';
-import { ageOf } from './age.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
@@ -45,7 +45,7 @@ export function tableOf(strategy: Strategy, objects: readonly KubeObject[], meta
 function rowOf(strategy: Strategy, object: KubeObject, { version, include, now }: TableOptions) {
   const cells = strategy.row(object, now);
   strategy.columns.forEach((column, i) => {
-    if (column.type === 'date') cells[i] = ageOf(cells[i], now);
+    if (column.type === 'date') cells[i] = since(cells[i] as string | undefined, now);
   });
   if (include === 'None') return { cells, object: null };
   return { cells, object: include === 'Object' ? object : partialOf(object, version) };

@@ -1,0 +1,167 @@
+import https from 'node:https';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Deployment } from '../../../main/api/index.ts';
+import type { KubeObject } from '../../../main/api/meta.ts';
+import { decodeProtobuf, encodeProtobuf } from '../../../main/api/protobuf.ts';
+import type { StatusError } from '../../../main/api/status.ts';
+import type { Strategy } from '../../../main/apiserver/index.ts';
+import { gadgets, start, type Harness } from './support/harness.ts';
+
+/** A kind with a schema, and nothing that is particular about it. */
+const deployments: Strategy<KubeObject> = {
+  ...gadgets,
+  definition: { ...gadgets.definition, group: 'apps', kind: 'Deployment', resource: 'deployments', singular: 'deployment', listKind: 'DeploymentList', namespaced: true },
+  hasGeneration: true,
+  allowCreateOnUpdate: false,
+};
+const base = '/apis/apps/v1/namespaces/default/deployments';
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await start({ strategies: [deployments] });
+});
+afterAll(() => harness.close());
+
+const web = (name: string, spec: object = {}) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name },
+  spec: { selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'main', image: 'nginx' }] } }, ...spec },
+});
+const create = (body: unknown, query: Record<string, string> = {}) => harness.remote.request<Deployment>({ method: 'POST', path: base, body, query });
+const failureOf = (request: Promise<unknown>) => request.then(() => undefined, (error: StatusError) => error.status);
+const patch = (name: string, contentType: string, body: unknown, query: Record<string, string | boolean> = {}) =>
+  harness.remote.request<Deployment>({ method: 'PATCH', path: `${base}/${name}`, contentType: `application/${contentType}`, body, query });
+
+/** A request whose body is not what a client would make. */
+function raw(method: string, path: string, headers: Record<string, string>, body: string | Uint8Array): Promise<{ code: number; headers: Record<string, unknown>; bytes: Buffer }> {
+  const { certificate, key } = harness.admin;
+  return new Promise((resolve, reject) => {
+    const request = https.request({ host: '127.0.0.1', port: harness.port, ca: harness.ca, cert: certificate, key, method, path, headers, agent: false }, (response) => {
+      const parts: Buffer[] = [];
+      response.on('data', (part: Buffer) => parts.push(part));
+      response.on('end', () => resolve({ code: response.statusCode!, headers: response.headers, bytes: Buffer.concat(parts) }));
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+describe('fields that a kind does not have', () => {
+  const typo = () => web('typo', { replicaz: 3 });
+
+  it('are warned of', async () => {
+    const { warnings, body } = await create(typo(), { dryRun: 'All' });
+    expect(warnings).toEqual(['unknown field "spec.replicaz"']);
+    expect(body.spec).not.toHaveProperty('replicaz');
+  });
+
+  it('are refused on request, or dropped in silence', async () => {
+    expect(await failureOf(create(typo(), { fieldValidation: 'Strict' }))).toMatchObject({
+      code: 400,
+      message: 'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.replicaz"',
+    });
+    expect((await create(typo(), { fieldValidation: 'Ignore', dryRun: 'All' })).warnings).toEqual([]);
+  });
+
+  it('are noticed in patches as well', async () => {
+    await create(web('patched'));
+    const body = { spec: { replicaz: 3 } };
+    expect((await patch('patched', 'merge-patch+json', body)).warnings).toEqual(['unknown field "spec.replicaz"']);
+    expect((await failureOf(patch('patched', 'merge-patch+json', body, { fieldValidation: 'Strict' })))!.message).toContain('strict decoding error: unknown field "spec.replicaz"');
+  });
+
+  it('and fields that stand twice', async () => {
+    const text = JSON.stringify(web('twice', { replicas: 1 })).replace('"replicas":1', '"replicas":1,"replicas":2');
+    const { code, headers } = await raw('POST', `${base}?dryRun=All`, { 'content-type': 'application/json' }, text);
+    expect(code).toBe(201);
+    expect(headers.warning).toBe('299 - "duplicate field \\"spec.replicas\\""');
+  });
+});
+
+it('a field of the wrong type is told in the words of Go', async () => {
+  expect(await failureOf(create(web('wrong', { replicas: 'three' })))).toMatchObject({
+    code: 400,
+    message: 'Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32',
+  });
+});
+
+it('an object of another kind is not taken', async () => {
+  expect((await failureOf(create({ ...web('pod'), kind: 'Pod' })))!.message).toBe(
+    'Pod in version "v1" cannot be handled as a Deployment: converting (v1.Pod) to (v1.Deployment): unknown conversion',
+  );
+});
+
+it('protobuf is read, and written to who prefers it', async () => {
+  const bytes = encodeProtobuf(web('binary') as KubeObject);
+  const protobuf = 'application/vnd.kubernetes.protobuf';
+  const { code, headers, bytes: answer } = await raw('POST', base, { 'content-type': protobuf, accept: `${protobuf},application/json` }, bytes);
+  expect(code).toBe(201);
+  expect(headers['content-type']).toBe(protobuf);
+  expect(decodeProtobuf(answer)).toMatchObject({ kind: 'Deployment', metadata: { name: 'binary', namespace: 'default' }, spec: { selector: { matchLabels: { app: 'binary' } } } });
+  expect((await raw('POST', base, { 'content-type': protobuf }, 'no protobuf')).code).toBe(400);
+});
+
+describe('patches', () => {
+  it('of strategic kind merge lists by their keys', async () => {
+    await create(web('strategic'));
+    const { body } = await patch('strategic', 'strategic-merge-patch+json', { spec: { template: { spec: { containers: [{ name: 'side', image: 'busybox' }] } } } });
+    expect(body.spec!.template!.spec!.containers.map((c) => c.name).sort()).toEqual(['main', 'side']);
+    expect(body.metadata!.generation).toBe(2);
+  });
+
+  it('of JSON kind apply wholly or not at all', async () => {
+    await create(web('json'));
+    const { body } = await patch('json', 'json-patch+json', [{ op: 'add', path: '/spec/replicas', value: 4 }]);
+    expect(body.spec!.replicas).toBe(4);
+    expect(await failureOf(patch('json', 'json-patch+json', [{ op: 'test', path: '/spec/replicas', value: 5 }]))).toMatchObject({ code: 422, reason: 'Invalid' });
+  });
+
+  it('that change nothing write nothing', async () => {
+    await create(web('same'));
+    const first = await patch('same', 'merge-patch+json', { spec: { replicas: 1 } });
+    const second = await patch('same', 'merge-patch+json', { spec: { replicas: 1 } });
+    expect(second.body.metadata!.resourceVersion).toBe(first.body.metadata!.resourceVersion);
+  });
+
+  it('of several clients at once all take effect', async () => {
+    await create(web('busy'));
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    await Promise.all(names.map((name) => patch('busy', 'merge-patch+json', { metadata: { annotations: { [name]: name } } })));
+    const { body } = await harness.local.request<Deployment>({ method: 'GET', path: `${base}/busy` });
+    expect(Object.keys(body.metadata!.annotations!).sort()).toEqual(names);
+  });
+
+  it('may not move an object', async () => {
+    await create(web('still'));
+    expect(await failureOf(patch('still', 'merge-patch+json', { metadata: { name: 'gone' } }))).toMatchObject({
+      code: 400,
+      message: 'the name of the object (gone) does not match the name on the URL (still)',
+    });
+  });
+});
+
+describe('server-side apply', () => {
+  const apply = (name: string, spec: object, manager: string, force?: boolean) =>
+    patch(name, 'apply-patch+yaml', web(name, spec), { fieldManager: manager, ...(force ? { force } : {}) });
+
+  it('creates what does not exist, and its manager owns what it says', async () => {
+    const { code, body } = await apply('applied', { replicas: 2 }, 'alice');
+    expect(code).toBe(201);
+    expect(body.metadata!.managedFields).toMatchObject([{ manager: 'alice', operation: 'Apply', apiVersion: 'apps/v1', fieldsV1: { 'f:spec': { 'f:replicas': {} } } }]);
+  });
+
+  it('of a field of somebody else is a conflict, unless forced', async () => {
+    await apply('contended', { replicas: 2 }, 'alice');
+    const status = await failureOf(apply('contended', { replicas: 3 }, 'bob'));
+    expect(status).toMatchObject({ code: 409, reason: 'Conflict', details: { causes: [{ reason: 'FieldManagerConflict', field: '.spec.replicas' }] } });
+    expect((await apply('contended', { replicas: 3 }, 'bob', true)).body.spec!.replicas).toBe(3);
+  });
+
+  it('needs to know who applies', async () => {
+    expect(await failureOf(patch('applied', 'apply-patch+yaml', web('applied')))).toMatchObject({
+      code: 422,
+      message: 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+    });
+  });
+});
