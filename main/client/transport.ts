@@ -7,7 +7,8 @@ export interface Transport {
   request<T = unknown>(request: ApiRequest): Promise<ApiResponse<T>>;
   /**
    * Opens a watch. Events arrive in order; `onEnd` is called exactly once, with a StatusError when the server said why
-   * (410 Expired: list again), or undefined when the server closed the stream normally (a timeout).
+   * (410 Expired: list again), or undefined when the server closed the stream normally (a timeout). After `cancel`
+   * nothing arrives any more, but for an `onEnd` that may or may not come.
    */
   watch(request: ApiRequest, handlers: WatchHandlers): { cancel(): void };
 }
