@@ -228,6 +228,7 @@ class Engine implements Cluster {
     this.#stops.push(async () => {
       await scheduler.stop();
       await controllers.stop();
+      informers.stop();
     });
     await Promise.all([controllers.ready, scheduler.start()]);
     return informers;
