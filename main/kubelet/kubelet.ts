@@ -50,6 +50,8 @@ export interface KubeletOptions {
   version?: string;
   /** The user's machine, for hostPath volumes; default: the one this process runs on. */
   hostFiles?: HostFiles;
+  /** How much room for files the node has; default: the disk that the user's files are on. */
+  storageBytes?(): Promise<number>;
   onPullProgress?(image: string, progress: PullProgress): void;
 }
 
@@ -225,6 +227,7 @@ class NodeKubelet implements Kubelet {
   }
 
   async #storageBytes(): Promise<number> {
+    if (this.options.storageBytes) return this.options.storageBytes();
     if (this.#isSimulated) return simulatedStorage;
     const { blocks, bsize } = await statfs(os.homedir());
     return blocks * bsize;

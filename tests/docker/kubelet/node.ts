@@ -46,11 +46,7 @@ export class DockerNode {
     });
     await this.machines.prepare(() => {});
     this.machine = await this.machines.ensure({ name: 'node-1', index: 1 });
-    this.agent = await connectAgent(
-      await this.machines.connect('node-1'),
-      { onApiConnection: (connection) => connection.destroy(), onForeignQuestion: createForwarder({ clock: realClock, servers: () => [] }) },
-      { api: { address: '10.96.0.1', port: 443 }, dns: { address: '10.96.0.10', port: 53 } },
-    );
+    await this.connectAgent();
     this.runtime = createDockerRuntime({
       connection,
       cluster: this.cluster,
@@ -62,6 +58,16 @@ export class DockerNode {
     });
     await this.startKubelet();
     return this;
+  }
+
+  /** Also again, after it was lost: as the node's owner does. */
+  async connectAgent(): Promise<void> {
+    this.agent = await connectAgent(
+      await this.machines.connect('node-1'),
+      { onApiConnection: (connection) => connection.destroy(), onForeignQuestion: createForwarder({ clock: realClock, servers: () => [] }) },
+      { api: { address: '10.96.0.1', port: 443 }, dns: { address: '10.96.0.10', port: 53 } },
+    );
+    this.kubelet?.setAgent(this.agent);
   }
 
   /** Also again, after the kubelet was stopped: as the app does that starts anew. */
@@ -122,21 +128,14 @@ export class DockerNode {
 
   untilPod(name: string, what: (pod: Pod | undefined) => boolean): Promise<Pod | undefined> {
     return new Promise((resolve) => {
-      let watch: { cancel(): void } | undefined;
-      let done = false;
       const look = () => {
         const pod = this.pod(name);
-        if (done || !what(pod)) return;
-        done = true;
-        watch?.cancel();
+        if (!what(pod)) return;
+        queueMicrotask(() => watch.cancel());
         resolve(pod);
       };
+      const watch = this.server.client().of(resources.pods).watch(undefined, {}, { onEvent: look, onEnd: () => {} });
       look();
-      if (done) return;
-      watch = this.server
-        .client()
-        .of(resources.pods)
-        .watch(undefined, {}, { onEvent: look, onEnd: () => {} });
     });
   }
 

@@ -1,5 +1,5 @@
 import type { NodeAgent, ProbeRequest, ProbeResult, VolumeFile } from '../../../main/node/index.ts';
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 
 /** A node's agent with its files in memory; probes answer what the test says. */
 export class FakeAgent implements NodeAgent {

@@ -76,6 +76,7 @@ export class Harness {
       podCIDR: '10.244.1.0/24',
       clusterDNS: ['10.96.0.10'],
       clusterDomain: 'cluster.local',
+      storageBytes: async () => 100 * 2 ** 30,
       ...this.options.kubelet,
     });
   }

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { Harness } from './harness.ts';
+
+const http = { httpGet: { port: 'http', path: '/healthz' }, periodSeconds: 5 };
+const container = (changes: object) => ({ name: 'web', image: 'web:1', ports: [{ name: 'http', containerPort: 8080 }], ...changes });
+
+async function start() {
+  const h = new Harness({ runtimeName: 'docker' });
+  h.agent.answer = () => ({ result: 'failure', output: 'HTTP probe failed with statuscode: 500' });
+  await h.start();
+  return h;
+}
+
+describe('readiness', () => {
+  it('comes when the probe succeeds and goes after three failures', async () => {
+    const h = await start();
+    await h.create('web', { containers: [container({ readinessProbe: http })] });
+    await h.clock.advance(0);
+    expect(h.condition('web', 'Ready')).toMatchObject({ status: 'False', reason: 'ContainersNotReady', message: 'containers with unready status: [web]' });
+    expect(h.said('web')).toContain('Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 500');
+    expect(h.agent.probes[0]).toMatchObject({ kind: 'http', scheme: 'http', host: '10.244.1.2', port: 8080, path: '/healthz', timeoutMs: 1000 });
+    h.agent.answer = () => ({ result: 'success', output: '' });
+    await h.clock.advance(5000);
+    expect(h.condition('web', 'Ready')!.status).toBe('True');
+    h.agent.answer = () => ({ result: 'failure', output: 'no' });
+    await h.clock.advance(10_000);
+    expect(h.condition('web', 'Ready')!.status).toBe('True');
+    await h.clock.advance(5000);
+    expect(h.condition('web', 'Ready')!.status).toBe('False');
+    expect(h.pod('web').status!.containerStatuses![0]!.restartCount).toBe(0);
+  });
+
+  it('survives a new kubelet', async () => {
+    const h = await start();
+    h.agent.answer = () => ({ result: 'success', output: '' });
+    await h.create('web', { containers: [container({ readinessProbe: http })] });
+    await h.clock.advance(10_000);
+    expect(h.condition('web', 'Ready')!.status).toBe('True');
+    await h.restart();
+    expect(h.condition('web', 'Ready')!.status).toBe('True');
+  });
+
+  it('waits for readiness gates as well', async () => {
+    const h = await start();
+    await h.create('web', { readinessGates: [{ conditionType: 'example.com/lb' }] });
+    expect(h.condition('web', 'ContainersReady')!.status).toBe('True');
+    expect(h.condition('web', 'Ready')).toMatchObject({
+      status: 'False',
+      reason: 'ReadinessGatesNotReady',
+      message: 'corresponding condition of pod readiness gate "example.com/lb" does not exist.',
+    });
+  });
+});
+
+describe('liveness', () => {
+  it('restarts a container that fails three times', async () => {
+    const h = await start();
+    await h.create('web', { containers: [container({ livenessProbe: http })] });
+    await h.clock.advance(10_000);
+    expect(h.pod('web').status!.containerStatuses![0]!.restartCount).toBe(1);
+    expect(h.said('web')).toContain('Killing: Container web failed liveness probe, will be restarted');
+  });
+
+  it('begins only when the initial delay is over', async () => {
+    const h = await start();
+    await h.create('web', { containers: [container({ livenessProbe: { ...http, initialDelaySeconds: 60 } })] });
+    await h.clock.advance(59_000);
+    expect(h.agent.probes).toEqual([]);
+  });
+});
+
+describe('startup', () => {
+  it('holds back the other probes until it has succeeded', async () => {
+    const h = await start();
+    await h.create('web', { containers: [container({ startupProbe: { ...http, failureThreshold: 100 }, livenessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 5 } })] });
+    await h.clock.advance(60_000);
+    expect(h.pod('web').status!.containerStatuses![0]).toMatchObject({ started: false, ready: false, restartCount: 0 });
+    expect(h.agent.probes.some((probe) => probe.kind === 'tcp')).toBe(false);
+    h.agent.answer = () => ({ result: 'success', output: '' });
+    await h.clock.advance(10_000);
+    expect(h.pod('web').status!.containerStatuses![0]).toMatchObject({ started: true, ready: true });
+    expect(h.agent.probes.some((probe) => probe.kind === 'tcp')).toBe(true);
+  });
+});
