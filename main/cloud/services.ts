@@ -76,8 +76,9 @@ export class ServiceCloud {
       await this.#setFinalizers(service, [...(service.metadata!.finalizers ?? []), finalizer]);
     }
     const problems = await this.#openPorts(key, service, balanced);
-    this.#tell(key, service, balanced, problems);
     if (problems.length > 0) this.#queue.addAfter(key, retryMs);
+    if (balanced) problems.push(...notCarried(service));
+    this.#tell(key, service, balanced, problems);
 
     // As long as a port is missing the load balancer is not there.
     const works = balanced && problems.every(({ balancer }) => !balancer);
@@ -210,6 +211,18 @@ function withKind(service: Service): Service & { kind: string } {
 /** A class names somebody else who balances. */
 function wantsLoadBalancer({ spec }: Service): boolean {
   return spec?.type === 'LoadBalancer' && spec.loadBalancerClass === undefined;
+}
+
+/** Ports of a load balancer that are not TCP: others of the same Service work all the same. */
+function notCarried({ spec }: Service): { balancer: boolean; text: string }[] {
+  const ports = spec?.ports ?? [];
+  const isTcp = (port: ServicePort) => (port.protocol ?? 'TCP') === 'TCP';
+  return ports
+    .filter((port) => !isTcp(port))
+    .map(({ protocol, port }) => ({
+      balancer: !ports.some(isTcp),
+      text: `${protocol} port ${port} of this computer cannot lead into the cluster, only TCP ports can`,
+    }));
 }
 
 interface WantedPort {

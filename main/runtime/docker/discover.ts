@@ -59,7 +59,7 @@ export async function discoverEngine(options: DiscoverOptions): Promise<EngineDi
       return {
         found: { ...version, source, address, connection: dockerOptions(connection) },
         tried,
-        message: `${source} ${version.version} at ${address}`,
+        message: `${/^[A-Z][a-z]|^rootless/.test(source) ? source : 'container engine'} ${version.version} at ${address}`,
       };
     }
     failures.push({ candidate, error });

@@ -30,7 +30,6 @@ const smallTools = [
   'ls',
   'ps',
   'nc',
-  'wget',
   'nslookup',
   'hostname',
   'env',

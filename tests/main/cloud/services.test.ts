@@ -153,6 +153,21 @@ test('two Services of one port: the second waits for the first, and is told whom
   expect(await ingress('late')).toEqual([{ ip: '127.0.0.1', ipMode: 'Proxy' }]);
 });
 
+test('a load balancer carries TCP, and says what it does not carry', async () => {
+  const { clock, services, open, ingress, events } = await start();
+  const udp = { name: 'dns', port: 53, nodePort: 30053, protocol: 'UDP' };
+  await services.create(web({ ports: [{ name: 'http', port: 80, nodePort: 30080 }, udp] }));
+  await services.create(web({ ports: [udp] }, 'only'));
+  await clock.advance(1000);
+  expect([...open.keys()].sort()).toEqual([30080, 80].sort());
+  expect(await ingress()).toEqual([{ ip: '127.0.0.1', ipMode: 'Proxy' }]);
+  expect(await ingress('only')).toBeUndefined();
+  const warnings = (await events()).filter(({ type }) => type === 'Warning').map(({ message }) => message);
+  expect(warnings).toHaveLength(2);
+  for (const warning of warnings)
+    expect(warning).toContain('UDP port 53 of this computer cannot lead into the cluster, only TCP ports can');
+});
+
 test('a deleted load balancer closes its ports before it goes', async () => {
   const { clock, services, open, get } = await start();
   await services.create(web());

@@ -245,7 +245,8 @@ describe('finding the engine', () => {
     await new Promise<void>((resolve) => server.listen(socketPath, resolve));
     try {
       const surroundings = here({ env: { DOCKER_HOST: `unix://${socketPath}` } });
-      const { found } = await discoverEngine({ clock: realClock, surroundings });
+      const { found, message } = await discoverEngine({ clock: realClock, surroundings });
+      expect(message).toBe(`container engine 1 at unix://${socketPath}`);
       expect(found).toMatchObject({
         version: '1',
         apiVersion: '1.41',
