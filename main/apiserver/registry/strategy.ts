@@ -82,12 +82,6 @@ export interface Strategy<T extends KubeObject = KubeObject> {
    * validated object and returns it with its answer in `status`. Such a kind has the one verb `create`.
    */
   review?(context: RequestContext, object: T): Promise<T>;
-  /** The kind is another view of objects that are kept in another kind's place and shape (events.k8s.io/v1's Event). */
-  storedAs?: {
-    resource: GroupVersionResource;
-    toStored(object: KubeObject): KubeObject;
-    fromStored(stored: KubeObject): KubeObject;
-  };
   /** Runs after an object is gone for good (addresses given back). */
   afterDelete?(object: T): void;
   /**
