@@ -1,6 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { builtins } from '../../../../main/apiserver/builtin.ts';
-import { createApiServer, type UserInfo } from '../../../../main/apiserver/index.ts';
+import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type UserInfo } from '../../../../main/apiserver/index.ts';
 import type { KubeObject } from '../../../../main/api/meta.ts';
 import { StatusError } from '../../../../main/api/status.ts';
 import { Client } from '../../../../main/client/index.ts';
@@ -27,12 +26,18 @@ export class TestCluster {
     const authority = await TestAuthority.create();
     const { certificate, key } = await authority.server();
     const serviceAccountKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-    const built = builtins({ store, clock, random: systemRandom, serviceAccountKey });
+    const random = systemRandom;
+    const objects = objectsOf(store);
+    const rbac = new RbacAuthorizer(store);
+    const tokens = new ServiceAccountTokens(serviceAccountKey, 'https://kubernetes.default.svc.cluster.local', objects, clock, random);
     const server = createApiServer({
-      ...built,
+      strategies: builtinStrategies({ objects, random, rbac, authorizer: rbac, tokens, serviceCIDR: '10.96.0.0/16', nodePorts: [30000, 32767] }),
+      admission: builtinAdmission({ clock, random }),
+      authenticators: [x509Authenticator, tokens],
+      authorizer: rbac,
       store,
       clock,
-      random: systemRandom,
+      random,
       log: noLog,
       tls: { certificate, key, clientCa: authority.certificate },
       kubelets: () => undefined,
@@ -42,7 +47,7 @@ export class TestCluster {
       clock,
       (user) => server.transport(user, 'test'),
       async () => {
-        built.close();
+        rbac.close();
         await server.close();
         await store.close();
       },
