@@ -222,3 +222,15 @@ describe('connections', () => {
     pipe.close();
   });
 });
+
+it('who asks too much at once is asked to wait, but for the privileged', async () => {
+  const busy = await start({ maxInflight: { reading: 0, writing: 0 }, authorizer: { authorize: () => ({ allowed: true, reason: '' }) } });
+  const get = (pair: { certificate: string; key: string }) =>
+    new Promise<{ code: number; wait: string | undefined }>((resolve, reject) => {
+      const options = { host: '127.0.0.1', port: busy.port, ca: busy.ca, cert: pair.certificate, key: pair.key, path: base, agent: false };
+      https.get(options, (response) => resolve({ code: response.resume().statusCode!, wait: response.headers['retry-after'] })).on('error', reject);
+    });
+  expect(await get(busy.user)).toEqual({ code: 429, wait: '1' });
+  expect(await get(busy.admin)).toEqual({ code: 200, wait: undefined });
+  await busy.close();
+});

@@ -31,6 +31,11 @@ async function run([name]: string[], io: ContainerIO): Promise<{ exitCode: numbe
   return { exitCode: 0 };
 }
 
+const nodes: Strategy<KubeObject> = {
+  ...gadgets,
+  definition: { ...gadgets.definition, kind: 'Node', resource: 'nodes', singular: 'node', listKind: 'NodeList' },
+};
+
 const kubelet: KubeletApi = {
   async containerLogs(_target, options, out, signal) {
     if (options.previous) throw badRequest('previous terminated container "main" in pod "web" not found');
@@ -42,7 +47,7 @@ const kubelet: KubeletApi = {
   exec: (_target, command, io) => run(command, io),
   attach: (_target, io) => run(['echo'], io),
   portForward: () => Promise.resolve(new PassThrough()),
-  http: () => Promise.reject(new Error('not asked for here')),
+  http: (url, query) => Promise.resolve({ status: 200, contentType: 'text/plain', body: `${url}?${query}` }),
 };
 const aborted = withResolvers();
 
@@ -54,9 +59,10 @@ function withResolvers() {
 
 let harness: Harness;
 beforeAll(async () => {
-  harness = await start({ strategies: [pods as Strategy], kubelets: (node) => (node === 'n1' ? kubelet : undefined) });
+  harness = await start({ strategies: [pods, nodes], kubelets: (node) => (node === 'n1' ? kubelet : undefined) });
   const create = (name: string, spec: object) =>
     harness.local.request({ method: 'POST', path: '/api/v1/namespaces/default/pods', body: { metadata: { name }, spec } });
+  await harness.local.request({ method: 'POST', path: '/api/v1/nodes', body: { metadata: { name: 'n1' } } });
   await create('web', { nodeName: 'n1', containers: [{ name: 'main', image: 'x' }] });
   await create('two', { nodeName: 'n1', containers: [{ name: 'a', image: 'x' }, { name: 'b', image: 'x' }] });
   await create('waiting', { containers: [{ name: 'main', image: 'x' }] });
@@ -119,6 +125,11 @@ describe('logs', () => {
     request.destroy();
     await aborted.promise;
   });
+});
+
+it('a kubelet answers for its node', async () => {
+  const { body } = await harness.local.request({ method: 'GET', path: '/api/v1/nodes/n1/proxy/stats/summary', query: { only: 'cpu' } });
+  expect(body).toBe('/stats/summary?only=cpu');
 });
 
 describe('a command by WebSocket', () => {
