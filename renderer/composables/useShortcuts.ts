@@ -55,7 +55,7 @@ export function useShortcuts(doors: Doors): void {
 }
 
 function focusFilter(event: KeyboardEvent): void {
-  const filter = document.querySelector<HTMLInputElement>('input[data-filter]');
+  const filter = document.querySelector<HTMLInputElement>('[data-filter] input');
   if (!filter) return;
   event.preventDefault();
   filter.focus();

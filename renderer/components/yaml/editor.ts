@@ -15,6 +15,8 @@ export interface EditorOptions {
   label: string;
   readonly: boolean;
   dark: boolean;
+  /** CodeMirror's own English texts → the user's language. */
+  phrases: Readonly<Record<string, string>>;
   diagnose(text: string): readonly TextFinding[] | Promise<readonly TextFinding[]>;
   onChange(text: string): void;
 }
@@ -41,6 +43,8 @@ const look = EditorView.theme({
   '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': { backgroundColor: 'rgba(var(--v-theme-primary), 0.22) !important' },
   '.cm-tooltip': { backgroundColor: 'var(--surface)', color: 'var(--fg)', border: '1px solid var(--line)', borderRadius: '6px' },
   '.cm-panels': { backgroundColor: 'var(--surface)', color: 'var(--fg)' },
+  '.cm-collapsedLines': { color: 'var(--fg-soft)', background: 'var(--hover)', padding: '2px 12px' },
+  '.cm-collapsedLines::before, .cm-collapsedLines::after': { content: '"" !important' },
   '.cm-foldPlaceholder': { backgroundColor: 'var(--hover)', color: 'var(--fg-soft)', border: 'none', padding: '0 6px' },
 });
 
@@ -73,6 +77,7 @@ export function makeEditor(options: EditorOptions): Editor {
       yamlLanguage(),
       indentUnit.of('  '),
       EditorState.tabSize.of(2),
+      EditorState.phrases.of(options.phrases),
       look,
       colors.of(highlighting(options.dark)),
       access.of(reading(options.readonly)),

@@ -1,6 +1,8 @@
 export default {
   topic: { workloads: 'Workloads', config: 'Config', storage: 'Storage', network: 'Network', access: 'Access', cluster: 'Cluster', custom: 'Custom resources' },
   overview: 'Overview',
+  moreKinds: 'More…',
+  fewerKinds: 'Fewer',
   settings: 'Settings',
   skip: 'Skip to content',
   navigation: 'Navigation',

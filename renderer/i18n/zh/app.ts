@@ -1,6 +1,8 @@
 export default {
   topic: { workloads: '工作负载', config: '配置', storage: '存储', network: '网络', access: '访问控制', cluster: '集群', custom: '定制资源' },
   overview: '概览',
+  moreKinds: '更多…',
+  fewerKinds: '收起',
   settings: '设置',
   skip: '跳到主要内容',
   navigation: '导航',

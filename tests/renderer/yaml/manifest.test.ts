@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fieldSteps, parseManifest } from '../../../renderer/yaml/parse.ts';
-import { printManifest } from '../../../renderer/yaml/print.ts';
+import { inOrderOf, printManifest } from '../../../renderer/yaml/print.ts';
 
 const read = (text: string) => parseManifest(text)[0]?.value;
 
@@ -63,6 +63,11 @@ describe('a manifest is written so that kubectl reads the same back', () => {
     const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' }, data: { a: 'yes', b: 'on', c: '0777', d: '1_000', e: '12:30', f: 'null', g: '~', h: 'line\nline\n', i: ' x' } };
     expect(read(printManifest(object))).toEqual(object);
     expect(printManifest(object)).toMatch(/a: "yes"/);
+  });
+
+  it('can follow the order of another, so that only what differs is seen to differ', () => {
+    const text = printManifest(inOrderOf({ kind: 'Pod', metadata: { labels: { b: '1', a: '2', c: '3' } } }, { kind: 'Pod', metadata: { labels: { a: '2', b: '1' } } }));
+    expect(text.match(/[abc](?=: )/g)).toEqual(['a', 'b', 'c']);
   });
 
   it('begins with what an object is and ends with its status', () => {

@@ -1,0 +1,1 @@
+export default { unchanged: '$ unchanged lines', find: 'Find', replace: 'Replace', next: 'next', previous: 'previous', all: 'all', matchCase: 'match case', regexp: 'regexp', byWord: 'by word', replaceOne: 'replace', replaceAll: 'replace all' };
