@@ -123,8 +123,9 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
         await this.#watchOn();
       } catch (error) {
         if (this.#stopped) return;
-        if (isStatus(error, 'Expired') || isStatus(error, 'Gone'))
+        if (isStatus(error, 'Expired') || isStatus(error, 'Gone')) {
           this.log.debug('the watch is too old, listing again', this.#about());
+        } else if (isNotFound(error)) this.log.debug('the server does not serve this kind', this.#about());
         else this.log.warn('list failed, will try again', { ...this.#about(), error: String(error) });
         await this.#wait();
       }
