@@ -180,7 +180,7 @@ export class StoreCore implements Store {
         this.#causes.of(options.cause.who, options.cause.revision),
         this.#memos,
       );
-      if (options.memo) entry.memo = options.memo(revision);
+      if (options.memo) entry.remember(options.memo(revision));
       return this.#enqueue({ type: 'put', time: this.#clock.now(), entry, previous });
     } catch (error) {
       return Promise.reject(error);
@@ -205,7 +205,7 @@ export class StoreCore implements Store {
         this.#causes.of(options.cause.who, options.cause.revision),
         this.#memos,
       );
-      if (options.memo) entry.memo = options.memo(revision);
+      if (options.memo) entry.remember(options.memo(revision));
       return this.#enqueue({ type: 'delete', time: this.#clock.now(), entry, previous });
     } catch (error) {
       return Promise.reject(error);

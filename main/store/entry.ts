@@ -27,8 +27,14 @@ export class StoredEntry implements Entry {
   }
 
   set memo(memo: unknown) {
-    if (!this.#keeper) return;
-    if (this.#memo === undefined && memo !== undefined) this.#keeper.add(this);
+    if (!this.#keeper || (this.#memo === undefined && memo !== undefined && !this.#keeper.offer(this))) return;
+    this.#memo = memo;
+  }
+
+  /** Keeps the memo of a write: its readers come at once. */
+  remember(memo: unknown): void {
+    if (!this.#keeper || memo === undefined) return;
+    this.#keeper.add(this);
     this.#memo = memo;
   }
 
@@ -49,6 +55,9 @@ export interface StoredEvent extends StoreEvent {
   readonly previous: StoredEntry | undefined;
 }
 
+/** With all room taken, one memo of so many is let in. */
+const admission = 16;
+
 /**
  * Bounds what memos may hold: a parsed object weighs several times its text. When the texts behind the memos pass
  * the budget, the oldest memo that was not used since the last round goes (second chance).
@@ -57,8 +66,20 @@ export class MemoKeeper {
   readonly #entries = new Set<StoredEntry>();
   #held = 0;
 
+  #refused = 0;
+
   /** `budget` counts characters of value. */
   constructor(private readonly budget: number) {}
+
+  /**
+   * Whether a reader's memo is kept. When all room is taken most are not: a reader that goes through more than fits would
+   * otherwise push out every memo just before it comes by again.
+   */
+  offer(entry: StoredEntry): boolean {
+    if (this.#held + entry.value.length > this.budget && ++this.#refused % admission !== 0) return false;
+    this.add(entry);
+    return true;
+  }
 
   add(entry: StoredEntry): void {
     entry.used = false;

@@ -32,7 +32,8 @@ export interface Entry {
   /**
    * A place for the reader to keep what it parsed out of `value`; the store never looks at it.
    * It may be gone at any time: an entry that was replaced keeps none once its watchers have heard of it,
-   * and of the live entries only those used last keep theirs.
+   * and of the live entries only those used last keep theirs. So read it as `(entry.memo ??= parse(entry.value))`, whose
+   * value is right even where it was not kept.
    */
   memo?: unknown;
 }

@@ -37,8 +37,8 @@ const fsync = promisify(fs.fsync);
 const ftruncate = promisify(fs.ftruncate);
 const fstat = promisify(fs.fstat);
 
-/** Writes up to this size go to the page cache at once: the way through a thread costs more than the copy. */
-const smallWrite = 64 * 1024;
+/** Writes up to this size go to the page cache at once, since the way through a thread costs more; larger ones could hold up the event loop. */
+const smallWrite = 16 * 1024;
 
 class DiskFile implements OpenFile {
   constructor(private readonly fd: number) {}

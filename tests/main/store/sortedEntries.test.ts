@@ -49,10 +49,18 @@ describe('memos', () => {
   it('give way when the values behind them pass the budget, those not used since first', () => {
     const keeper = new MemoKeeper(300);
     const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((key) => entry(key, keeper, 'x'.repeat(100))) as [StoredEntry, StoredEntry, StoredEntry, StoredEntry];
-    for (const each of [a, b, c]) each.memo = each.key;
+    for (const each of [a, b, c]) each.remember(each.key);
     expect(a.memo).toBe('a');
-    d.memo = 'd';
+    d.remember('d');
     expect([a.memo, b.memo, c.memo, d.memo]).toEqual(['a', undefined, 'c', 'd']);
+  });
+
+  it('of a reader who goes through more than fits stay for the next time', () => {
+    const keeper = new MemoKeeper(1000);
+    const all = Array.from({ length: 20 }, (_, i) => entry(String(i), keeper, 'x'.repeat(100)));
+    const parsed = () => all.filter((each) => each.memo === undefined && (each.memo = 'parsed')).length;
+    expect(parsed()).toBe(20);
+    for (let round = 0; round < 10; round++) expect(parsed()).toBeLessThanOrEqual(12);
   });
 
   it('of a replaced entry make room', () => {
