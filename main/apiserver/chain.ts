@@ -11,6 +11,7 @@ import { patch } from './handlers/patch.ts';
 import { subresource } from './handlers/subresource.ts';
 import { update } from './handlers/update.ts';
 import { watch } from './handlers/watch.ts';
+import { impersonate, type Impersonation } from './impersonation.ts';
 import type { Inflight } from './inflight.ts';
 import type { Registry } from './registry/generic.ts';
 import { parseRequestInfo } from './requestInfo.ts';
@@ -22,6 +23,8 @@ export interface Incoming extends Omit<Call, 'info' | 'user'> {
   path: string;
   user?: UserInfo;
   credentials?: Credentials;
+  /** Whom the client asks to be taken for. */
+  impersonation?: Impersonation;
 }
 
 /** Answers requests for paths that are no resources; undefined: there is none at this path. */
@@ -53,7 +56,8 @@ export class Chain {
 
   async handle(incoming: Incoming): Promise<Answer> {
     const info = parseRequestInfo(incoming.method, incoming.path, incoming.query);
-    const user = incoming.user ?? (await this.#authenticate(incoming.credentials ?? {}));
+    const requester = incoming.user ?? (await this.#authenticate(incoming.credentials ?? {}));
+    const user = incoming.impersonation ? await impersonate(this.serving.authorizer, requester, incoming.impersonation) : requester;
     const call: Call = Object.assign(incoming, { info, user });
     const counted = this.inflight.enter(info, user);
     try {

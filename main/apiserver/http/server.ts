@@ -9,6 +9,7 @@ import type { Logger } from '../../util/log.ts';
 import type { Credentials, RequestInfo, UserInfo } from '../auth/types.ts';
 import type { Call } from '../call.ts';
 import type { Chain, Incoming } from '../chain.ts';
+import { impersonationOf } from '../impersonation.ts';
 import { Query } from '../query.ts';
 import { BodyReader } from './body.ts';
 import type { HostGuard } from './hosts.ts';
@@ -101,7 +102,11 @@ export class HttpsServer {
       socket.on('close', () => this.#sockets.delete(socket));
       socket.on('error', () => socket.destroy());
     });
-    server.on('tlsClientError', (error) => this.log.debug('TLS handshake failed', { error: error.message }));
+    server.on('tlsClientError', (error, socket) => {
+      this.log.debug('TLS handshake failed', { error: error.message });
+      // Node closes its own sockets then, not a tunnel's stream.
+      socket.destroy();
+    });
     server.on('sessionError', (error) => this.log.debug('HTTP/2 session failed', { error: error.message }));
     return server;
   }
@@ -170,6 +175,7 @@ export class HttpsServer {
       contentType: headers['content-type'],
       ifNoneMatch: headers['if-none-match'],
       credentials: credentialsOf(request),
+      impersonation: impersonationOf(request.rawHeaders),
       causeRevision: Number(headers[causeHeader]) || undefined,
       now: this.clock.now(),
       warnings: [],
