@@ -60,7 +60,6 @@ export class PodWorker {
   readonly #starts = new Map<string, StartFailure>();
   readonly #attempts = new Map<string, number>();
   readonly #messages = new Map<string, string | undefined>();
-  readonly #imageIds = new Map<string, string>();
   /** Aborts a step that waits while the pod is to end. */
   readonly #abort = new AbortController();
   #killing: { grace: number } | undefined;
@@ -228,9 +227,8 @@ export class PodWorker {
     const result = await syncPod(context, this.#pod, this.#runtime, {
       volumes: this.#volumes,
       nextAttempt: (name) => this.#nextAttempt(name),
-      onSandbox: async () => {
-        this.#fresh = false;
-        await this.#look();
+      onSandbox: async (sandbox) => {
+        this.#runtime = { ...this.#runtime, sandboxes: [sandbox, ...this.#runtime.sandboxes] };
         await this.#report(false);
       },
       signal: this.#abort.signal,
@@ -318,14 +316,20 @@ export class PodWorker {
     const { context } = this;
     const { containers } = this.#runtime;
     for (const { name, attempt } of containers) this.#attempts.set(name, Math.max(attempt, this.#attempts.get(name) ?? 0));
-    await Promise.all([...containers.map((container) => this.#readMessage(container)), ...containers.map((container) => this.#readImageId(container))]);
+    const imageNames = new Map<string, string>();
+    await Promise.all(
+      containers.map(async (container) => {
+        imageNames.set(container.imageId, await context.images.nameOf(container.imageId));
+        await this.#readMessage(container);
+      }),
+    );
     const old = context.statuses.get(uidOf(this.#pod)) ?? this.#pod.status ?? {};
     const status = generatePodStatus(this.#pod, this.#runtime, old, terminal, {
       runtimeName: context.machine.runtimeName,
       hostIP: context.nodeIP,
       failureOf: (name) => this.#starts.get(name),
       terminationMessageOf: ({ id }) => this.#messages.get(id),
-      imageIdOf: ({ imageId }) => this.#imageIds.get(imageId) ?? imageId,
+      imageIdOf: ({ imageId }) => imageNames.get(imageId) ?? imageId,
       applyProbes: (pod, made) => context.probes.apply(pod, made),
       ...(this.#failed ? { failed: this.#failed } : {}),
       now: timestamp(context.clock.now()),
@@ -358,13 +362,6 @@ export class PodWorker {
     await this.context.runtime.logs(id, { follow: false, tail: fallbackLines }, (line) => lines.push(line.text)).catch(() => {});
     const all = Buffer.concat(lines);
     return all.subarray(Math.max(0, all.length - fallbackBytes)).toString('utf8');
-  }
-
-  async #readImageId({ imageId }: Container): Promise<void> {
-    if (this.#imageIds.has(imageId)) return;
-    this.#imageIds.set(imageId, imageId);
-    const image = await this.context.runtime.imageStatus(imageId).catch(() => undefined);
-    if (image?.digests[0]) this.#imageIds.set(imageId, image.digests[0]);
   }
 
   #nextAttempt(name: string): number {

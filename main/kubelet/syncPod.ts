@@ -1,5 +1,5 @@
 import type { Pod } from '../api/index.ts';
-import type { SandboxConfig } from '../runtime/index.ts';
+import type { Sandbox, SandboxConfig } from '../runtime/index.ts';
 import { dnsOf, hostnameOf } from './config/dns.ts';
 import { tell, type KubeletContext } from './context.ts';
 import { formatSeconds } from './duration.ts';
@@ -17,7 +17,7 @@ export interface SyncInputs {
   /** The number of the container that is to be started under that name. */
   nextAttempt(container: string): number;
   /** Called when the sandbox is up: its condition can be shown. */
-  onSandbox(): Promise<void>;
+  onSandbox(sandbox: Sandbox): Promise<void>;
   signal: AbortSignal;
 }
 
@@ -54,9 +54,11 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
   let sandboxId = actions.sandboxId;
   let podIP = pod.spec?.hostNetwork ? context.nodeIP : (readySandbox(status)?.ip ?? '');
   if (actions.createSandbox) {
-    ({ id: sandboxId, ip: podIP } = await createSandbox(context, pod, actions));
+    const sandbox = await createSandbox(context, pod, actions);
+    sandboxId = sandbox.id;
+    podIP = sandbox.ip ?? context.nodeIP;
     result.changed = true;
-    await inputs.onSandbox();
+    await inputs.onSandbox(sandbox);
   }
   if (!sandboxId) return result;
 
@@ -98,13 +100,15 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
 
 const retryFailedMs = 10_000;
 
-async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActions): Promise<{ id: string; ip: string }> {
+async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActions): Promise<Sandbox> {
   const uid = uidOf(pod);
   const { hostNetwork } = pod.spec!;
   try {
-    const ip = hostNetwork ? context.nodeIP : context.addresses.take(uid);
-    const id = await context.runtime.runSandbox(sandboxConfig(context, pod, actions.attempt, hostNetwork ? undefined : ip));
-    return { id, ip };
+    const ip = hostNetwork ? undefined : context.addresses.take(uid);
+    const config = sandboxConfig(context, pod, actions.attempt, ip);
+    const id = await context.runtime.runSandbox(config);
+    const { name, namespace, attempt, node, labels, annotations } = config;
+    return { id, name, namespace, uid, attempt, node, state: 'ready', ...(ip ? { ip } : {}), createdAt: context.clock.now(), labels, annotations };
   } catch (error) {
     // Somebody outside of the cluster has the address: another one is tried the next time.
     if (/address already in use/i.test(messageOf(error))) context.addresses.block(uid);

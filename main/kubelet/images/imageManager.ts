@@ -29,11 +29,27 @@ const pullBackoff = { initial: 10_000, max: 300_000, factor: 2, resetAfter: 600_
 export class ImageManager {
   readonly #backoff: Backoff;
   readonly #failures = new Map<string, { message: string; at: number }>();
+  /** By image id: how the API names what runs. */
+  readonly #names = new Map<string, string>();
   /** Pulls under way: who wants the same image with the same credentials waits for the same pull. */
   readonly #pulls = new Map<string, Promise<string>>();
 
   constructor(private readonly options: ImageManagerOptions) {
     this.#backoff = new Backoff(pullBackoff, options.clock);
+  }
+
+  /** The digest of an image, or its id where it has none: what a container's status has as imageID. */
+  async nameOf(imageId: string): Promise<string> {
+    const known = this.#names.get(imageId);
+    if (known !== undefined) return known;
+    const image = await this.options.runtime.imageStatus(imageId).catch(() => undefined);
+    return image ? this.#remember(image) : imageId;
+  }
+
+  #remember({ id, digests }: Image): string {
+    const name = digests[0] ?? id;
+    this.#names.set(id, name);
+    return name;
   }
 
   /** Rejects with a StartError. */
@@ -52,6 +68,7 @@ export class ImageManager {
     if (policy !== 'Always') {
       const present = await this.#present(image, requested, tell);
       if (present) {
+        this.#remember(present);
         tell('Normal', 'Pulled', `Container image "${requested}" already present on machine and can be accessed by the pod`);
         return present;
       }
@@ -65,6 +82,7 @@ export class ImageManager {
     await this.#pull(pod, image, requested, tell);
     const pulled = await runtime.imageStatus(image);
     if (!pulled) throw new StartError('ErrImagePull', `the image "${image}" was pulled but is not there`);
+    this.#remember(pulled);
     tell('Normal', 'Pulled', this.#pulledMessage(requested, pulled, started));
     return pulled;
   }

@@ -259,7 +259,7 @@ class SimulatedRuntime implements Runtime {
     const lines = noticeLines(entry.container).filter((line) => Date.parse(line.timestamp) >= since);
     const shown = options.tail === undefined ? lines : lines.slice(Math.max(0, lines.length - options.tail));
     for (const line of shown) await onLine(line);
-    if (!options.follow || entry.container.state === 'exited') return;
+    if (!options.follow) return;
     await this.#ended(entry, options.signal);
     if (options.signal?.aborted) return;
     for (const line of noticeLines(entry.container).slice(lines.length)) await onLine(line);
