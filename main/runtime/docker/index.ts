@@ -33,7 +33,7 @@ import { readFile } from './files.ts';
 import { label, sandboxLabels, type Labels } from './labels.ts';
 import { imageStatus, listImages, pullImage } from './localImages.ts';
 import { readLogs } from './logs.ts';
-import { engineMounts } from './mounts.ts';
+import { engineMounts, missingSubPaths } from './mounts.ts';
 import { portForward } from './portForward.ts';
 import { sandboxOptions, startSandbox, toSandbox } from './sandboxes.ts';
 import { statsOf } from './stats.ts';
@@ -123,6 +123,7 @@ class DockerRuntime implements Runtime {
   }
 
   async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
+    for (const { volume, path } of await missingSubPaths(this.#engine, config.mounts)) await this.#makeSubPath(volume, path);
     const [sandbox, mounts, lowersScores] = await Promise.all([
       this.#labelsOf(sandboxId),
       engineMounts(this.#engine, this.#nodeContainer, config.mounts),
@@ -295,6 +296,28 @@ class DockerRuntime implements Runtime {
       throw error;
     });
     return this.#lowersScores;
+  }
+
+  /** Only a container can reach into a volume: one that lives just for that. */
+  async #makeSubPath(volume: string, path: string): Promise<void> {
+    const id = await this.#create(
+      {
+        Image: this.options.sandboxImage,
+        Entrypoint: ['mkdir', '-p', '-m', '0777', `/volume/${path.replace(/^\/+/, '')}`],
+        User: '0',
+        Labels: { [label.cluster]: this.#cluster },
+        HostConfig: { NetworkMode: 'none', Binds: [`${volume}:/volume`] },
+      },
+      undefined,
+    );
+    try {
+      const container = this.#docker.getContainer(id);
+      await engineCall(() => container.start());
+      const { StatusCode } = (await engineCall(() => container.wait())) as { StatusCode: number };
+      if (StatusCode !== 0) throw new RuntimeError('other', `the directory ${path} could not be made in the volume ${volume}`);
+    } finally {
+      await this.#remove(id);
+    }
   }
 
   #filter(filter: { node?: string; podUid?: string }): Labels {

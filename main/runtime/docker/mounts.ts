@@ -15,12 +15,29 @@ export interface EngineMounts {
 export async function engineMounts(engine: Engine, nodeVolume: (node: string) => string, mounts: Mount[]): Promise<EngineMounts> {
   const result: EngineMounts = { mounts: [], binds: [] };
   for (const mount of mounts) {
-    if (mount.source.kind === 'host' && !mount.source.path.includes(':')) {
-      const options = [mount.readOnly ? 'ro' : 'rw', propagations[mount.propagation]].join(',');
-      result.binds.push(`${mount.source.path}:${mount.target}:${options}`);
+    const path = await bindable(engine, mount.source);
+    if (path !== undefined && !path.includes(':')) {
+      // Below its own directory the engine takes no private mounts, and chooses well when nothing is said.
+      const propagation = mount.source.kind === 'volume' && mount.propagation === 'private' ? [] : [propagations[mount.propagation]];
+      const options = [mount.readOnly ? 'ro' : 'rw', ...propagation].join(',');
+      result.binds.push(`${path}:${mount.target}:${options}`);
     } else result.mounts.push(await engineMount(engine, nodeVolume, mount));
   }
   return result;
+}
+
+/** The path that a bind would have whose directory the engine is to make. */
+async function bindable(engine: Engine, source: Mount['source']): Promise<string | undefined> {
+  if (source.kind === 'host') return source.path;
+  // An engine that knows sub-paths of volumes wants them to be there already (missingSubPaths).
+  if (source.kind !== 'volume' || !source.subPath || (await engine.atLeast('1.45'))) return undefined;
+  return `${await engine.mountpoint(source.name)}/${source.subPath.replace(/^\/+/, '')}`;
+}
+
+/** The directories of volumes that have to be made before a container can mount them. */
+export async function missingSubPaths(engine: Engine, mounts: Mount[]): Promise<{ volume: string; path: string }[]> {
+  const wanted = mounts.flatMap(({ source }) => (source.kind === 'volume' && source.subPath ? [{ volume: source.name, path: source.subPath }] : []));
+  return wanted.length > 0 && (await engine.atLeast('1.45')) ? wanted : [];
 }
 
 async function engineMount(engine: Engine, nodeVolume: (node: string) => string, mount: Mount): Promise<Docker.MountSettings> {

@@ -89,6 +89,7 @@ describe('a pod on the real engine', () => {
               { name: 'settings', mountPath: '/one', subPath: 'colour' },
               { name: 'scratch', mountPath: '/scratch' },
               { name: 'memory', mountPath: '/memory' },
+              { name: 'memory', mountPath: '/part', subPath: 'a/part' },
               { name: 'info', mountPath: '/info' },
             ],
           },
@@ -110,6 +111,7 @@ describe('a pod on the real engine', () => {
     expect(await run('cat /info/labels')).toBe('app="filled"');
     expect(await run('touch /scratch/below/this/it && stat -c "%g %a" /scratch; mount | grep " /memory " | cut -d" " -f5')).toMatch(/^1234 2777\ntmpfs\n$/);
     expect(await node.run('filled', 'other', ['ls', '/shared'])).toBe('it\n');
+    expect(await run('echo 1 > /part/x; cat /memory/a/part/x')).toBe('1\n');
     const { uid } = node.pod('filled')!.metadata!;
     await node.delete('filled');
     await node.untilGone('filled');
