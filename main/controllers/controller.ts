@@ -5,6 +5,12 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
 
+/** Whoever can remove named volumes of the engine with their data. */
+export interface VolumeDeleter {
+  /** Resolves also when there is no such volume. */
+  removeVolume(name: string): Promise<void>;
+}
+
 /** What every controller is given. */
 export interface ControllerContext {
   client: Client;
@@ -14,6 +20,8 @@ export interface ControllerContext {
   log: Logger;
   /** PEM of the authority that signed the API server's certificate, for every namespace's kube-root-ca.crt. */
   rootCA?: string;
+  /** Removes the data of released volumes; without it they stay, and say so. */
+  volumes?: VolumeDeleter;
 }
 
 /** A running loop of the controller manager. Its constructor asks for informers and puts keys into a queue. */

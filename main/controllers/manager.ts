@@ -12,6 +12,7 @@ import { ReplicaSetController } from './replicaSet.ts';
 import { RootCACertPublisher } from './rootCA.ts';
 import { ServiceAccountController } from './serviceAccount.ts';
 import { TaintEvictionController } from './taintEviction.ts';
+import { VolumeProvisioner } from './volumeProvisioner.ts';
 import { PVCProtectionController, PVProtectionController } from './volumeProtection.ts';
 
 /** Every controller of the cluster: the kube-controller-manager's list. */
@@ -28,6 +29,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   TaintEvictionController,
   PodGCController,
   PersistentVolumeBinder,
+  VolumeProvisioner,
   PVCProtectionController,
   PVProtectionController,
   GarbageCollector,

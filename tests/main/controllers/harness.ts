@@ -13,12 +13,15 @@ export class Cluster {
   readonly server = new FakeServer(this.clock);
   readonly client = this.server.client();
   readonly informers = new InformerFactory(this.client, this.clock, noLog);
+  /** Names of the engine's volumes that were removed. */
+  readonly removedVolumes: string[] = [];
   #controllers: Controller[] = [];
 
   async start(...constructors: (new (context: ControllerContext) => Controller)[]): Promise<void> {
     const { client, informers, clock } = this;
     const random = seededRandom();
-    this.#controllers = constructors.map((C) => new C({ client, informers, clock, random, log: noLog }));
+    const volumes = { removeVolume: async (name: string) => void this.removedVolumes.push(name) };
+    this.#controllers = constructors.map((C) => new C({ client, informers, clock, random, log: noLog, volumes }));
     informers.start();
     await informers.synced();
     for (const controller of this.#controllers) controller.start();

@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { resources } from '../../../main/client/index.ts';
+import { PersistentVolumeBinder } from '../../../main/controllers/persistentVolumeBinder.ts';
+import { PVCProtectionController, PVProtectionController } from '../../../main/controllers/volumeProtection.ts';
+import { VolumeProvisioner } from '../../../main/controllers/volumeProvisioner.ts';
+import { engineVolumeDriver } from '../../../main/kubelet/index.ts';
+import { settle } from '../../support/fakeClock.ts';
+import { Cluster } from './harness.ts';
+
+let cluster: Cluster;
+beforeEach(async () => {
+  cluster = new Cluster();
+  await cluster.start(PersistentVolumeBinder, VolumeProvisioner, PVCProtectionController, PVProtectionController);
+});
+afterEach(() => cluster.stop());
+
+async function claimOf(volumeBindingMode: string, reclaimPolicy = 'Delete'): Promise<void> {
+  cluster.server.seed(resources.storageClasses, {
+    metadata: { name: 'standard' },
+    provisioner: 'skiff.dev/docker-volume',
+    reclaimPolicy,
+    volumeBindingMode,
+  });
+  await settle();
+  cluster.server.seed(resources.persistentVolumeClaims, {
+    metadata: { name: 'data', namespace: 'default' },
+    spec: {
+      storageClassName: 'standard',
+      accessModes: ['ReadWriteOnce'],
+      resources: { requests: { storage: '1Gi' } },
+    },
+  });
+  await settle(30);
+}
+
+const claim = () => cluster.server.find(resources.persistentVolumeClaims, 'default', 'data');
+const volumes = () => cluster.server.all(resources.persistentVolumes);
+const deleteClaim = async () => {
+  await cluster.client.of(resources.persistentVolumeClaims).delete('default', 'data');
+  await settle(60);
+};
+
+it('a claim gets a volume of the engine, of its own', async () => {
+  await claimOf('Immediate');
+  const name = `pvc-${claim()!.metadata!.uid}`;
+  expect(volumes()).toMatchObject([
+    {
+      metadata: { name, annotations: { 'pv.kubernetes.io/provisioned-by': 'skiff.dev/docker-volume' } },
+      spec: {
+        capacity: { storage: '1Gi' },
+        accessModes: ['ReadWriteOnce'],
+        persistentVolumeReclaimPolicy: 'Delete',
+        storageClassName: 'standard',
+        claimRef: { namespace: 'default', name: 'data', uid: claim()!.metadata!.uid },
+        csi: { driver: engineVolumeDriver, volumeHandle: name },
+      },
+      status: { phase: 'Bound' },
+    },
+  ]);
+  expect(claim()).toMatchObject({ spec: { volumeName: name }, status: { phase: 'Bound' } });
+  expect(cluster.events('data', 'ExternalProvisioning')).toHaveLength(1);
+  expect(cluster.events('data', 'ProvisioningSucceeded')).toEqual([`Successfully provisioned volume ${name}`]);
+});
+
+it('a claim that waits for its first consumer gets none before a node is chosen', async () => {
+  await claimOf('WaitForFirstConsumer');
+  expect(volumes()).toEqual([]);
+  cluster.server.change(resources.persistentVolumeClaims, 'default', 'data', (c) => {
+    c.metadata!.annotations = { ...c.metadata!.annotations, 'volume.kubernetes.io/selected-node': 'node-1' };
+  });
+  await settle(60);
+  expect(volumes()).toHaveLength(1);
+  expect(claim()!.status!.phase).toBe('Bound');
+});
+
+it('with its claim the volume goes, and its data', async () => {
+  await claimOf('Immediate');
+  const [volume] = volumes();
+  await deleteClaim();
+  expect(volumes()).toEqual([]);
+  expect(cluster.removedVolumes).toContain(volume!.spec!.csi!.volumeHandle);
+});
+
+it('a volume that is deleted before its claim keeps its data until the claim goes', async () => {
+  await claimOf('Immediate');
+  const [volume] = volumes();
+  await cluster.client.of(resources.persistentVolumes).delete('', volume!.metadata!.name!);
+  await settle(30);
+  expect(volumes()).toHaveLength(1);
+  expect(cluster.removedVolumes).toEqual([]);
+  await deleteClaim();
+  expect(volumes()).toEqual([]);
+  expect(cluster.removedVolumes).toContain(volume!.spec!.csi!.volumeHandle);
+});
+
+it('a retained volume keeps its data, even when it is deleted', async () => {
+  await claimOf('Immediate', 'Retain');
+  const [volume] = volumes();
+  await deleteClaim();
+  expect(volumes()).toMatchObject([{ status: { phase: 'Released' } }]);
+  await cluster.client.of(resources.persistentVolumes).delete('', volume!.metadata!.name!);
+  await settle(30);
+  expect(volumes()).toEqual([]);
+  expect(cluster.removedVolumes).toEqual([]);
+});
+
+it('what the engine cannot give is refused, and said', async () => {
+  cluster.server.seed(resources.storageClasses, {
+    metadata: { name: 'standard' },
+    provisioner: 'skiff.dev/docker-volume',
+    volumeBindingMode: 'Immediate',
+  });
+  await settle();
+  cluster.server.seed(resources.persistentVolumeClaims, {
+    metadata: { name: 'raw', namespace: 'default' },
+    spec: { storageClassName: 'standard', volumeMode: 'Block', resources: { requests: { storage: '1Gi' } } },
+  });
+  await settle(60);
+  expect(volumes()).toEqual([]);
+  expect(cluster.events('raw', 'ProvisioningFailed')).toEqual([
+    'failed to provision volume with StorageClass "standard": volumes of mode Block are not supported',
+  ]);
+});
