@@ -39,6 +39,8 @@ export interface Served {
 // Sessions with thousands of open watches need more than Node's 10 MB.
 const maxSessionMegabytes = 1000;
 const headersTimeout = 20_000;
+/** A client that does not finish its TLS handshake by then is hung up on. Milliseconds. */
+const handshakeTimeout = 10_000;
 
 /** Speaks HTTP/1.1 and HTTP/2 over TLS, on loopback and on connections that are handed to it. */
 export class HttpsServer {
@@ -90,6 +92,7 @@ export class HttpsServer {
       requestCert: true,
       rejectUnauthorized: false,
       allowHTTP1: true,
+      handshakeTimeout,
       maxSessionMemory: maxSessionMegabytes,
       settings: { maxConcurrentStreams: 100_000, initialWindowSize: 1 << 20 },
     });
