@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PodList } from '../../main/api/index.ts';
 import { deleteSkiff, kubectlFor, startSkiff, type Skiff } from '../support/skiff.ts';
 import { ensureTestImage, testDocker, testImage } from '../support/testImage.ts';
 
@@ -101,7 +102,8 @@ describe('the window', () => {
   });
 
   test('a pod has live logs and a terminal', async () => {
-    const pod = (await ok('get', 'pods', '-l', 'app=web', '--field-selector=status.phase=Running', '-o', 'jsonpath={.items[0].metadata.name}')).trim();
+    const { items } = JSON.parse(await ok('get', 'pods', '-l', 'app=web', '-o', 'json')) as PodList;
+    const pod = items.find(({ metadata, status }) => !metadata?.deletionTimestamp && status?.phase === 'Running')!.metadata!.name!;
     await goTo(`/k/pods/default/${pod}`);
     await page.getByRole('tab', { name: 'Logs' }).click();
     await page.getByText('ahoy').first().waitFor();
