@@ -13,6 +13,9 @@ const banner =
   "import{createRequire as __cr}from'node:module';" +
   'const require=__cr(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;';
 
+const agent: Record<string, string> = { agent: 'main/node/agent/main.ts' };
+const engine: Record<string, string> = { headless: 'main/headless.ts', index: 'main/index.ts', engine: 'main/engine.ts' };
+
 export default defineConfig(({ mode }) => ({
   ssr: { noExternal: true, external: ['electron', 'cpu-features'] },
   build: {
@@ -25,10 +28,7 @@ export default defineConfig(({ mode }) => ({
     reportCompressedSize: false,
     rolldownOptions: {
       external,
-      input:
-        mode === 'agent'
-          ? { agent: 'main/node/agent/main.ts' }
-          : { headless: 'main/headless.ts', index: 'main/index.ts', engine: 'main/engine.ts' },
+      input: mode === 'agent' ? agent : engine,
       output: {
         format: 'esm',
         entryFileNames: '[name].mjs',

@@ -102,7 +102,10 @@ function dockerAnswers(host = process.env.DOCKER_HOST) {
   return spawnSync(process.execPath, ['-e', probe]).status === 0;
 }
 
-/** Starts a Docker engine with folders of its own, and stops it in the end. */
+/**
+ * Starts a Docker engine with folders and, where it can be, a network namespace of its own, and stops it in the end:
+ * its bridges and rules are gone with it, and the machine's own network never changes.
+ */
 async function startDocker() {
   if (dockerAnswers()) return;
   if (process.getuid?.() !== 0 || !has('dockerd')) fail('no Docker engine answers; start one, or set DOCKER_HOST');
@@ -110,8 +113,11 @@ async function startDocker() {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-docker-'));
   const socket = path.join(home, 'docker.sock');
   const log = fs.openSync(path.join(home, 'log'), 'a');
-  const args = ['--data-root', `${home}/data`, '--exec-root', `${home}/exec`, '-p', `${home}/pid`, '-H', `unix://${socket}`, '--bip', '172.30.255.1/24'];
-  const daemon = spawn('dockerd', args, { stdio: ['ignore', log, log], detached: true });
+  const args = ['--data-root', `${home}/data`, '--exec-root', `${home}/exec`, '-p', `${home}/pid`, '-H', `unix://${socket}`];
+  const apart = spawnSync('unshare', ['--net', 'ip', 'link', 'set', 'lo', 'up'], { stdio: 'ignore' }).status === 0;
+  const daemon = apart
+    ? spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up && exec dockerd "$@"', 'dockerd', ...args], { stdio: ['ignore', log, log], detached: true })
+    : spawn('dockerd', args, { stdio: ['ignore', log, log], detached: true });
   const ended = new Promise((resolve) => daemon.once('exit', resolve));
   cleanups.push(async () => {
     daemon.kill('SIGTERM');
