@@ -54,7 +54,7 @@ export function createCluster(options: ClusterOptions): Cluster {
 export async function deleteCluster(options: ClusterOptions & { onProgress(step: string): void }): Promise<void> {
   const files = clusterFiles(options.data, options.name);
   await mkdir(files.store, { recursive: true, mode: 0o700 });
-  const unlock = await lockDirectory(path.join(files.store, 'lock'), files.store);
+  const unlock = await lockDirectory(path.join(files.store, 'lock'), files.store, realClock);
   try {
     const discovery = await discover(options.runtime);
     if (discovery?.found) {

@@ -38,7 +38,7 @@ const nothing: Snapshot = { revision: 0, compacted: 0, entries: [] };
 export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
   const files = options.files ?? diskFiles;
   await files.makeDirectory(options.directory);
-  const unlock = await files.lock(options.directory);
+  const unlock = await files.lock(options.directory, options.clock);
   try {
     return await openLocked(options, files, unlock);
   } catch (error) {

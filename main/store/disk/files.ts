@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import type { Clock } from '../../util/clock.ts';
 import { lockDirectory } from './lock.ts';
 
 /** What the disk store asks of a file system; a test puts one that fails or crashes in its place. */
@@ -15,7 +16,7 @@ export interface Files {
   /** Makes creations, renames and removals in the directory durable. */
   syncDirectory(directory: string): Promise<void>;
   /** Takes the directory for this process, or throws LockedError; resolves to what gives it back. */
-  lock(directory: string): Promise<() => Promise<void>>;
+  lock(directory: string, clock: Clock): Promise<() => Promise<void>>;
 }
 
 export interface OpenFile {
@@ -111,5 +112,5 @@ export const diskFiles: Files = {
       await close(fd);
     }
   },
-  lock: (directory) => lockDirectory(path.join(directory, 'lock'), directory),
+  lock: (directory, clock) => lockDirectory(path.join(directory, 'lock'), directory, clock),
 };

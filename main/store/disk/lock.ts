@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import type { Clock } from '../../util/clock.ts';
 import { LockedError } from '../errors.ts';
 
 interface Holder {
@@ -7,11 +8,15 @@ interface Holder {
   identity?: string;
 }
 
+/** How long the lock's owner may take to end before it counts as at work, ms: one that was told to end, or killed, needs a moment. */
+const patience = 2000;
+
 /**
- * Takes the lock file for this process, also from one that is dead. The file is made whole beside its place and
- * linked there, which fails where another is. Resolves to what gives the lock back; throws LockedError.
+ * Takes the lock file for this process, also from one that is dead, and waits briefly for one that is about to end.
+ * The file is made whole beside its place and linked there, which fails where another is. Resolves to what gives the
+ * lock back; throws LockedError.
  */
-export async function lockDirectory(file: string, directory: string): Promise<() => Promise<void>> {
+export async function lockDirectory(file: string, directory: string, clock: Clock): Promise<() => Promise<void>> {
   const identity = identityOf(process.pid);
   const mine = JSON.stringify({ pid: process.pid, ...(identity ? { identity } : {}) });
   const draft = `${file}.${process.pid}`;
@@ -24,7 +29,7 @@ export async function lockDirectory(file: string, directory: string): Promise<()
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt === 8) throw error;
       }
-      await removeStale(file, directory);
+      await removeStale(file, directory, clock);
     }
   } finally {
     await fs.promises.rm(draft, { force: true });
@@ -32,12 +37,16 @@ export async function lockDirectory(file: string, directory: string): Promise<()
   return () => fs.promises.rm(file, { force: true });
 }
 
-/** Takes away the lock of a dead process; throws LockedError where its owner lives. */
-async function removeStale(file: string, directory: string): Promise<void> {
-  const text = await readIfThere(file);
+/** Takes away the lock of a dead process, or sees its owner give it back; throws LockedError where the owner lives on. */
+async function removeStale(file: string, directory: string, clock: Clock): Promise<void> {
+  let text = await readIfThere(file);
+  for (const until = clock.monotonic() + patience; text !== undefined; text = await readIfThere(file)) {
+    const holder = parse(text);
+    if (!holder || !isAlive(holder)) break;
+    if (holder.pid === process.pid || clock.monotonic() >= until) throw new LockedError(directory, holder.pid);
+    await clock.sleep(20);
+  }
   if (text === undefined) return;
-  const holder = parse(text);
-  if (holder && isAlive(holder)) throw new LockedError(directory, holder.pid);
   // Two may find the same stale lock: each moves it aside, and who moved a fresh one instead puts it back.
   const aside = `${file}.stale.${process.pid}`;
   try {
@@ -70,12 +79,15 @@ function isAlive(holder: Holder): boolean {
   return holder.identity === undefined || holder.identity === identityOf(holder.pid);
 }
 
-/** Linux: the boot and the moment in it at which the process began; elsewhere unknown. */
+/** Linux: the boot and the moment in it at which the process began; elsewhere, and of one that has ended, unknown. */
 function identityOf(pid: number): string | undefined {
   try {
     const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return `${boot}/${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // Ended, and not yet noticed by its parent. Threads of it that still are may be in the middle of a write.
+    if (fields[0] === 'Z' && fs.readdirSync(`/proc/${pid}/task`).length === 1) return undefined;
+    return `${boot}/${fields[19]}`;
   } catch {
     return undefined;
   }

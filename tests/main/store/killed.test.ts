@@ -3,8 +3,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LockedError, openDiskStore } from '../../../main/store/index.ts';
+import { realClock } from '../../../main/util/clock.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { checkConsistency } from '../../contracts/store.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
@@ -70,6 +71,35 @@ describe('a process that is killed while it writes', () => {
     await store.close();
     expect(fs.existsSync(path.join(data, 'lock'))).toBe(false);
     await (await open()).close();
+  });
+
+  it.runIf(process.platform === 'linux')('has ended also where its parent has not noticed yet', async () => {
+    const data = path.join(directory, 'zombie');
+    // The shell becomes a program that never asks after its child.
+    const parent = spawn('sh', ['-c', '"$0" "$1" "$2" & echo "pid $!"; exec sleep 60', process.execPath, program, data], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const lines: AsyncIterator<string> = createInterface({ input: parent.stdout })[Symbol.asyncIterator]();
+    const said = [(await lines.next()).value as string, (await lines.next()).value as string];
+    const pid = Number(said.find((line) => line.startsWith('pid'))!.slice(4));
+    process.kill(pid, 'SIGKILL');
+    const store = await openDiskStore({ directory: data, clock: realClock, log: noLog });
+    expect(fs.readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(' Z ');
+    expect(store.revision).toBeGreaterThan(0);
+    await store.close();
+    parent.kill();
+  });
+
+  it('is waited for while it ends', async () => {
+    const data = path.join(directory, 'ending');
+    const child = spawn(process.execPath, [program, data], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+    const clock = new FakeClock();
+    const opened = openDiskStore({ directory: data, clock, log: noLog });
+    await vi.waitFor(() => expect(clock.pending).toBe(1));
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await exited;
+    await clock.advance(20);
+    await (await opened).close();
   });
 
   it('keeps its files to their owner', async () => {
