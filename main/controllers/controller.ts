@@ -82,6 +82,12 @@ export abstract class QueueController implements Controller {
     this.queue.add(key);
   }
 
+  /** Queues `key` after `ms`: what happens until then is dealt with together. */
+  protected enqueueAfter(key: string, ms: number, cause?: KubeObject): void {
+    this.#because(key, cause?.metadata?.resourceVersion);
+    this.queue.addAfter(key, ms);
+  }
+
   #because(key: string, revision: string | undefined): void {
     if (revision && Number(revision) > Number(this.#causes.get(key) ?? 0)) this.#causes.set(key, revision);
   }

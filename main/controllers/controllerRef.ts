@@ -10,6 +10,8 @@ export interface ClaimOptions<T extends KubeObject, O extends KubeObject> {
   ownerDef: ResourceDef<O>;
   selector: Selector;
   def: ResourceDef<T>;
+  /** What is adopted gets this finalizer, and what is released loses it. */
+  finalizer?: string;
 }
 
 /**
@@ -49,7 +51,10 @@ class Claimer<T extends KubeObject, O extends KubeObject> {
     const { owner, ownerKind } = this.options;
     const references = object.metadata?.ownerReferences ?? [];
     try {
-      await this.#patch(object, [...references, newControllerRef(owner, ownerKind)]);
+      const { finalizer } = this.options;
+      const finalizers = new Set(object.metadata?.finalizers);
+      const withOurs = finalizer ? [...finalizers.add(finalizer)] : undefined;
+      await this.#patch(object, [...references, newControllerRef(owner, ownerKind)], withOurs);
       return true;
     } catch (error) {
       if (isNotFound(error)) return false;
@@ -58,12 +63,13 @@ class Claimer<T extends KubeObject, O extends KubeObject> {
   }
 
   async #release(object: T): Promise<void> {
-    const { owner } = this.options;
-    const references = object.metadata?.ownerReferences ?? [];
+    const { owner, finalizer } = this.options;
+    const { ownerReferences: references = [], finalizers } = object.metadata!;
     try {
       await this.#patch(
         object,
         references.filter((ref) => ref.uid !== owner.metadata!.uid),
+        finalizer ? finalizers?.filter((other) => other !== finalizer) : undefined,
       );
     } catch (error) {
       // Gone, or somebody else has taken the reference away already.
@@ -84,11 +90,10 @@ class Claimer<T extends KubeObject, O extends KubeObject> {
     }
   }
 
-  async #patch(object: T, ownerReferences: unknown[]): Promise<void> {
+  async #patch(object: T, ownerReferences: unknown[], finalizers?: string[]): Promise<void> {
     const { namespace, name, uid, resourceVersion } = object.metadata!;
     const { client, def } = this.options;
-    await client
-      .of(def)
-      .patch(namespace ?? '', name!, 'merge', { metadata: { uid, resourceVersion, ownerReferences } });
+    const metadata = { uid, resourceVersion, ownerReferences, ...(finalizers ? { finalizers } : {}) };
+    await client.of(def).patch(namespace ?? '', name!, 'merge', { metadata });
   }
 }

@@ -4,6 +4,8 @@ import { EndpointsController } from './endpoints.ts';
 import { EndpointSliceController } from './endpointSlice.ts';
 import { EndpointSliceMirroringController } from './endpointSliceMirroring.ts';
 import { GarbageCollector } from './garbageCollector.ts';
+import { JobController } from './job/jobController.ts';
+import { TTLAfterFinishedController } from './job/ttlAfterFinished.ts';
 import { NamespaceController } from './namespace.ts';
 import { NodeLifecycleController } from './nodeLifecycle.ts';
 import { PersistentVolumeBinder } from './persistentVolumeBinder.ts';
@@ -22,6 +24,8 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   RootCACertPublisher,
   DeploymentController,
   ReplicaSetController,
+  JobController,
+  TTLAfterFinishedController,
   EndpointsController,
   EndpointSliceController,
   EndpointSliceMirroringController,

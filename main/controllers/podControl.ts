@@ -18,8 +18,9 @@ export class PodControl {
     owner: KubeObject,
     ownerKind: GroupVersionKind,
     template: PodTemplateSpec,
+    generateName?: string,
   ): Promise<Pod> {
-    const pod = podFromTemplate(owner, ownerKind, template);
+    const pod = podFromTemplate(owner, ownerKind, template, generateName);
     try {
       const created = await client.of(resources.pods).create(pod);
       this.recorder.event(owner, 'Normal', 'SuccessfulCreate', `Created pod: ${created.metadata!.name}`);
@@ -46,8 +47,13 @@ export class PodControl {
   }
 }
 
-/** The pod that a template describes, owned by `owner`. */
-export function podFromTemplate(owner: KubeObject, ownerKind: GroupVersionKind, template: PodTemplateSpec): Pod {
+/** The pod that a template describes, owned by `owner` and named after it. */
+export function podFromTemplate(
+  owner: KubeObject,
+  ownerKind: GroupVersionKind,
+  template: PodTemplateSpec,
+  generateName = `${owner.metadata!.name}-`,
+): Pod {
   const { labels, annotations, finalizers } = template.metadata ?? {};
   const metadata = cloneJson({ labels, annotations, finalizers });
   return {
@@ -56,7 +62,7 @@ export function podFromTemplate(owner: KubeObject, ownerKind: GroupVersionKind, 
     metadata: {
       ...metadata,
       namespace: owner.metadata!.namespace,
-      generateName: `${owner.metadata!.name}-`,
+      generateName,
       ownerReferences: [newControllerRef(owner, ownerKind)],
     },
     spec: cloneJson(template.spec!),

@@ -1,0 +1,163 @@
+import type { Job, Pod } from '../../api/index.ts';
+import { cloneJson } from '../../api/json.ts';
+import { keyOf } from '../../api/meta.ts';
+import { isNotFound } from '../../api/status.ts';
+import { resources, type Client } from '../../client/index.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { Expectations } from '../expectations.ts';
+import { isNamespaceTerminating, type PodControl } from '../podControl.ts';
+import { podsToDelete } from '../podRanking.ts';
+import { isPodReady, isPodTerminating } from '../pods.ts';
+import { slowStartBatch } from '../slowStart.ts';
+import { finishedAt, remainingBackoff } from './backoff.ts';
+import { earlierFailures, generateNameOf, indexedTemplate, indexesOf, splitDuplicates } from './completionIndex.ts';
+import {
+  hasLimitPerIndex,
+  isIndexed,
+  isSuspended,
+  isTracked,
+  parallelismOf,
+  replacesOnlyFailed,
+  trackingFinalizer,
+} from './facts.ts';
+import { firstMissing, mergeIntervals, withIndexes } from './intervals.ts';
+import type { JobSync } from './sync.ts';
+
+const kind = { group: 'batch', version: 'v1', kind: 'Job' };
+const maxPerSync = 500;
+
+export interface ManageResult {
+  failure?: Error;
+  /** Milliseconds until pods that failed may be replaced. */
+  retryAfter?: number;
+}
+
+/** Makes and deletes the pods of a Job. Mirrors manageJob of pkg/controller/job/job_controller.go. */
+export class JobPods {
+  constructor(
+    private readonly control: PodControl,
+    private readonly expectations: Expectations,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Brings the active pods to their number; `sync.active`, `ready` and `terminating` follow. */
+  async manage(sync: JobSync): Promise<ManageResult> {
+    const { job, activePods } = sync;
+    const wanted = isSuspended(job) ? 0 : wantedActive(sync);
+    const surplus = this.#surplus(job, activePods, Math.max(0, sync.active - wanted)).slice(0, maxPerSync);
+    // Either deletions or creations in one sync: then it is clear what to wait for.
+    if (surplus.length > 0) return this.#remove(sync, surplus);
+    const missing = wanted - (replacesOnlyFailed(job) ? sync.terminating : 0) - sync.active;
+    return missing > 0 ? this.#add(sync, Math.min(missing, maxPerSync)) : {};
+  }
+
+  #surplus(job: Job, pods: Pod[], atLeast: number): Pod[] {
+    const now = this.clock.now();
+    const { surplus, left } = isIndexed(job) ? splitDuplicates(job, pods, now) : { surplus: [], left: pods };
+    if (surplus.length >= atLeast) return surplus;
+    return [...surplus, ...podsToDelete(left, [], atLeast - surplus.length, now)];
+  }
+
+  /** Pods that are not wanted do not count as failed: they lose their finalizers first. */
+  async #remove(sync: JobSync, pods: Pod[]): Promise<ManageResult> {
+    const key = keyOf(sync.job);
+    this.expectations.expectDeletions(
+      key,
+      pods.map((pod) => pod.metadata!.uid!),
+    );
+    const { deleted, failure } = await this.delete(sync, pods, true);
+    for (const pod of pods) if (!deleted.includes(pod)) this.expectations.deletionObserved(key, pod.metadata!.uid!);
+    sync.active -= deleted.length;
+    sync.terminating += deleted.length;
+    sync.ready -= deleted.filter(isPodReady).length;
+    return { failure };
+  }
+
+  /** Resolves with the pods that are gone or going, and what went wrong with the others. */
+  async delete(sync: JobSync, pods: Pod[], untrack = false): Promise<{ deleted: Pod[]; failure?: Error }> {
+    let failure: Error | undefined;
+    const deleted: Pod[] = [];
+    await Promise.all(
+      pods.map(async (pod) => {
+        try {
+          if (untrack) await this.untrack(sync.client, pod);
+          await this.control.delete(sync.client, sync.job, pod);
+          deleted.push(pod);
+        } catch (error) {
+          if (isNotFound(error)) deleted.push(pod);
+          else failure ??= error as Error;
+        }
+      }),
+    );
+    return { deleted, failure };
+  }
+
+  /** Takes the finalizer off; resolves with false when the pod is gone already. */
+  async untrack(client: Client, pod: Pod): Promise<boolean> {
+    if (!isTracked(pod)) return true;
+    const { namespace, name, uid } = pod.metadata!;
+    const metadata = { uid, '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] };
+    try {
+      await client.of(resources.pods).patch(namespace!, name!, 'strategic', { metadata });
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
+  async #add(sync: JobSync, missing: number): Promise<ManageResult> {
+    const { client, job } = sync;
+    const key = keyOf(job);
+    const now = this.clock.now();
+    const wait = hasLimitPerIndex(job) ? 0 : remainingBackoff(sync.backoff, now);
+    if (wait > 0) return { retryAfter: wait };
+    const { indexes, retryAfter } = isIndexed(job)
+      ? indexesToAdd(sync, missing, now)
+      : { indexes: new Array<undefined>(missing).fill(undefined), retryAfter: undefined };
+    if (indexes.length === 0) return { retryAfter };
+    const template = cloneJson(job.spec!.template);
+    const finalizers = new Set(template.metadata?.finalizers).add(trackingFinalizer);
+    template.metadata = { ...template.metadata, finalizers: [...finalizers] };
+    this.expectations.expectCreations(key, indexes.length);
+    const left = indexes.values();
+    const { successes, error } = await slowStartBatch(indexes.length, async () => {
+      const index = left.next().value;
+      try {
+        if (index === undefined) await this.control.create(client, job, kind, template);
+        else {
+          const own = indexedTemplate(job, template, index, sync.delayedDeletion.get(index));
+          await this.control.create(client, job, kind, own, generateNameOf(job, index));
+        }
+      } catch (error) {
+        if (!isNamespaceTerminating(error)) throw error;
+      }
+    });
+    for (let i = successes; i < indexes.length; i++) this.expectations.creationObserved(key);
+    sync.active += successes;
+    return { failure: error };
+  }
+}
+
+function wantedActive({ job, active, succeeded }: JobSync): number {
+  const { completions } = job.spec!;
+  // Without a number of completions no pod is made after the first success, and those that run may go on.
+  if (completions === undefined) return succeeded > 0 ? active : parallelismOf(job);
+  return Math.max(0, Math.min(completions - succeeded, parallelismOf(job)));
+}
+
+/** Indexes that have no pod, have not ended, and whose last failure is long enough ago. */
+function indexesToAdd(sync: JobSync, count: number, now: number): { indexes: number[]; retryAfter?: number } {
+  const { job, pods, activePods, succeededIndexes, failedIndexes = [], delayedDeletion } = sync;
+  const terminating = replacesOnlyFailed(job) ? indexesOf(pods.filter(isPodTerminating)) : [];
+  const busy = withIndexes(succeededIndexes, [...indexesOf(activePods), ...terminating]);
+  const pending = firstMissing(mergeIntervals(busy, failedIndexes), count, job.spec!.completions!);
+  if (!hasLimitPerIndex(job)) return { indexes: pending };
+  const waitOf = (index: number) => {
+    const last = delayedDeletion.get(index);
+    return last ? remainingBackoff({ failures: earlierFailures(last) + 1, lastFailure: finishedAt(last) }, now) : 0;
+  };
+  const indexes = pending.filter((index) => waitOf(index) === 0);
+  const waits = pending.map(waitOf).filter((wait) => wait > 0);
+  return { indexes, ...(waits.length > 0 ? { retryAfter: Math.min(...waits) } : {}) };
+}
