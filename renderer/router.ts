@@ -22,6 +22,12 @@ export function makeRouter(history: RouterHistory = createWebHashHistory()): Rou
         component: () => import('./views/create/CreateView.vue'),
         props: (route) => ({ kind: String(route.params.kind) }),
       },
+      {
+        path: '/edit/:kind/:namespace/:name',
+        name: 'edit',
+        component: () => import('./views/edit/EditView.vue'),
+        props: true,
+      },
       { path: '/apply', name: 'apply', component: applyScreen },
       { path: '/settings', name: 'settings', component: () => import('./views/settings/SettingsView.vue') },
       { path: '/:rest(.*)*', redirect: '/' },

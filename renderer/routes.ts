@@ -15,6 +15,11 @@ export function objectRoute(resource: Pick<Resource, 'group' | 'resource'>, name
   };
 }
 
+/** Where an object is changed in a form. */
+export function editRoute(kind: string, object: KubeObject): RouteLocationRaw {
+  return { name: 'edit', params: { kind, namespace: object.metadata?.namespace || '-', name: object.metadata?.name ?? '' } };
+}
+
 /** Where the object that a reference speaks of is shown, if its kind is served here. */
 export function referenceRoute(
   resources: readonly Resource[],

@@ -1,16 +1,25 @@
-import { computed, onScopeDispose, ref, shallowRef, watch, type ComputedRef, type Ref } from 'vue';
-import { parseApiVersion, resourcePath, type KubeObject } from '../../main/api/meta.ts';
-import { causesOf, client, messageOf, UnreachableError, type Resource } from '../client/index.ts';
+import { computed, onScopeDispose, ref, shallowReactive, shallowRef, watch, type ComputedRef, type Ref } from 'vue';
+import { equalJson } from '../../main/api/json.ts';
+import { resourcePath, type KubeObject } from '../../main/api/meta.ts';
+import { client, isConflict, messageOf, UnreachableError, type Resource } from '../client/index.ts';
+import { essence, resourceOf } from '../client/manifests.ts';
 import { useDiscovery } from '../stores/discovery.ts';
 import { parseManifest, type ManifestDocument, type TextFinding } from '../yaml/parse.ts';
-import type { FormContext } from './context.ts';
+import { printManifest } from '../yaml/print.ts';
+import { fieldKey, isWithin, type FormContext } from './context.ts';
+import { readRefusal } from './refusal.ts';
 import { read, withField } from './text.ts';
 
-/** What the server said: of which document, of which field. */
-interface Finding {
+/** What is wrong: with which document, which field of it. */
+export interface FormFinding {
   document: number;
   field: string;
   message: string;
+}
+
+export interface Made {
+  resource: Resource;
+  object: KubeObject;
 }
 
 export interface ManifestForm {
@@ -23,62 +32,122 @@ export interface ManifestForm {
   broken: ComputedRef<boolean>;
   /** For the editor: what the server said, at its place in the text. */
   findings: ComputedRef<readonly TextFinding[]>;
-  /** What the server said that belongs to no field that is shown. */
+  /** What is wrong with fields that are not on the screen. */
+  unplaced: ComputedRef<readonly FormFinding[]>;
+  /** How many things are wrong, in all. */
+  count: ComputedRef<number>;
+  /** Where a finding is in the text. */
+  placeOf(finding: FormFinding): { from: number; to: number };
+  /** What the server said that belongs to no field at all. */
   message: Ref<string>;
   busy: Ref<boolean>;
-  /** Creates all documents, after the server has agreed to each; resolves with what was made, or undefined when it refused. */
-  submit(): Promise<{ resource: Resource; object: KubeObject }[] | undefined>;
+  /** Whether an object that exists is changed. */
+  editing: boolean;
+  /** The object has changed on the server in what the user edits: only a reload goes on. */
+  stale: Ref<boolean>;
+  /** Begins again with the object as the server has it now. */
+  reload(): Promise<void>;
+  /** Counts the attempts to submit that were refused. */
+  refusals: Ref<number>;
+  /**
+   * Writes all documents, after the server has agreed to each; resolves with what was written, or undefined when it
+   * was refused. Documents that were made before a later one failed are changed the next time, not made again.
+   */
+  submit(): Promise<Made[] | undefined>;
 }
 
 /** How long (ms) the user must pause before the server is asked. */
 const pause = 450;
+/** Controllers write an object's status often: how many times a write follows them. */
+const mostRetries = 4;
 
-/** One manifest, edited by fields and as text; the text is the truth. The server validates by dry run as the user goes. */
-export function useManifestForm(initial: string): ManifestForm {
+/** What a user edits of an object that exists: without the server's bookkeeping. */
+export function editable(object: KubeObject): KubeObject {
+  const { status: _status, ...rest } = essence(object) as KubeObject & { status?: unknown };
+  const { uid: _uid, creationTimestamp: _created, selfLink: _link, ...metadata } = { selfLink: undefined, ...rest.metadata };
+  return { ...rest, metadata };
+}
+
+/**
+ * One manifest, edited by fields and as text; the text is the truth. The server validates by dry run as the user goes.
+ * With `existing`, that object is changed instead of a new one made.
+ */
+export function useManifestForm(initial: KubeObject, existing?: KubeObject): ManifestForm {
   const discovery = useDiscovery();
-  const text = ref(initial);
-  const documents = computed<ManifestDocument[]>(() => parseManifest(text.value).filter(({ value, findings: found }) => found.length > 0 || (value !== null && value !== undefined)));
+  const base = shallowRef(existing);
+  const editing = existing !== undefined;
+  const text = ref(printManifest(existing ? editable(existing) : initial));
+  const documents = computed<ManifestDocument[]>(() => parseManifest(text.value).filter(({ value, findings: found }) => found.some(({ severity }) => severity === 'error') || (value !== null && value !== undefined)));
   const broken = computed(() => documents.value.some(({ findings: found }) => found.some(({ severity }) => severity === 'error')));
   const lastGood = shallowRef<readonly (KubeObject | undefined)[]>([]);
-  const said = shallowRef<readonly Finding[]>([]);
-  const touched = ref(new Set<string>());
+  const said = shallowRef<readonly FormFinding[]>([]);
+  const touched = shallowReactive(new Set<string>());
+  const held = shallowReactive(new Map<symbol, { key: string; deep: boolean }>());
+  const complaints = shallowReactive(new Map<string, string>());
   const all = ref(false);
   const message = ref('');
   const busy = ref(false);
+  const stale = ref(false);
+  const refusals = ref(0);
+  const made: Made[] = [];
 
   watch(
     documents,
     (now) => {
-      if (!broken.value) lastGood.value = now.map(({ value }) => (typeof value === 'object' && value !== null ? (value as KubeObject) : undefined));
+      if (!broken.value) lastGood.value = now.map(({ value }) => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as KubeObject) : undefined));
     },
-    { immediate: true },
+    { immediate: true, flush: 'sync' },
   );
 
-  function target(object: KubeObject): { resource: Resource; path: string } {
-    const { group, version } = parseApiVersion(object.apiVersion ?? '');
-    const found = discovery.resources.find((resource) => resource.group === group && resource.kind === object.kind);
-    if (!found) throw new Error(`no matches for kind "${object.kind ?? ''}" in version "${object.apiVersion ?? ''}"`);
-    const resource = { ...found, version };
-    return { resource, path: resourcePath(resource, resource.namespaced ? object.metadata?.namespace || 'default' : undefined) };
+  const namespaceOf = (resource: Resource, object: KubeObject) => (resource.namespaced ? object.metadata?.namespace || 'default' : undefined);
+  const isSame = (a: KubeObject, b: KubeObject) =>
+    a.apiVersion === b.apiVersion && a.kind === b.kind && a.metadata?.name === b.metadata?.name && (a.metadata?.namespace || 'default') === (b.metadata?.namespace || 'default');
+  /** What a document changes; undefined where it makes something new. */
+  const baseOf = (index: number, object: KubeObject) => (index === 0 && base.value ? base.value : made.find((each) => isSame(each.object, object))?.object);
+
+  async function send(index: number, object: KubeObject, dryRun: boolean): Promise<Made> {
+    const { api } = client();
+    const options = { strict: true, ...(dryRun ? { dryRun } : {}) };
+    let old = baseOf(index, object);
+    if (!old) {
+      const resource = resourceOf(discovery.resources, object);
+      return { resource, object: await api.create<KubeObject>(resourcePath(resource, namespaceOf(resource, object)), object, options) };
+    }
+    const resource = resourceOf(discovery.resources, old);
+    const path = resourcePath(resource, namespaceOf(resource, old), old.metadata?.name);
+    for (let retry = 0; ; retry++) {
+      const { resourceVersion, uid } = old.metadata ?? {};
+      try {
+        return { resource, object: await api.replace<KubeObject>(path, { ...object, metadata: { ...object.metadata, resourceVersion, uid } as KubeObject['metadata'] }, options) };
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        const latest = await api.get<KubeObject>(path);
+        // What controllers keep of it has changed, but nothing that a user edits: the write is meant all the same.
+        if (retry >= mostRetries || !equalJson(editable(latest), editable(old)) || latest.metadata?.uid !== uid) throw error;
+        old = latest;
+        if (index === 0 && base.value) base.value = latest;
+      }
+    }
   }
 
-  const send = (object: KubeObject, dryRun: boolean) => client().api.create<KubeObject>(target(object).path, object, { strict: true, ...(dryRun ? { dryRun } : {}) });
-
-  /** Asks the server about every document; says what it found, and the first refusal that names no field. */
-  async function check(): Promise<{ findings: Finding[]; refusal: string }> {
-    const findings: Finding[] = [];
-    let refusal = '';
+  /** Asks the server about every document; says what it found, and what it said of no field. */
+  async function check(): Promise<{ findings: FormFinding[]; refusal: string; unreachable: boolean }> {
+    const findings: FormFinding[] = [];
+    const refused: string[] = [];
+    let unreachable = false;
     for (const [index, object] of lastGood.value.entries()) {
       if (!object) continue;
       try {
-        await send(object, true);
+        await send(index, object, true);
       } catch (error) {
-        const causes = causesOf(error).filter(({ field }) => field);
-        for (const cause of causes) findings.push({ document: index, field: cause.field!, message: cause.message ?? '' });
-        if (causes.length === 0 && !(error instanceof UnreachableError)) refusal ||= messageOf(error);
+        if (isConflict(error)) stale.value = true;
+        unreachable ||= error instanceof UnreachableError;
+        const refusal = readRefusal(error, object);
+        for (const finding of refusal.findings) findings.push({ document: index, ...finding });
+        if (refusal.message) refused.push(refusal.message);
       }
     }
-    return { findings, refusal };
+    return { findings, refusal: [...new Set(refused)].join('\n'), unreachable };
   }
 
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -88,9 +157,9 @@ export function useManifestForm(initial: string): ManifestForm {
     message.value = '';
     const mine = ++round;
     timer = setTimeout(() => {
-      if (broken.value) return;
-      void check().then(({ findings, refusal }) => {
-        if (mine !== round) return;
+      if (broken.value || stale.value) return;
+      void check().then(({ findings, refusal, unreachable }) => {
+        if (mine !== round || unreachable) return;
         said.value = findings;
         if (all.value) message.value = refusal;
       });
@@ -98,61 +167,130 @@ export function useManifestForm(initial: string): ManifestForm {
   });
   onScopeDispose(() => clearTimeout(timer));
 
-  const keyOf = (document: number, field: string) => `${document}:${field}`;
-  const shown = (finding: Finding) => all.value || [...touched.value].some((at) => at === keyOf(finding.document, finding.field) || keyOf(finding.document, finding.field).startsWith(`${at}.`) || keyOf(finding.document, finding.field).startsWith(`${at}[`));
+  const keyOf = (finding: FormFinding) => fieldKey(finding.document, finding.field);
+  const wrong = computed(() => {
+    const shown = [...touched];
+    const from = (key: string) => all.value || shown.some((at) => isWithin(key, at));
+    const byWindow = [...complaints].filter(([key]) => from(key)).map(([key, text]) => ({ key, finding: { document: Number(key.split('\u0000')[0]), field: key.split('\u0000').slice(1).join('.'), message: text } }));
+    const byServer = said.value.map((finding) => ({ key: keyOf(finding), finding })).filter(({ key }) => from(key) && !complaints.has(key));
+    return [...byWindow, ...byServer];
+  });
+  const unplaced = computed(() => {
+    const fields = [...held.values()];
+    return wrong.value.filter(({ key }) => !fields.some((field) => key === field.key || (field.deep && isWithin(key, field.key)))).map(({ finding }) => finding);
+  });
+
+  const desk: FormContext['desk'] = {
+    hold(key, deep) {
+      const id = Symbol(key);
+      held.set(id, { key, deep });
+      return () => held.delete(id);
+    },
+    complain(key, text) {
+      if (text) complaints.set(key, text);
+      else complaints.delete(key);
+    },
+  };
 
   function documentForm(index: number): FormContext {
-    const mine = () => said.value.filter((finding) => finding.document === index && shown(finding));
+    const within = (path: string) => {
+      const key = fieldKey(index, path);
+      return wrong.value.filter((each) => isWithin(each.key, key)).map(({ finding }) => finding);
+    };
     return {
       broken,
+      editing,
+      refusals,
+      desk,
+      key: (path) => fieldKey(index, path),
       get: <T>(path: string) => read(lastGood.value[index], path) as T | undefined,
-      set(path, value) {
+      set(path, value, options) {
         if (broken.value) return;
-        text.value = withField(text.value, index, path, value);
-        this.touch(path);
+        text.value = withField(text.value, index, path, value, options);
+        touched.add(fieldKey(index, path));
       },
-      errors: (path) => mine().filter(({ field }) => field === path).map((finding) => finding.message),
-      faulty: (path) => mine().some(({ field }) => field === path || field.startsWith(`${path}.`) || field.startsWith(`${path}[`)),
-      touch(path) {
-        touched.value.add(keyOf(index, path));
+      errors(path) {
+        const key = fieldKey(index, path);
+        return wrong.value.filter((each) => each.key === key).map(({ finding }) => finding.message);
       },
+      errorsWithin: (path) => within(path).map(({ message: text }) => text),
+      faulty: (path) => within(path).length > 0,
+      touch: (path) => void touched.add(fieldKey(index, path)),
     };
   }
 
+  const refused = () => {
+    refusals.value++;
+    return undefined;
+  };
+
   async function submit() {
+    if (busy.value) return undefined;
     all.value = true;
     message.value = '';
-    if (broken.value) return undefined;
+    if (broken.value || complaints.size > 0) return refused();
     busy.value = true;
     clearTimeout(timer);
     round++;
     try {
       const { findings, refusal } = await check();
       said.value = findings;
-      if (findings.length > 0 || refusal) {
-        message.value = refusal;
-        return undefined;
+      message.value = refusal;
+      if (findings.length > 0 || refusal) return refused();
+      const written: Made[] = [];
+      for (const [index, object] of lastGood.value.entries()) {
+        if (!object) continue;
+        const one = await send(index, object, false);
+        written.push(one);
+        if (base.value && index === 0) base.value = one.object;
+        else made.splice(0, made.length, ...made.filter((each) => !isSame(each.object, one.object)), one);
       }
-      const made: { resource: Resource; object: KubeObject }[] = [];
-      for (const object of lastGood.value) if (object) made.push({ resource: target(object).resource, object: await send(object, false) });
-      return made;
+      return written;
     } catch (error) {
+      if (isConflict(error)) stale.value = true;
       message.value = messageOf(error);
-      return undefined;
+      return refused();
     } finally {
       busy.value = false;
     }
   }
 
+  async function reload() {
+    if (!base.value) return;
+    const resource = resourceOf(discovery.resources, base.value);
+    busy.value = true;
+    try {
+      base.value = await client().api.get<KubeObject>(resourcePath(resource, namespaceOf(resource, base.value), base.value.metadata?.name));
+      text.value = printManifest(editable(base.value));
+      said.value = [];
+      all.value = false;
+      touched.clear();
+      stale.value = false;
+      message.value = '';
+    } catch (error) {
+      message.value = messageOf(error);
+    } finally {
+      busy.value = false;
+    }
+  }
+
+  const placeOf = (finding: FormFinding) => documents.value[finding.document]?.find(finding.field) ?? { from: 0, to: 0 };
   return {
     text,
     setText: (now) => (text.value = now),
     document: documentForm,
     values: computed(() => lastGood.value),
     broken,
-    findings: computed(() => said.value.filter(shown).map((finding) => ({ ...(documents.value[finding.document]?.find(finding.field) ?? { from: 0, to: 0 }), severity: 'error' as const, message: `${finding.field}: ${finding.message}` }))),
+    findings: computed(() => wrong.value.map(({ finding }) => ({ ...placeOf(finding), severity: 'error' as const, message: `${finding.field}: ${finding.message}` }))),
+    unplaced,
+    count: computed(() => wrong.value.length),
+    placeOf,
     message,
     busy,
+    editing,
+    stale,
+    reload,
+    refusals,
     submit,
   };
 }

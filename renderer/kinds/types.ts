@@ -1,4 +1,5 @@
 import type { Component } from 'vue';
+import type { RouteLocationRaw } from 'vue-router';
 import type { KubeObject } from '../../main/api/meta.ts';
 import type { Resource } from '../client/index.ts';
 import type { Column } from '../components/grid/types.ts';
@@ -31,7 +32,9 @@ export interface KindAction<T extends KubeObject = KubeObject> {
   /** Asked before it is done: key of the question, which gets `{name}`. */
   confirm?: string;
   /** Resolves when done; a rejection is shown as the server said it. Resolves to a key of what to say, with `{name}`. */
-  run(object: T, resource: Resource): Promise<string | undefined>;
+  run?(object: T, resource: Resource): Promise<string | undefined>;
+  /** Where it is done, for what has a screen of its own; in the place of `run`. */
+  to?(object: T): RouteLocationRaw;
 }
 
 export interface KindDetails<T extends KubeObject = KubeObject> {

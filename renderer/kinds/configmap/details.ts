@@ -1,4 +1,5 @@
+import { editAction } from '../edit.ts';
 import type { KindDetails } from '../types.ts';
 import ConfigMapSummary from './ConfigMapSummary.vue';
 
-export const details: KindDetails = { summary: ConfigMapSummary };
+export const details: KindDetails = { summary: ConfigMapSummary, actions: [editAction('ConfigMap')] };

@@ -1,6 +1,7 @@
 import { mdiPause, mdiPlay, mdiRestart } from '@mdi/js';
 import type { Deployment } from '../../../main/api/index.ts';
 import type { KindDetails } from '../types.ts';
+import { editAction } from '../edit.ts';
 import { restart, setPaused } from './actions.ts';
 import DeploymentSummary from './DeploymentSummary.vue';
 import HistoryTab from './HistoryTab.vue';
@@ -9,6 +10,7 @@ export const details: KindDetails<Deployment> = {
   summary: DeploymentSummary,
   tabs: [{ id: 'history', title: 'object.history', component: HistoryTab }],
   actions: [
+    editAction('Deployment'),
     {
       id: 'restart',
       title: 'action.restart',
