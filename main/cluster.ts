@@ -2,6 +2,7 @@
  * The engine as one object: builds the rooms of a cluster, starts them in order, stops them in reverse.
  * Runs in plain Node and on the app's worker thread alike.
  */
+import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -11,13 +12,13 @@ import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAu
 import { bootstrapCluster, contextName, ensureCertificates, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory } from './client/index.ts';
-import { clusterFiles, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
+import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
 import { startControllers } from './controllers/index.ts';
 import { Nodes, type MachineFiles } from './nodes.ts';
 import type { Options } from './options.ts';
 import type { EngineDiscovery } from './runtime/index.ts';
 import { Scheduler } from './scheduler/index.ts';
-import { lockDirectory, openDiskStore, type Store } from './store/index.ts';
+import { lockDirectory, lockHolder, openDiskStore, type Store } from './store/index.ts';
 import { realClock } from './util/clock.ts';
 import { noLog, type Logger } from './util/log.ts';
 import { systemRandom } from './util/random.ts';
@@ -58,7 +59,6 @@ export async function deleteCluster(options: ClusterOptions & { onProgress(step:
   try {
     const discovery = await discover(options.runtime);
     if (discovery?.found) {
-      options.onProgress(`removing cluster ${options.name} from ${discovery.message}`);
       const { createMachines } = await import('./runtime/docker/machines.ts');
       const machines = createMachines({
         connection: discovery.found.connection,
@@ -69,8 +69,16 @@ export async function deleteCluster(options: ClusterOptions & { onProgress(step:
         env: process.env,
         platform: process.platform,
       });
+      const owner = await machines.owner();
+      const holder = owner && (await lockHolder(path.join(clusterFilesIn(owner.directory).store, 'lock')));
+      if (holder !== undefined && owner!.directory !== files.directory)
+        throw new Error(`what Docker has of cluster ${options.name} belongs to the one in ${owner!.directory}, which process ${holder} runs`);
+      options.onProgress(`removing cluster ${options.name} from ${discovery.message}`);
       await machines.removeAll();
-    } else if (discovery && options.runtime === 'docker') throw new Error(discovery.message);
+    } else if (discovery) {
+      if (options.runtime === 'docker') throw new Error(discovery.message);
+      options.onProgress(`${discovery.message} What cluster ${options.name} may have in Docker stays there; --delete removes it once the engine answers.`);
+    }
   } finally {
     await unlock();
   }
@@ -186,6 +194,7 @@ class Engine implements Cluster {
     if (discovery && !discovery.found && this.options.runtime === 'docker') throw new Error(discovery.message);
     const nodes = new Nodes({
       cluster: this.options.name,
+      owner: { id: createHash('sha256').update(certificates.ca).digest('hex').slice(0, 16), directory: this.#files.directory },
       count: this.options.nodes,
       client: (user, userAgent) => this.#client(api, user, userAgent),
       informers,

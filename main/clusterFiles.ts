@@ -14,7 +14,11 @@ export interface ClusterFiles {
 }
 
 export function clusterFiles(data: string, name: string): ClusterFiles {
-  const directory = path.join(data, 'clusters', name);
+  return clusterFilesIn(path.join(data, 'clusters', name));
+}
+
+/** The files of the cluster that is kept in `directory`. */
+export function clusterFilesIn(directory: string): ClusterFiles {
   return {
     directory,
     pki: path.join(directory, 'pki'),

@@ -93,7 +93,11 @@ function openBrowser(url: string): void {
     .unref();
 }
 
-main().catch((error: Error) => {
-  tell(error.message);
-  process.exit(1);
-});
+// No timer of the engine keeps a process alive; this one does until main has come to its end.
+const alive = setInterval(() => {}, 2 ** 30);
+main()
+  .catch((error: Error) => {
+    tell(error.message);
+    process.exit(1);
+  })
+  .finally(() => clearInterval(alive));

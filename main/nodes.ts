@@ -10,7 +10,7 @@ import { createForwarder, startDns, type Dns } from './dns/index.ts';
 import { createKubelet, type Kubelet } from './kubelet/index.ts';
 import { connectAgent, type NodeAgent } from './node/index.ts';
 import { startProxy, type Proxy } from './proxy/index.ts';
-import type { DockerMachines, EngineDiscovery, Machine, Runtime } from './runtime/index.ts';
+import type { ClusterOwner, DockerMachines, EngineDiscovery, Machine, Runtime } from './runtime/index.ts';
 import { Backoff } from './util/backoff.ts';
 import type { Clock } from './util/clock.ts';
 import type { Logger } from './util/log.ts';
@@ -18,6 +18,8 @@ import type { Random } from './util/random.ts';
 
 export interface NodesOptions {
   cluster: string;
+  /** Tells this cluster from another of the same name. */
+  owner: ClusterOwner;
   count: number;
   /** A client of the given user. */
   client(user: string, userAgent: string): Client;
@@ -86,6 +88,7 @@ export class Nodes {
     const machines = createMachines({
       connection: engine.connection,
       cluster: options.cluster,
+      owner: options.owner,
       agentFile: files.agent,
       dockerfile: files.dockerfile,
       tarballs: files.tarballs,

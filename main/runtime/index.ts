@@ -311,5 +311,5 @@ export interface Machines {
   removeAll(): Promise<void>;
 }
 
-export type { DockerMachines, MachinesOptions } from './docker/machines.ts';
+export type { ClusterOwner, DockerMachines, MachinesOptions } from './docker/machines.ts';
 export type { EngineConnection, EngineDiscovery } from './docker/discover.ts';

@@ -9,7 +9,7 @@
 
 export * from './errors.ts';
 export { createMemoryStore, type MemoryStoreOptions } from './memory/memoryStore.ts';
-export { lockDirectory } from './disk/lock.ts';
+export { lockDirectory, lockHolder } from './disk/lock.ts';
 export { openDiskStore, type DiskStoreOptions } from './disk/diskStore.ts';
 
 /** Who made a write, and which revision of which object made it act. Kept beside the history, not in the value. */

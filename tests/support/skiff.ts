@@ -35,7 +35,9 @@ const words = (options: SkiffOptions, data: string) => ['--data', data, '--name'
 /** Resolves once it is ready; rejects with what it said when it ends before. */
 export async function startSkiff(options: SkiffOptions): Promise<Skiff> {
   const data = options.data ?? (await mkdtemp(path.join(os.tmpdir(), 'skiff-e2e-')));
-  const child = spawn(process.execPath, [path.join(root, 'out/main/headless.mjs'), '--headless', ...words(options, data)], {
+  // What a run that was broken off has left in Docker belongs to a data directory that nobody knows any more.
+  const fresh = options.data || options.runtime === 'simulated' ? [] : ['--reset'];
+  const child = spawn(process.execPath, [path.join(root, 'out/main/headless.mjs'), '--headless', ...fresh, ...words(options, data)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   });

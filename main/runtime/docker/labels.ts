@@ -6,6 +6,9 @@ export const label = {
   /** `sandbox` or `container`. */
   kind: 'dev.skiff.kind',
   node: 'dev.skiff.node',
+  /** Of the network: which of the clusters of this name it belongs to, and where that one is kept. */
+  owner: 'dev.skiff.owner',
+  directory: 'dev.skiff.directory',
   podName: 'dev.skiff.pod.name',
   podNamespace: 'dev.skiff.pod.namespace',
   podUid: 'dev.skiff.pod.uid',

@@ -10,7 +10,7 @@ import { engineCall, runtimeError, tolerate } from './errors.ts';
 import { ensureNodeImage } from './image.ts';
 import { label, type Labels } from './labels.ts';
 import { openExecStream } from './machinesStream.ts';
-import { addressOf, ensureNetwork, podCIDROf, type MachineNetwork } from './machinesNetwork.ts';
+import { addressOf, ensureNetwork, findNetwork, podCIDROf, type MachineNetwork } from './machinesNetwork.ts';
 
 const indexLabel = 'dev.skiff.index';
 
@@ -51,6 +51,8 @@ export interface MachinesOptions {
   connection: Docker.DockerOptions;
   /** Part of every name: `skiff-<cluster>-<node>`. */
   cluster: string;
+  /** Tells this cluster from others of the same name, such as one of another data directory. */
+  owner?: ClusterOwner;
   /** A /16 to use when it is free; else the next one that is. */
   podCIDR?: string;
   /** Addresses that pods must not have, such as those of the host's own networks: CIDRs. */
@@ -67,6 +69,13 @@ export interface MachinesOptions {
   platform: NodeJS.Platform;
 }
 
+/** Whose a cluster's name in the engine is. */
+export interface ClusterOwner {
+  id: string;
+  /** Where the cluster is kept on disk. */
+  directory: string;
+}
+
 /** What else the runtime and the kubelets must know of the machines. */
 export interface DockerMachines extends Machines {
   /** Name of the engine's network that nodes and pods share. */
@@ -78,6 +87,8 @@ export interface DockerMachines extends Machines {
   containerName(node: string): string;
   /** The engine's volume of a node. */
   volumeName(node: string): string;
+  /** Whose everything of this name in the engine is, as far as it says. */
+  owner(): Promise<ClusterOwner | undefined>;
 }
 
 export function createMachines(options: MachinesOptions): DockerMachines {
@@ -127,23 +138,49 @@ class EngineMachines implements DockerMachines {
   }
 
   async #prepare(onProgress: (step: string) => void): Promise<void> {
-    const { cluster, agentFile } = this.options;
+    const { agentFile } = this.options;
     const docker = this.#docker;
     const content = await fs.readFile(agentFile);
     this.#agent = { content, hash: createHash('sha256').update(content).digest('hex').slice(0, 12) };
-    const labels = { [label.cluster]: cluster, [label.kind]: 'network' };
+    await this.#claim();
     const [image, network] = await Promise.all([
       ensureNodeImage({ ...this.options, docker, onProgress }),
       ensureNetwork({
         docker,
         name: this.network,
-        labels,
+        labels: this.#networkLabels,
         preferred: this.options.podCIDR,
         taken: this.options.takenCIDRs ?? [],
       }),
     ]);
     this.#image = image;
     this.#network = network;
+  }
+
+  get #networkLabels(): Labels {
+    const { cluster, owner } = this.options;
+    return { [label.cluster]: cluster, [label.kind]: 'network', ...(owner ? { [label.owner]: owner.id, [label.directory]: owner.directory } : {}) };
+  }
+
+  async owner(): Promise<ClusterOwner | undefined> {
+    const network = await findNetwork(this.#docker, this.network, this.#networkLabels);
+    const { [label.owner]: id, [label.directory]: directory } = network?.labels ?? {};
+    return id !== undefined && directory !== undefined ? { id, directory } : undefined;
+  }
+
+  /** Sees to it that the name is this cluster's; rejects where another has it. */
+  async #claim(): Promise<void> {
+    const { cluster, owner: mine } = this.options;
+    const owner = mine && (await this.owner());
+    if (!owner || owner.id === mine.id) return;
+    if (owner.directory !== mine.directory)
+      throw new RuntimeError(
+        'conflict',
+        `this Docker engine has a cluster ${cluster} already, which is kept in ${owner.directory}: choose another --name, or take this one with --reset, which removes what that cluster has in Docker`,
+      );
+    // What was kept here is gone, and nobody else can want what is left of it in the engine.
+    this.options.log.warn('removing what an earlier cluster of this name and directory has left', { cluster });
+    await this.#removeEverything();
   }
 
   ensure(config: MachineConfig): Promise<Machine> {
@@ -285,10 +322,15 @@ class EngineMachines implements DockerMachines {
   }
 
   async removeAll(): Promise<void> {
-    const { cluster } = this.options;
-    const docker = this.#docker;
-    const filters = { label: [`${label.cluster}=${cluster}`] };
     await Promise.allSettled(this.#turns.values());
+    await this.#removeEverything();
+    this.#prepared = undefined;
+    this.#network = undefined;
+  }
+
+  async #removeEverything(): Promise<void> {
+    const docker = this.#docker;
+    const filters = { label: [`${label.cluster}=${this.options.cluster}`] };
     const containers = await engineCall(() => docker.listContainers({ all: true, filters }));
     // Pods before their nodes: some live in a node's network.
     const rank = (info: Docker.ContainerInfo) =>
@@ -305,8 +347,6 @@ class EngineMachines implements DockerMachines {
     );
     for (const { Id } of await engineCall(() => docker.listNetworks({ filters })))
       await tolerate([404], () => docker.getNetwork(Id).remove());
-    this.#prepared = undefined;
-    this.#network = undefined;
   }
 
   #inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {

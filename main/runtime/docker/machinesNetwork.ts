@@ -1,13 +1,14 @@
 import type Docker from 'dockerode';
 import { RuntimeError } from '../index.ts';
 import { engineCall, runtimeError, tolerate } from './errors.ts';
-import type { Labels } from './labels.ts';
+import { label, type Labels } from './labels.ts';
 
 /** The engine's network of one cluster: a /16 that nodes and pods share. */
 export interface MachineNetwork {
   id: string;
   /** `10.244.0.0/16` */
   subnet: string;
+  labels: Labels;
 }
 
 export const defaultPodCIDR = '10.244.0.0/16';
@@ -67,6 +68,16 @@ export interface NetworkOptions {
   taken: string[];
 }
 
+/** The cluster's network, where it has one; rejects where the name is another's. */
+export async function findNetwork(docker: Docker, name: string, labels: Labels): Promise<MachineNetwork | undefined> {
+  const there = (await tolerate([404], () => docker.getNetwork(name).inspect())) as Docker.NetworkInspectInfo | undefined;
+  if (!there) return undefined;
+  const subnet = there.IPAM?.Config?.[0]?.Subnet;
+  if (!subnet || [label.cluster, label.kind].some((key) => there.Labels?.[key] !== labels[key]))
+    throw new RuntimeError('conflict', `the container engine has a network ${name} that is not Skiff's`);
+  return { id: there.Id, subnet, labels: there.Labels ?? {} };
+}
+
 /** Finds the cluster's network or makes it, in the first range that nothing else uses. */
 export async function ensureNetwork({
   docker,
@@ -75,16 +86,8 @@ export async function ensureNetwork({
   preferred = defaultPodCIDR,
   taken,
 }: NetworkOptions): Promise<MachineNetwork> {
-  const there = await tolerate([404], () => docker.getNetwork(name).inspect());
-  if (there) {
-    const subnet = (there as Docker.NetworkInspectInfo).IPAM?.Config?.[0]?.Subnet;
-    const owner = Object.entries(labels).every(
-      ([key, value]) => (there as Docker.NetworkInspectInfo).Labels?.[key] === value,
-    );
-    if (!subnet || !owner)
-      throw new RuntimeError('conflict', `the container engine has a network ${name} that is not Skiff's`);
-    return { id: (there as Docker.NetworkInspectInfo).Id, subnet };
-  }
+  const there = await findNetwork(docker, name, labels);
+  if (there) return there;
   const others = await engineCall(() => docker.listNetworks());
   const used = others.flatMap((network) => network.IPAM?.Config?.map((config) => config.Subnet ?? '') ?? []);
   let failure: unknown = new RuntimeError('other', 'every range of 10.0.0.0/8 is taken');
@@ -98,7 +101,7 @@ export async function ensureNetwork({
         Labels: labels,
         IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
       });
-      return { id: made.id, subnet };
+      return { id: made.id, subnet, labels };
     } catch (error) {
       failure = error;
       // Something that the engine does not list may use the range.

@@ -37,6 +37,12 @@ export async function lockDirectory(file: string, directory: string, clock: Cloc
   return () => fs.promises.rm(file, { force: true });
 }
 
+/** The living process that has a lock file; undefined: none. */
+export async function lockHolder(file: string): Promise<number | undefined> {
+  const holder = parse((await readIfThere(file)) ?? '');
+  return holder && isAlive(holder) ? holder.pid : undefined;
+}
+
 /** Takes away the lock of a dead process, or sees its owner give it back; throws LockedError where the owner lives on. */
 async function removeStale(file: string, directory: string, clock: Clock): Promise<void> {
   let text = await readIfThere(file);

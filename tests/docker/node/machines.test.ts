@@ -6,7 +6,7 @@ import { afterEach, beforeAll, expect, test } from 'vitest';
 import { connectAgent, type NodeAgent } from '../../../main/node/index.ts';
 import type { ProxyModel, ServicePort } from '../../../main/proxy/index.ts';
 import { createMachines } from '../../../main/runtime/docker/machines.ts';
-import type { DockerMachines } from '../../../main/runtime/index.ts';
+import type { ClusterOwner, DockerMachines } from '../../../main/runtime/index.ts';
 import { realClock } from '../../../main/util/clock.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { agentBundle } from '../../support/agentBundle.ts';
@@ -27,10 +27,11 @@ afterEach(async () => {
 
 const newName = () => `machtest-${process.pid}-${++count}`;
 
-function machinesOf(cluster: string, file = agentFile): DockerMachines {
+function machinesOf(cluster: string, file = agentFile, owner?: ClusterOwner): DockerMachines {
   const machines = createMachines({
     connection: { socketPath, host, port },
     cluster,
+    owner,
     agentFile: file,
     clock: realClock,
     log: noLog,
@@ -40,6 +41,23 @@ function machinesOf(cluster: string, file = agentFile): DockerMachines {
   made.push(machines);
   return machines;
 }
+
+test('two clusters of one name in different directories do not take each other over', async () => {
+  const cluster = newName();
+  const first = machinesOf(cluster, agentFile, { id: 'a', directory: '/data/a' });
+  await first.prepare(() => {});
+  await first.ensure({ name: 'node-1', index: 1 });
+  const second = machinesOf(cluster, agentFile, { id: 'b', directory: '/data/b' });
+  await expect(second.prepare(() => {})).rejects.toThrow(/kept in \/data\/a: choose another --name/);
+  expect(await second.owner()).toEqual({ id: 'a', directory: '/data/a' });
+  // The first one moved, then another made where it was.
+  const moved = machinesOf(cluster, agentFile, { id: 'a', directory: '/data/c' });
+  await moved.prepare(() => {});
+  expect(await moved.list()).toHaveLength(1);
+  const anew = machinesOf(cluster, agentFile, { id: 'd', directory: '/data/a' });
+  await anew.prepare(() => {});
+  expect(await anew.list()).toEqual([]);
+});
 
 const local = { api: { address: '10.96.0.1', port: 443 }, dns: { address: '10.96.0.10', port: 53 } };
 const connect = async (machines: DockerMachines, name: string): Promise<NodeAgent> =>

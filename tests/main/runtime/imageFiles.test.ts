@@ -45,7 +45,7 @@ test.skipIf(process.platform !== 'linux')(
 );
 
 test('addresses of nodes and their pods', () => {
-  const network = { id: 'x', subnet: '10.245.0.0/16' };
+  const network = { id: 'x', subnet: '10.245.0.0/16', labels: {} };
   expect([addressOf(network, 1), addressOf(network, 253)]).toEqual(['10.245.0.2', '10.245.0.254']);
   expect([podCIDROf(network, 1), podCIDROf('10.245.0.9', 200)]).toEqual(['10.245.1.0/24', '10.245.200.0/24']);
   expect(() => addressOf(network, 254)).toThrow('at most 253 nodes');
