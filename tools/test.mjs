@@ -95,6 +95,28 @@ function findKubectl() {
   process.exit(1);
 }
 
+/** Upstream's own samples of every kind, from Debian; where they cannot be had, the tests that read them say so. */
+async function findSamples() {
+  if (!debianRoot || env.SKIFF_KUBERNETES_SAMPLES) return;
+  const home = path.join(cache, 'kubernetes');
+  const samples = path.join(home, 'root/usr/share/gocode/src/k8s.io/api/testdata/HEAD');
+  try {
+    const { debianPackages, packageFolder } = await import('./facts/packages.mjs');
+    const packages = path.join(home, 'apt/packages');
+    if (!fs.existsSync(samples)) {
+      say('fetching samples of the Kubernetes API');
+      fs.mkdirSync(home, { recursive: true });
+      packageFolder(undefined, home);
+      const { name, version } = debianPackages[0];
+      must('dpkg-deb', ['-x', path.join(packages, `${name}_${version}_all.deb`), path.join(home, 'root')]);
+    }
+    env.SKIFF_KUBERNETES_PACKAGES = packages;
+    env.SKIFF_KUBERNETES_SAMPLES = samples;
+  } catch (error) {
+    say(`without the samples of the Kubernetes API: ${error.message.split('\n')[0]}`);
+  }
+}
+
 function dockerAnswers(host = process.env.DOCKER_HOST) {
   const socket = host?.startsWith('unix://') ? host.slice('unix://'.length) : host ? undefined : '/var/run/docker.sock';
   if (!socket) return Boolean(host) && spawnSync('docker', ['version'], { stdio: 'ignore' }).status === 0;
@@ -174,6 +196,7 @@ fs.mkdirSync(cache, { recursive: true });
 try {
   await (await import('./generate.mjs')).generate();
   if (chosen.includes('check')) {
+    await findSamples();
     step('types', process.execPath, ['node_modules/vue-tsc/bin/vue-tsc.js', '--noEmit']);
     step('lint', process.execPath, ['node_modules/eslint/bin/eslint.js', '.']);
     vitest(['unit', 'renderer']);

@@ -1,25 +1,19 @@
-import fs from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { build } from 'vite';
 
 let bundled: Promise<string> | undefined;
 
-/** Bundles the node agent into a temporary folder, once a process; returns the file. */
+/** Bundles the node agent as it is now, once a process; returns the file. */
 export function agentBundle(): Promise<string> {
   bundled ??= (async () => {
     const root = path.resolve(import.meta.dirname, '../..');
-    const outDir = await fs.mkdtemp(path.join(os.tmpdir(), 'skiff-agent-'));
-    process.on(
-      'exit',
-      () => void import('node:fs').then(({ rmSync }) => rmSync(outDir, { recursive: true, force: true })),
-    );
+    const outDir = path.join(root, 'node_modules/.cache/skiff-tests/agent');
     await build({
       root,
       configFile: path.join(root, 'vite.node.config.ts'),
       mode: 'agent',
       logLevel: 'error',
-      build: { outDir, emptyOutDir: false },
+      build: { outDir, emptyOutDir: true },
     });
     return path.join(outDir, 'agent.mjs');
   })();

@@ -12,7 +12,7 @@ export const debianPackages = [
 ];
 
 /** The packages' folder: the one given, or a new one that apt fills without touching this machine's configuration. */
-function packageFolder(given, scratch) {
+export function packageFolder(given, scratch) {
   if (given) return path.resolve(given);
   const folder = (name) => {
     const made = path.join(scratch, 'apt', name);
