@@ -1,4 +1,5 @@
 import type { Controller, ControllerContext } from './controller.ts';
+import { CronJobController } from './cronJob/cronJobController.ts';
 import { DeploymentController } from './deployment.ts';
 import { EndpointsController } from './endpoints.ts';
 import { EndpointSliceController } from './endpointSlice.ts';
@@ -26,6 +27,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   ReplicaSetController,
   JobController,
   TTLAfterFinishedController,
+  CronJobController,
   EndpointsController,
   EndpointSliceController,
   EndpointSliceMirroringController,

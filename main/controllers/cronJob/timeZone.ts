@@ -1,0 +1,65 @@
+/** What a clock on the wall shows. */
+export interface WallTime {
+  year: number;
+  /** 1 to 12. */
+  month: number;
+  day: number;
+  hour: number;
+  minute: number;
+  second: number;
+  /** 0 is Sunday. */
+  weekday: number;
+}
+
+/** A place's way of telling the time. */
+export class TimeZone {
+  readonly #format: Intl.DateTimeFormat | undefined;
+
+  /** Throws a RangeError for a name that nobody knows; without one it is UTC. */
+  constructor(name = 'UTC') {
+    if (name === 'UTC' || name === '') return;
+    if (/^[+-]/.test(name)) throw new RangeError(`unknown time zone ${name}`);
+    this.#format = new Intl.DateTimeFormat('en-US', {
+      timeZone: name,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+  }
+
+  /** Milliseconds by which the clocks there are ahead of UTC at `ms` since the epoch. */
+  offset(ms: number): number {
+    if (!this.#format) return 0;
+    const parts: Record<string, number> = {};
+    for (const { type, value } of this.#format.formatToParts(ms)) parts[type] = Number(value);
+    const { year, month, day, hour, minute, second } = parts;
+    return Date.UTC(year!, month! - 1, day, hour, minute, second) - Math.floor(ms / 1000) * 1000;
+  }
+
+  at(ms: number): WallTime {
+    const date = new Date(ms + this.offset(ms));
+    return {
+      year: date.getUTCFullYear(),
+      month: date.getUTCMonth() + 1,
+      day: date.getUTCDate(),
+      hour: date.getUTCHours(),
+      minute: date.getUTCMinutes(),
+      second: date.getUTCSeconds(),
+      weekday: date.getUTCDay(),
+    };
+  }
+
+  /** RFC 3339, with the zone's offset. */
+  format(ms: number): string {
+    const offset = this.offset(ms);
+    const local = new Date(ms + offset).toISOString().replace(/\.\d{3}Z$/, '');
+    if (offset === 0) return `${local}Z`;
+    const minutes = Math.abs(offset) / 60_000;
+    const two = (value: number) => String(value).padStart(2, '0');
+    return `${local}${offset < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+  }
+}
