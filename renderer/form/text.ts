@@ -83,7 +83,7 @@ function adapted(document: Document, node: Node | undefined, value: unknown): No
     made.commentBefore = node.commentBefore;
     made.spaceBefore = node.spaceBefore;
     // A text that was quoted stays quoted.
-    if (typeof made.value === 'string' && typeof node.value === 'string' && /QUOTE/.test(node.type ?? '')) made.type = node.type;
+    if (typeof made.value === 'string' && node.value !== '' && typeof node.value === 'string' && /QUOTE/.test(node.type ?? '')) made.type = node.type;
   }
   return made;
 }

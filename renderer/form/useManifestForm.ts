@@ -161,7 +161,8 @@ export function useManifestForm(initial: KubeObject, existing?: KubeObject): Man
       void check().then(({ findings, refusal, unreachable }) => {
         if (mine !== round || unreachable) return;
         said.value = findings;
-        if (all.value) message.value = refusal;
+        // What the window has found itself says more than a refusal that names no field.
+        if (all.value) message.value = complaints.size > 0 ? '' : refusal;
       });
     }, pause);
   });
@@ -274,7 +275,12 @@ export function useManifestForm(initial: KubeObject, existing?: KubeObject): Man
     }
   }
 
-  const placeOf = (finding: FormFinding) => documents.value[finding.document]?.find(finding.field) ?? { from: 0, to: 0 };
+  /** On one line: what is missing altogether is found at what it is missing from, which may be all of a document. */
+  function placeOf(finding: FormFinding): { from: number; to: number } {
+    const { from, to } = documents.value[finding.document]?.find(finding.field) ?? { from: 0, to: 0 };
+    const end = text.value.indexOf('\n', from);
+    return { from, to: end < 0 ? to : Math.max(from, Math.min(to, end)) };
+  }
   return {
     text,
     setText: (now) => (text.value = now),
