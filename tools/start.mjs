@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { endWithShell } from './parent.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const words = process.argv.slice(2);
@@ -88,6 +89,7 @@ if (process.env.npm_lifecycle_event && process.platform !== 'win32') {
   setInterval(() => process.ppid !== shell && process.kill(process.pid, 'SIGTERM'), 500).unref();
 }
 
+endWithShell();
 const terminal = words.some((word) => ['--headless', '--delete', '--help', '-h'].includes(word));
 const worked = [install(), await buildStale()].includes(true);
 const headless = path.join(root, 'out/main/headless.mjs');
