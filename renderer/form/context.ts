@@ -2,6 +2,11 @@ import { inject, provide, type InjectionKey, type Ref } from 'vue';
 import { fieldSteps } from '../yaml/parse.ts';
 import type { RemoveOptions } from './text.ts';
 
+export interface SetOptions extends RemoveOptions {
+  /** The user has not been at what is below: what is wrong there need not be shown yet. */
+  quiet?: boolean;
+}
+
 /** Which fields of a manifest are on the screen, and what they find themselves before any server does. */
 export interface FieldDesk {
   /** A field on the screen shows what is said of `key`, with `deep` also of what is below it. Ends with the returned function. */
@@ -23,7 +28,7 @@ export interface FormContext {
   key(path: string): string;
   get<T = unknown>(path: string): T | undefined;
   /** `undefined` removes. */
-  set(path: string, value: unknown, options?: RemoveOptions): void;
+  set(path: string, value: unknown, options?: SetOptions): void;
   /** What is wrong with this very field, once the user has been there. */
   errors(path: string): string[];
   /** What is wrong with this field and those below it, once the user has been there. */

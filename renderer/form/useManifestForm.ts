@@ -40,6 +40,8 @@ export interface ManifestForm {
   placeOf(finding: FormFinding): { from: number; to: number };
   /** What the server said that belongs to no field at all. */
   message: Ref<string>;
+  /** No server answered when it was last asked. */
+  unreachable: Ref<boolean>;
   busy: Ref<boolean>;
   /** Whether an object that exists is changed. */
   editing: boolean;
@@ -86,6 +88,7 @@ export function useManifestForm(initial: KubeObject, existing?: KubeObject): Man
   const complaints = shallowReactive(new Map<string, string>());
   const all = ref(false);
   const message = ref('');
+  const unreachable = ref(false);
   const busy = ref(false);
   const stale = ref(false);
   const refusals = ref(0);
@@ -131,23 +134,23 @@ export function useManifestForm(initial: KubeObject, existing?: KubeObject): Man
   }
 
   /** Asks the server about every document; says what it found, and what it said of no field. */
-  async function check(): Promise<{ findings: FormFinding[]; refusal: string; unreachable: boolean }> {
+  async function check(): Promise<{ findings: FormFinding[]; refusal: string }> {
     const findings: FormFinding[] = [];
     const refused: string[] = [];
-    let unreachable = false;
+    unreachable.value = false;
     for (const [index, object] of lastGood.value.entries()) {
       if (!object) continue;
       try {
         await send(index, object, true);
       } catch (error) {
         if (isConflict(error)) stale.value = true;
-        unreachable ||= error instanceof UnreachableError;
+        if (error instanceof UnreachableError) unreachable.value = true;
         const refusal = readRefusal(error, object);
         for (const finding of refusal.findings) findings.push({ document: index, ...finding });
         if (refusal.message) refused.push(refusal.message);
       }
     }
-    return { findings, refusal: [...new Set(refused)].join('\n'), unreachable };
+    return { findings, refusal: [...new Set(refused)].join('\n') };
   }
 
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -158,8 +161,8 @@ export function useManifestForm(initial: KubeObject, existing?: KubeObject): Man
     const mine = ++round;
     timer = setTimeout(() => {
       if (broken.value || stale.value) return;
-      void check().then(({ findings, refusal, unreachable }) => {
-        if (mine !== round || unreachable) return;
+      void check().then(({ findings, refusal }) => {
+        if (mine !== round || unreachable.value) return;
         said.value = findings;
         // What the window has found itself says more than a refusal that names no field.
         if (all.value) message.value = complaints.size > 0 ? '' : refusal;
@@ -208,7 +211,7 @@ export function useManifestForm(initial: KubeObject, existing?: KubeObject): Man
       set(path, value, options) {
         if (broken.value) return;
         text.value = withField(text.value, index, path, value, options);
-        touched.add(fieldKey(index, path));
+        if (!options?.quiet) touched.add(fieldKey(index, path));
       },
       errors(path) {
         const key = fieldKey(index, path);
@@ -249,6 +252,7 @@ export function useManifestForm(initial: KubeObject, existing?: KubeObject): Man
       return written;
     } catch (error) {
       if (isConflict(error)) stale.value = true;
+      unreachable.value = error instanceof UnreachableError;
       message.value = messageOf(error);
       return refused();
     } finally {
@@ -292,6 +296,7 @@ export function useManifestForm(initial: KubeObject, existing?: KubeObject): Man
     count: computed(() => wrong.value.length),
     placeOf,
     message,
+    unreachable,
     busy,
     editing,
     stale,

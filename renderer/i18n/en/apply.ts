@@ -8,7 +8,7 @@ export default {
   configured: 'changes',
   unchanged: 'unchanged',
   refused: 'refused',
-  waiting: 'new, after what it needs',
+  waiting: 'waits for another',
   checking: 'checking…',
   done: 'applied',
   asWritten: 'as written',

@@ -8,7 +8,7 @@ export default {
   configured: '有更改',
   unchanged: '无更改',
   refused: '被拒绝',
-  waiting: '新建，待其依赖就绪',
+  waiting: '等待其依赖',
   checking: '检查中…',
   done: '已应用',
   asWritten: '原文',

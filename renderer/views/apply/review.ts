@@ -30,6 +30,9 @@ export interface Entry {
 /** What must be there before others: namespaces, kinds, then the rest as the files have it. */
 const rank = (object: KubeObject | undefined): number => (object?.kind === 'Namespace' ? 0 : object?.kind === 'CustomResourceDefinition' ? 1 : 2);
 
+/** Entries of several reviews never share an id. */
+let lastId = 0;
+
 /** The objects of files, in the order in which they are to be applied; Lists are taken apart. */
 export function entriesOf(files: readonly ManifestFile[]): Entry[] {
   const entries: Entry[] = [];
@@ -44,7 +47,7 @@ export function entriesOf(files: readonly ManifestFile[]): Entry[] {
       for (const one of objects) {
         const object = typeof one === 'object' && one !== null && !Array.isArray(one) ? (one as KubeObject) : undefined;
         entries.push({
-          id: `${file.name}#${entries.length}`,
+          id: `${file.name}#${++lastId}`,
           file: file.name,
           title: object ? [object.kind, object.metadata?.name ?? object.metadata?.generateName].filter(Boolean).join(' ') : file.name,
           namespace: object?.metadata?.namespace ?? '',
@@ -58,6 +61,11 @@ export function entriesOf(files: readonly ManifestFile[]): Entry[] {
       }
     }
   }
+  return inOrder(entries);
+}
+
+/** Namespaces and kinds before what needs them; the rest stays as it is. */
+export function inOrder(entries: readonly Entry[]): Entry[] {
   return entries.map((entry, index) => ({ entry, index })).sort((a, b) => rank(a.entry.object) - rank(b.entry.object) || a.index - b.index).map(({ entry }) => entry);
 }
 
