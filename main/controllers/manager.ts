@@ -14,6 +14,7 @@ import { PodGCController } from './podGC.ts';
 import { ReplicaSetController } from './replicaSet.ts';
 import { RootCACertPublisher } from './rootCA.ts';
 import { ServiceAccountController } from './serviceAccount.ts';
+import { StatefulSetController } from './statefulSet/statefulSetController.ts';
 import { TaintEvictionController } from './taintEviction.ts';
 import { VolumeProvisioner } from './volumeProvisioner.ts';
 import { PVCProtectionController, PVProtectionController } from './volumeProtection.ts';
@@ -25,6 +26,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   RootCACertPublisher,
   DeploymentController,
   ReplicaSetController,
+  StatefulSetController,
   JobController,
   TTLAfterFinishedController,
   CronJobController,
