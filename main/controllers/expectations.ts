@@ -26,6 +26,11 @@ export class Expectations {
     this.#entries.set(key, { creations: 0, deletions: new Set(uids), since: this.clock.monotonic() });
   }
 
+  /** Both at once. */
+  expect(key: string, creations: number, deletions: string[]): void {
+    this.#entries.set(key, { creations, deletions: new Set(deletions), since: this.clock.monotonic() });
+  }
+
   creationObserved(key: string): void {
     const entry = this.#entries.get(key);
     if (entry) entry.creations--;

@@ -1,5 +1,6 @@
 import type { Controller, ControllerContext } from './controller.ts';
 import { CronJobController } from './cronJob/cronJobController.ts';
+import { DaemonSetController } from './daemonSet/daemonSetController.ts';
 import { DeploymentController } from './deployment.ts';
 import { EndpointsController } from './endpoints.ts';
 import { EndpointSliceController } from './endpointSlice.ts';
@@ -11,7 +12,7 @@ import { NamespaceController } from './namespace.ts';
 import { NodeLifecycleController } from './nodeLifecycle.ts';
 import { PersistentVolumeBinder } from './persistentVolumeBinder.ts';
 import { PodGCController } from './podGC.ts';
-import { ReplicaSetController } from './replicaSet.ts';
+import { ReplicaSetController, ReplicationManager } from './replicaSet.ts';
 import { RootCACertPublisher } from './rootCA.ts';
 import { ServiceAccountController } from './serviceAccount.ts';
 import { StatefulSetController } from './statefulSet/statefulSetController.ts';
@@ -26,6 +27,8 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   RootCACertPublisher,
   DeploymentController,
   ReplicaSetController,
+  ReplicationManager,
+  DaemonSetController,
   StatefulSetController,
   JobController,
   TTLAfterFinishedController,

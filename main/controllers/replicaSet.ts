@@ -1,9 +1,9 @@
-import type { Pod, ReplicaSet, ReplicaSetStatus } from '../api/index.ts';
+import type { Pod, ReplicaSet, ReplicaSetStatus, ReplicationController } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { selectorFromLabelSelector, type Selector } from '../api/labels.ts';
-import { controllerOf, keyOf, timestamp } from '../api/meta.ts';
+import { controllerOf, keyOf, timestamp, type GroupVersionKind } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
-import { resources, type Client, type Informer } from '../client/index.ts';
+import { resources, type Client, type Informer, type ResourceDef } from '../client/index.ts';
 import { findCondition, withCondition, withoutCondition } from './conditions.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { claimObjects } from './controllerRef.ts';
@@ -22,22 +22,38 @@ import {
 } from './pods.ts';
 import { slowStartBatch } from './slowStart.ts';
 
-const kind = { group: 'apps', version: 'v1', kind: 'ReplicaSet' };
 const burstReplicas = 500;
 const byDeployment = 'controllerUID';
 
+/** What ReplicaSets and ReplicationControllers have in common: their selectors differ. */
+type Replicated = Omit<ReplicaSet, 'spec'> & {
+  spec?: Omit<NonNullable<ReplicaSet['spec']>, 'selector'> & { selector?: unknown };
+};
+
+interface ReplicatedKind<T extends Replicated> {
+  kind: GroupVersionKind;
+  def: ResourceDef<T>;
+  selector(object: T): Selector;
+  /** The status as objects of this kind have it. */
+  status(status: ReplicaSetStatus): ReplicaSetStatus;
+}
+
 /** As many pods as the spec asks for. Mirrors pkg/controller/replicaset/replica_set.go. */
-export class ReplicaSetController extends QueueController {
-  readonly #replicaSets: Informer<ReplicaSet>;
+class ReplicasController<T extends Replicated> extends QueueController {
+  readonly #replicaSets: Informer<T>;
   readonly #pods: Informer<Pod>;
   readonly #expectations: Expectations;
   readonly #podControl: PodControl;
 
-  constructor(context: ControllerContext) {
-    super(context, 'replicaset-controller');
+  constructor(
+    context: ControllerContext,
+    name: string,
+    private readonly of: ReplicatedKind<T>,
+  ) {
+    super(context, name);
     this.#expectations = new Expectations(this.clock);
     this.#podControl = new PodControl(this.recorder);
-    this.#replicaSets = context.informers.informer(resources.replicaSets);
+    this.#replicaSets = context.informers.informer(of.def);
     this.#replicaSets.addIndex(byDeployment, (rs) => [controllerOf(rs)?.uid ?? '']);
     this.#pods = context.informers.informer(resources.pods);
     addPodControllerIndex(this.#pods);
@@ -59,9 +75,9 @@ export class ReplicaSetController extends QueueController {
     });
   }
 
-  #ownerOf(pod: Pod): ReplicaSet | undefined {
+  #ownerOf(pod: Pod): T | undefined {
     const ref = controllerOf(pod);
-    if (ref?.kind !== kind.kind) return undefined;
+    if (ref?.kind !== this.of.kind.kind) return undefined;
     const rs = this.#replicaSets.get(`${pod.metadata!.namespace}/${ref.name}`);
     return rs?.metadata!.uid === ref.uid ? rs : undefined;
   }
@@ -69,7 +85,7 @@ export class ReplicaSetController extends QueueController {
   #wakeSelecting(pod: Pod): void {
     if (!pod.metadata!.labels) return;
     for (const rs of this.#replicaSets.list(pod.metadata!.namespace)) {
-      if (selectorFromLabelSelector(rs.spec!.selector).matches(pod.metadata!.labels)) this.enqueue(keyOf(rs), pod);
+      if (this.of.selector(rs).matches(pod.metadata!.labels)) this.enqueue(keyOf(rs), pod);
     }
   }
 
@@ -113,7 +129,7 @@ export class ReplicaSetController extends QueueController {
       return;
     }
     const needsSync = this.#expectations.satisfied(key);
-    const selector = selectorFromLabelSelector(rs.spec!.selector);
+    const selector = this.of.selector(rs);
     const all = [
       ...podsControlledBy(this.#pods, rs.metadata!.uid!),
       ...orphanPods(this.#pods, rs.metadata!.namespace!),
@@ -126,7 +142,7 @@ export class ReplicaSetController extends QueueController {
     const failure =
       needsSync && !rs.metadata!.deletionTimestamp ? await this.#manageReplicas(client, rs, active) : undefined;
     const now = this.clock.now();
-    const status = calculateStatus(rs, active, terminating, failure, now);
+    const status = this.of.status(calculateStatus(rs, active, terminating, failure, now));
     await this.#updateStatus(client, rs, status);
     if (failure) throw failure;
     if (status.readyReplicas !== status.availableReplicas) {
@@ -135,29 +151,29 @@ export class ReplicaSetController extends QueueController {
     }
   }
 
-  #claim(client: Client, rs: ReplicaSet, selector: Selector, pods: Pod[]): Promise<Pod[]> {
+  #claim(client: Client, rs: T, selector: Selector, pods: Pod[]): Promise<Pod[]> {
     return claimObjects(pods, {
       client,
       owner: rs,
-      ownerKind: kind,
-      ownerDef: resources.replicaSets,
+      ownerKind: this.of.kind,
+      ownerDef: this.of.def,
       selector,
       def: resources.pods,
     });
   }
 
-  async #manageReplicas(client: Client, rs: ReplicaSet, pods: Pod[]): Promise<Error | undefined> {
+  async #manageReplicas(client: Client, rs: T, pods: Pod[]): Promise<Error | undefined> {
     const difference = pods.length - (rs.spec!.replicas ?? 1);
     if (difference < 0) return this.#createPods(client, rs, Math.min(-difference, burstReplicas));
     if (difference > 0) return this.#deletePods(client, rs, pods, Math.min(difference, burstReplicas));
     return undefined;
   }
 
-  async #createPods(client: Client, rs: ReplicaSet, count: number): Promise<Error | undefined> {
+  async #createPods(client: Client, rs: T, count: number): Promise<Error | undefined> {
     const key = keyOf(rs);
     this.#expectations.expectCreations(key, count);
     const { successes, error } = await slowStartBatch(count, () =>
-      this.#podControl.create(client, rs, kind, rs.spec!.template!).catch((error: unknown) => {
+      this.#podControl.create(client, rs, this.of.kind, rs.spec!.template!).catch((error: unknown) => {
         if (!isNamespaceTerminating(error)) throw error;
       }),
     );
@@ -165,7 +181,7 @@ export class ReplicaSetController extends QueueController {
     return error;
   }
 
-  async #deletePods(client: Client, rs: ReplicaSet, pods: Pod[], count: number): Promise<Error | undefined> {
+  async #deletePods(client: Client, rs: T, pods: Pod[], count: number): Promise<Error | undefined> {
     const key = keyOf(rs);
     const chosen = podsToDelete(pods, this.#relatedPods(rs), count, this.clock.now());
     this.#expectations.expectDeletions(
@@ -185,16 +201,16 @@ export class ReplicaSetController extends QueueController {
   }
 
   /** Pods of all replica sets of the same deployment: they are what makes a node crowded. */
-  #relatedPods(rs: ReplicaSet): Pod[] {
+  #relatedPods(rs: T): Pod[] {
     const owner = controllerOf(rs);
     const siblings = owner ? this.#replicaSets.byIndex(byDeployment, owner.uid) : [rs];
     return siblings.flatMap((sibling) => podsControlledBy(this.#pods, sibling.metadata!.uid!));
   }
 
-  async #updateStatus(client: Client, rs: ReplicaSet, status: ReplicaSetStatus): Promise<void> {
+  async #updateStatus(client: Client, rs: T, status: ReplicaSetStatus): Promise<void> {
     if (equalJson(rs.status ?? {}, status)) return;
     try {
-      await client.of(resources.replicaSets).updateStatus({ ...rs, status });
+      await client.of(this.of.def).updateStatus({ ...rs, status });
     } catch (error) {
       // Gone since: there is no status to keep.
       if (!isNotFound(error)) throw error;
@@ -202,9 +218,32 @@ export class ReplicaSetController extends QueueController {
   }
 }
 
+export class ReplicaSetController extends ReplicasController<ReplicaSet> {
+  constructor(context: ControllerContext) {
+    super(context, 'replicaset-controller', {
+      kind: { group: 'apps', version: 'v1', kind: 'ReplicaSet' },
+      def: resources.replicaSets,
+      selector: (rs) => selectorFromLabelSelector(rs.spec!.selector),
+      status: (status) => status,
+    });
+  }
+}
+
+/** Mirrors pkg/controller/replication. */
+export class ReplicationManager extends ReplicasController<ReplicationController> {
+  constructor(context: ControllerContext) {
+    super(context, 'replication-controller', {
+      kind: { group: '', version: 'v1', kind: 'ReplicationController' },
+      def: resources.replicationControllers,
+      selector: (rc) => selectorFromLabelSelector({ matchLabels: rc.spec!.selector }),
+      status: ({ terminatingReplicas: _, ...status }) => status,
+    });
+  }
+}
+
 /** Mirrors pkg/controller/replicaset/replica_set_utils.go. */
 export function calculateStatus(
-  rs: ReplicaSet,
+  rs: Replicated,
   active: Pod[],
   terminating: Pod[],
   failure: Error | undefined,

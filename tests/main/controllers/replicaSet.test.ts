@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { failure } from '../../../main/api/status.ts';
 import { resources } from '../../../main/client/index.ts';
 import { podsToDelete } from '../../../main/controllers/podRanking.ts';
-import { ReplicaSetController } from '../../../main/controllers/replicaSet.ts';
+import { ReplicaSetController, ReplicationManager } from '../../../main/controllers/replicaSet.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { makePod, makeReplicaSet } from '../../support/objects.ts';
 import { Cluster } from './harness.ts';
@@ -10,7 +10,7 @@ import { Cluster } from './harness.ts';
 let cluster: Cluster;
 beforeEach(async () => {
   cluster = new Cluster();
-  await cluster.start(ReplicaSetController);
+  await cluster.start(ReplicaSetController, ReplicationManager);
 });
 afterEach(() => cluster.stop());
 
@@ -77,6 +77,32 @@ it('counts a pod as available only after minReadySeconds', async () => {
   expect(rs().status!.availableReplicas).toBeUndefined();
   await cluster.clock.advance(30_000);
   expect(rs().status).toMatchObject({ availableReplicas: 1 });
+});
+
+it('a replication controller does the same', async () => {
+  const { spec } = makeReplicaSet('old', 2);
+  await cluster.client.of(resources.replicationControllers).create({
+    metadata: { name: 'old', namespace: 'default' },
+    spec: { replicas: 2, selector: { app: 'old' }, template: spec!.template },
+  });
+  await settle();
+  await cluster.readyAll();
+  const rc = () => cluster.server.find(resources.replicationControllers, 'default', 'old')!;
+  expect(cluster.podsOf('old').map((pod) => pod.metadata!.ownerReferences![0]!.kind)).toEqual([
+    'ReplicationController',
+    'ReplicationController',
+  ]);
+  expect(rc().status).toEqual({
+    replicas: 2,
+    fullyLabeledReplicas: 2,
+    readyReplicas: 2,
+    availableReplicas: 2,
+    observedGeneration: 1,
+  });
+  await cluster.client.of(resources.replicationControllers).patch('default', 'old', 'merge', { spec: { replicas: 1 } });
+  await settle();
+  await cluster.reap();
+  expect(cluster.podsOf('old')).toHaveLength(1);
 });
 
 describe('of too many pods', () => {
