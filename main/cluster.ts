@@ -178,6 +178,25 @@ class Engine implements Cluster {
       hosts: [serviceIP],
     });
     this.#stops.push(() => api.close());
+    const nodes = new Nodes({
+      cluster: this.options.name,
+      owner: { id: createHash('sha256').update(certificates.ca).digest('hex').slice(0, 16), directory: this.#files.directory },
+      count: this.options.nodes,
+      client: (user, userAgent) => this.#client(api, user, userAgent),
+      onApiConnection: (connection) => api.handleConnection(connection),
+      clusterDNS: dnsIP,
+      clusterDomain,
+      api: { address: serviceIP, port: 443 },
+      clock,
+      random,
+      log,
+      onProgress: (step) => this.#change({ phase: 'starting', step }),
+    });
+    this.#nodes = nodes;
+    this.#stops.push(() => nodes.stop());
+    // Not before the store is ours: a second engine must not take the agents from the one that runs.
+    const preparing = this.#prepareNodes(nodes, discovering);
+    preparing.catch(() => {});
     const [bound] = await Promise.all([api.listen({ port }), rbac.load()]);
     this.#stops.push(() => rbac.close());
     await writeMemory(this.#files, { port: bound });
@@ -190,29 +209,9 @@ class Engine implements Cluster {
     const entry = { name, server: `https://127.0.0.1:${bound}`, ca: certificates.ca, admin: certificates.admin };
     await writeKubeconfig(this.#files.kubeconfig, entry);
 
-    const discovery = await discovering;
-    if (discovery && !discovery.found && this.options.runtime === 'docker') throw new Error(discovery.message);
-    const nodes = new Nodes({
-      cluster: this.options.name,
-      owner: { id: createHash('sha256').update(certificates.ca).digest('hex').slice(0, 16), directory: this.#files.directory },
-      count: this.options.nodes,
-      client: (user, userAgent) => this.#client(api, user, userAgent),
-      informers,
-      onApiConnection: (connection) => api.handleConnection(connection),
-      clusterDNS: dnsIP,
-      clusterDomain,
-      api: { address: serviceIP, port: 443 },
-      clock,
-      random,
-      log,
-      onProgress: (step) => this.#change({ phase: 'starting', step }),
-    });
-    this.#nodes = nodes;
-    this.#stops.push(() => nodes.stop());
+    const discovery = await preparing;
+    await nodes.start(informers);
     const found = discovery?.found;
-    if (found) await nodes.startOnDocker(found, machineFiles(this.options.resources));
-    else await nodes.startSimulated((await import('./runtime/simulated/index.ts')).createSimulatedRuntime({ clock, random }));
-
     this.#entry = entry;
     this.#change({
       phase: 'running',
@@ -223,6 +222,15 @@ class Engine implements Cluster {
       // On simulated nodes by the user's own wish there is nothing to be said.
       ...(discovery && !found ? { notice: `${discovery.message} Until then pods run on simulated nodes.` } : {}),
     });
+  }
+
+  /** Machines start beside the control plane. Rejects where Docker was asked for and none answers. */
+  async #prepareNodes(nodes: Nodes, discovering: Promise<EngineDiscovery | undefined>): Promise<EngineDiscovery | undefined> {
+    const discovery = await discovering;
+    if (discovery && !discovery.found && this.options.runtime === 'docker') throw new Error(discovery.message);
+    if (discovery?.found) await nodes.prepareOnDocker(discovery.found, machineFiles(this.options.resources));
+    else nodes.prepareSimulated((await import('./runtime/simulated/index.ts')).createSimulatedRuntime({ clock: realClock, random: systemRandom }));
+    return discovery;
   }
 
   /** Resolves with the informers that the whole process shares, when the controllers and the scheduler are at work. */

@@ -10,7 +10,7 @@ import { createForwarder, startDns, type Dns } from './dns/index.ts';
 import { createKubelet, type Kubelet } from './kubelet/index.ts';
 import { connectAgent, type NodeAgent } from './node/index.ts';
 import { startProxy, type Proxy } from './proxy/index.ts';
-import type { ClusterOwner, DockerMachines, EngineDiscovery, Machine, Runtime } from './runtime/index.ts';
+import type { ClusterOwner, DockerMachines, EngineDiscovery, Runtime } from './runtime/index.ts';
 import { Backoff } from './util/backoff.ts';
 import type { Clock } from './util/clock.ts';
 import type { Logger } from './util/log.ts';
@@ -23,7 +23,6 @@ export interface NodesOptions {
   count: number;
   /** A client of the given user. */
   client(user: string, userAgent: string): Client;
-  informers: InformerFactory;
   /** Serves a pod's connection to the API. */
   onApiConnection(connection: Duplex): void;
   clusterDNS: string;
@@ -46,16 +45,24 @@ export interface MachineFiles {
 /** The names of a cluster's first nodes. */
 const nodeName = (index: number) => `node-${index}`;
 
-interface RunningNode {
-  kubelet: Kubelet;
-  machine?: Machine;
+interface Node {
+  name: string;
+  index: number;
+  ip: string;
+  podCIDR: string;
   agent?: NodeAgent;
+  kubelet?: Kubelet;
 }
 
-/** All nodes of a running cluster. */
+/**
+ * All nodes of a cluster. They are made ready (machines, agents) beside the start of the control plane, and join it
+ * when it is there.
+ */
 export class Nodes {
-  readonly #nodes = new Map<string, RunningNode>();
+  readonly #nodes = new Map<string, Node>();
   readonly #stops: (() => Promise<void> | void)[] = [];
+  #runtime: Runtime | undefined;
+  #machines: DockerMachines | undefined;
   #proxy: Proxy | undefined;
   #dns: Dns | undefined;
   #stopped = false;
@@ -63,27 +70,27 @@ export class Nodes {
   constructor(private readonly options: NodesOptions) {}
 
   kubelet(name: string): KubeletApi | undefined {
-    return this.#nodes.get(name)?.kubelet.api;
+    return this.#nodes.get(name)?.kubelet?.api;
   }
 
-  /** Nodes with no machine behind them. Resolves when all are registered. */
-  async startSimulated(runtime: Runtime): Promise<void> {
-    const { count } = this.options;
-    await Promise.all(
-      Array.from({ length: count }, (_, i) => i + 1).map((index) =>
-        this.#startKubelet(nodeName(index), runtime, {
-          // Addresses that look like a node's and its pods', no more: nothing is ever sent to them.
-          nodeIP: `172.${16 + Math.floor(index / 65536)}.${Math.floor(index / 256) % 256}.${index % 256}`,
-          podCIDR: `10.${Math.floor(index / 256)}.${index % 256}.0/24`,
-        }),
-      ),
-    );
+  /** Nodes with no machine behind them. */
+  prepareSimulated(runtime: Runtime): void {
+    this.#runtime = runtime;
+    for (let index = 1; index <= this.options.count; index++) {
+      const name = nodeName(index);
+      // Addresses that look like a node's and its pods', no more: nothing is ever sent to them.
+      const ip = `172.${16 + Math.floor(index / 65536)}.${Math.floor(index / 256) % 256}.${index % 256}`;
+      this.#nodes.set(name, { name, index, ip, podCIDR: `10.${Math.floor(index / 256)}.${index % 256}.0/24` });
+    }
   }
 
-  /** Nodes as containers of the engine. Resolves when all are registered. */
-  async startOnDocker(engine: NonNullable<EngineDiscovery['found']>, files: MachineFiles): Promise<void> {
+  /**
+   * Nodes as containers of the engine. Resolves when their places are known and those that run already are reached:
+   * a node must not seem lost because the app was started again. New ones get ready while the cluster is up.
+   */
+  async prepareOnDocker(engine: NonNullable<EngineDiscovery['found']>, files: MachineFiles): Promise<void> {
     const { options } = this;
-    // Loaded here and not at the top: the control plane is ready before the Docker client is read.
+    // Loaded here and not at the top: the API answers before the Docker client is read.
     const [{ createMachines }, { createDockerRuntime }] = await Promise.all([import('./runtime/docker/machines.ts'), import('./runtime/docker/index.ts')]);
     const machines = createMachines({
       connection: engine.connection,
@@ -98,7 +105,8 @@ export class Nodes {
       platform: process.platform,
     });
     await machines.prepare(options.onProgress);
-    const runtime = createDockerRuntime({
+    this.#machines = machines;
+    this.#runtime = createDockerRuntime({
       connection: engine.connection,
       cluster: options.cluster,
       sandboxImage: machines.image,
@@ -107,41 +115,50 @@ export class Nodes {
       clock: options.clock,
       log: options.log.child('docker'),
     });
-    await Promise.all(Array.from({ length: options.count }, (_, i) => this.#startMachine(machines, runtime, i + 1)));
-    this.#startNetwork(machines);
+    const running = new Set((await machines.list()).filter((machine) => machine.running).map(({ name }) => name));
+    const reached: Promise<void>[] = [];
+    for (let index = 1; index <= options.count; index++) {
+      const node: Node = { name: nodeName(index), index, ...machines.place(index) };
+      this.#nodes.set(node.name, node);
+      const first = this.#keep(machines, node);
+      if (running.has(node.name)) reached.push(first);
+    }
+    await Promise.all(reached);
+  }
+
+  /** Resolves when all nodes are registered. */
+  async start(informers: InformerFactory): Promise<void> {
+    const runtime = this.#runtime;
+    if (!runtime) throw new Error('the nodes are not prepared');
+    await Promise.all([...this.#nodes.values()].map((node) => this.#startKubelet(node, runtime, informers)));
+    if (this.#machines) this.#startNetwork(this.#machines, informers);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     for (let stop = this.#stops.pop(); stop; stop = this.#stops.pop()) await stop();
-    await Promise.all([...this.#nodes.values()].map(({ kubelet }) => kubelet.stop()));
+    await Promise.all([...this.#nodes.values()].map(({ kubelet }) => kubelet?.stop()));
     for (const { agent } of this.#nodes.values()) agent?.close();
   }
 
-  async #startMachine(machines: DockerMachines, runtime: Runtime, index: number): Promise<void> {
-    const name = nodeName(index);
-    const machine = await machines.ensure({ name, index });
-    const agent = await this.#connect(machines, name);
-    await this.#startKubelet(name, runtime, { nodeIP: machine.ip, podCIDR: machine.podCIDR, agent }, machine);
-    this.#keep(machines, name, index, agent);
-  }
-
-  async #startKubelet(name: string, runtime: Runtime, place: { nodeIP: string; podCIDR: string; agent?: NodeAgent }, machine?: Machine): Promise<void> {
+  async #startKubelet(node: Node, runtime: Runtime, informers: InformerFactory): Promise<void> {
     const { options } = this;
-    const kubelet = createKubelet({
+    const { name, ip, podCIDR, agent } = node;
+    node.kubelet = createKubelet({
       nodeName: name,
       client: options.client(`system:node:${name}`, 'kubelet'),
-      informers: options.informers,
+      informers,
       runtime,
-      ...place,
+      nodeIP: ip,
+      podCIDR,
+      agent,
       clock: options.clock,
       random: options.random,
       log: options.log.child(`kubelet/${name}`),
       clusterDNS: [options.clusterDNS],
       clusterDomain: options.clusterDomain,
     });
-    this.#nodes.set(name, { kubelet, machine, agent: place.agent });
-    await kubelet.start();
+    await node.kubelet.start();
   }
 
   async #connect(machines: DockerMachines, name: string): Promise<NodeAgent> {
@@ -154,46 +171,54 @@ export class Nodes {
     );
   }
 
-  /** Reaches the agent again whenever it is lost: its container was restarted, or the engine was. */
-  #keep(machines: DockerMachines, name: string, index: number, first: NodeAgent): void {
+  /**
+   * Keeps a machine running and its agent connected: from the first time on, and again whenever it is lost because its
+   * container was restarted, or the engine was. Resolves after the first try, however it went.
+   */
+  #keep(machines: DockerMachines, node: Node): Promise<void> {
     const { clock, log } = this.options;
+    const { name, index } = node;
     const backoff = new Backoff({ initial: 200, max: 5000, factor: 2, resetAfter: 30_000 }, clock);
+    const reach = async (): Promise<NodeAgent | undefined> => {
+      try {
+        await machines.ensure({ name, index });
+        const agent = await this.#connect(machines, name);
+        // Stopped meanwhile: nobody else would end this connection.
+        if (this.#stopped) agent.close();
+        else this.#setAgent(node, agent);
+        log.info('the agent of a node is connected', { node: name });
+        return agent;
+      } catch (error) {
+        log.warn('a node cannot be reached', { node: name, error: error instanceof Error ? error.message : String(error) });
+        return undefined;
+      }
+    };
+    const first = reach();
     const run = async () => {
-      let agent: NodeAgent | undefined = first;
-      while (!this.#stopped) {
+      for (let agent = await first; !this.#stopped; agent = await reach()) {
         await agent?.closed;
         if (this.#stopped) return;
         if (agent) log.warn('the agent of a node is lost', { node: name });
-        this.#setAgent(name, undefined);
-        agent = undefined;
+        this.#setAgent(node, undefined);
         await clock.sleep(backoff.next(name));
-        try {
-          await machines.ensure({ name, index });
-          agent = await this.#connect(machines, name);
-          this.#setAgent(name, agent);
-          log.info('the agent of a node is back', { node: name });
-        } catch (error) {
-          log.warn('a node cannot be reached', { node: name, error: error instanceof Error ? error.message : String(error) });
-        }
       }
     };
     void run();
+    return first.then(() => {});
   }
 
-  #setAgent(name: string, agent: NodeAgent | undefined): void {
-    const node = this.#nodes.get(name);
-    if (!node) return;
+  #setAgent(node: Node, agent: NodeAgent | undefined): void {
     node.agent = agent;
-    node.kubelet.setAgent(agent);
+    node.kubelet?.setAgent(agent);
     if (agent) {
-      this.#proxy?.refresh(name);
-      this.#dns?.refresh(name);
+      this.#proxy?.refresh(node.name);
+      this.#dns?.refresh(node.name);
     }
   }
 
-  #startNetwork(machines: DockerMachines): void {
+  #startNetwork(machines: DockerMachines, informers: InformerFactory): void {
     const { options } = this;
-    const { informers, clock, random } = options;
+    const { clock, random } = options;
     const agent = (name: string): NodeAgent => {
       const found = this.#nodes.get(name)?.agent;
       if (!found) throw new Error(`the agent of ${name} is not connected`);
@@ -215,7 +240,7 @@ export class Nodes {
       informers,
       cluster: options.cluster,
       agents: (node) => this.#nodes.get(node)?.agent,
-      machine: (node) => this.#nodes.get(node)?.machine,
+      machine: (node) => this.#nodes.get(node),
       clock,
       random,
       log: options.log,

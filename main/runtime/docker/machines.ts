@@ -84,6 +84,8 @@ export interface DockerMachines extends Machines {
   readonly clusterCIDR: string;
   /** Reference of the node image, which is the sandbox image as well; known once `prepare` has resolved. */
   readonly image: string;
+  /** Where the machine of an index is, or will be; known once `prepare` has resolved. */
+  place(index: number): { ip: string; podCIDR: string };
   containerName(node: string): string;
   /** The engine's volume of a node. */
   volumeName(node: string): string;
@@ -119,6 +121,11 @@ class EngineMachines implements DockerMachines {
   get image(): string {
     if (this.#image === undefined) throw new RuntimeError('other', 'the machines are not prepared');
     return this.#image;
+  }
+
+  place(index: number): { ip: string; podCIDR: string } {
+    if (!this.#network) throw new RuntimeError('other', 'the machines are not prepared');
+    return { ip: addressOf(this.#network, index), podCIDR: podCIDROf(this.#network, index) };
   }
 
   containerName(node: string): string {
@@ -193,8 +200,7 @@ class EngineMachines implements DockerMachines {
       if (!adopted) await this.#create(config);
       await this.#putAgent(container, adopted === true && there!.State.Running);
       await tolerate([304], () => container.start());
-      const ip = addressOf(this.#network!, config.index);
-      return { name: config.name, ip, podCIDR: podCIDROf(this.#network!, config.index), running: true };
+      return { name: config.name, ...this.place(config.index), running: true };
     });
   }
 
