@@ -139,7 +139,7 @@ describe('the window', () => {
     await page.locator('[data-path="spec.capacity.storage"]').press('Tab');
     await field('spec.hostPath.path').fill('/tmp/disk');
     await page.locator('[data-test="create"]').click();
-    await page.locator('[data-test="form-message"], .v-messages__message').filter({ hasText: /quantities must match|unable to parse quantity|Invalid value/ }).first().waitFor();
+    await page.locator('[data-path="spec.capacity.storage"] .v-messages__message').filter({ hasText: /Must be a quantity/ }).first().waitFor();
     await field('spec.capacity.storage').fill('2Gi');
     await page.locator('[data-test="create"]').click();
     await page.getByRole('heading', { name: 'disk' }).waitFor();
