@@ -20,6 +20,7 @@ export function readRefusal(error: unknown, object: KubeObject): Refusal {
   const message = messageOf(error);
   if (error instanceof UnreachableError || !(error instanceof StatusError)) return { findings, message };
   if (error.reason === 'AlreadyExists' && error.status.details?.name === object.metadata?.name) return { findings: [{ field: 'metadata.name', message }], message: '' };
+  if (error.code === 404 && error.status.details?.kind === 'namespaces') return { findings: [{ field: 'metadata.namespace', message }], message: '' };
   if (error.code !== 400) return { findings, message };
   const unknown = [...message.matchAll(/(unknown|duplicate) field "([^"]+)"/g)].map(([said, , field]) => ({ field: field!, message: said }));
   if (unknown.length > 0) return { findings: unknown, message: '' };

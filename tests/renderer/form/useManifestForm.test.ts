@@ -127,6 +127,13 @@ describe('a manifest with a form', () => {
     expect(form.document(0).errors('metadata.name')).toEqual(['configmaps "settings" already exists']);
   });
 
+  it('says at the namespace that there is none', async () => {
+    refuseWrites(refuse(404, 'NotFound', 'namespaces "default" not found', { kind: 'namespaces', name: 'default' }));
+    const form = make();
+    await form.submit();
+    expect(form.document(0).errors('metadata.namespace')).toEqual(['namespaces "default" not found']);
+  });
+
   it('says in the server’s words what belongs to no field', async () => {
     refuseWrites(refuse(403, 'Forbidden', 'exceeded quota: small'));
     const form = make();

@@ -59,6 +59,9 @@ describe('the form of a Deployment', () => {
     await click('[data-add="env"]');
     await type(labelled('[data-path="env"]', 'Name')[0]!, 'GREETING');
     await type(labelled('[data-path="env"]', 'Value')[0]!, '123');
+    await click('[data-add="env"]');
+    await type(labelled('[data-path="env"]', 'Name')[1]!, 'LINES');
+    await type(labelled('[data-path="env"]', 'Value')[1]!, 'a\nb');
     await type('command', 'sh\n-c\necho $GREETING');
     await type('resources.limits.memory', '128Mi');
     await type('spec.strategy.rollingUpdate.maxSurge', '50%');
@@ -72,7 +75,7 @@ describe('the form of a Deployment', () => {
         metadata: { labels: { app: 'web' } },
         spec: {
           containers: [
-            { name: 'app', image: 'nginx:1.27', ports: [{ containerPort: 8080 }], env: [{ name: 'GREETING', value: '123' }], command: ['sh', '-c', 'echo $GREETING'], resources: { limits: { memory: '128Mi' } } },
+            { name: 'app', image: 'nginx:1.27', ports: [{ containerPort: 8080 }], env: [{ name: 'GREETING', value: '123' }, { name: 'LINES', value: 'a\nb' }], command: ['sh', '-c', 'echo $GREETING'], resources: { limits: { memory: '128Mi' } } },
           ],
         },
       },
