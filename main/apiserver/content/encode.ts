@@ -56,13 +56,40 @@ function storedText(answer: Exclude<Settled, { type: 'text' }>): string {
   }
 }
 
-/** A list without parsing its items: their texts, less the kind and apiVersion that Go's typed lists leave out. */
-function listText(page: Page, { definition, apiVersion }: Registry): string {
+const listText = (page: Page, registry: Registry): string => [...listPieces(page, registry)].join('');
+
+/**
+ * A list without parsing its items: their texts, less the kind and apiVersion that Go's typed lists leave out. It comes
+ * in pieces of handy length, since all of it at once would lie in memory several times on its way out.
+ */
+function* listPieces(page: Page, { definition, apiVersion }: Registry): Generator<string> {
   const skip = `{"kind":${JSON.stringify(definition.kind)},"apiVersion":${JSON.stringify(apiVersion)},`.length;
   let text = `{"kind":${JSON.stringify(definition.listKind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(listMetadata(page))},"items":[`;
   const { entries } = page;
-  for (let i = 0; i < entries.length; i++) text += (i === 0 ? '{' : ',{') + entries[i]!.value.slice(skip);
-  return `${text}]}`;
+  for (let i = 0; i < entries.length; i++) {
+    text += (i === 0 ? '{' : ',{') + entries[i]!.value.slice(skip);
+    if (text.length < pieceLength) continue;
+    yield text;
+    text = '';
+  }
+  yield `${text}]}`;
+}
+
+/** Characters. */
+const pieceLength = 64 * 1024;
+
+/** The pieces of a list that is too long to go out at once; undefined: it is none, or goes out in another shape. */
+export function longList(answer: Answer, call: Pick<Call, 'accept' | 'query' | 'userAgent'>): { contentType: string; pieces: Iterable<string> } | undefined {
+  if (answer.type !== 'list' || !isLong(answer.page)) return undefined;
+  const { format, as } = negotiate(call.accept);
+  if (format !== 'json' || as || wantsPretty(call)) return undefined;
+  return { contentType: mediaTypes.json, pieces: listPieces(answer.page, answer.registry) };
+}
+
+function isLong({ entries }: Page): boolean {
+  let length = 0;
+  for (const { value } of entries) if ((length += value.length) > 4 * pieceLength) return true;
+  return false;
 }
 
 export function listMetadata(page: Page): ListMetadata {

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import type { StatusError } from '../../api/status.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Answer, Call } from '../call.ts';
-import { encodeAnswer, encodeObject, type Encoded } from '../content/encode.ts';
+import { encodeAnswer, encodeObject, longList, type Encoded } from '../content/encode.ts';
 import { negotiate, plainJson, type Accepted } from '../content/negotiate.ts';
 import { eventEncoder } from '../content/watchEvents.ts';
 
@@ -35,17 +35,12 @@ export function send(response: Response, exchange: Exchange, encoded: Encoded): 
 }
 
 function write(response: Response, { call, method }: Exchange, encoded: Encoded, body: string | Uint8Array): void {
-  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  const headers: Record<string, string | number | string[]> = {
-    'cache-control': 'no-cache, private',
-    'content-type': encoded.contentType,
-    'content-length': bytes.length,
-    ...encoded.headers,
-  };
-  if (call.warnings.length) headers.warning = warningHeaders(call.warnings);
-  response.writeHead(encoded.code, headers);
+  const headers = headersOf(call, encoded.contentType);
+  headers['content-length'] = Buffer.byteLength(body);
+  response.writeHead(encoded.code, Object.assign(headers, encoded.headers));
   if (method === 'HEAD') response.end();
-  else response.end(bytes);
+  // A text goes out together with the headers, in one write.
+  else response.end(body);
 }
 
 /** `299 - "text"` (RFC 2616, 14.46), each text once. */
@@ -89,9 +84,33 @@ export async function respond(response: Response, exchange: Exchange, answer: An
     case 'ended':
     case 'connected':
       return;
-    default:
+    default: {
+      const list = exchange.compress || exchange.method === 'HEAD' ? undefined : longList(answer, exchange.call);
+      if (list) return sendPieces(response, exchange, list.contentType, list.pieces);
       send(response, exchange, encodeAnswer(answer, exchange.call));
+    }
   }
+}
+
+/** Writes as fast as the client reads. */
+async function sendPieces(response: Response, { call }: Exchange, contentType: string, pieces: Iterable<string>): Promise<void> {
+  let gone = false;
+  let goOn: (() => void) | undefined;
+  call.onGone(() => {
+    gone = true;
+    goOn?.();
+  });
+  response.on('drain', () => goOn?.());
+  response.writeHead(200, headersOf(call, contentType));
+  for (const piece of pieces) {
+    if (gone) return;
+    if (!response.write(piece)) await new Promise<void>((resolve) => (goOn = resolve));
+  }
+  response.end();
+}
+
+function headersOf({ warnings }: Exchange['call'], contentType: string): Record<string, string | number | string[]> {
+  return { 'cache-control': 'no-cache, private', 'content-type': contentType, ...(warnings.length ? { warning: warningHeaders(warnings) } : {}) };
 }
 
 async function sendWatch(response: Response, { call }: Exchange, answer: Extract<Answer, { type: 'watch' }>, clock: Clock): Promise<void> {

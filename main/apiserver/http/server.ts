@@ -116,10 +116,7 @@ export class HttpsServer {
 
   async #serve(request: Request, response: Response, tunnelled: boolean): Promise<void> {
     const started = this.clock.monotonic();
-    const incoming = this.#incoming(request, (listener) => {
-      if (isGone(response)) listener();
-      else response.on('close', listener);
-    });
+    const incoming = this.#incoming(request, (listener) => onGone(request, response, listener));
     const exchange: Exchange = {
       call: incoming,
       method: incoming.method,
@@ -202,10 +199,16 @@ export class HttpsServer {
   }
 }
 
-/** A client that has gone before anybody listened for it is not told of again. */
-function isGone(response: Response): boolean {
+/** Calls the listener when the client has gone: at once where nobody will be told of it any more. */
+function onGone(request: Request, response: Response, listener: () => void): void {
   const { stream } = response as Response & { stream?: { destroyed: boolean } };
-  return stream ? stream.destroyed : response.destroyed || response.socket === null || response.socket.destroyed;
+  if (stream ? stream.destroyed : response.closed || response.destroyed || request.socket.destroyed) return listener();
+  response.on('close', listener);
+  if (stream || response.socket) return;
+  // The answer before this one on the same connection has not ended yet, so that this one does not hear of the connection's end.
+  const { socket } = request;
+  socket.on('close', listener);
+  response.on('close', () => socket.off('close', listener));
 }
 
 /** In which header a client says which revision made it act. */

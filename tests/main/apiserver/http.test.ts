@@ -155,6 +155,27 @@ describe('answers', () => {
     expect((await ask({ path: `${base}/one` })).text).toMatch(/^\{"kind":"Widget","apiVersion":"test.skiff\/v1","metadata":\{"name":"one"/);
   });
 
+  it('are complete also when a long list goes out in pieces, one behind the other on a connection', async () => {
+    const many = '/apis/test.skiff/v1/namespaces/many/widgets';
+    const note = 'ä'.repeat(4000);
+    for (let i = 100; i < 200; i++)
+      await harness.local.request({ method: 'POST', path: many, body: { metadata: { name: `w-${i}`, annotations: { note } }, spec: { color: 'blue' } } });
+    const whole = await ask({ path: many });
+    expect(whole.headers['content-length']).toBeUndefined();
+    const { items } = json(whole) as { items: Widget[] };
+    expect(items.map(({ metadata }) => metadata!.name)).toEqual(Array.from({ length: 100 }, (_, i) => `w-${100 + i}`));
+    expect(items.every(({ metadata }) => metadata!.annotations!.note === note)).toBe(true);
+
+    const socket = tls.connect({ host: '127.0.0.1', port: harness.port, ca: harness.ca, cert: harness.admin.certificate, key: harness.admin.key, servername: 'localhost' });
+    const request = (connection: string) => `GET ${many} HTTP/1.1\r\nhost: localhost\r\nconnection: ${connection}\r\n\r\n`;
+    // The second is read before the first has been answered.
+    socket.write(request('keep-alive') + request('close'));
+    const parts: Buffer[] = [];
+    socket.on('data', (part: Buffer) => parts.push(part));
+    await once(socket, 'close');
+    expect(Buffer.concat(parts).toString('utf8').match(/"kind":"WidgetList"/g)).toHaveLength(2);
+  });
+
   it('to HEAD have no body', async () => {
     const reply = await ask({ method: 'HEAD', path: `${base}/one` });
     expect(reply.code).toBe(200);
