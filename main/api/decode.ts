@@ -50,8 +50,8 @@ class Decoder {
   readonly complaints: string[] = [];
   /** The JSON names on the way here, without indices: what Go's type errors show. */
   readonly #fields: string[] = [];
-  /** The way here with indices and map keys: what complaints show. */
-  readonly #path: string[] = [];
+  /** The way here with indices (numbers) and map keys: what complaints show. */
+  readonly #path: (string | number)[] = [];
   #struct = '';
   /** Above zero: inside a type that decodes itself, where upstream complains about nothing. */
   #silent = 0;
@@ -77,7 +77,7 @@ class Decoder {
         continue;
       }
       this.#fields.push(name);
-      this.#path.push(this.#path.length ? `.${name}` : name);
+      this.#path.push(name);
       this.#struct = schema.name;
       const member = this.#value(field.type, value[name]);
       if (member !== undefined) decoded[name] = member;
@@ -90,7 +90,8 @@ class Decoder {
 
   #complain(name: string): void {
     if (this.#silent || this.complaints.length >= maxComplaints) return;
-    const path = this.#path.length ? `${this.#path.join('')}.${name}` : name;
+    let path = '';
+    for (const step of [...this.#path, name]) path += typeof step === 'number' ? `[${step}]` : path ? `.${step}` : step;
     this.complaints.push(`unknown field ${JSON.stringify(path)}`);
   }
 
@@ -103,14 +104,15 @@ class Decoder {
         return this.#object(type.schema, value, type.goType);
       case 'list': {
         if (!Array.isArray(value)) throw this.#wrongType(value, type.goType);
-        return value.map((element, i) => this.#element(type.element, element, `[${i}]`));
+        return value.map((element, i) => this.#element(type.element, element, i));
       }
       case 'map': {
         if (!isRecord(value)) throw this.#wrongType(value, type.goType);
         const decoded: Record<string, unknown> = {};
         for (const key of Object.keys(value)) {
-          const element = this.#element(type.element, value[key], this.#path.length ? `.${key}` : key);
-          Object.defineProperty(decoded, key, { value: element, enumerable: true, writable: true, configurable: true });
+          const element = this.#element(type.element, value[key], key);
+          if (key === '__proto__') Object.defineProperty(decoded, key, { value: element, enumerable: true, writable: true, configurable: true });
+          else decoded[key] = element;
         }
         return decoded;
       }
@@ -119,7 +121,7 @@ class Decoder {
     }
   }
 
-  #element(type: FieldType, value: unknown, step: string): unknown {
+  #element(type: FieldType, value: unknown, step: string | number): unknown {
     this.#path.push(step);
     const decoded = this.#value(type, value);
     this.#path.pop();

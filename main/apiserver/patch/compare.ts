@@ -127,19 +127,33 @@ function byElement(items: readonly unknown[], schema: PatchSchema): Map<string, 
   return found;
 }
 
-/** The node of a value that was not there at all on the other side: all of its fields, and itself. */
+/**
+ * The node of a value that was not there at all on the other side: all of its fields, and itself. Members are put in
+ * upstream's order from the start, and what has nothing below it is one shared node: nothing is inserted below a node
+ * that stands for all of a value.
+ */
 function wholeSet(value: unknown, schema: PatchSchema): FieldSetDraft {
-  const node: FieldSetDraft = {};
-  if (schema.atomic) return node;
-  if (isMap(value)) {
-    for (const name in value) if (value[name] !== undefined) node[fieldElement(name)] = wholeSet(value[name], memberSchema(schema, name));
-    if (schema.zeros) for (const [name, field] of schema.zeros) if (value[name] === undefined) node[fieldElement(name)] = wholeSet(field.zero, field.schema);
-  } else if (Array.isArray(value) && isAssociative(schema)) {
-    for (const [element, items] of byElement(value, schema)) node[element] = items.length > 1 ? {} : wholeSet(items[0], schema.element ?? anySchema);
+  if (schema.atomic || typeof value !== 'object' || value === null) return leaf;
+  const node: FieldSetDraft = { '.': leaf };
+  let bare = true;
+  if (Array.isArray(value)) {
+    if (!isAssociative(schema)) return leaf;
+    for (const [element, items] of byElement(value, schema)) {
+      node[element] = items.length > 1 ? leaf : wholeSet(items[0], schema.element ?? anySchema);
+      bare = false;
+    }
+  } else {
+    const members = value as Record<string, unknown>;
+    const names = Object.keys(members);
+    if (schema.zeros) for (const [name] of schema.zeros) if (members[name] === undefined) names.push(name);
+    for (const name of names.sort()) {
+      const member = members[name] !== undefined ? members[name] : schema.fields?.get(name)?.zero;
+      if (member === undefined) continue;
+      node[fieldElement(name)] = wholeSet(member, memberSchema(schema, name));
+      bare = false;
+    }
   }
-  for (const _ in node) {
-    node['.'] = {};
-    break;
-  }
-  return node;
+  return bare ? leaf : node;
 }
+
+const leaf: FieldSetDraft = Object.freeze({}) as FieldSetDraft;
