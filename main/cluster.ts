@@ -203,7 +203,7 @@ class Engine implements Cluster {
 
     const admin = this.#client(api, 'system:apiserver', 'kube-apiserver');
     await bootstrapCluster(admin, { serviceIP, dnsIP });
-    const informers = await this.#startControlLoops(api, certificates.ca);
+    const informers = await this.#startControlLoops(api, certificates.ca, nodes);
 
     const name = contextName(this.options.name === 'default' ? '' : this.options.name);
     const entry = { name, server: `https://127.0.0.1:${bound}`, ca: certificates.ca, admin: certificates.admin };
@@ -234,14 +234,14 @@ class Engine implements Cluster {
   }
 
   /** Resolves with the informers that the whole process shares, when the controllers and the scheduler are at work. */
-  async #startControlLoops(api: ApiServer, rootCA: string): Promise<InformerFactory> {
+  async #startControlLoops(api: ApiServer, rootCA: string, nodes: Nodes): Promise<InformerFactory> {
     const log = this.#log;
     const clock = realClock;
     const random = systemRandom;
     const client = this.#client(api, 'system:kube-controller-manager', 'kube-controller-manager');
     const informers = new InformerFactory(client, clock, log.child('informers'));
     const scheduler = new Scheduler({ client: this.#client(api, 'system:kube-scheduler', 'kube-scheduler'), informers, clock, random, log });
-    const controllers = startControllers({ client, informers, clock, random, log, rootCA });
+    const controllers = startControllers({ client, informers, clock, random, log, rootCA, volumes: nodes });
     this.#stops.push(async () => {
       await scheduler.stop();
       await controllers.stop();

@@ -73,6 +73,12 @@ export class Nodes {
     return this.#nodes.get(name)?.kubelet?.api;
   }
 
+  /** Removes a named volume of the engine with its data. */
+  async removeVolume(name: string): Promise<void> {
+    if (!this.#runtime) throw new Error('the nodes are not prepared');
+    await this.#runtime.removeVolume(name);
+  }
+
   /** Nodes with no machine behind them. */
   prepareSimulated(runtime: Runtime): void {
     this.#runtime = runtime;
