@@ -2,6 +2,7 @@ import type { Controller, ControllerContext } from './controller.ts';
 import { CronJobController } from './cronJob/cronJobController.ts';
 import { DaemonSetController } from './daemonSet/daemonSetController.ts';
 import { DeploymentController } from './deployment.ts';
+import { DisruptionController } from './disruption/disruptionController.ts';
 import { EndpointsController } from './endpoints.ts';
 import { EndpointSliceController } from './endpointSlice.ts';
 import { EndpointSliceMirroringController } from './endpointSliceMirroring.ts';
@@ -33,6 +34,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   JobController,
   TTLAfterFinishedController,
   CronJobController,
+  DisruptionController,
   EndpointsController,
   EndpointSliceController,
   EndpointSliceMirroringController,

@@ -202,6 +202,29 @@ it('a replication controller keeps its number of pods', async () => {
   expect(rc.status).toMatchObject({ replicas: 2, readyReplicas: 2, availableReplicas: 2 });
 });
 
+it('a disruption budget lets only so many pods be evicted', async () => {
+  await client
+    .of(resources.statefulSets)
+    .create({ metadata: meta, spec: { replicas: 2, serviceName: 'work', selector, template: template() } });
+  await client.of(resources.podDisruptionBudgets).create({ metadata: meta, spec: { maxUnavailable: 1, selector } });
+  await rest();
+  for (let i = 0; i < 3; i++) await live();
+  const budget = () => client.of(resources.podDisruptionBudgets).get('default', 'work');
+  expect((await budget()).status).toMatchObject({ currentHealthy: 2, desiredHealthy: 1, disruptionsAllowed: 1 });
+  const evict = (name: string) =>
+    client.of(resources.pods).subresource('default', name, 'eviction', 'POST', {
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: { name, namespace: 'default' },
+    });
+  await evict('work-0');
+  await expect(evict('work-1')).rejects.toMatchObject({ status: { code: 429 } });
+  await rest();
+  expect((await budget()).status).toMatchObject({ currentHealthy: 1, disruptionsAllowed: 0 });
+  for (let i = 0; i < 3; i++) await live();
+  expect((await budget()).status).toMatchObject({ currentHealthy: 2, disruptionsAllowed: 1 });
+});
+
 it('nothing is written any more when everything is as it should be', async () => {
   await client.of(resources.daemonSets).create({ metadata: meta, spec: { selector, template: template() } });
   await client.of(resources.statefulSets).create({
