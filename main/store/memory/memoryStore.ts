@@ -9,7 +9,7 @@ export interface MemoryStoreOptions {
   clock: Clock;
   /** What does not fit into `memoryBytes` is compacted, since there is no disk to read it back from. */
   history?: HistoryLimits;
-  /** How much text may have its parsed form beside it in `memo`, characters; default 16 Mi. */
+  /** How much text may have its parsed form beside it in `memo`, characters; default 8 Mi. */
   memoChars?: number;
 }
 
@@ -30,7 +30,7 @@ export function createMemoryStore(options: MemoryStoreOptions): Store {
   return new StoreCore({
     clock: options.clock,
     history: options.history ?? {},
-    memos: new MemoKeeper(options.memoChars ?? 16 * 1024 * 1024),
+    memos: new MemoKeeper(options.memoChars ?? 8 * 1024 * 1024),
     causes: new Causes(),
     journal: nowhere,
     start: { revision: 0, compacted: 0, entries: [] },
