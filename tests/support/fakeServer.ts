@@ -50,8 +50,8 @@ export class FakeServer implements Transport {
   readonly requests: ApiRequest[] = [];
   /** Called before each request is served; what it throws is the answer. */
   intercept: ((request: ApiRequest) => void) | undefined;
-  /** While true, watches deliver nothing: caches fall behind. */
-  #paused = false;
+  /** Whose watches deliver nothing: caches fall behind. */
+  #paused: (def: ResourceDef) => boolean = () => false;
 
   constructor(readonly clock: Clock = new FakeClock()) {}
 
@@ -88,13 +88,13 @@ export class FakeServer implements Transport {
     return { cancel: () => this.#end(watcher) };
   }
 
-  /** Watches deliver nothing until `resume`. */
-  pause(): void {
-    this.#paused = true;
+  /** Watches (of one kind, if given) deliver nothing until `resume`. */
+  pause(only?: ResourceDef): void {
+    this.#paused = (def) => !only || idOf(def) === idOf(only);
   }
 
   resume(): void {
-    this.#paused = false;
+    this.#paused = () => false;
     for (const watcher of this.#watchers) this.#deliver(watcher);
   }
 
@@ -384,11 +384,12 @@ export class FakeServer implements Transport {
   }
 
   #deliver(watcher: Watcher): void {
-    if (watcher.delivering || this.#paused) return;
+    if (watcher.delivering || this.#paused(watcher.target.def)) return;
     watcher.delivering = true;
     queueMicrotask(() => {
       watcher.delivering = false;
-      while (!this.#paused && !watcher.ended && watcher.queue.length > 0) this.#tell(watcher, watcher.queue.shift()!);
+      const { queue, target } = watcher;
+      while (!this.#paused(target.def) && !watcher.ended && queue.length > 0) this.#tell(watcher, queue.shift()!);
     });
   }
 

@@ -278,6 +278,21 @@ it('does not create twice while its cache lags behind', async () => {
   expect(cluster.pods()).toHaveLength(3);
 });
 
+it('does not count a pod again that its cache still shows as not counted', async () => {
+  await create({ completions: 3, parallelism: 2, backoffLimit: 1000 });
+  for (const pod of running()) end(pod, 'Failed');
+  await settle();
+  cluster.server.pause(resources.pods);
+  await run();
+  expect(job().status).toMatchObject({ failed: 2 });
+  await cluster.client.of(resources.jobs).patch('default', 'work', 'merge', { spec: { backoffLimit: 999 } });
+  await run();
+  expect(job().status).toMatchObject({ failed: 2, uncountedTerminatedPods: {} });
+  cluster.server.resume();
+  await cluster.clock.advance(60_000);
+  expect(job().status).toMatchObject({ failed: 2, active: 2 });
+});
+
 it('counts each pod once, whatever fails on the way', async () => {
   for (let seed = 1; seed <= 15; seed++) {
     await cluster.stop();
