@@ -17,6 +17,9 @@ export interface ListOptions {
   timeoutSeconds?: number;
 }
 
+/** A limit of nothing, or less, is none. */
+const positive = (limit: number | undefined) => (limit !== undefined && limit > 0 ? limit : undefined);
+
 /** Throws 400 and 422. Mirrors k8s.io/apimachinery/pkg/apis/meta/internalversion/validation/validation.go. */
 export function listOptions({ query, info }: Call, registry: Registry, watch: boolean): ListOptions {
   const fieldSelector = query.get('fieldSelector');
@@ -27,7 +30,7 @@ export function listOptions({ query, info }: Call, registry: Registry, watch: bo
     selection: Selection.of(registry.strategy, query.get('labelSelector'), info.parts.length > 1 ? `metadata.name=${info.name}` : fieldSelector),
     resourceVersion: query.get('resourceVersion') || undefined,
     resourceVersionMatch: query.get('resourceVersionMatch') || undefined,
-    limit: query.integer('limit'),
+    limit: positive(query.integer('limit')),
     continue: query.get('continue') || undefined,
     sendInitialEvents: query.flag('sendInitialEvents'),
     allowWatchBookmarks: query.flag('allowWatchBookmarks') ?? false,

@@ -3,7 +3,7 @@ import { STATUS_CODES, type IncomingMessage, type Server as HttpServer } from 'n
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { failure, internalError, StatusError } from '../../api/status.ts';
+import { badRequest, failure, internalError, StatusError } from '../../api/status.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
 import type { Credentials, RequestInfo, UserInfo } from '../auth/types.ts';
@@ -195,6 +195,8 @@ export class HttpsServer {
     if (error instanceof StatusError) return error;
     const message = error instanceof Error ? error.message : String(error);
     this.log.error('request failed', { error: message, stack: error instanceof Error ? error.stack : undefined });
+    // What takes the whole stack is an object that is nested deeper than anything needs, which upstream's decoder refuses by a limit.
+    if (error instanceof RangeError && message.startsWith('Maximum call stack')) return badRequest('exceeded max depth');
     return internalError(message);
   }
 }

@@ -6,6 +6,9 @@ import { isMap } from './schema.ts';
 /** Upstream: endpoints/handlers/patch.go. */
 const maxOperations = 10_000;
 
+/** How much JSON all copies of a patch may add, characters: forty copies of what grows with each are a million millions. Upstream: JSONPatchMaxCopyBytes. */
+const maxCopied = 3 * 2 ** 20;
+
 /** Why an operation cannot be carried out. Clients are not told, as upstream's are not. */
 class OperationError extends Error {}
 
@@ -21,7 +24,14 @@ export function applyJsonPatch<T extends object>(doc: T, patch: unknown): T {
     throw failure(413, 'RequestEntityTooLarge', `Request entity is too large: The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`);
   let root: unknown = cloneJson(doc);
   try {
-    for (const operation of patch) root = carryOut(root as Container, operation);
+    let copied = 0;
+    const copy = (value: unknown): unknown => {
+      const text = JSON.stringify(value);
+      copied += text.length;
+      if (copied > maxCopied) throw new OperationError(`the accumulated size of the copies exceeds ${maxCopied}`);
+      return JSON.parse(text) as unknown;
+    };
+    for (const operation of patch) root = carryOut(root as Container, operation, copy);
   } catch (error) {
     if (error instanceof OperationError) throw failure(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
     throw error;
@@ -34,7 +44,7 @@ function goKind(value: unknown): string {
   return value !== null && typeof value === 'object' ? 'object' : typeof value === 'boolean' ? 'bool' : value === null ? 'null' : typeof value;
 }
 
-function carryOut(root: Container, operation: Record<string, unknown>): unknown {
+function carryOut(root: Container, operation: Record<string, unknown>, copy: (value: unknown) => unknown): unknown {
   const path = pointer(operation, 'path');
   switch (operation.op) {
     case 'add':
@@ -59,7 +69,7 @@ function carryOut(root: Container, operation: Record<string, unknown>): unknown 
       return root;
     }
     case 'copy':
-      add(root, path, cloneJson(get(root, pointer(operation, 'from'))));
+      add(root, path, copy(get(root, pointer(operation, 'from'))));
       return root;
     case 'test': {
       const actual = path === '' ? root : getOrMissing(root, path);

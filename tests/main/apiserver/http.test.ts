@@ -48,6 +48,19 @@ function ask({ method = 'GET', path, headers = {}, body, as = 'admin' }: Ask): P
 
 const json = (reply: Reply) => JSON.parse(reply.text) as Record<string, unknown>;
 
+describe('what no client should send', () => {
+  it('is refused and no more when it is nested without end', async () => {
+    const body = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
+    const reply = await ask({ method: 'POST', path: base, headers: { 'content-type': 'application/json' }, body });
+    expect([reply.code, reply.text]).toEqual([400, expect.stringContaining('exceeded max depth')]);
+  });
+
+  it('lists everything for a limit below nothing', async () => {
+    const reply = await ask({ path: `${base}?limit=-5` });
+    expect([reply.code, (JSON.parse(reply.text) as { items: Widget[] }).items.length]).toEqual([200, 1]);
+  });
+});
+
 describe('who may ask', () => {
   it('a foreign Host is turned away, whoever asks: the browser was lured here', async () => {
     expect((await ask({ path: '/version', headers: { host: 'evil.example' } })).code).toBe(421);

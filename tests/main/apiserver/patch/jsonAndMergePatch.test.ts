@@ -54,6 +54,12 @@ describe('a JSON patch', () => {
     expect(refusal(() => applyJsonPatch(doc, { op: 'add' }))).toEqual({ code: 400, message: 'json: cannot unmarshal object into Go value of type jsonpatch.Patch' });
   });
 
+  it('cannot grow beyond what a request may hold by copying', () => {
+    const doubling = [{ op: 'add', path: '/data', value: { a: 'x' } }, ...Array.from({ length: 40 }, (_, i) => ({ op: 'copy', from: '/data', path: `/data/x${i}` }))];
+    expect(refusal(() => applyJsonPatch({}, doubling)).code).toBe(422);
+    expect(Object.keys((applyJsonPatch({}, doubling.slice(0, 10)) as { data: object }).data)).toHaveLength(10);
+  });
+
   it('is refused beyond 10,000 operations', () => {
     const patch = Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/list/0', value: 'a' }));
     expect(refusal(() => applyJsonPatch(doc, patch))).toEqual({
