@@ -102,8 +102,13 @@ describe('the window', () => {
   });
 
   test('a pod has live logs and a terminal', async () => {
-    const { items } = JSON.parse(await ok('get', 'pods', '-l', 'app=web', '-o', 'json')) as PodList;
-    const pod = items.find(({ metadata, status }) => !metadata?.deletionTimestamp && status?.phase === 'Running')!.metadata!.name!;
+    // The one that stays: the others of the rollout before are still ending.
+    const staying = async () => {
+      const { items } = JSON.parse(await ok('get', 'pods', '-l', 'app=web', '-o', 'json')) as PodList;
+      return items.find(({ metadata, status }) => !metadata?.deletionTimestamp && status?.phase === 'Running')?.metadata?.name;
+    };
+    await expect.poll(staying).toBeDefined();
+    const pod = (await staying())!;
     await goTo(`/k/pods/default/${pod}`);
     await page.getByRole('tab', { name: 'Logs' }).click();
     await page.getByText('ahoy').first().waitFor();
