@@ -3,7 +3,6 @@ import { CompactedError, FutureRevisionError, type Entry } from '../../store/ind
 import { decodeContinue, encodeContinue } from './continueToken.ts';
 import type { Registry } from './generic.ts';
 import type { Selection } from './selection.ts';
-import { objectOf } from './stored.ts';
 
 export interface ListRequest {
   /** '' for all. */
@@ -49,7 +48,7 @@ export async function list(registry: Registry, request: ListRequest): Promise<Pa
     for (let i = 0; i < page.entries.length; i++) {
       const entry = page.entries[i]!;
       if (limit && entries.length === limit) return { entries, revision, continue: encodeContinue(entry.key, prefix, revision) };
-      if (request.selection.empty || request.selection.matches(objectOf(entry))) entries.push(entry);
+      if (request.selection.empty || request.selection.picks(entry)) entries.push(entry);
     }
     if (!page.more) return { entries, revision };
     start = `${page.entries.at(-1)!.key}\0`;
@@ -65,7 +64,7 @@ export async function list(registry: Registry, request: ListRequest): Promise<Pa
 
 async function single(registry: Registry, selection: Selection, namespace: string, name: string): Promise<Page> {
   const entry = await registry.store.get(registry.key(namespace, name));
-  return { entries: entry && selection.matches(objectOf(entry)) ? [entry] : [], revision: registry.store.revision };
+  return { entries: entry && selection.picks(entry) ? [entry] : [], revision: registry.store.revision };
 }
 
 async function read(registry: Registry, prefix: string, at: { start?: string; revision?: number; limit?: number }, paging: boolean) {

@@ -2,17 +2,24 @@ import { parseFieldSelector, type FieldSelector } from '../../api/fields.ts';
 import { parseSelector, type Selector } from '../../api/labels.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { badRequest } from '../../api/status.ts';
+import type { Entry } from '../../store/index.ts';
+import { objectOf } from './stored.ts';
 import type { Strategy } from './strategy.ts';
 
 /** Which objects of a collection a list or watch is about (upstream: storage/selection_predicate.go). */
 export class Selection {
   static readonly everything = new Selection(undefined, undefined, undefined);
 
+  /** What the text of every object that matches has in it. */
+  readonly #marks: readonly string[];
+
   private constructor(
     private readonly labels: Selector | undefined,
     private readonly fields: FieldSelector | undefined,
     private readonly strategy: Strategy | undefined,
-  ) {}
+  ) {
+    this.#marks = marksOf(labels);
+  }
 
   /** Throws 400 for a selector that does not parse or names a field that the kind has no selector for. */
   static of(strategy: Strategy, labelSelector: string | undefined, fieldSelector: string | undefined): Selection {
@@ -36,6 +43,21 @@ export class Selection {
     if (this.labels && !this.labels.matches(object.metadata?.labels)) return false;
     return !this.fields || this.fields.matches(fieldsOf(this.strategy!, object));
   }
+
+  /** The same of an entry, which is parsed only where its text leaves it open. */
+  picks(entry: Entry): boolean {
+    if (entry.memo === undefined) for (const mark of this.#marks) if (!entry.value.includes(mark)) return false;
+    return this.matches(objectOf(entry));
+  }
+}
+
+function marksOf(labels: Selector | undefined): string[] {
+  const marks: string[] = [];
+  for (const { key, operator, values } of labels?.requirements ?? []) {
+    if (operator === '=' || operator === '==') marks.push(`${JSON.stringify(key)}:${JSON.stringify(values[0])}`);
+    else if (operator === 'in' || operator === 'exists') marks.push(`${JSON.stringify(key)}:`);
+  }
+  return marks;
 }
 
 function fieldsOf(strategy: Strategy, object: KubeObject): Record<string, string> {
