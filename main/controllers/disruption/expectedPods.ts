@@ -48,10 +48,13 @@ export class ExpectedPods {
     return { expected: [...scales.values()].reduce((sum, replicas) => sum + replicas, 0), unmanaged };
   }
 
-  #known(ref: OwnerReference, namespace: string): Scale | undefined {
+  #informerOf(ref: OwnerReference): Informer<Scaled> | undefined {
     const { group } = parseApiVersion(ref.apiVersion);
-    const found = this.#informers.find(({ def }) => def.group === group && def.kind === ref.kind);
-    const owner = found?.informer.get(`${namespace}/${ref.name}`);
+    return this.#informers.find(({ def }) => def.group === group && def.kind === ref.kind)?.informer;
+  }
+
+  #known(ref: OwnerReference, namespace: string): Scale | undefined {
+    const owner = this.#informerOf(ref)?.get(`${namespace}/${ref.name}`);
     if (owner?.metadata!.uid !== ref.uid) return undefined;
     // A replica set that is rolled out shrinks and grows: its deployment knows the number.
     const above = controllerOf(owner!);
@@ -62,8 +65,9 @@ export class ExpectedPods {
   /** Other kinds have a subresource that says it. */
   async #asked(client: Client, ref: OwnerReference, pod: Pod): Promise<Scale> {
     const { group } = parseApiVersion(ref.apiVersion);
-    const found = await discover(client);
-    const resource = found.resources.find((each) => each.group === group && each.kind === ref.kind);
+    // An owner of a kind that is known here is gone: asking would only say the same.
+    const found = this.#informerOf(ref) ? undefined : await discover(client);
+    const resource = found?.resources.find((each) => each.group === group && each.kind === ref.kind);
     if (!resource) throw new Error(`found no controllers for pod "${pod.metadata!.name}"`);
     const path = resourcePath(resource, pod.metadata!.namespace, ref.name, 'scale');
     try {
