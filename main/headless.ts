@@ -1,9 +1,9 @@
 /** The engine in a terminal: with the web shell, without Electron. */
+import './v8.ts';
 import { spawn } from 'node:child_process';
 import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
 import type { ShellState } from '../preload/contract.ts';
 import { EndpointClient, Settings } from './bridge/index.ts';
 import { createCluster, deleteCluster } from './cluster.ts';
@@ -14,9 +14,6 @@ import { startWebShell, type WebShell } from './web/index.ts';
 import { version } from './version.ts';
 
 const out = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-// By itself V8 lets garbage grow to several times what is alive before it collects, since it thinks of the machine as its own.
-setFlagsFromString('--heap-growing-percent=40');
-
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const tell = (line: string) => void process.stderr.write(`${line}\n`);
 

@@ -2,7 +2,7 @@ import type { Node, Pod } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { timestamp } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
-import { EventRecorder, resources, type Client, type Informer, type InformerFactory } from '../client/index.ts';
+import { EventRecorder, TokenBucket, resources, type Client, type Informer, type InformerFactory } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
@@ -35,6 +35,17 @@ const batch = 20;
 /** Bindings under way at once. */
 const maxBinding = 256;
 
+/** Why a pod waits, and the node that is being freed for it. */
+interface Word {
+  reason: 'Unschedulable' | 'Error';
+  message: string;
+  nominated: string;
+}
+
+/** Requests a second, and in a burst, that upstream's scheduler makes by default (clientConnection.qps, .burst). */
+const wordsPerSecond = 50;
+const wordsAtOnce = 100;
+
 /** Gives every pod a node. Mirrors pkg/scheduler: scheduler.go, schedule_one.go, eventhandlers.go. */
 export class Scheduler {
   readonly #name: string;
@@ -51,6 +62,9 @@ export class Scheduler {
   readonly #queue: SchedulingQueue;
   readonly #pods: Informer<Pod>;
   readonly #bindings = new Set<Promise<void>>();
+  readonly #words: TokenBucket;
+  /** The last word about pods that are still to be told of. */
+  readonly #untold = new Map<string, Word>();
   #running = false;
   #stopped = false;
   #awake = false;
@@ -61,6 +75,7 @@ export class Scheduler {
     this.#client = options.client.as(this.#name);
     this.#clock = clock;
     this.#log = options.log.child('scheduler');
+    this.#words = new TokenBucket(wordsPerSecond, wordsAtOnce, clock);
     this.#recorder = new EventRecorder(this.#client, this.#name, clock, random, { log: this.#log });
     this.#pods = informers.informer(resources.pods);
     const claims = informers.informer(resources.persistentVolumeClaims);
@@ -301,6 +316,31 @@ export class Scheduler {
     queued.info = new PodInfo(current);
     this.#queue.addUnschedulable(queued, plugins);
     if (nominated) this.#nominator.add(queued.info, nominated);
+    this.#tell(queued, { reason, message, nominated });
+  }
+
+  /**
+   * Says why a pod waits. A flood of pods that fit nowhere must not take the API server from everybody else: beyond a
+   * burst, words come at the pace that upstream's scheduler has for all its requests together, and only the last counts.
+   */
+  #tell(queued: QueuedPod, word: Word): void {
+    const { uid } = queued.info;
+    const waits = this.#untold.has(uid);
+    if (waits && word.nominated === '') return void this.#untold.set(uid, word);
+    // A node that is being freed for the pod must be known at once.
+    const delay = word.nominated === '' ? this.#words.reserve() : 0;
+    if (delay === 0) return this.#say(queued, word);
+    this.#untold.set(uid, word);
+    this.#clock.setTimer(delay, () => {
+      const last = this.#untold.get(uid);
+      this.#untold.delete(uid);
+      if (last && this.#running) this.#say(queued, last);
+    });
+  }
+
+  #say(queued: QueuedPod, { reason, message, nominated }: Word): void {
+    const current = this.#current(queued);
+    if (!current || current.spec!.nodeName || current.metadata!.deletionTimestamp) return;
     const text = message.length > 1024 ? `${message.slice(0, 1021)}...` : message;
     this.#recorder.event(typed(current), 'Warning', 'FailedScheduling', text, { action: 'Scheduling' });
     void this.#writeCondition(current, reason === 'Error' ? 'SchedulerError' : 'Unschedulable', message, nominated);
