@@ -161,6 +161,8 @@ class Engine implements Cluster {
     const discovering = discover(this.options.runtime);
     const [certificates, store, port] = await Promise.all([ensureCertificates(this.#files.pki, { clock }), this.#openStore(), this.#choosePort()]);
 
+    if (store.revision === 0 && (await readMemory(this.#files)).port !== undefined)
+      throw new Error(`${this.#files.store} is empty, though this cluster has been in use: put its files back, or start anew with --reset`);
     const objects = objectsOf(store);
     const rbac = new RbacAuthorizer(store);
     const tokens = new ServiceAccountTokens(certificates.serviceAccountKey, 'https://kubernetes.default.svc.cluster.local', objects, clock, random);
@@ -199,10 +201,10 @@ class Engine implements Cluster {
     preparing.catch(() => {});
     const [bound] = await Promise.all([api.listen({ port }), rbac.load()]);
     this.#stops.push(() => rbac.close());
-    await writeMemory(this.#files, { port: bound });
-
     const admin = this.#client(api, 'system:apiserver', 'kube-apiserver');
     await bootstrapCluster(admin, { serviceIP, dnsIP });
+    // From here on the store is known to hold something.
+    await writeMemory(this.#files, { port: bound });
     const informers = await this.#startControlLoops(api, certificates.ca, nodes);
 
     const name = contextName(this.options.name === 'default' ? '' : this.options.name);

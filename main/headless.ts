@@ -27,8 +27,7 @@ async function main(): Promise<void> {
     process.exit(2);
   }
   if (options.action === 'help') return say(usage);
-  await mkdir(options.data, { recursive: true, mode: 0o700 });
-  await chmod(options.data, 0o700).catch(() => {});
+  await makeData(options.data);
   const log = createLog(path.join(options.data, 'skiff.log'));
   if (options.action === 'delete' || options.action === 'reset') {
     await deleteCluster({ ...options, log, onProgress: tell });
@@ -84,6 +83,16 @@ async function main(): Promise<void> {
     if (state.notice) tell(state.notice);
     if (options.open) openBrowser(shell.link());
   }
+}
+
+/** The directory of all data, for its owner only. */
+async function makeData(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new Error(`${directory} cannot hold Skiff's data: ${(error as Error).message}`, { cause: error });
+  }
+  await chmod(directory, 0o700).catch(() => {});
 }
 
 /** Asks the platform for the user's browser; the printed link does where it has none. */
