@@ -8,7 +8,6 @@ import { isNamespaceTerminating } from './podControl.ts';
 import { isPodReady } from './pods.ts';
 import {
   belongsInEndpoints,
-  endpointChanged,
   findPort,
   hasClusterIP,
   headlessLabel,
@@ -16,7 +15,7 @@ import {
   podAddresses,
   selectsPods,
 } from './serviceEndpoints.ts';
-import { addSelectorIndex, selectedPods, servicesSelecting } from './serviceSelection.ts';
+import { onEndpointChanges, selectedPods, servicesSelecting } from './serviceSelection.ts';
 import { packSlices, type SliceContent } from './slicePacking.ts';
 import { WrittenRevisions } from './written.ts';
 
@@ -45,21 +44,12 @@ export class EndpointSliceController extends QueueController {
       return labels?.[serviceNameLabel] ? [`${namespace}/${labels[serviceNameLabel]}`] : [];
     });
     this.#written = new WrittenRevisions(this.#slices);
-    addSelectorIndex(this.#services);
-    const serviceChanged = (service: Service) => this.enqueueObject(service);
-    this.#services.on({ add: serviceChanged, update: (_, service) => serviceChanged(service), delete: serviceChanged });
-    const wake = (pod: Pod, cause = pod) => {
-      for (const key of servicesSelecting(this.#services, pod)) this.enqueue(key, cause);
-    };
-    this.#pods.on({
-      add: (pod) => wake(pod),
-      update: (old, pod) => {
-        if (!endpointChanged(old, pod)) return;
-        wake(old, pod);
-        wake(pod);
-      },
-      delete: (pod) => wake(pod),
-    });
+    onEndpointChanges(
+      this.#services,
+      this.#pods,
+      (service) => this.enqueueObject(service),
+      (key, cause) => this.enqueue(key, cause),
+    );
     const sliceChanged = ({ metadata }: EndpointSlice, cause: EndpointSlice) => {
       const service = metadata!.labels?.[serviceNameLabel];
       if (service && metadata!.labels?.[managedByLabel] === manager)

@@ -8,7 +8,6 @@ import { isNamespaceTerminating } from './podControl.ts';
 import { isPodReady } from './pods.ts';
 import {
   belongsInEndpoints,
-  endpointChanged,
   findPort,
   hasClusterIP,
   headlessLabel,
@@ -16,7 +15,7 @@ import {
   podAddresses,
   selectsPods,
 } from './serviceEndpoints.ts';
-import { addSelectorIndex, selectedPods, servicesSelecting } from './serviceSelection.ts';
+import { onEndpointChanges, selectedPods } from './serviceSelection.ts';
 import { WrittenRevisions } from './written.ts';
 
 const managedByLabel = 'endpoints.kubernetes.io/managed-by';
@@ -36,21 +35,12 @@ export class EndpointsController extends QueueController {
     this.#pods = context.informers.informer(resources.pods);
     this.#endpoints = context.informers.informer(resources.endpoints);
     this.#written = new WrittenRevisions(this.#endpoints);
-    addSelectorIndex(this.#services);
-    const serviceChanged = (service: Service) => this.enqueueObject(service);
-    this.#services.on({ add: serviceChanged, update: (_, service) => serviceChanged(service), delete: serviceChanged });
-    const wake = (pod: Pod, cause = pod) => {
-      for (const key of servicesSelecting(this.#services, pod)) this.enqueue(key, cause);
-    };
-    this.#pods.on({
-      add: (pod) => wake(pod),
-      update: (old, pod) => {
-        if (!endpointChanged(old, pod)) return;
-        wake(old, pod);
-        wake(pod);
-      },
-      delete: (pod) => wake(pod),
-    });
+    onEndpointChanges(
+      this.#services,
+      this.#pods,
+      (service) => this.enqueueObject(service),
+      (key, cause) => this.enqueue(key, cause),
+    );
     const endpointsChanged = (endpoints: Endpoints) => this.enqueueObject(endpoints);
     this.#endpoints.on({ add: endpointsChanged, update: (_, e) => endpointsChanged(e), delete: endpointsChanged });
   }

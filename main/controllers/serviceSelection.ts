@@ -1,14 +1,41 @@
 import type { Pod, Service } from '../api/index.ts';
 import { keyOf } from '../api/meta.ts';
 import type { Informer } from '../client/index.ts';
+import { endpointChanged } from './serviceEndpoints.ts';
 
 const byLabel = 'selector';
 
 /** `namespace/key=value`: one pair of a selector is enough to find the few services that a pod may belong to. */
 const pair = (namespace: string | undefined, key: string, value: string) => `${namespace}/${key}=${value}`;
 
+/**
+ * Wakes the services whose endpoints a change may have changed: a service itself, and those that select a pod now or
+ * did before. Indexes the services for `servicesSelecting`.
+ */
+export function onEndpointChanges(
+  services: Informer<Service>,
+  pods: Informer<Pod>,
+  wakeService: (service: Service) => void,
+  wakeKey: (key: string, cause: Pod) => void,
+): void {
+  addSelectorIndex(services);
+  services.on({ add: wakeService, update: (_, service) => wakeService(service), delete: wakeService });
+  const wake = (pod: Pod, cause = pod) => {
+    for (const key of servicesSelecting(services, pod)) wakeKey(key, cause);
+  };
+  pods.on({
+    add: (pod) => wake(pod),
+    update: (old, pod) => {
+      if (!endpointChanged(old, pod)) return;
+      wake(old, pod);
+      wake(pod);
+    },
+    delete: (pod) => wake(pod),
+  });
+}
+
 /** Lets `servicesSelecting` ask a handful of services instead of all. */
-export function addSelectorIndex(services: Informer<Service>): void {
+function addSelectorIndex(services: Informer<Service>): void {
   services.addIndex(byLabel, ({ metadata, spec }) => {
     const first = Object.entries(spec?.selector ?? {})[0];
     return first ? [pair(metadata!.namespace, ...first)] : [];
