@@ -83,13 +83,8 @@ function become(executable, args) {
   child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
 }
 
-// npm runs scripts in a shell, and the shell does not hand on the signal that ends npm: without them, we end as well.
-if (process.env.npm_lifecycle_event && process.platform !== 'win32') {
-  const shell = process.ppid;
-  setInterval(() => process.ppid !== shell && process.kill(process.pid, 'SIGTERM'), 500).unref();
-}
-
 endWithShell();
+
 const terminal = words.some((word) => ['--headless', '--delete', '--help', '-h'].includes(word));
 const worked = [install(), await buildStale()].includes(true);
 const headless = path.join(root, 'out/main/headless.mjs');

@@ -67,18 +67,7 @@ export function labelSelector(errors: FieldErrors, field: string, selector: Labe
   selector.matchExpressions?.forEach((expression, i) => {
     const path = `${field}.matchExpressions[${i}]`;
     const values = expression.values ?? [];
-    switch (expression.operator) {
-      case 'In':
-      case 'NotIn':
-        if (!values.length) errors.required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
-        break;
-      case 'Exists':
-      case 'DoesNotExist':
-        if (values.length) errors.forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-        break;
-      default:
-        errors.invalid(`${path}.operator`, expression.operator, 'not a valid selector operator');
-    }
+    if (!selectorValues(errors, path, expression.operator, values)) errors.invalid(`${path}.operator`, expression.operator, 'not a valid selector operator');
     errors.invalidEach(`${path}.key`, expression.key, isQualifiedName(expression.key ?? ''));
     values.forEach((value, j) => errors.invalidEach(`${path}.values[${j}]`, value, isLabelValue(value)));
   });
@@ -92,4 +81,20 @@ export function byteLength(text: string): number {
 /** How many bytes a base64 text stands for. */
 export function decodedLength(base64: string): number {
   return Buffer.byteLength(base64, 'base64');
+}
+
+/** How many values the operators that every selector has may come with; false for an operator that is none of them. */
+export function selectorValues(errors: FieldErrors, path: string, operator: string | undefined, values: readonly string[]): boolean {
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      if (!values.length) errors.required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
+      return true;
+    case 'Exists':
+    case 'DoesNotExist':
+      if (values.length) errors.forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+      return true;
+    default:
+      return false;
+  }
 }

@@ -4,7 +4,7 @@ import type {
   Affinity, LabelSelector, NodeSelector, NodeSelectorTerm, PodAffinityTerm, Toleration, TopologySpreadConstraint,
 } from '../../api/index.ts';
 import type { FieldErrors } from './field.ts';
-import { labelSelector, positive, qualifiedName } from './names.ts';
+import { labelSelector, positive, qualifiedName, selectorValues } from './names.ts';
 
 /* Where a pod may run. Mirrors pkg/apis/core/validation/validation.go (validateAffinity, ValidateTolerations, …). */
 
@@ -45,22 +45,9 @@ function nodeSelectorTerm(errors: FieldErrors, field: string, term: NodeSelector
   term.matchExpressions?.forEach((requirement, i) => {
     const path = `${field}.matchExpressions[${i}]`;
     const values = requirement.values ?? [];
-    switch (requirement.operator) {
-      case 'In':
-      case 'NotIn':
-        if (!values.length) errors.required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
-        break;
-      case 'Exists':
-      case 'DoesNotExist':
-        if (values.length) errors.forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-        break;
-      case 'Gt':
-      case 'Lt':
-        if (values.length !== 1) errors.required(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'");
-        break;
-      default:
-        errors.invalid(`${path}.operator`, requirement.operator ?? '', 'not a valid selector operator');
-    }
+    if (requirement.operator === 'Gt' || requirement.operator === 'Lt') {
+      if (values.length !== 1) errors.required(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'");
+    } else if (!selectorValues(errors, path, requirement.operator, values)) errors.invalid(`${path}.operator`, requirement.operator ?? '', 'not a valid selector operator');
     qualifiedName(errors, `${path}.key`, requirement.key ?? '');
     if (!anyValue) values.forEach((value, j) => errors.invalidEach(`${path}.values[${j}]`, value, isLabelValue(value)));
   });
