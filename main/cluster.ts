@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
-import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type ApiServer } from './apiserver/index.ts';
+import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type ApiServer, type Egress } from './apiserver/index.ts';
 import { bootstrapCluster, contextName, ensureCertificates, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory } from './client/index.ts';
@@ -166,6 +166,10 @@ class Engine implements Cluster {
     const objects = objectsOf(store);
     const rbac = new RbacAuthorizer(store);
     const tokens = new ServiceAccountTokens(certificates.serviceAccountKey, 'https://kubernetes.default.svc.cluster.local', objects, clock, random);
+    const egress: Egress = {
+      dial: (host, port, from) => this.#nodes!.dial(host, port, from),
+      covers: (address) => this.#nodes!.covers(address),
+    };
     const api = createApiServer({
       store,
       clock,
@@ -177,6 +181,7 @@ class Engine implements Cluster {
       authorizer: rbac,
       tls: { certificate: certificates.serving.certificate, key: certificates.serving.key, clientCa: certificates.ca },
       kubelets: (node) => this.#nodes?.kubelet(node),
+      egress,
       hosts: [serviceIP],
     });
     this.#stops.push(() => api.close());
@@ -188,6 +193,7 @@ class Engine implements Cluster {
       onApiConnection: (connection) => api.handleConnection(connection),
       clusterDNS: dnsIP,
       clusterDomain,
+      serviceCIDR,
       api: { address: serviceIP, port: 443 },
       clock,
       random,

@@ -2,6 +2,7 @@
  * The nodes of a cluster: for each a kubelet, and on Docker its machine and the stream to its agent. The part of the
  * engine that joins runtime, node, kubelet, proxy, dns and cloud.
  */
+import { BlockList, isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { KubeletApi } from './api/kubelet.ts';
 import type { Client, InformerFactory } from './client/index.ts';
@@ -27,6 +28,8 @@ export interface NodesOptions {
   onApiConnection(connection: Duplex): void;
   clusterDNS: string;
   clusterDomain: string;
+  /** Where Services have their addresses from. */
+  serviceCIDR: string;
   /** The Service address and port of the API. */
   api: { address: string; port: number };
   clock: Clock;
@@ -66,6 +69,10 @@ export class Nodes {
   #proxy: Proxy | undefined;
   #dns: Dns | undefined;
   #stopped = false;
+  /** The addresses of pods, nodes and Services. */
+  readonly #network = new BlockList();
+  /** Whose turn it is to dial where any node will do. */
+  #turn = 0;
 
   constructor(private readonly options: NodesOptions) {}
 
@@ -77,6 +84,22 @@ export class Nodes {
   async removeVolume(name: string): Promise<void> {
     if (!this.#runtime) throw new Error('the nodes are not prepared');
     await this.#runtime.removeVolume(name);
+  }
+
+  /**
+   * A TCP connection from inside the cluster's network, made from the node of that name if it can be reached, or else from
+   * any. Rejects while there is none.
+   */
+  async dial(host: string, port: number, from?: string): Promise<Duplex> {
+    const agents = [...this.#nodes.values()].flatMap(({ agent }) => agent ?? []);
+    const agent = this.#nodes.get(from ?? '')?.agent ?? agents[this.#turn++ % agents.length];
+    if (!agent) throw new Error(`dial tcp ${host}:${port}: connect: no route to host`);
+    return agent.dial(host, port);
+  }
+
+  /** Whether an address belongs to that network: a pod's, a node's, a Service's. */
+  covers(address: string): boolean {
+    return this.#network.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
   }
 
   /** Nodes with no machine behind them. */
@@ -112,6 +135,7 @@ export class Nodes {
     });
     await machines.prepare(options.onProgress);
     this.#machines = machines;
+    for (const cidr of [machines.clusterCIDR, options.serviceCIDR]) this.#network.addSubnet(cidr.split('/')[0]!, Number(cidr.split('/')[1]));
     this.#runtime = createDockerRuntime({
       connection: engine.connection,
       cluster: options.cluster,

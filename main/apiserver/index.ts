@@ -11,6 +11,7 @@ import type { AdmissionPlugin } from './admission/types.ts';
 import { AdmissionChain } from './admissionChain.ts';
 import type { Authenticator, Authorizer, UserInfo } from './auth/types.ts';
 import { Chain } from './chain.ts';
+import { directEgress, type Egress } from './egress/index.ts';
 import { HostGuard } from './http/hosts.ts';
 import { HttpsServer, type Served, type ServingCertificate } from './http/server.ts';
 import { Inflight } from './inflight.ts';
@@ -26,6 +27,7 @@ import { ping, storeCheck, type HealthCheck } from './site/health.ts';
 import { siteOf, version136, type Page, type VersionInfo } from './site/index.ts';
 import { RequestMetrics } from './site/metrics.ts';
 import { streamHandlers } from './streaming/index.ts';
+import { WebhookClient } from './webhook/index.ts';
 
 export type { Strategy, ResourceDefinition, RequestContext, Subresource, Objects } from './registry/strategy.ts';
 export type { AdmissionPlugin, AdmissionAttributes } from './admission/types.ts';
@@ -35,6 +37,7 @@ export type { Served, ServingCertificate } from './http/server.ts';
 export type { HealthCheck } from './site/health.ts';
 export type { Page, VersionInfo } from './site/index.ts';
 export type { Answer, Call } from './call.ts';
+export type { Egress } from './egress/index.ts';
 
 /** Where the apiserver finds the kubelet of a node; undefined: none runs there. */
 export type KubeletLocator = (nodeName: string) => KubeletApi | undefined;
@@ -52,6 +55,8 @@ export interface ApiServerOptions {
   authorizer: Authorizer;
   tls: ServingCertificate;
   kubelets: KubeletLocator;
+  /** The way to pods, nodes and Services. Default: what this process can reach by itself. */
+  egress?: Egress;
   /** Further names and addresses under which clients reach this server: the address of the `kubernetes` Service. */
   hosts?: readonly string[];
   /** How many requests may be under way at once before 429; watches, streams and system:masters do not count. */
@@ -81,6 +86,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const objects = objectsOf(store);
   const resources = new ResourceTable();
   for (const strategy of options.strategies) resources.add(new Registry(strategy, store, objects, random));
+  const egress = options.egress ?? directEgress;
+  const webhooks = new WebhookClient({ egress, objects, clock, random });
   const serving: Serving = {
     store,
     clock,
@@ -91,6 +98,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     admission: new AdmissionChain(options.admission),
     authorizer: options.authorizer,
     kubelets: options.kubelets,
+    egress,
+    webhooks,
   };
   const { reading, writing } = options.maxInflight ?? { reading: 800, writing: 400 };
   const metrics = new RequestMetrics();
@@ -123,7 +132,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     handleConnection: (connection) => https.handleConnection(connection),
     transport: (user, userAgent) => new InProcessTransport(chain, clock, user, userAgent),
-    close: () => https.close(),
+    async close() {
+      webhooks.close();
+      await https.close();
+    },
   };
 }
 

@@ -1,4 +1,6 @@
 import type { Authorizer } from './auth/types.ts';
+import type { Egress } from './egress/index.ts';
+import type { WebhookClient } from './webhook/index.ts';
 import type { AdmissionChain } from './admissionChain.ts';
 import type { ResourceTable } from './registry/resources.ts';
 import type { Objects } from './registry/strategy.ts';
@@ -19,4 +21,6 @@ export interface Serving {
   admission: AdmissionChain;
   authorizer: Authorizer;
   kubelets(nodeName: string): KubeletApi | undefined;
+  egress: Egress;
+  webhooks: WebhookClient;
 }
