@@ -9,6 +9,7 @@ import type { Client, InformerFactory } from './client/index.ts';
 import { startCloud, type Cloud } from './cloud/index.ts';
 import { createForwarder, startDns, type Dns } from './dns/index.ts';
 import { createKubelet, type Kubelet } from './kubelet/index.ts';
+import { startNetworkPolicy, type NetworkPolicyEnforcement } from './networkPolicy/index.ts';
 import { connectAgent, type NodeAgent } from './node/index.ts';
 import { startProxy, type Proxy } from './proxy/index.ts';
 import type { ClusterOwner, DockerMachines, EngineDiscovery, Runtime } from './runtime/index.ts';
@@ -67,6 +68,7 @@ export class Nodes {
   #runtime: Runtime | undefined;
   #machines: DockerMachines | undefined;
   #proxy: Proxy | undefined;
+  #policies: NetworkPolicyEnforcement | undefined;
   #dns: Dns | undefined;
   #stopped = false;
   /** The addresses of pods, nodes and Services. */
@@ -241,6 +243,7 @@ export class Nodes {
     node.agent = agent;
     node.kubelet?.setAgent(agent);
     if (agent) {
+      this.#policies?.refresh(node.name);
       this.#proxy?.refresh(node.name);
       this.#dns?.refresh(node.name);
     }
@@ -264,6 +267,25 @@ export class Nodes {
       clock,
       log: options.log,
     });
+    this.#policies = startNetworkPolicy({
+      informers,
+      nodes: ours,
+      sink: async (node, model) => agent(node).syncPolicies(model),
+      // Cluster DNS runs in no pod, but policies name it by the labels that its pods have elsewhere.
+      builtIn: [
+        {
+          namespace: 'kube-system',
+          labels: { 'k8s-app': 'kube-dns' },
+          ip: options.clusterDNS,
+          ports: [
+            { name: 'dns', protocol: 'UDP', port: 53 },
+            { name: 'dns-tcp', protocol: 'TCP', port: 53 },
+          ],
+        },
+      ],
+      clock,
+      log: options.log,
+    });
     this.#dns = startDns({ informers, nodes: ours, sink: async (node, zone) => agent(node).syncDns(zone), domain: options.clusterDomain, clock, log: options.log });
     const cloud: Cloud = startCloud({
       client: options.client('system:cloud-controller-manager', 'cloud-controller-manager'),
@@ -277,6 +299,7 @@ export class Nodes {
     });
     this.#stops.push(
       () => this.#proxy?.stop(),
+      () => this.#policies?.stop(),
       () => this.#dns?.stop(),
       () => cloud.stop(),
     );

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { DnsZone } from '../dns/records.ts';
+import type { PolicyModel } from '../networkPolicy/model.ts';
 import type { ProxyModel } from '../proxy/model.ts';
 import type { AgentHandlers, NodeAgent, ProbeRequest, ProbeResult, VolumeFile } from './index.ts';
 import { Mux } from './mux.ts';
@@ -84,6 +85,10 @@ class RemoteAgent implements NodeAgent {
 
   async syncProxy(model: ProxyModel): Promise<void> {
     await this.mux.call('syncProxy', model);
+  }
+
+  async syncPolicies(model: PolicyModel): Promise<void> {
+    await this.mux.call('syncPolicies', model);
   }
 
   async syncDns(zone: DnsZone): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { DnsZone } from '../dns/records.ts';
+import type { PolicyModel } from '../networkPolicy/model.ts';
 import type { ProxyModel } from '../proxy/model.ts';
 
 export { connectAgent, type LocalServices } from './connect.ts';
@@ -60,6 +61,7 @@ export interface NodeAgent {
   writeFile(path: string, data: Buffer, mode: number): Promise<void>;
   remove(path: string): Promise<void>;
   syncProxy(model: ProxyModel): Promise<void>;
+  syncPolicies(model: PolicyModel): Promise<void>;
   syncDns(zone: DnsZone): Promise<void>;
   /** A TCP connection from the node: to a pod, a Service, a node port. */
   dial(host: string, port: number): Promise<Duplex>;

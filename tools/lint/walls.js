@@ -17,8 +17,9 @@ export const arrows = {
   'main/cloud': { to: ['main/client'], why: 'the cloud meets the cluster through Node and Service objects; machines are given to it' },
   'main/kubelet': { to: ['main/client', 'main/runtime', 'main/node'], why: 'a kubelet knows its API server, its runtime and its node agent' },
   'main/runtime': { to: [], closed: ['main/api'], why: 'the runtime knows sandboxes and containers, no Pod objects' },
-  'main/node': { to: ['main/proxy', 'main/dns'], why: 'the agent runs the pure models of the proxy and of DNS inside the node container' },
+  'main/node': { to: ['main/proxy', 'main/networkPolicy', 'main/dns'], why: 'the agent runs the pure models of the proxy, of policies and of DNS inside the node container' },
   'main/proxy': { to: ['main/client'], why: 'the proxy turns Services into a model and hands it to a sink it is given' },
+  'main/networkPolicy': { to: ['main/client', 'main/proxy'], why: 'policies become a model for a sink; of the proxy they use how nftables text is made' },
   'main/dns': { to: ['main/client'], why: 'DNS turns Services into records and hands them to a sink it is given' },
   'main/bridge': { to: ['preload'], why: 'the bridge speaks to an API server over TLS, as any client does' },
   'main/web': { to: ['main/cluster', 'main/bridge', 'preload'], why: 'a shell knows the cluster by its public type and the window by the contract' },
@@ -29,7 +30,8 @@ export const arrows = {
 
 /** Files of a room, besides its index.ts, that other rooms may import. */
 export const doors = {
-  'main/node': ['main/proxy/model.ts', 'main/proxy/dataplane/index.ts', 'main/dns/records.ts', 'main/dns/server.ts'],
+  'main/networkPolicy': ['main/proxy/dataplane/index.ts'],
+  'main/node': ['main/proxy/model.ts', 'main/proxy/dataplane/index.ts', 'main/networkPolicy/model.ts', 'main/networkPolicy/dataplane/index.ts', 'main/dns/records.ts', 'main/dns/server.ts'],
   preload: ['main/api'],
   renderer: ['preload/contract.ts', 'main/api'],
   'main/bridge': ['preload/contract.ts'],

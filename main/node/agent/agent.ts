@@ -3,6 +3,7 @@ import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { DnsServer } from '../../dns/server.ts';
 import type { DnsZone } from '../../dns/records.ts';
+import type { PolicyModel } from '../../networkPolicy/model.ts';
 import type { ProxyModel } from '../../proxy/model.ts';
 import { realClock } from '../../util/clock.ts';
 import type { LocalServices } from '../connect.ts';
@@ -35,9 +36,11 @@ export class Agent {
 
   /** Takes up what it was told before it was restarted. */
   async resume(): Promise<void> {
-    const { local, model, zone } = this.state.state;
+    const { local, model, policies, zone } = this.state.state;
     if (zone) this.#dns.setZone(zone);
     if (local) await this.#serve(local);
+    // First who may connect, then where connections go.
+    if (policies) await this.#network.syncPolicies(policies);
     if (model) await this.#network.sync(model);
   }
 
@@ -96,6 +99,10 @@ export class Agent {
       case 'syncProxy':
         await this.#network.sync(params as ProxyModel);
         this.state.set({ model: params as ProxyModel });
+        return undefined;
+      case 'syncPolicies':
+        await this.#network.syncPolicies(params as PolicyModel);
+        this.state.set({ policies: params as PolicyModel });
         return undefined;
       case 'syncDns':
         this.#dns.setZone(params as DnsZone);

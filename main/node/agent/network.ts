@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { planPolicies } from '../../networkPolicy/dataplane/index.ts';
+import type { PolicyModel } from '../../networkPolicy/model.ts';
 import { planTable, renderChanges, type Plan } from '../../proxy/dataplane/index.ts';
 import type { ProxyModel } from '../../proxy/model.ts';
 import type { LocalServices } from '../connect.ts';
@@ -18,9 +20,30 @@ export function runWith(program: string, args: string[], input: string): Promise
   });
 }
 
+/** One of the node's nftables tables; all of a change is applied at once, or nothing. */
+class Table {
+  #plan: Plan | undefined;
+
+  constructor(private readonly name: string) {}
+
+  async apply(plan: Plan): Promise<void> {
+    const changes = renderChanges(this.name, this.#plan, plan);
+    if (changes === '') return;
+    try {
+      await runWith('nft', ['-f', '-'], changes);
+      this.#plan = plan;
+    } catch (error) {
+      // What the kernel holds now is not certain: the next attempt starts from nothing.
+      this.#plan = undefined;
+      throw error;
+    }
+  }
+}
+
 /** The node's addresses, routes and rules: what `ip` and `nft` are told. Changes are made one after the other. */
 export class Network {
-  #plan: Plan | undefined;
+  readonly #services = new Table('ip skiff');
+  readonly #policies = new Table('ip skiff-policy');
   #routes = new Map<string, string>();
   #turn: Promise<void> = Promise.resolve();
 
@@ -38,18 +61,12 @@ export class Network {
   sync(model: ProxyModel): Promise<void> {
     return this.#inTurn(async () => {
       await this.#syncRoutes(model.routes);
-      const plan = planTable(model);
-      const changes = renderChanges(this.#plan, plan);
-      if (changes === '') return;
-      try {
-        await runWith('nft', ['-f', '-'], changes);
-        this.#plan = plan;
-      } catch (error) {
-        // What the kernel holds now is not certain: the next attempt starts from nothing.
-        this.#plan = undefined;
-        throw error;
-      }
+      await this.#services.apply(planTable(model));
     });
+  }
+
+  syncPolicies(model: PolicyModel): Promise<void> {
+    return this.#inTurn(() => this.#policies.apply(planPolicies(model)));
   }
 
   async #syncRoutes(wanted: ProxyModel['routes']): Promise<void> {

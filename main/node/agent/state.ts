@@ -1,6 +1,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { DnsZone } from '../../dns/records.ts';
+import type { PolicyModel } from '../../networkPolicy/model.ts';
 import type { ProxyModel } from '../../proxy/model.ts';
 import type { LocalServices } from '../connect.ts';
 
@@ -8,6 +9,7 @@ import type { LocalServices } from '../connect.ts';
 export interface AgentState {
   local?: LocalServices;
   model?: ProxyModel;
+  policies?: PolicyModel;
   zone?: DnsZone;
 }
 

@@ -14,12 +14,14 @@ export interface Plan {
   affinity: Map<string, string>;
 }
 
+export const emptyPlan = (): Plan => ({ chains: new Map(), maps: new Map(), affinity: new Map() });
+
 /**
  * What the node does with packets. Mirrors pkg/proxy/nftables/proxier.go in where packets go; unlike there every
  * connection of a Service is one `dnat` by a random number, and a chain an endpoint exists only for client affinity.
  */
 export function planTable(model: ProxyModel): Plan {
-  const plan: Plan = { chains: new Map(), maps: new Map(), affinity: new Map() };
+  const plan = emptyPlan();
   const { chains } = plan;
   const map = (name: string, kind: 'set' | 'map', type: string) => {
     const elements = new Map<string, string>();

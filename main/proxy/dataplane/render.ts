@@ -1,15 +1,13 @@
-import type { Plan } from './plan.ts';
-
-const table = 'ip skiff';
+import { emptyPlan, type Plan } from './plan.ts';
 
 /**
- * The nftables commands that make of `before` (what the kernel holds; undefined: unknown) what `after` says, to be
+ * The nftables commands that make of a table (`ip skiff`) as it was `before` (what the kernel holds; undefined: unknown) what `after` says, to be
  * applied at once by one `nft -f -`. Empty when there is nothing to do.
  */
-export function renderChanges(before: Plan | undefined, after: Plan): string {
+export function renderChanges(table: string, before: Plan | undefined, after: Plan): string {
   const lines: string[] = [];
   if (!before) lines.push(`add table ${table}`, `delete table ${table}`, `add table ${table}`);
-  const old: Plan = before ?? { chains: new Map(), maps: new Map(), affinity: new Map() };
+  const old = before ?? emptyPlan();
 
   for (const [name, declaration] of after.affinity)
     if (!old.affinity.has(name)) lines.push(`add set ${table} ${name} { ${declaration} }`);
@@ -36,6 +34,7 @@ export function renderChanges(before: Plan | undefined, after: Plan): string {
   const staleChains = [...old.chains.keys()].filter((name) => !after.chains.has(name));
   for (const name of staleChains) lines.push(`flush chain ${table} ${name}`);
   for (const name of staleChains) lines.push(`delete chain ${table} ${name}`);
+  for (const [name, { kind }] of old.maps) if (!after.maps.has(name)) lines.push(`delete ${kind} ${table} ${name}`);
   for (const name of old.affinity.keys()) if (!after.affinity.has(name)) lines.push(`delete set ${table} ${name}`);
   return lines.length > 0 ? `${lines.join('\n')}\n` : '';
 }

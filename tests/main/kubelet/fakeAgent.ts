@@ -59,6 +59,7 @@ export class FakeAgent implements NodeAgent {
   }
 
   async syncProxy(): Promise<void> {}
+  async syncPolicies(): Promise<void> {}
 
   async syncDns(): Promise<void> {}
 

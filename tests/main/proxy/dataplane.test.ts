@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { planTable, renderChanges } from '../../../main/proxy/dataplane/index.ts';
 import type { ProxyModel, ServicePort } from '../../../main/proxy/index.ts';
+import { Kernel } from '../../support/nftKernel.ts';
 
 function service(name: string, change: Partial<ServicePort> = {}): ServicePort {
   return {
@@ -28,99 +29,7 @@ const model = (...services: ServicePort[]): ProxyModel => ({
   routes: [],
 });
 
-/** What a kernel holds after a batch; throws where the kernel would refuse it. */
-class Kernel {
-  readonly chains = new Map<string, string[]>();
-  readonly maps = new Map<string, Map<string, string>>();
-  readonly sets = new Map<string, string>();
-
-  apply(text: string): this {
-    for (const line of text.split('\n').filter(Boolean)) this.#command(line);
-    const targets = [...this.chains.values()]
-      .flat()
-      .concat([...this.maps.values()].flatMap((elements) => [...elements.values()]));
-    for (const target of targets)
-      for (const [, name] of target.matchAll(/(?:goto|jump) ([^ ,}]+)/g))
-        if (!this.chains.has(name!)) throw new Error(`no chain ${name}`);
-    for (const rule of [...this.chains.values()].flat())
-      for (const [, name] of rule.matchAll(/@([^ ]+)/g))
-        if (!this.sets.has(name!) && !this.maps.has(name!)) throw new Error(`no set ${name}`);
-    return this;
-  }
-
-  #command(line: string): void {
-    const [verb, what, , , name = '', ...rest] = line.split(' ');
-    const must = (condition: boolean) => {
-      if (!condition) throw new Error(`refused: ${line}`);
-    };
-    const elements = () => {
-      const found = this.maps.get(name);
-      must(found !== undefined);
-      return found!;
-    };
-    const body = () =>
-      rest
-        .join(' ')
-        .replace(/^\{ | \}$/g, '')
-        .split(', ')
-        .map((element) => element.split(' : ') as [string, string?]);
-    switch (`${verb} ${what}`) {
-      case 'add table':
-        return;
-      case 'delete table':
-        for (const all of [this.chains, this.maps, this.sets]) all.clear();
-        return;
-      case 'add chain':
-        if (!this.chains.has(name)) this.chains.set(name, []);
-        return;
-      case 'flush chain':
-        must(this.chains.has(name));
-        this.chains.set(name, []);
-        return;
-      case 'delete chain':
-        must(this.chains.get(name)?.length === 0);
-        this.chains.delete(name);
-        return;
-      case 'add rule':
-        must(this.chains.has(name));
-        this.chains.get(name)!.push(rest.join(' '));
-        return;
-      case 'add map':
-        this.maps.set(name, new Map());
-        return;
-      case 'add set':
-        if (rest.join(' ').includes('dynamic')) this.sets.set(name, rest.join(' '));
-        else this.maps.set(name, new Map());
-        return;
-      case 'delete set':
-        must(this.sets.delete(name));
-        must(![...this.chains.values()].flat().some((rule) => rule.includes(`@${name} `)));
-        return;
-      case 'add element':
-        for (const [key, value = ''] of body()) {
-          must(!elements().has(key));
-          elements().set(key, value);
-        }
-        return;
-      case 'delete element':
-        for (const [key] of body()) must(elements().delete(key));
-        return;
-      default:
-        throw new Error(`unknown: ${line}`);
-    }
-  }
-
-  state() {
-    const sorted = <V>(map: Map<string, V>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
-    return {
-      chains: sorted(this.chains),
-      maps: sorted(this.maps).map(([name, elements]) => [name, sorted(elements)]),
-      sets: sorted(this.sets),
-    };
-  }
-}
-
-const fresh = (of: ProxyModel) => new Kernel().apply(renderChanges(undefined, planTable(of)));
+const fresh = (of: ProxyModel) => new Kernel().apply(renderChanges('ip skiff', undefined, planTable(of)));
 
 describe('rules that change', () => {
   const address = fc.record({
@@ -163,7 +72,7 @@ describe('rules that change', () => {
         let before;
         for (const step of steps) {
           const plan = planTable(step);
-          kernel.apply(renderChanges(before, plan));
+          kernel.apply(renderChanges('ip skiff', before, plan));
           before = plan;
         }
         expect(kernel.state()).toEqual(fresh(steps.at(-1)!).state());
@@ -174,14 +83,14 @@ describe('rules that change', () => {
   test('are left alone when nothing changed', () => {
     const plan = () =>
       planTable(model(service('web', { endpoints: [{ ip: '10.244.1.5', port: 80 }], affinitySeconds: 5 })));
-    expect(renderChanges(plan(), plan())).toBe('');
+    expect(renderChanges('ip skiff', plan(), plan())).toBe('');
   });
 
   test('touch only the Service that changed', () => {
     const other = service('other', { clusterIPs: ['10.96.1.2'], endpoints: [{ ip: '10.244.1.9', port: 80 }] });
     const one = planTable(model(other, service('web', { endpoints: [{ ip: '10.244.1.5', port: 80 }] })));
     const two = planTable(model(other, service('web', { endpoints: [{ ip: '10.244.1.6', port: 80 }] })));
-    const changes = renderChanges(one, two);
+    const changes = renderChanges('ip skiff', one, two);
     expect(changes).toContain('10.244.1.6');
     expect(changes).not.toContain('other');
   });

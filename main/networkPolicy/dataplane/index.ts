@@ -1,0 +1,2 @@
+/** nftables text for a PolicyModel; pure. */
+export { planPolicies } from './plan.ts';

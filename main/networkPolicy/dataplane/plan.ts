@@ -1,0 +1,109 @@
+import { emptyPlan, type Plan } from '../../proxy/dataplane/index.ts';
+import type { AllowRule, Isolation, PeerMatch, PolicyModel, PortMatch } from '../model.ts';
+
+/**
+ * What a node lets through. All traffic of its pods passes here after Services have been translated, so the addresses
+ * are those of pods. A connection is judged when it begins: at its client's node on the way out and at its server's on
+ * the way in; what follows belongs to it. The node itself always reaches its own pods, as probes need it.
+ */
+export function planPolicies(model: PolicyModel): Plan {
+  const plan = emptyPlan();
+  const { chains } = plan;
+  const self = addSet(plan, 'isolated-pods', 'ipv4_addr . ipv4_addr');
+  for (const { pods } of [...model.ingress, ...model.egress]) for (const ip of pods) self.set(`${ip} . ${ip}`, '');
+  for (const [name, addresses] of Object.entries(model.peers)) {
+    const elements = addSet(plan, name, 'ipv4_addr');
+    for (const ip of addresses) elements.set(ip, '');
+  }
+  for (const [name, addresses] of Object.entries(model.ports)) {
+    const elements = addSet(plan, name, 'ipv4_addr . inet_proto . inet_service');
+    for (const { ip, protocol, port } of addresses) elements.set(`${ip} . ${protocol.toLowerCase()} . ${port}`, '');
+  }
+
+  chains.set('egress', { rules: ['ip saddr vmap @egress-pods'] });
+  chains.set('ingress', { rules: ['ip daddr vmap @ingress-pods'] });
+  planDirection(plan, 'egress', model.egress);
+  planDirection(plan, 'ingress', model.ingress);
+  const begins = [
+    'ct state established,related accept',
+    // Nobody can keep a pod from itself, which a Service may lead to.
+    'ip saddr . ip daddr @isolated-pods accept',
+  ];
+  const hook = (name: string) => `type filter hook ${name} priority filter + 1`;
+  chains.set('policy-forward', { hook: hook('forward'), rules: [...begins, 'jump egress', 'jump ingress'] });
+  // What the node answers itself, as cluster DNS, is outside of the pod too.
+  chains.set('policy-input', { hook: hook('input'), rules: [...begins, 'jump egress'] });
+  return plan;
+}
+
+function addSet(plan: Plan, name: string, type: string): Map<string, string> {
+  const elements = new Map<string, string>();
+  plan.maps.set(name, { type, kind: 'set', elements });
+  return elements;
+}
+
+function planDirection(plan: Plan, direction: 'ingress' | 'egress', isolations: Isolation[]): void {
+  const elements = new Map<string, string>();
+  plan.maps.set(`${direction}-pods`, { type: 'ipv4_addr : verdict', kind: 'map', elements });
+  for (const { name, pods, allowed } of isolations) {
+    const chain = `${direction}-${name}`;
+    plan.chains.set(chain, { rules: [...allowed.flatMap((rule) => allow(direction, rule)), 'drop'] });
+    for (const ip of pods) elements.set(ip, `goto ${chain}`);
+  }
+}
+
+/** What a rule allows goes back to be judged in the other direction. */
+function allow(direction: 'ingress' | 'egress', { peers, ports }: AllowRule): string[] {
+  const side = direction === 'ingress' ? 'ip saddr' : 'ip daddr';
+  const peerMatches = peers ? peers.map((peer) => peerMatch(side, peer)) : [''];
+  const portMatches = ports ? portsMatch(ports) : [''];
+  return peerMatches.flatMap((peer) => portMatches.map((port) => [peer, port, 'return'].filter(Boolean).join(' ')));
+}
+
+function peerMatch(side: string, peer: PeerMatch): string {
+  if ('pods' in peer) return `${side} @${peer.pods}`;
+  const all = peer.cidr === '0.0.0.0/0' ? '' : `${side} ${peer.cidr}`;
+  const except = peer.except.length > 0 ? `${side} != { ${withoutOverlap(peer.except).join(', ')} }` : '';
+  return [all, except].filter(Boolean).join(' ');
+}
+
+function portsMatch(ports: PortMatch[]): string[] {
+  const matches: string[] = [];
+  const ranges = new Map<string, { from: number; to: number }[]>();
+  for (const port of ports) {
+    if ('named' in port) {
+      matches.push(`ip daddr . meta l4proto . th dport @${port.named}`);
+      continue;
+    }
+    const list = ranges.get(port.protocol) ?? [];
+    ranges.set(port.protocol, list);
+    list.push({ from: port.from ?? 0, to: port.to ?? 65535 });
+  }
+  for (const [protocol, list] of ranges)
+    matches.push(`meta l4proto ${protocol.toLowerCase()} th dport { ${merged(list).join(', ')} }`);
+  return matches;
+}
+
+/** nftables refuses ranges that overlap. */
+function merged(ranges: { from: number; to: number }[]): string[] {
+  const result: { from: number; to: number }[] = [];
+  for (const { from, to } of ranges.toSorted((a, b) => a.from - b.from)) {
+    const last = result.at(-1);
+    if (last && from <= last.to + 1) last.to = Math.max(last.to, to);
+    else result.push({ from, to });
+  }
+  return result.map(({ from, to }) => (from === to ? String(from) : `${from}-${to}`));
+}
+
+/** Networks that no other one of them holds. */
+function withoutOverlap(cidrs: string[]): string[] {
+  const parse = (cidr: string) => {
+    const [base, bits] = cidr.split('/') as [string, string];
+    const start = base.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+    return { cidr, start, end: start + 2 ** (32 - Number(bits)) - 1 };
+  };
+  const result: ReturnType<typeof parse>[] = [];
+  for (const network of cidrs.map(parse).sort((a, b) => a.start - b.start || b.end - a.end))
+    if (network.start > (result.at(-1)?.end ?? -1)) result.push(network);
+  return result.map(({ cidr }) => cidr);
+}
