@@ -7,6 +7,7 @@ import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
 import type { AddressPool } from './addresses.ts';
 import type { DnsSettings } from './config/dns.ts';
+import type { PodFacts } from './config/downward.ts';
 import type { ObjectSource } from './config/environment.ts';
 import type { CrashBackoff } from './crashBackoff.ts';
 import type { ImageManager } from './images/imageManager.ts';
@@ -48,6 +49,12 @@ export interface KubeletContext {
   /** The node's files and agent; these reject while the agent cannot be reached. */
   files(): Promise<NodeFiles>;
   agent(): Promise<NodeAgent>;
+}
+
+/** What a pod can be told of its node and of itself. */
+export function factsOf(context: KubeletContext, podIP: string): PodFacts {
+  const { cpus, memoryBytes } = context.machine;
+  return { hostIP: context.nodeIP, podIP, allocatable: { cpu: String(cpus), memory: String(memoryBytes) } };
 }
 
 /** An event about a pod, or about one container of it. */

@@ -47,8 +47,8 @@ export function computePodActions(pod: Pod, status: RuntimeStatus, probed: Probe
 
 function startFromTheBeginning(pod: Pod, status: RuntimeStatus, actions: PodActions): PodActions {
   const spec = pod.spec!;
-  if (spec.restartPolicy === 'Never' && actions.attempt !== 0 && status.containers.length > 0) {
-    // It ran and is not to run again; without containers its creation never got that far and is tried again.
+  if (spec.restartPolicy === 'Never' && actions.attempt !== 0 && status.containers.some(({ state }) => state !== 'created')) {
+    // It ran and is not to run again; without such containers its start never got that far and is tried again.
     actions.createSandbox = false;
     return actions;
   }

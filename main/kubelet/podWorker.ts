@@ -4,7 +4,7 @@ import { isConflict, isNotFound } from '../api/status.ts';
 import { resources } from '../client/index.ts';
 import { RuntimeError, type Container } from '../runtime/index.ts';
 import type { Timer } from '../util/clock.ts';
-import { tell, type KubeletContext } from './context.ts';
+import { factsOf, tell, type KubeletContext } from './context.ts';
 import { killPod } from './killPod.ts';
 import { readRuntimeStatus, type RuntimeStatus } from './runtimeStatus.ts';
 import { allContainersOf, containerNamed, formatPod, isTerminalPhase, uidOf } from './spec.ts';
@@ -315,7 +315,8 @@ export class PodWorker {
   async #report(terminal: boolean): Promise<PodStatus> {
     const { context } = this;
     const { containers } = this.#runtime;
-    for (const { name, attempt } of containers) this.#attempts.set(name, Math.max(attempt, this.#attempts.get(name) ?? 0));
+    // One that was only created, for a sandbox that then failed, does not count: nothing of it ever ran.
+    for (const { name, attempt, state } of containers) if (state !== 'created') this.#attempts.set(name, Math.max(attempt, this.#attempts.get(name) ?? 0));
     const imageNames = new Map<string, string>();
     await Promise.all(
       containers.map(async (container) => {
@@ -372,8 +373,7 @@ export class PodWorker {
   async #prepareVolumes(status: PodStatus): Promise<ReadyVolumes> {
     if (this.#volumes && !this.#volumesStale) return this.#volumes;
     const { context } = this;
-    const { cpus, memoryBytes } = context.machine;
-    const facts = { hostIP: context.nodeIP, podIP: status.podIP ?? '', allocatable: { cpu: String(cpus), memory: String(memoryBytes) } };
+    const facts = factsOf(context, status.podIP ?? '');
     this.#volumesStale = false;
     try {
       const ready = await context.volumes.prepare(this.#pod, facts);

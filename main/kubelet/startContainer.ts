@@ -25,31 +25,39 @@ export interface StartInputs {
   signal: AbortSignal;
 }
 
-/** Image, creation, start, postStart hook. Rejects with a StartError. Mirrors kuberuntime_container.go (startContainer). */
-export async function startContainer(context: KubeletContext, pod: Pod, container: AnyContainer, inputs: StartInputs): Promise<void> {
-  const { runtime } = context;
-  const say = (type: 'Normal' | 'Warning', reason: string, message: string) => tell(context, pod, type, reason, message, container.name);
+/**
+ * Image and creation: all that can be done while the sandbox still starts. Resolves with the container's id, rejects
+ * with a StartError. With `startContainer` it mirrors kuberuntime_container.go (startContainer).
+ */
+export async function createContainer(context: KubeletContext, pod: Pod, container: AnyContainer, inputs: StartInputs): Promise<string> {
+  const say = sayer(context, pod, container);
   const image = await unlessAborted(context.images.ensure(pod, container, say), inputs.signal).catch((error: unknown) => {
     if (error instanceof StartError && !error.known) say('Warning', 'Failed', `Error: ${error.reason}`);
     throw error;
   });
 
-  const fail = (reason: string, error: unknown) => {
-    say('Warning', 'Failed', `Error: ${messageOf(error)}`);
-    return new StartError(reason, messageOf(error));
-  };
   let config;
   try {
     config = await configOf(context, pod, container, image, inputs);
   } catch (error) {
-    throw fail('CreateContainerConfigError', error);
+    throw failure(say, 'CreateContainerConfigError', error);
   }
-  const id = await runtime.createContainer(inputs.sandboxId, config).catch((error: unknown) => {
-    throw fail('CreateContainerError', error);
+  inputs.signal.throwIfAborted();
+  const id = await context.runtime.createContainer(inputs.sandboxId, config).catch((error: unknown) => {
+    // The sandbox is being taken away, and the container would have gone with it.
+    inputs.signal.throwIfAborted();
+    throw failure(say, 'CreateContainerError', error);
   });
   say('Normal', 'Created', 'Container created');
+  return id;
+}
+
+/** Start and postStart hook of a container that was created. Rejects with a StartError. */
+export async function startContainer(context: KubeletContext, pod: Pod, container: AnyContainer, id: string, inputs: Pick<StartInputs, 'facts' | 'signal'>): Promise<void> {
+  const { runtime } = context;
+  const say = sayer(context, pod, container);
   await runtime.startContainer(id).catch((error: unknown) => {
-    throw fail('RunContainerError', error);
+    throw failure(say, 'RunContainerError', error);
   });
   say('Normal', 'Started', 'Container started');
 
@@ -62,6 +70,18 @@ export async function startContainer(context: KubeletContext, pod: Pod, containe
     await killContainer(context, pod, await runtime.containerStatus(id), { message: 'FailedPostStartHook', reason: 'FailedPostStartHook' });
     throw new StartError('PostStartHookError', messageOf(error));
   }
+}
+
+type Sayer = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
+
+const sayer =
+  (context: KubeletContext, pod: Pod, container: AnyContainer): Sayer =>
+  (type, reason, message) =>
+    tell(context, pod, type, reason, message, container.name);
+
+function failure(say: Sayer, reason: string, error: unknown): StartError {
+  say('Warning', 'Failed', `Error: ${messageOf(error)}`);
+  return new StartError(reason, messageOf(error));
 }
 
 async function configOf(context: KubeletContext, pod: Pod, container: AnyContainer, image: Image, inputs: StartInputs) {

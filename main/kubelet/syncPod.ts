@@ -1,14 +1,14 @@
 import type { Pod } from '../api/index.ts';
-import type { Sandbox, SandboxConfig } from '../runtime/index.ts';
+import type { Container, Sandbox, SandboxConfig } from '../runtime/index.ts';
 import { dnsOf, hostnameOf } from './config/dns.ts';
-import { tell, type KubeletContext } from './context.ts';
+import { factsOf, tell, type KubeletContext } from './context.ts';
 import { formatSeconds } from './duration.ts';
 import { killContainer, killPod } from './killPod.ts';
 import { computePodActions, type PodActions } from './podActions.ts';
 import { annotation, latest, readySandbox, type RuntimeStatus } from './runtimeStatus.ts';
 import { ephemeralContainersOf, formatPod, hashOf, initContainersOf, isRestartableInit, uidOf, type AnyContainer } from './spec.ts';
 import { StartError } from './startError.ts';
-import { startContainer } from './startContainer.ts';
+import { createContainer, startContainer } from './startContainer.ts';
 import type { StartFailure } from './status/containerStatuses.ts';
 import { memoryVolume, memoryVolumesOf, messageOf, type ReadyVolumes } from './volumes/podVolumes.ts';
 
@@ -42,7 +42,7 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
       await killPod(context, pod, status, undefined);
       result.changed = true;
     }
-    if (actions.createSandbox) await purgeInitContainers(context, pod, status);
+    if (actions.createSandbox) await purgeContainers(context, pod, status);
   } else {
     for (const { id, message, reason } of actions.containersToKill) {
       const container = status.containers.find((c) => c.id === id)!;
@@ -51,10 +51,25 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
     }
   }
 
+  const create = (container: AnyContainer, sandboxId: string, podIP: string, signal: AbortSignal): Promise<string> => {
+    signal.throwIfAborted();
+    backOffOrThrow(context, pod, container, status);
+    const attempt = inputs.nextAttempt(container.name);
+    return createContainer(context, pod, container, { sandboxId, status, volumes: inputs.volumes, facts: factsOf(context, podIP), attempt, signal });
+  };
   let sandboxId = actions.sandboxId;
   let podIP = pod.spec?.hostNetwork ? context.nodeIP : (readySandbox(status)?.ip ?? '');
+  /** Containers that were created while the sandbox started, or could not be. */
+  let created = new Map<AnyContainer, Promise<string>>();
   if (actions.createSandbox) {
-    const sandbox = await createSandbox(context, pod, actions);
+    const failed = new AbortController();
+    const signal = AbortSignal.any([inputs.signal, failed.signal]);
+    const sandbox = await createSandbox(context, pod, actions, (id, ip) => {
+      created = inTurn(firstContainers(pod, actions), (container) => create(container, id, ip, signal));
+    }).catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    });
     sandboxId = sandbox.id;
     podIP = sandbox.ip ?? context.nodeIP;
     result.changed = true;
@@ -62,20 +77,11 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
   }
   if (!sandboxId) return result;
 
-  const { cpus, memoryBytes } = context.machine;
-  const facts = { hostIP: context.nodeIP, podIP, allocatable: { cpu: String(cpus), memory: String(memoryBytes) } };
   const start = async (container: AnyContainer): Promise<boolean> => {
     inputs.signal.throwIfAborted();
     try {
-      backOffOrThrow(context, pod, container, status);
-      await startContainer(context, pod, container, {
-        sandboxId: sandboxId!,
-        status,
-        volumes: inputs.volumes,
-        facts,
-        attempt: inputs.nextAttempt(container.name),
-        signal: inputs.signal,
-      });
+      const id = await (created.get(container) ?? create(container, sandboxId!, podIP, inputs.signal));
+      await startContainer(context, pod, container, id, { facts: factsOf(context, podIP), signal: inputs.signal });
       result.changed = true;
       result.starts.set(container.name, undefined);
       return true;
@@ -100,13 +106,31 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
 
 const retryFailedMs = 10_000;
 
-async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActions): Promise<Sandbox> {
+/** The containers that are the first to run in a new sandbox. */
+function firstContainers(pod: Pod, actions: PodActions): AnyContainer[] {
+  const { initContainersToStart: init, containersToStart: regular } = actions;
+  return init.length > 0 ? init.map((index) => initContainersOf(pod)[index]!) : regular.map((index) => pod.spec!.containers[index]!);
+}
+
+/** One after the other, whether the one before succeeds or not: what is told of them comes in their order. */
+function inTurn<T, R>(items: T[], work: (item: T) => Promise<R>): Map<T, Promise<R>> {
+  const results = new Map<T, Promise<R>>();
+  let before: Promise<unknown> = Promise.resolve();
+  for (const item of items) {
+    const result = before.then(() => work(item));
+    before = result.catch(() => {});
+    results.set(item, result);
+  }
+  return results;
+}
+
+async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActions, onCreated: (id: string, podIP: string) => void): Promise<Sandbox> {
   const uid = uidOf(pod);
   const { hostNetwork } = pod.spec!;
   try {
     const ip = hostNetwork ? undefined : context.addresses.take(uid);
     const config = sandboxConfig(context, pod, actions.attempt, ip);
-    const id = await context.runtime.runSandbox(config);
+    const id = await context.runtime.runSandbox(config, (id) => onCreated(id, ip ?? context.nodeIP));
     const { name, namespace, attempt, node, labels, annotations } = config;
     return { id, name, namespace, uid, attempt, node, state: 'ready', ...(ip ? { ip } : {}), createdAt: context.clock.now(), labels, annotations };
   } catch (error) {
@@ -157,11 +181,10 @@ function backOffOrThrow(context: KubeletContext, pod: Pod, container: AnyContain
   context.backoff.next(key, finishedAt);
 }
 
-/** A new sandbox begins with the first init container again: those of before must not count. */
-async function purgeInitContainers(context: KubeletContext, pod: Pod, status: RuntimeStatus): Promise<void> {
-  const names = initContainersOf(pod).map((container) => container.name);
-  await Promise.all(
-    status.containers.filter(({ name }) => names.includes(name)).map(({ id }) => context.runtime.removeContainer(id)),
-  );
-  status.containers = status.containers.filter(({ name }) => !names.includes(name));
+/** A new sandbox begins with the first init container again: those of before must not count, nor must what never ran. */
+async function purgeContainers(context: KubeletContext, pod: Pod, status: RuntimeStatus): Promise<void> {
+  const init = new Set(initContainersOf(pod).map((container) => container.name));
+  const isPast = ({ name, state }: Container) => init.has(name) || state === 'created';
+  await Promise.all(status.containers.filter(isPast).map(({ id }) => context.runtime.removeContainer(id)));
+  status.containers = status.containers.filter((container) => !isPast(container));
 }

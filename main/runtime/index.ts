@@ -240,8 +240,11 @@ export interface LogOptions {
 export interface Runtime {
   info(): Promise<RuntimeInfo>;
 
-  /** Creates and starts; resolves once the sandbox's network is as promised. */
-  runSandbox(config: SandboxConfig): Promise<string>;
+  /**
+   * Creates and starts; resolves once the sandbox's network is as promised. `onCreated` is called as soon as there is an
+   * id: containers can be created, but not started, while the sandbox starts. They go with a sandbox that fails.
+   */
+  runSandbox(config: SandboxConfig, onCreated?: (id: string) => void): Promise<string>;
   /** Stops all of the sandbox's containers at once and gives its address back. Idempotent. */
   stopSandbox(id: string): Promise<void>;
   /** Idempotent; stops first what still runs. */

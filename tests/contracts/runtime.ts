@@ -166,6 +166,18 @@ export function runtimeContract(name: string, start: () => Promise<RuntimeUnderT
       expect(await runtime.listSandboxes({ podUid: config.uid })).toEqual([]);
     });
 
+    it('containers can be created while their sandbox starts, and start when it has', async () => {
+      const config = sandboxConfig(test);
+      let creating: Promise<string> | undefined;
+      const sandbox = await runtime.runSandbox(config, (id) => (creating = runtime.createContainer(id, containerConfig(test, test.runs))));
+      const id = await creating!;
+      expect(await runtime.containerStatus(id)).toMatchObject({ sandboxId: sandbox, state: 'created' });
+      await runtime.startContainer(id);
+      expect((await runtime.containerStatus(id)).state).toBe('running');
+      await runtime.removeSandbox(sandbox);
+      expect(await runtime.listContainers({ podUid: config.uid })).toEqual([]);
+    });
+
     it('a container goes from created to running to exited', async () => {
       const config = sandboxConfig(test);
       const sandbox = await runtime.runSandbox(config);

@@ -87,7 +87,7 @@ class DockerRuntime implements Runtime {
     return this.#engine.info();
   }
 
-  async runSandbox(config: SandboxConfig): Promise<string> {
+  async runSandbox(config: SandboxConfig, onCreated?: (id: string) => void): Promise<string> {
     const settings = {
       cluster: this.#cluster,
       image: this.options.sandboxImage,
@@ -95,13 +95,14 @@ class DockerRuntime implements Runtime {
       nodeContainer: this.#nodeContainer,
     };
     const id = await this.#create(sandboxOptions(settings, config), config.uid);
+    this.#labels.set(id, sandboxLabels(this.#cluster, config));
+    onCreated?.(id);
     try {
       await startSandbox(this.#docker.getContainer(id), this.#clock);
     } catch (error) {
-      await this.#remove(id).catch((removal: unknown) => this.#log.warn('a sandbox that failed could not be removed', { id, error: String(removal) }));
+      await this.removeSandbox(id).catch((removal: unknown) => this.#log.warn('a sandbox that failed could not be removed', { id, error: String(removal) }));
       throw error;
     }
-    this.#labels.set(id, sandboxLabels(this.#cluster, config));
     return id;
   }
 

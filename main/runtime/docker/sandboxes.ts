@@ -40,7 +40,6 @@ export function sandboxOptions(settings: SandboxSettings, config: SandboxConfig)
     // Whatever the script says is read while it starts; afterwards there is nothing to keep.
     LogConfig: { Type: 'none', Config: {} },
     IpcMode: config.hostIPC ? 'host' : 'shareable',
-    CpuShares: 2,
     ...(config.hostPID ? { PidMode: 'host' } : {}),
     ...(onNode ? {} : { CapAdd: ['NET_ADMIN'], Sysctls: config.sysctls }),
     // Memory volumes live as long as one running container holds them: this one holds them for the pod.

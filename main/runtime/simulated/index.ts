@@ -87,7 +87,7 @@ class SimulatedRuntime implements Runtime {
     };
   }
 
-  async runSandbox(config: SandboxConfig): Promise<string> {
+  async runSandbox(config: SandboxConfig, onCreated?: (id: string) => void): Promise<string> {
     await this.#delay();
     const id = this.#id();
     const { name, namespace, uid, attempt, node } = config;
@@ -112,6 +112,7 @@ class SimulatedRuntime implements Runtime {
     if (!ofPod) this.#byPod.set(uid, (ofPod = new Set()));
     ofPod.add(entry);
     this.#tell('created', entry);
+    onCreated?.(id);
     this.#tell('started', entry);
     return id;
   }

@@ -19,6 +19,42 @@ describe('a pod on a node', () => {
       expect(h.condition('web', type)).toMatchObject({ status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' });
   });
 
+  it('has its containers created while its sandbox starts, and started afterwards', async () => {
+    const h = await new Harness().start();
+    const { runSandbox } = h.runtime;
+    let ready = () => {};
+    h.runtime.runSandbox = async (config, onCreated) => {
+      const id = await runSandbox.call(h.runtime, config, onCreated);
+      await new Promise<void>((resolve) => (ready = resolve));
+      return id;
+    };
+    await h.create('web', { containers: [{ name: 'web', image: 'web:1', env: [{ name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }] }, { name: 'side', image: 'side:1' }] });
+    expect((await h.container('web', 'web'))?.state).toBe('created');
+    expect((await h.container('web', 'side'))?.state).toBe('created');
+    expect(h.said('web')).not.toContain('Started: Container started');
+    ready();
+    await settle();
+    expect(h.pod('web').status).toMatchObject({ phase: 'Running', podIP: '10.244.1.2' });
+    expect(h.events('web').map(({ reason }) => reason)).toEqual(['Pulling', 'Pulled', 'Created', 'Pulling', 'Pulled', 'Created', 'Started', 'Started']);
+  });
+
+  it('counts no restart for what was created for a sandbox that then failed', async () => {
+    const h = await new Harness().start();
+    const { runSandbox } = h.runtime;
+    h.runtime.runSandbox = async (config, onCreated) => {
+      const id = await runSandbox.call(h.runtime, config, onCreated);
+      await settle();
+      h.runtime.runSandbox = runSandbox;
+      await h.runtime.stopSandbox(id);
+      throw new Error('no network');
+    };
+    await h.create('once', { restartPolicy: 'Never' });
+    await settle();
+    expect(h.said('once')).toContain('FailedCreatePodSandBox: Failed to create pod sandbox: no network');
+    await h.clock.advance(1000);
+    expect(h.pod('once').status).toMatchObject({ phase: 'Running', containerStatuses: [{ restartCount: 0 }] });
+  });
+
   it('tells how its image and container went', async () => {
     const h = await new Harness().start();
     await h.create('web');
