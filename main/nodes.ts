@@ -5,15 +5,16 @@
 import { BlockList, isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { KubeletApi } from './api/kubelet.ts';
-import type { Client, InformerFactory } from './client/index.ts';
+import { EventRecorder, resources, type Client, type InformerFactory } from './client/index.ts';
 import { startCloud, type Cloud } from './cloud/index.ts';
 import { createForwarder, startDns, type Dns } from './dns/index.ts';
 import { createKubelet, type Kubelet } from './kubelet/index.ts';
 import { startNetworkPolicy, type NetworkPolicyEnforcement } from './networkPolicy/index.ts';
 import { connectAgent, type NodeAgent } from './node/index.ts';
 import { startProxy, type Proxy } from './proxy/index.ts';
+import { ClusterNode, type NodePlace } from './nodes/clusterNode.ts';
+import { isSwitchedOff, startNodeRequests } from './nodes/requests.ts';
 import type { ClusterOwner, DockerMachines, EngineDiscovery, Runtime } from './runtime/index.ts';
-import { Backoff } from './util/backoff.ts';
 import type { Clock } from './util/clock.ts';
 import type { Logger } from './util/log.ts';
 import type { Random } from './util/random.ts';
@@ -49,28 +50,25 @@ export interface MachineFiles {
 /** The names of a cluster's first nodes. */
 const nodeName = (index: number) => `node-${index}`;
 
-interface Node {
-  name: string;
-  index: number;
-  ip: string;
-  podCIDR: string;
-  agent?: NodeAgent;
-  kubelet?: Kubelet;
-}
+/** Addresses that look like a node's and its pods', no more: nothing is ever sent to them. */
+const simulatedPlace = (index: number) => ({
+  ip: `172.${16 + Math.floor(index / 65536)}.${Math.floor(index / 256) % 256}.${index % 256}`,
+  podCIDR: `10.${Math.floor(index / 256)}.${index % 256}.0/24`,
+});
 
 /**
  * All nodes of a cluster. They are made ready (machines, agents) beside the start of the control plane, and join it
  * when it is there.
  */
 export class Nodes {
-  readonly #nodes = new Map<string, Node>();
+  readonly #nodes = new Map<string, ClusterNode>();
   readonly #stops: (() => Promise<void> | void)[] = [];
   #runtime: Runtime | undefined;
   #machines: DockerMachines | undefined;
   #proxy: Proxy | undefined;
   #policies: NetworkPolicyEnforcement | undefined;
   #dns: Dns | undefined;
-  #stopped = false;
+  #informers: InformerFactory | undefined;
   /** The addresses of pods, nodes and Services. */
   readonly #network = new BlockList();
   /** Whose turn it is to dial where any node will do. */
@@ -107,12 +105,7 @@ export class Nodes {
   /** Nodes with no machine behind them. */
   prepareSimulated(runtime: Runtime): void {
     this.#runtime = runtime;
-    for (let index = 1; index <= this.options.count; index++) {
-      const name = nodeName(index);
-      // Addresses that look like a node's and its pods', no more: nothing is ever sent to them.
-      const ip = `172.${16 + Math.floor(index / 65536)}.${Math.floor(index / 256) % 256}.${index % 256}`;
-      this.#nodes.set(name, { name, index, ip, podCIDR: `10.${Math.floor(index / 256)}.${index % 256}.0/24` });
-    }
+    for (let index = 1; index <= this.options.count; index++) this.#put(nodeName(index), index);
   }
 
   /**
@@ -147,40 +140,106 @@ export class Nodes {
       clock: options.clock,
       log: options.log.child('docker'),
     });
-    const running = new Set((await machines.list()).filter((machine) => machine.running).map(({ name }) => name));
-    const reached: Promise<void>[] = [];
-    for (let index = 1; index <= options.count; index++) {
-      const node: Node = { name: nodeName(index), index, ...machines.place(index) };
-      this.#nodes.set(node.name, node);
-      const first = this.#keep(machines, node);
-      if (running.has(node.name)) reached.push(first);
+    // Nodes that were added stay, and those that were removed do not come back as long as there are enough.
+    const found = await machines.list();
+    for (const { name, index } of found) this.#put(name, index);
+    while (this.#nodes.size < options.count) {
+      const index = this.#freeIndex();
+      this.#put(this.#nodes.has(nodeName(index)) ? `${nodeName(index)}-${this.#nodes.size}` : nodeName(index), index);
     }
-    await Promise.all(reached);
+    const running = new Set(found.filter((machine) => machine.running).map(({ name }) => name));
+    const reached = [...this.#nodes.values()].map((node) => ({ node, prepared: node.prepare() }));
+    await Promise.all(reached.filter(({ node }) => running.has(node.place.name)).map(({ prepared }) => prepared));
   }
 
   /** Resolves when all nodes are registered. */
   async start(informers: InformerFactory): Promise<void> {
-    const runtime = this.#runtime;
-    if (!runtime) throw new Error('the nodes are not prepared');
-    await Promise.all([...this.#nodes.values()].map((node) => this.#startKubelet(node, runtime, informers)));
+    if (!this.#runtime) throw new Error('the nodes are not prepared');
+    this.#informers = informers;
+    const known = informers.informer(resources.nodes);
+    const nodes = [...this.#nodes.values()];
+    await Promise.all(
+      nodes.map(async (node) => {
+        const object = known.get(node.place.name);
+        if (object && isSwitchedOff(object)) await node.setPower(false);
+        else await node.join();
+      }),
+    );
     if (this.#machines) this.#startNetwork(this.#machines, informers);
+    this.#takeRequests(informers);
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
     for (let stop = this.#stops.pop(); stop; stop = this.#stops.pop()) await stop();
-    await Promise.all([...this.#nodes.values()].map(({ kubelet }) => kubelet?.stop()));
-    for (const { agent } of this.#nodes.values()) agent?.close();
+    await Promise.all([...this.#nodes.values()].map((node) => node.leave()));
   }
 
-  async #startKubelet(node: Node, runtime: Runtime, informers: InformerFactory): Promise<void> {
+  #takeRequests(informers: InformerFactory): void {
     const { options } = this;
-    const { name, ip, podCIDR, agent } = node;
-    node.kubelet = createKubelet({
+    const { clock, random, log } = options;
+    const client = options.client('system:cloud-controller-manager', 'cloud-node-lifecycle-controller');
+    const recorder = new EventRecorder(client, 'cloud-node-lifecycle-controller', clock, random, { log });
+    const requests = startNodeRequests({
+      client,
+      informers,
+      recorder,
+      has: (name) => this.#nodes.has(name),
+      add: (name) => this.#add(name),
+      remove: async (name) => {
+        await this.#nodes.get(name)?.remove();
+        this.#nodes.delete(name);
+      },
+      setPower: async (name, on) => this.#nodes.get(name)?.setPower(on),
+      clock,
+      log: log.child('nodes'),
+    });
+    this.#stops.push(async () => {
+      await requests.stop();
+      recorder.stop();
+    });
+  }
+
+  async #add(name: string): Promise<void> {
+    const node = this.#put(name, this.#freeIndex());
+    await node.prepare();
+    await node.join();
+  }
+
+  #freeIndex(): number {
+    const taken = new Set([...this.#nodes.values()].map(({ place }) => place.index));
+    let index = 1;
+    while (taken.has(index)) index++;
+    return index;
+  }
+
+  /** Throws when the network has no room for that index. */
+  #put(name: string, index: number): ClusterNode {
+    const machines = this.#machines;
+    const node = new ClusterNode({
+      place: { name, index, ...(machines ? machines.place(index) : simulatedPlace(index)) },
+      runtime: this.#runtime!,
+      machines,
+      connect: (of) => this.#connect(machines!, of),
+      createKubelet: (place, agent) => this.#createKubelet(place, agent),
+      onAgent: (of) => {
+        this.#policies?.refresh(of);
+        this.#proxy?.refresh(of);
+        this.#dns?.refresh(of);
+      },
+      clock: this.options.clock,
+      log: this.options.log,
+    });
+    this.#nodes.set(name, node);
+    return node;
+  }
+
+  #createKubelet({ name, ip, podCIDR }: NodePlace, agent: NodeAgent | undefined): Kubelet {
+    const { options } = this;
+    return createKubelet({
       nodeName: name,
       client: options.client(`system:node:${name}`, 'kubelet'),
-      informers,
-      runtime,
+      informers: this.#informers!,
+      runtime: this.#runtime!,
       nodeIP: ip,
       podCIDR,
       agent,
@@ -190,7 +249,6 @@ export class Nodes {
       clusterDNS: [options.clusterDNS],
       clusterDomain: options.clusterDomain,
     });
-    await node.kubelet.start();
   }
 
   async #connect(machines: DockerMachines, name: string): Promise<NodeAgent> {
@@ -201,52 +259,6 @@ export class Nodes {
       { onApiConnection: (connection) => options.onApiConnection(connection), onForeignQuestion: forward },
       { api: options.api, dns: { address: options.clusterDNS, port: 53 } },
     );
-  }
-
-  /**
-   * Keeps a machine running and its agent connected: from the first time on, and again whenever it is lost because its
-   * container was restarted, or the engine was. Resolves after the first try, however it went.
-   */
-  #keep(machines: DockerMachines, node: Node): Promise<void> {
-    const { clock, log } = this.options;
-    const { name, index } = node;
-    const backoff = new Backoff({ initial: 200, max: 5000, factor: 2, resetAfter: 30_000 }, clock);
-    const reach = async (): Promise<NodeAgent | undefined> => {
-      try {
-        await machines.ensure({ name, index });
-        const agent = await this.#connect(machines, name);
-        // Stopped meanwhile: nobody else would end this connection.
-        if (this.#stopped) agent.close();
-        else this.#setAgent(node, agent);
-        log.info('the agent of a node is connected', { node: name });
-        return agent;
-      } catch (error) {
-        log.warn('a node cannot be reached', { node: name, error: error instanceof Error ? error.message : String(error) });
-        return undefined;
-      }
-    };
-    const first = reach();
-    const run = async () => {
-      for (let agent = await first; !this.#stopped; agent = await reach()) {
-        await agent?.closed;
-        if (this.#stopped) return;
-        if (agent) log.warn('the agent of a node is lost', { node: name });
-        this.#setAgent(node, undefined);
-        await clock.sleep(backoff.next(name));
-      }
-    };
-    void run();
-    return first.then(() => {});
-  }
-
-  #setAgent(node: Node, agent: NodeAgent | undefined): void {
-    node.agent = agent;
-    node.kubelet?.setAgent(agent);
-    if (agent) {
-      this.#policies?.refresh(node.name);
-      this.#proxy?.refresh(node.name);
-      this.#dns?.refresh(node.name);
-    }
   }
 
   #startNetwork(machines: DockerMachines, informers: InformerFactory): void {
@@ -292,7 +304,7 @@ export class Nodes {
       informers,
       cluster: options.cluster,
       agents: (node) => this.#nodes.get(node)?.agent,
-      machine: (node) => this.#nodes.get(node),
+      machine: (node) => this.#nodes.get(node)?.place,
       clock,
       random,
       log: options.log,

@@ -287,6 +287,8 @@ export interface Runtime {
 /** A node container: the machine of one Node. */
 export interface Machine {
   name: string;
+  /** 1 for the first; fixes the address and the pod CIDR. */
+  index: number;
   ip: string;
   podCIDR: string;
   running: boolean;

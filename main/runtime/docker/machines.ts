@@ -200,7 +200,7 @@ class EngineMachines implements DockerMachines {
       if (!adopted) await this.#create(config);
       await this.#putAgent(container, adopted === true && there!.State.Running);
       await tolerate([304], () => container.start());
-      return { name: config.name, ...this.place(config.index), running: true };
+      return { name: config.name, index: config.index, ...this.place(config.index), running: true };
     });
   }
 
@@ -303,6 +303,7 @@ class EngineMachines implements DockerMachines {
           index,
           machine: {
             name: info.Labels[label.node] ?? '',
+            index,
             ip,
             podCIDR: podCIDROf(ip, index),
             running: info.State === 'running',

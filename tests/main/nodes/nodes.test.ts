@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { InformerFactory, resources } from '../../../main/client/index.ts';
+import { Nodes } from '../../../main/nodes.ts';
+import { createSimulatedRuntime } from '../../../main/runtime/simulated/index.ts';
+import { noLog } from '../../../main/util/log.ts';
+import { FakeClock, settle } from '../../support/fakeClock.ts';
+import { FakeServer } from '../../support/fakeServer.ts';
+import { seededRandom } from '../../support/objects.ts';
+
+let clock: FakeClock;
+let server: FakeServer;
+let informers: InformerFactory;
+let nodes: Nodes;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  server = new FakeServer(clock);
+  informers = new InformerFactory(server.client(), clock, noLog);
+  nodes = new Nodes({
+    cluster: 'test',
+    owner: { id: 'me', directory: '/nowhere' },
+    count: 2,
+    client: (_, userAgent) => server.client(userAgent),
+    onApiConnection: () => {},
+    clusterDNS: '10.96.0.10',
+    clusterDomain: 'cluster.local',
+    serviceCIDR: '10.96.0.0/16',
+    api: { address: '10.96.0.1', port: 443 },
+    clock,
+    random: seededRandom(),
+    log: noLog,
+    onProgress: () => {},
+  });
+  nodes.prepareSimulated(createSimulatedRuntime({ clock, random: seededRandom(), startDelayMs: 0 }));
+  informers.informer(resources.nodes);
+  informers.start();
+  const started = nodes.start(informers);
+  await settle();
+  await started;
+  await settle();
+});
+afterEach(async () => {
+  await nodes.stop();
+  informers.stop();
+});
+
+const names = () => server.all(resources.nodes).map(({ metadata }) => metadata!.name!).sort();
+const node = (name: string) => server.find(resources.nodes, '', name);
+const annotate = async (name: string, annotations: Record<string, string>) => {
+  await server.client('kubectl').of(resources.nodes).patch('', name, 'merge', { metadata: { annotations } });
+  await clock.advance(100);
+};
+/** Written by the kubelet of a node since a moment. */
+const isAlive = async (name: string) => {
+  const renewed = () => server.find(resources.leases, 'kube-node-lease', name)?.spec?.renewTime;
+  const before = renewed();
+  await clock.advance(15_000);
+  return renewed() !== before;
+};
+
+test('a Node that asks for a machine gets one, with its labels and taints, at a place of its own', async () => {
+  server.seed(resources.nodes, {
+    metadata: { name: 'worker', labels: { 'topology.kubernetes.io/zone': 'west' }, annotations: { 'skiff.dev/machine': '' } },
+    spec: { taints: [{ key: 'dedicated', value: 'db', effect: 'NoSchedule' }] },
+  });
+  await clock.advance(1000);
+  expect(node('worker')).toMatchObject({
+    metadata: { labels: { 'topology.kubernetes.io/zone': 'west', 'kubernetes.io/hostname': 'worker' } },
+    spec: { taints: [{ key: 'dedicated' }], podCIDR: '10.0.3.0/24' },
+  });
+  expect(node('worker')!.status!.conditions!.find(({ type }) => type === 'Ready')!.status).toBe('True');
+  expect(await isAlive('worker')).toBe(true);
+});
+
+test('a Node that does not ask is only an object', async () => {
+  server.seed(resources.nodes, { metadata: { name: 'elsewhere' } });
+  await clock.advance(1000);
+  expect(node('elsewhere')!.status).toBeUndefined();
+  expect(nodes.kubelet('elsewhere')).toBeUndefined();
+});
+
+test('a Node that is deleted takes its machine with it and does not come back', async () => {
+  await server.client('kubectl').of(resources.nodes).delete('', 'node-2');
+  await clock.advance(1000);
+  expect(nodes.kubelet('node-2')).toBeUndefined();
+  await clock.advance(600_000);
+  expect(names()).toEqual(['node-1']);
+});
+
+test('the last word of a kubelet does not bring its node back', async () => {
+  await server.client('kubectl').of(resources.nodes).delete('', 'node-2');
+  await clock.advance(1000);
+  server.seed(resources.nodes, { metadata: { name: 'node-2' } });
+  await clock.advance(1000);
+  expect(names()).toEqual(['node-1']);
+});
+
+test('the place of a removed node is given to the next', async () => {
+  await server.client('kubectl').of(resources.nodes).delete('', 'node-1');
+  await clock.advance(1000);
+  server.seed(resources.nodes, { metadata: { name: 'node-1', annotations: { 'skiff.dev/machine': '' } } });
+  await clock.advance(1000);
+  expect(node('node-1')!.spec!.podCIDR).toBe('10.0.1.0/24');
+  expect(await isAlive('node-1')).toBe(true);
+});
+
+test('a node that is switched off says nothing any more until it is switched on', async () => {
+  expect(await isAlive('node-2')).toBe(true);
+  await annotate('node-2', { 'skiff.dev/power': 'off' });
+  expect(await isAlive('node-2')).toBe(false);
+  expect(names()).toEqual(['node-1', 'node-2']);
+  expect(await isAlive('node-1')).toBe(true);
+  await annotate('node-2', { 'skiff.dev/power': 'on' });
+  expect(await isAlive('node-2')).toBe(true);
+});
