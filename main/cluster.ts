@@ -176,7 +176,7 @@ class Engine implements Cluster {
       random,
       log: log.child('apiserver'),
       strategies: builtinStrategies({ objects, random, rbac, authorizer: rbac, tokens, serviceCIDR, nodePorts: [30000, 32767] }),
-      admission: builtinAdmission({ clock, random }),
+      admission: builtinAdmission,
       authenticators: [x509Authenticator, tokens],
       authorizer: rbac,
       tls: { certificate: certificates.serving.certificate, key: certificates.serving.key, clientCa: certificates.ca },

@@ -1,13 +1,21 @@
 import type { AdmissionAttributes, AdmissionOperation, AdmissionPlugin } from './admission/types.ts';
 import type { ResourceDefinition } from './registry/strategy.ts';
 
-/** All plugins in their order: first those that change, then those that judge (upstream: k8s.io/apiserver/pkg/admission/chain.go). */
+/**
+ * All plugins in their order: first those that change, a second time if one from outside has changed the object, then those
+ * that judge. Mirrors k8s.io/apiserver/pkg/admission/{chain,reinvocation}.go.
+ */
 export class AdmissionChain {
   readonly #handlers = new Map<string, AdmissionPlugin[]>();
 
   constructor(private readonly plugins: readonly AdmissionPlugin[]) {}
 
   async admit(attributes: AdmissionAttributes): Promise<void> {
+    await this.#admit(attributes);
+    if (attributes.reinvocation.begin()) await this.#admit(attributes);
+  }
+
+  async #admit(attributes: AdmissionAttributes): Promise<void> {
     for (const plugin of this.#handling(attributes.operation, attributes.resource, attributes.subresource))
       if (plugin.admit) await plugin.admit(attributes);
   }
@@ -17,8 +25,8 @@ export class AdmissionChain {
       if (plugin.validate) await plugin.validate(attributes);
   }
 
-  handles(operation: AdmissionOperation, resource: ResourceDefinition, subresource: string): boolean {
-    return this.#handling(operation, resource, subresource).length > 0;
+  close(): void {
+    for (const plugin of this.plugins) plugin.close?.();
   }
 
   #handling(operation: AdmissionOperation, resource: ResourceDefinition, subresource: string): AdmissionPlugin[] {

@@ -28,6 +28,8 @@ export interface Call {
   now: number;
   /** Texts of `Warning` headers of the answer. */
   warnings: string[];
+  /** What authorization and admission note for the audit log. */
+  auditAnnotations?: Record<string, string>;
   /** Runs when the client has gone, or at once if it has already. */
   onGone(listener: () => void): void;
   /** Present on requests that ask to change the protocol. */

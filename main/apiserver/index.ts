@@ -7,7 +7,7 @@ import type { Store } from '../store/index.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
-import type { AdmissionPlugin } from './admission/types.ts';
+import type { AdmissionPlugin, AdmissionServices } from './admission/types.ts';
 import { AdmissionChain } from './admissionChain.ts';
 import type { Authenticator, Authorizer, UserInfo } from './auth/types.ts';
 import { Chain } from './chain.ts';
@@ -30,7 +30,7 @@ import { streamHandlers } from './streaming/index.ts';
 import { WebhookClient } from './webhook/index.ts';
 
 export type { Strategy, ResourceDefinition, RequestContext, Subresource, Objects } from './registry/strategy.ts';
-export type { AdmissionPlugin, AdmissionAttributes } from './admission/types.ts';
+export type { AdmissionPlugin, AdmissionAttributes, AdmissionServices } from './admission/types.ts';
 export type { Authenticator, Authorizer, UserInfo, RequestInfo } from './auth/types.ts';
 export type { InProcessTransport } from './inProcess.ts';
 export type { Served, ServingCertificate } from './http/server.ts';
@@ -49,7 +49,7 @@ export interface ApiServerOptions {
   log: Logger;
   strategies: readonly Strategy[];
   /** In the order in which they run. */
-  admission: readonly AdmissionPlugin[];
+  admission(services: AdmissionServices): readonly AdmissionPlugin[];
   /** Asked in turn until one knows the client; none does: anonymous. */
   authenticators: readonly Authenticator[];
   authorizer: Authorizer;
@@ -95,7 +95,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log,
     resources,
     objects,
-    admission: new AdmissionChain(options.admission),
+    admission: new AdmissionChain(options.admission({ store, objects, resources, authorizer: options.authorizer, webhooks, clock, random, log })),
     authorizer: options.authorizer,
     kubelets: options.kubelets,
     egress,
@@ -133,6 +133,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     handleConnection: (connection) => https.handleConnection(connection),
     transport: (user, userAgent) => new InProcessTransport(chain, clock, user, userAgent),
     async close() {
+      serving.admission.close();
       webhooks.close();
       await https.close();
     },

@@ -1,3 +1,4 @@
+import type { KubeObject } from '../api/meta.ts';
 import { invalid, type FieldError } from '../api/status.ts';
 import type { Call } from './call.ts';
 import { forbiddenField, invalidField, requiredField, tooLongField, unsupportedField } from './fieldErrors.ts';
@@ -36,7 +37,16 @@ export function writeContext(
     dryRun: dryRun.length > 0,
     fieldManager: manager || managerOf(call.userAgent),
     fieldValidation: fieldValidation as RequestContext['fieldValidation'],
+    options: {
+      kind,
+      apiVersion: `${metaGroup}/v1`,
+      ...(dryRun.length ? { dryRun } : {}),
+      ...(manager && kind !== 'DeleteOptions' ? { fieldManager: manager } : {}),
+      ...(query.get('fieldValidation') && kind !== 'DeleteOptions' ? { fieldValidation } : {}),
+      ...(patchType && query.get('force') !== undefined ? { force: query.flag('force') } : {}),
+    } as KubeObject,
     warnings: call.warnings,
+    auditAnnotations: (call.auditAnnotations ??= {}),
     cause: { who: firstWord(call.userAgent), ...(call.causeRevision ? { revision: call.causeRevision } : {}) },
   };
 }

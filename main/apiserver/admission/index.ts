@@ -1,5 +1,3 @@
-import type { Clock } from '../../util/clock.ts';
-import type { Random } from '../../util/random.ts';
 import { defaultStorageClass } from './defaultStorageClass.ts';
 import { defaultTolerationSeconds } from './defaultTolerationSeconds.ts';
 import { limitRanger } from './limitRanger.ts';
@@ -10,10 +8,13 @@ import { resourceQuotaAdmission } from './resourceQuota.ts';
 import { runtimeClassAdmission } from './runtimeClass.ts';
 import { serviceAccountAdmission } from './serviceAccount.ts';
 import { taintNodesByCondition } from './taintNodesByCondition.ts';
-import type { AdmissionPlugin } from './types.ts';
+import type { AdmissionPlugin, AdmissionServices } from './types.ts';
+import { mutatingWebhooks } from './webhooks/mutating.ts';
+import { validatingWebhooks } from './webhooks/validating.ts';
 
 /** The plugins of this server, in upstream's order (pkg/kubeapiserver/options/plugins.go); quotas count last. */
-export function builtinAdmission({ clock, random }: { clock: Clock; random: Random }): AdmissionPlugin[] {
+export function builtinAdmission(services: AdmissionServices): AdmissionPlugin[] {
+  const { clock, random } = services;
   return [
     namespaceLifecycle,
     limitRanger,
@@ -24,6 +25,8 @@ export function builtinAdmission({ clock, random }: { clock: Clock; random: Rand
     defaultTolerationSeconds,
     defaultStorageClass,
     runtimeClassAdmission,
+    mutatingWebhooks(services),
+    validatingWebhooks(services),
     resourceQuotaAdmission(),
   ];
 }

@@ -1,5 +1,13 @@
-import type { KubeObject } from '../../api/meta.ts';
+import type { GroupVersionKind, KubeObject } from '../../api/meta.ts';
+import type { Store } from '../../store/index.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { Logger } from '../../util/log.ts';
+import type { Random } from '../../util/random.ts';
+import type { Authorizer } from '../auth/types.ts';
 import type { Objects, RequestContext, ResourceDefinition } from '../registry/strategy.ts';
+import type { ResourceTable } from '../registry/resources.ts';
+import type { WebhookClient } from '../webhook/index.ts';
+import type { Reinvocation } from './reinvocation.ts';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -8,6 +16,8 @@ export interface AdmissionAttributes {
   context: RequestContext;
   operation: AdmissionOperation;
   resource: ResourceDefinition;
+  /** Of `object` and `oldObject`: the resource's own, or that of its subresource. */
+  kind: GroupVersionKind;
   subresource: string;
   namespace: string;
   name: string;
@@ -16,6 +26,10 @@ export interface AdmissionAttributes {
   /** Shared; do not change. */
   oldObject: KubeObject | undefined;
   objects: Objects;
+  /** Which plugins have run before in this request. */
+  reinvocation: Reinvocation;
+  /** An object of `kind` that somebody outside has made, as the server itself would have decoded it. Throws a DecodeError. */
+  settle(object: KubeObject): KubeObject;
 }
 
 /** One plugin, one file (upstream: plugin/pkg/admission). Rejects by throwing a StatusError. */
@@ -26,4 +40,17 @@ export interface AdmissionPlugin {
   admit?(attributes: AdmissionAttributes): Promise<void> | void;
   /** May not. */
   validate?(attributes: AdmissionAttributes): Promise<void> | void;
+  close?(): void;
+}
+
+/** What plugins work with besides the request. */
+export interface AdmissionServices {
+  store: Store;
+  objects: Objects;
+  resources: ResourceTable;
+  authorizer: Authorizer;
+  webhooks: WebhookClient;
+  clock: Clock;
+  random: Random;
+  log: Logger;
 }

@@ -1,5 +1,7 @@
+import { decodeObject } from '../../api/decode.ts';
+import { parseApiVersion, type GroupVersionKind, type KubeObject } from '../../api/meta.ts';
+import { Reinvocation } from '../admission/reinvocation.ts';
 import type { AdmissionAttributes, AdmissionOperation } from '../admission/types.ts';
-import type { KubeObject } from '../../api/meta.ts';
 import type { Registry } from '../registry/generic.ts';
 import type { RequestContext } from '../registry/strategy.ts';
 import type { Serving } from '../serving.ts';
@@ -33,16 +35,30 @@ export class Admit {
     const { definition } = this.registry;
     const isNamespace = definition.group === '' && definition.resource === 'namespaces';
     const name = this.name || object?.metadata?.name || '';
+    const kind = kindOf(object ?? oldObject) ?? definition;
     return {
       context: this.context,
       operation,
       resource: definition,
+      kind: { group: kind.group, version: kind.version, kind: kind.kind },
       subresource: this.subresource,
       namespace: isNamespace ? name : this.context.namespace,
       name,
       object,
       oldObject,
       objects: this.serving.objects,
+      reinvocation: new Reinvocation(),
+      settle: (made) => this.#settle(kind, made),
     };
   }
+
+  #settle(kind: GroupVersionKind, made: KubeObject): KubeObject {
+    const { object } = decodeObject(kind, made);
+    if (kind.kind === this.registry.definition.kind) this.registry.strategy.defaults?.(object);
+    return object;
+  }
+}
+
+function kindOf(object: KubeObject | undefined): GroupVersionKind | undefined {
+  return object?.apiVersion && object.kind ? { ...parseApiVersion(object.apiVersion), kind: object.kind } : undefined;
 }

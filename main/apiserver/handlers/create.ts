@@ -26,9 +26,12 @@ export const create =
     settleNamespace(object, context.namespace, definition.namespaced);
     dedupOwners(object, context.warnings, false);
     strategy.defaults?.(object);
-    if (strategy.review) return { type: 'object', code: 201, object: await answer(strategy, registry, context, object) };
-    manageFieldsOnUpdate(registry, context, undefined, object, '');
     const admit = new Admit(serving, context, registry, '', metadata.name ?? '');
+    if (strategy.review) {
+      await admit.both('CREATE', object, undefined);
+      return { type: 'object', code: 201, object: await answer(strategy, registry, context, object) };
+    }
+    manageFieldsOnUpdate(registry, context, undefined, object, '');
     await admit.mutate('CREATE', object, undefined);
     dedupOwners(object, context.warnings, true);
     const entry = await registry.create(context, object, (final) => admit.validate('CREATE', final, undefined));

@@ -49,6 +49,7 @@ export async function deletionOf(call: Call): Promise<{ context: RequestContext;
   if (errors.length) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
   const context = writeContext(call, call.info.namespace, 'DeleteOptions');
   if (options.dryRun?.length) context.dryRun = true;
+  context.options = { ...context.options, ...options } as KubeObject;
   return { context, options };
 }
 

@@ -4,6 +4,8 @@ import type { Random } from '../../util/random.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/serviceAccountTokens.ts';
 import type { Authorizer } from '../auth/types.ts';
+import { admissionPolicies } from './admissionregistration/policies.ts';
+import { webhookConfigurations } from './admissionregistration/webhookConfigurations.ts';
 import { controllerRevision } from './apps/controllerRevision.ts';
 import { daemonSet } from './apps/daemonSet.ts';
 import { statefulSet } from './apps/statefulSet.ts';
@@ -60,6 +62,7 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
   const { objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts } = options;
   const stored = () => objects.list<Service>({ group: '', version: 'v1', resource: 'services' });
   const allocators = new ServiceAllocators(serviceCIDR, nodePorts, stored, random);
+  const checkExpression = () => {};
   return [
     of(namespace),
     of(node),
@@ -99,6 +102,8 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
     of(volumeAttachment),
     of(selfSubjectReview),
     of(tokenReview(tokens)),
+    ...webhookConfigurations(checkExpression).map((strategy) => of(strategy as Strategy<KubeObject>)),
+    ...admissionPolicies(checkExpression).map((strategy) => of(strategy as Strategy<KubeObject>)),
     ...accessReviews(authorizer, rbac).map((strategy) => of(strategy as Strategy<KubeObject>)),
   ];
 }

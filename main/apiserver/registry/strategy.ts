@@ -14,8 +14,12 @@ export interface RequestContext {
   /** Field owner of this write: `fieldManager`, or the user agent up to its first slash. */
   fieldManager: string;
   fieldValidation: 'Strict' | 'Warn' | 'Ignore';
+  /** The options of the write as an object of their kind, as admission is shown them. */
+  options: KubeObject;
   /** Goes out as `Warning: 299` headers. */
   warnings: string[];
+  /** What admission noted for the audit log. */
+  auditAnnotations: Record<string, string>;
   cause: Cause;
 }
 

@@ -32,7 +32,7 @@ export class TestCluster {
     const tokens = new ServiceAccountTokens(serviceAccountKey, 'https://kubernetes.default.svc.cluster.local', objects, clock, random);
     const server = createApiServer({
       strategies: builtinStrategies({ objects, random, rbac, authorizer: rbac, tokens, serviceCIDR: '10.96.0.0/16', nodePorts: [30000, 32767] }),
-      admission: builtinAdmission({ clock, random }),
+      admission: builtinAdmission,
       authenticators: [x509Authenticator, tokens],
       authorizer: rbac,
       store,

@@ -107,7 +107,7 @@ export async function start(options: Partial<ApiServerOptions> & { clock?: Clock
     random: systemRandom,
     log: noLog,
     strategies: [widgets as Strategy, gadgets],
-    admission: [],
+    admission: () => [],
     authenticators: [
       {
         authenticate: ({ certificate }) =>

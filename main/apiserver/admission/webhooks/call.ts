@@ -1,0 +1,109 @@
+import type { Status } from '../../../api/index.ts';
+import type { KubeObject } from '../../../api/meta.ts';
+import { badRequest, StatusError } from '../../../api/status.ts';
+import { matchNamespace, matchObject, matchRules, type Match } from '../matching.ts';
+import type { AdmissionAttributes, AdmissionServices } from '../types.ts';
+import type { RegisteredWebhook } from './registered.ts';
+
+/* Asking one webhook. Mirrors k8s.io/apiserver/pkg/admission/plugin/webhook/{generic/webhook.go,request,errors}. */
+
+/** The webhook could not be asked, or did not answer as it must; what follows is for its failurePolicy to say. */
+export class CallError extends Error {
+  constructor(webhook: string, reason: string) {
+    super(`failed calling webhook ${JSON.stringify(webhook)}: ${reason}`);
+  }
+}
+
+/** What `admission.k8s.io`'s AdmissionReview says back. */
+export interface AdmissionResponse {
+  uid: string;
+  allowed?: boolean;
+  status?: Status;
+  /** Base64 of a JSON patch. */
+  patch?: string;
+  patchType?: string;
+  auditAnnotations?: Record<string, string>;
+  warnings?: string[];
+}
+
+/** Under which name the request is the webhook's business; undefined: it is not. */
+export async function shouldCall({ hook }: RegisteredWebhook, attributes: AdmissionAttributes, { resources }: AdmissionServices): Promise<Match | undefined> {
+  if (!matchObject(hook.objectSelector, attributes)) return undefined;
+  const match = matchRules(hook.rules ?? [], hook.matchPolicy, attributes, resources);
+  // A namespace that is not there concerns only those whose rules are met.
+  if (!match || !(await matchNamespace(hook.namespaceSelector, attributes))) return undefined;
+  return match;
+}
+
+/** Rejects with a CallError, with the StatusError of a refusal, or with 400 where the webhook must not be asked on a dry run. */
+export async function callWebhook({ hook }: RegisteredWebhook, match: Match, attributes: AdmissionAttributes, services: AdmissionServices, mutating: boolean): Promise<AdmissionResponse> {
+  const { context } = attributes;
+  if (context.dryRun && hook.sideEffects !== 'None' && hook.sideEffects !== 'NoneOnDryRun')
+    throw badRequest(`admission webhook ${JSON.stringify(hook.name)} does not support dry run`);
+  const version = hook.admissionReviewVersions.find((candidate) => candidate === 'v1' || candidate === 'v1beta1');
+  if (!version) throw new CallError(hook.name, `could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)`);
+  const uid = services.random.uuid();
+  const review = reviewOf(uid, version, match, attributes);
+  let answer: unknown;
+  try {
+    answer = await services.webhooks.post(hook.clientConfig, review, { timeoutMs: (hook.timeoutSeconds ?? 10) * 1000, tellTimeout: true });
+  } catch (error) {
+    throw new CallError(hook.name, `failed to call webhook: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const response = responseOf(answer, uid, version, mutating);
+  if (typeof response === 'string') throw new CallError(hook.name, `received invalid webhook response: ${response}`);
+  for (const key in response.auditAnnotations) context.auditAnnotations[`${hook.name}/${key}`] = response.auditAnnotations[key]!;
+  context.warnings.push(...(response.warnings ?? []));
+  if (!response.allowed) throw refusal(hook.name, response.status);
+  return response;
+}
+
+function reviewOf(uid: string, version: string, match: Match, attributes: AdmissionAttributes): KubeObject {
+  const { context, kind, resource, subresource, namespace, name, operation, object, oldObject } = attributes;
+  const part = subresource ? { subResource: subresource } : {};
+  const { name: username, uid: userUid, groups, extra } = context.user;
+  const request = {
+    uid,
+    kind: match.kind,
+    resource: { group: match.resource.group, version: match.resource.version, resource: match.resource.resource },
+    ...part,
+    requestKind: kind,
+    requestResource: { group: resource.group, version: resource.version, resource: resource.resource },
+    ...(subresource ? { requestSubResource: subresource } : {}),
+    ...(name ? { name } : {}),
+    ...(namespace ? { namespace } : {}),
+    operation,
+    userInfo: { username, ...(userUid ? { uid: userUid } : {}), groups, ...(extra ? { extra } : {}) },
+    object: object ?? null,
+    oldObject: oldObject ?? null,
+    dryRun: context.dryRun,
+    options: operation === 'CONNECT' ? null : context.options,
+  };
+  return { kind: 'AdmissionReview', apiVersion: `admission.k8s.io/${version}`, request } as KubeObject;
+}
+
+/** What the webhook says, or why it is not to be understood. */
+function responseOf(answer: unknown, uid: string, version: string, mutating: boolean): AdmissionResponse | string {
+  const { kind, apiVersion, response } = answer as { kind?: string; apiVersion?: string; response?: AdmissionResponse };
+  if (typeof response !== 'object' || response === null) return 'webhook response was absent';
+  if (version === 'v1beta1') return response.patch ? { ...response, patchType: 'JSONPatch' } : response;
+  if (response.uid !== uid) return `expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response.uid ?? '')}`;
+  if (kind !== 'AdmissionReview' || apiVersion !== 'admission.k8s.io/v1')
+    return `expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got ${apiVersion ?? ''}, Kind=${kind ?? ''}`;
+  const { patch, patchType } = response;
+  if (!mutating && patch) return 'validating webhook may not return response.patch';
+  if (!mutating && patchType !== undefined) return 'validating webhook may not return response.patchType';
+  if (patch && patchType === undefined) return 'webhook returned response.patch but not response.patchType';
+  if (!patch && patchType !== undefined) return 'webhook returned response.patchType but not response.patch';
+  if (patchType === '') return 'webhook returned invalid response.patchType of ""';
+  return response;
+}
+
+function refusal(webhook: string, given: Status | undefined): StatusError {
+  const status: Status = { ...given };
+  if (!status.code || status.code < 400) status.code = 400;
+  if (!status.status || status.status === 'Success') status.status = 'Failure';
+  const denied = `admission webhook ${JSON.stringify(webhook)} denied the request`;
+  status.message = status.message ? `${denied}: ${status.message}` : status.reason ? `${denied}: ${status.reason}` : `${denied} without explanation`;
+  return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, ...status });
+}

@@ -1,0 +1,78 @@
+import { equalJson } from '../../../api/json.ts';
+import type { KubeObject } from '../../../api/meta.ts';
+import { internalError } from '../../../api/status.ts';
+import { applyJsonPatch } from '../../patch/index.ts';
+import { isExempt, type Match } from '../matching.ts';
+import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
+import { callWebhook, CallError, shouldCall } from './call.ts';
+import { RegisteredWebhooks, type RegisteredWebhook } from './registered.ts';
+
+const name = 'MutatingAdmissionWebhook';
+
+/** Webhooks that may change what is written, one after another. Mirrors k8s.io/apiserver/pkg/admission/plugin/webhook/mutating. */
+export function mutatingWebhooks(services: AdmissionServices): AdmissionPlugin {
+  const registered = new RegisteredWebhooks(services, 'mutatingwebhookconfigurations');
+
+  /** Returns whether the object is another afterwards. */
+  async function ask(webhook: RegisteredWebhook, match: Match, attributes: AdmissionAttributes): Promise<boolean> {
+    const { hook } = webhook;
+    const { patch, patchType } = await callWebhook(webhook, match, attributes, services, true);
+    if (!patch) return false;
+    if (patchType !== 'JSONPatch') throw new CallError(hook.name, `unsupported patch type ${JSON.stringify(patchType)}`);
+    if (!attributes.object) throw internalError(`admission webhook ${JSON.stringify(hook.name)} attempted to modify the object, which is not supported for this operation`);
+    return change(attributes.object, patched(attributes.object, patch, attributes));
+  }
+
+  return {
+    name,
+    handles: (_operation, resource) => !isExempt(resource),
+    async admit(attributes) {
+      const all = await registered.all();
+      if (!all.length) return;
+      const { reinvocation, context } = attributes;
+      const own = reinvocation.of(name);
+      if (reinvocation.again && own.changedSince(attributes.object)) own.requireInvoked();
+      const round = reinvocation.again ? 1 : 0;
+      for (const [index, webhook] of all.entries()) {
+        const { hook, configuration, id } = webhook;
+        const match = await shouldCall(webhook, attributes, services);
+        // The second time nobody is asked who was not asked the first time.
+        if (!match || (reinvocation.again && !own.isDue(id))) continue;
+        const place = `round_${round}_index_${index}`;
+        let mutated = false;
+        try {
+          mutated = await ask(webhook, match, attributes);
+          if (mutated) {
+            own.requireInvoked();
+            reinvocation.want();
+          }
+        } catch (error) {
+          if (!(error instanceof CallError)) throw error;
+          if (hook.failurePolicy !== 'Ignore') throw internalError(error.message);
+          services.log.warn('a webhook cannot be called, the request goes on without it', { webhook: hook.name, error: error.message });
+          context.auditAnnotations[`failed-open.mutation.webhook.admission.k8s.io/${place}`] = hook.name;
+        }
+        context.auditAnnotations[`mutation.webhook.admission.k8s.io/${place}`] = JSON.stringify({ configuration, webhook: hook.name, mutated });
+        if (hook.reinvocationPolicy === 'IfNeeded') own.invoked(id);
+      }
+      own.leave(attributes.object);
+    },
+    close: () => registered.close(),
+  };
+}
+
+function patched(object: KubeObject, patch: string, attributes: AdmissionAttributes): KubeObject {
+  try {
+    return attributes.settle(applyJsonPatch(object, JSON.parse(Buffer.from(patch, 'base64').toString('utf8')) as unknown));
+  } catch (error) {
+    throw internalError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Makes an object that others hold what another is. Returns whether it was another. */
+export function change(object: KubeObject, into: KubeObject): boolean {
+  if (equalJson(object, into)) return false;
+  for (const key of Object.keys(object)) delete object[key as keyof KubeObject];
+  Object.assign(object, into);
+  return true;
+}

@@ -1,0 +1,55 @@
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { TestAuthority } from './certificates.ts';
+
+/* eslint-disable @typescript-eslint/no-explicit-any -- reviews of all kinds of objects pass through here */
+
+export interface Review {
+  path: string;
+  request: any;
+}
+
+export type Answer = { allowed?: boolean; patch?: unknown[]; status?: object; warnings?: string[]; auditAnnotations?: Record<string, string> } | undefined;
+
+/** A webhook on this machine that answers by path. An answer of undefined is HTTP 500. */
+export class WebhookServer {
+  readonly seen: Review[] = [];
+  answers: Record<string, (request: any) => Answer> = {};
+
+  private constructor(
+    private readonly server: https.Server,
+    readonly caBundle: string,
+  ) {}
+
+  static async start(): Promise<WebhookServer> {
+    const authority = await TestAuthority.create();
+    const { certificate, key } = await authority.server();
+    const server = https.createServer({ cert: certificate, key }, (request, response) => {
+      let text = '';
+      request.on('data', (part: Buffer) => (text += part.toString()));
+      request.on('end', () => {
+        const path = request.url!.split('?')[0]!;
+        const review = JSON.parse(text) as { apiVersion: string; request: { uid: string } };
+        hooks.seen.push({ path, request: review.request });
+        const answer = hooks.answers[path]?.(review.request);
+        if (!answer) return response.writeHead(500).end('no such path');
+        const { patch, ...rest } = answer;
+        const patched = patch ? { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') } : {};
+        response.writeHead(200, { 'content-type': 'application/json' });
+        response.end(JSON.stringify({ kind: 'AdmissionReview', apiVersion: review.apiVersion, response: { uid: review.request.uid, allowed: true, ...rest, ...patched } }));
+      });
+    });
+    const hooks = new WebhookServer(server, Buffer.from(authority.certificate).toString('base64'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return hooks;
+  }
+
+  clientConfig(path: string) {
+    return { url: `https://localhost:${(this.server.address() as AddressInfo).port}${path}`, caBundle: this.caBundle };
+  }
+
+  close(): void {
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+}
