@@ -170,17 +170,18 @@ class Engine implements Cluster {
       dial: (host, port, from) => this.#nodes!.dial(host, port, from),
       covers: (address) => this.#nodes!.covers(address),
     };
+    const kubelets = (node: string) => this.#nodes?.kubelet(node);
     const api = createApiServer({
       store,
       clock,
       random,
       log: log.child('apiserver'),
-      strategies: builtinStrategies({ objects, random, rbac, authorizer: rbac, tokens, serviceCIDR, nodePorts: [30000, 32767] }),
+      strategies: builtinStrategies({ objects, random, rbac, authorizer: rbac, tokens, serviceCIDR, nodePorts: [30000, 32767], kubelets }),
       admission: builtinAdmission,
       authenticators: [x509Authenticator, tokens],
       authorizer: rbac,
       tls: { certificate: certificates.serving.certificate, key: certificates.serving.key, clientCa: certificates.ca },
-      kubelets: (node) => this.#nodes?.kubelet(node),
+      kubelets,
       egress,
       hosts: [serviceIP],
     });

@@ -15,6 +15,28 @@ export interface KubeletApi {
   portForward(target: PodTarget, port: number): Promise<Duplex>;
   /** Pods as this kubelet knows them, stats and metrics: `/pods`, `/stats/summary`, `/metrics/resource`, `/healthz` … */
   http(path: string, query: URLSearchParams): Promise<{ status: number; contentType: string; body: string }>;
+  /** What runs on the node uses, measured over a short while that ends about now. */
+  usage(): Promise<NodeUsage>;
+}
+
+/** CPU in nanocores, memory in bytes of the working set. */
+export interface ResourceUsage {
+  cpuNanoCores: number;
+  memoryBytes: number;
+}
+
+export interface NodeUsage extends ResourceUsage {
+  /** The end of the measurement (milliseconds since the epoch), and how long it took. */
+  timestamp: number;
+  windowMs: number;
+  /** Running pods, by uid. */
+  pods: Map<string, PodUsage>;
+}
+
+export interface PodUsage {
+  timestamp: number;
+  windowMs: number;
+  containers: ({ name: string } & ResourceUsage)[];
 }
 
 export interface PodTarget {

@@ -29,6 +29,8 @@ export const clusterRoles: Record<string, readonly string[]> = {
     'create delete deletecollection get list patch update watch|coordination.k8s.io|leases',
     'create delete deletecollection patch update|resource.k8s.io|resourceclaims resourceclaimtemplates',
   ],
+  // As the metrics server's manifests have it.
+  'system:aggregated-metrics-reader': ['get list watch|metrics.k8s.io|pods nodes'],
   'system:aggregate-to-view': [
     'get list watch|core|configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers replicationcontrollers/scale serviceaccounts services services/status',
     'get list watch|core|bindings limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status',
@@ -448,6 +450,7 @@ export const aggregations: Record<string, string> = {
   'system:aggregate-to-admin': 'admin',
   'system:aggregate-to-edit': 'edit',
   'system:aggregate-to-view': 'view',
+  'system:aggregated-metrics-reader': 'view',
   view: 'edit',
 };
 

@@ -1,4 +1,5 @@
 import type * as api from '../api/index.ts';
+import type * as metricsApi from '../api/metrics.ts';
 import type { GroupVersionResource, KubeObject } from '../api/meta.ts';
 
 /** One collection of the API, with the type of its objects. */
@@ -47,8 +48,9 @@ const registration = group('apiregistration.k8s.io', 'v1');
 const flowcontrol = group('flowcontrol.apiserver.k8s.io', 'v1');
 const devices = group('resource.k8s.io', 'v1');
 const events = group('events.k8s.io', 'v1');
+const metrics = group('metrics.k8s.io', 'v1beta1');
 
-/** Every stable collection of Kubernetes 1.36 that holds objects. */
+/** Every stable collection of Kubernetes 1.36 that holds objects, and what is measured. */
 export const resources = {
   configMaps: core.namespaced<api.ConfigMap>('ConfigMap', 'configmaps'),
   endpoints: core.namespaced<api.Endpoints>('Endpoints', 'endpoints'),
@@ -105,6 +107,8 @@ export const resources = {
   priorityClasses: scheduling.cluster<api.PriorityClass>('PriorityClass', 'priorityclasses'),
   leases: coordination.namespaced<api.Lease>('Lease', 'leases'),
   runtimeClasses: node.cluster<api.RuntimeClass>('RuntimeClass', 'runtimeclasses'),
+  nodeMetrics: metrics.cluster<metricsApi.NodeMetrics>('NodeMetrics', 'nodes'),
+  podMetrics: metrics.namespaced<metricsApi.PodMetrics>('PodMetrics', 'pods'),
   certificateSigningRequests: certificates.cluster<api.CertificateSigningRequest>(
     'CertificateSigningRequest',
     'certificatesigningrequests',

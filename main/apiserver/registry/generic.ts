@@ -68,9 +68,21 @@ export class Registry {
   }
 
   async get(namespace: string, name: string): Promise<Entry> {
-    const entry = await this.store.get(this.key(namespace, name));
+    const entry = await this.#find(namespace, name);
     if (!entry) throw notFound(this.subject, name);
     return entry;
+  }
+
+  async #find(namespace: string, name: string): Promise<Entry | undefined> {
+    if (!this.strategy.computed) return this.store.get(this.key(namespace, name));
+    const object = await this.strategy.computed.get(namespace, name);
+    return object && this.computed(object);
+  }
+
+  /** What nothing stores, as an entry. */
+  computed(object: KubeObject): Entry {
+    const { namespace = '', name = '' } = object.metadata ?? {};
+    return unstored(this.key(namespace, name), object, this.definition.kind, this.apiVersion, 0);
   }
 
   /** `object` is the caller's own and may be changed; `allow` is validating admission. */

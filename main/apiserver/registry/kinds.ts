@@ -1,4 +1,5 @@
 import type { Service } from '../../api/index.ts';
+import type { KubeletApi } from '../../api/kubelet.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import type { Random } from '../../util/random.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
@@ -17,6 +18,7 @@ import { podTemplate } from './core/podTemplate.ts';
 import { replicationController } from './core/replicationController.ts';
 import { resourceQuota } from './core/resourceQuota.ts';
 import { ingress, ingressClass } from './networking/ingress.ts';
+import { nodeMetrics, podMetrics } from './metrics/metrics.ts';
 import { networkPolicy } from './networking/networkPolicy.ts';
 import { runtimeClass } from './node/runtimeClass.ts';
 import { podDisruptionBudget } from './policy/podDisruptionBudget.ts';
@@ -55,11 +57,13 @@ export interface BuiltinOptions {
   serviceCIDR: string;
   /** First and last port that Services of type NodePort get. */
   nodePorts: readonly [number, number];
+  /** The kubelet of a node, which measures; undefined: none runs there. */
+  kubelets(node: string): KubeletApi | undefined;
 }
 
 /** Every kind that the API server serves by itself. */
 export function builtinStrategies(options: BuiltinOptions): Strategy[] {
-  const { objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts } = options;
+  const { objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts, kubelets } = options;
   const stored = () => objects.list<Service>({ group: '', version: 'v1', resource: 'services' });
   const allocators = new ServiceAllocators(serviceCIDR, nodePorts, stored, random);
   const checkExpression = () => {};
@@ -100,6 +104,8 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
     of(csiDriver),
     of(csiNode),
     of(volumeAttachment),
+    of(nodeMetrics(objects, kubelets)),
+    of(podMetrics(objects, kubelets)),
     of(selfSubjectReview),
     of(tokenReview(tokens)),
     ...webhookConfigurations(checkExpression).map((strategy) => of(strategy as Strategy<KubeObject>)),

@@ -30,6 +30,7 @@ const inconsistentContinue =
 /** Mirrors k8s.io/apiserver/pkg/storage/etcd3/store.go (GetList) and storage/util.go (ValidateListOptions). */
 export async function list(registry: Registry, request: ListRequest): Promise<Page> {
   const namespace = request.namespace || (registry.definition.namespaced ? (request.selection.exact('metadata.namespace') ?? '') : '');
+  if (registry.strategy.computed) return computed(registry, namespace, request.selection);
   const name = request.selection.exact('metadata.name');
   const prefix = registry.prefix(namespace);
   const from = startOf(request, prefix, registry.store.revision);
@@ -60,6 +61,12 @@ export async function list(registry: Registry, request: ListRequest): Promise<Pa
         ...(request.selection.empty ? { remaining: page.remaining } : {}),
       };
   }
+}
+
+async function computed(registry: Registry, namespace: string, selection: Selection): Promise<Page> {
+  const objects = await registry.strategy.computed!.list(namespace);
+  const entries = objects.map((object) => registry.computed(object)).sort((a, b) => (a.key < b.key ? -1 : 1));
+  return { entries: selection.empty ? entries : entries.filter((entry) => selection.picks(entry)), revision: registry.store.revision };
 }
 
 async function single(registry: Registry, selection: Selection, namespace: string, name: string): Promise<Page> {

@@ -86,6 +86,14 @@ export interface Strategy<T extends KubeObject = KubeObject> {
    * validated object and returns it with its answer in `status`. Such a kind has the one verb `create`.
    */
   review?(context: RequestContext, object: T): Promise<T>;
+  /**
+   * The kind's objects are made when they are asked for and nothing stores them (metrics): all of a namespace ('' for
+   * all), or one. Such a kind has the verbs `get` and `list`.
+   */
+  computed?: {
+    get(namespace: string, name: string): Promise<T | undefined>;
+    list(namespace: string): Promise<T[]>;
+  };
   /** Runs after an object is gone for good (addresses given back). */
   afterDelete?(object: T): void;
   /**

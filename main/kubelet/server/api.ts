@@ -9,6 +9,7 @@ import { containerNamed } from '../spec.ts';
 import { messageOf } from '../volumes/podVolumes.ts';
 import { logContainerId, writeLogs } from './logs.ts';
 import { nodeStats, resourceMetrics, summary } from './stats.ts';
+import { UsageMeter } from './usage.ts';
 
 export interface KubeletState {
   worker(uid: string): PodWorker | undefined;
@@ -23,6 +24,8 @@ const text = (status: number, body: string) => ({ status, contentType: 'text/pla
 /** What the apiserver asks of this node. Mirrors pkg/kubelet/server/server.go. */
 export function createKubeletApi(context: KubeletContext, state: KubeletState): KubeletApi {
   const { runtime } = context;
+  const workers = () => state.pods().map((pod) => state.worker(pod.metadata!.uid!)!);
+  const meter = new UsageMeter(context, workers);
 
   const workerOf = ({ uid, name }: PodTarget): PodWorker => {
     const worker = state.worker(uid);
@@ -70,7 +73,6 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
     },
 
     async http(path) {
-      const workers = () => state.pods().map((pod) => state.worker(pod.metadata!.uid!)!);
       switch (path.replace(/\/+$/, '') || '/') {
         case '/healthz':
         case '/livez':
@@ -89,6 +91,8 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
           return text(404, '404 page not found\n');
       }
     },
+
+    usage: () => meter.usage(),
   };
 }
 

@@ -58,6 +58,7 @@ const kubelet: KubeletApi = {
     return connection;
   },
   http: () => Promise.reject(new Error('not asked for here')),
+  usage: () => Promise.reject(new Error('not asked for here')),
 };
 
 let harness: Harness;

@@ -48,6 +48,7 @@ const kubelet: KubeletApi = {
   attach: (_target, io) => run(['echo'], io),
   portForward: () => Promise.resolve(new PassThrough()),
   http: (url, query) => Promise.resolve({ status: 200, contentType: 'text/plain', body: `${url}?${query}` }),
+  usage: () => Promise.reject(new Error('not asked for here')),
 };
 const aborted = withResolvers();
 

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type UserInfo } from '../../../../main/apiserver/index.ts';
+import type { KubeletApi } from '../../../../main/api/kubelet.ts';
 import type { KubeObject } from '../../../../main/api/meta.ts';
 import { StatusError } from '../../../../main/api/status.ts';
 import { Client } from '../../../../main/client/index.ts';
@@ -20,7 +21,7 @@ export class TestCluster {
     readonly close: () => Promise<void>,
   ) {}
 
-  static async start(): Promise<TestCluster> {
+  static async start(kubelets: (node: string) => KubeletApi | undefined = () => undefined): Promise<TestCluster> {
     const clock = new FakeClock();
     const store = createMemoryStore({ clock });
     const authority = await TestAuthority.create();
@@ -31,7 +32,7 @@ export class TestCluster {
     const rbac = new RbacAuthorizer(store);
     const tokens = new ServiceAccountTokens(serviceAccountKey, 'https://kubernetes.default.svc.cluster.local', objects, clock, random);
     const server = createApiServer({
-      strategies: builtinStrategies({ objects, random, rbac, authorizer: rbac, tokens, serviceCIDR: '10.96.0.0/16', nodePorts: [30000, 32767] }),
+      strategies: builtinStrategies({ objects, random, rbac, authorizer: rbac, tokens, serviceCIDR: '10.96.0.0/16', nodePorts: [30000, 32767], kubelets }),
       admission: builtinAdmission,
       authenticators: [x509Authenticator, tokens],
       authorizer: rbac,
@@ -40,7 +41,7 @@ export class TestCluster {
       random,
       log: noLog,
       tls: { certificate, key, clientCa: authority.certificate },
-      kubelets: () => undefined,
+      kubelets,
     });
     return new TestCluster(
       store,
