@@ -6,6 +6,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
 import type { AddressPool } from './addresses.ts';
+import type { AllocationManager } from './allocation.ts';
 import type { DnsSettings } from './config/dns.ts';
 import type { PodFacts } from './config/downward.ts';
 import type { ObjectSource } from './config/environment.ts';
@@ -44,6 +45,7 @@ export interface KubeletContext {
   probes: ProbeManager;
   statuses: StatusManager;
   backoff: CrashBackoff;
+  allocation: AllocationManager;
   servicesOf(namespace: string): Service[];
   apiService(): Service | undefined;
   /** The node's files and agent; these reject while the agent cannot be reached. */

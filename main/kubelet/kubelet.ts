@@ -8,7 +8,9 @@ import { type PullProgress, type Runtime, type RuntimeInfo } from '../runtime/in
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
+import type { Rejection } from './admission.ts';
 import { AddressPool } from './addresses.ts';
+import { AllocationManager } from './allocation.ts';
 import type { KubeletContext } from './context.ts';
 import { CrashBackoff } from './crashBackoff.ts';
 import { ImageManager } from './images/imageManager.ts';
@@ -20,7 +22,7 @@ import { ProbeManager } from './probes/probeManager.ts';
 import { emptyStatus, runtimeStatusOf, type RuntimeStatus } from './runtimeStatus.ts';
 import { createKubeletApi } from './server/api.ts';
 import { changesOf, objectSource, podsOfNode } from './sources.ts';
-import { fieldPathOf, podKey, uidOf } from './spec.ts';
+import { fieldPathOf, isTerminalPhase, podKey, uidOf } from './spec.ts';
 import { StatusManager } from './status/statusManager.ts';
 import { noFiles } from './volumes/files.ts';
 import { machineFiles, type HostFiles } from './volumes/hostPath.ts';
@@ -98,6 +100,7 @@ class NodeKubelet implements Kubelet {
     const informers = options.informers;
     const pods = informers.informer(resources.pods);
     const services = informers.informer(resources.services);
+    const nodes = informers.informer(resources.nodes);
     this.#recorder = new EventRecorder(client, 'kubelet', clock, random, { host: nodeName, log: this.#log });
     const objects = objectSource(client);
     const files = async () => (this.#isSimulated ? noFiles : this.#needAgent());
@@ -132,6 +135,10 @@ class NodeKubelet implements Kubelet {
       }),
       statuses,
       backoff: new CrashBackoff(clock),
+      allocation: new AllocationManager(
+        () => nodes.get(nodeName),
+        () => [...this.#workers.values()].filter(({ stage }) => stage === 'syncing' || stage === 'terminating').map(({ pod }) => pod),
+      ),
       servicesOf: (namespace) => services.list(namespace),
       apiService: () => services.get('default/kubernetes'),
       files,
@@ -168,6 +175,7 @@ class NodeKubelet implements Kubelet {
         },
         storageBytes: () => this.#storageBytes(),
         problem: () => this.#problem(),
+        observed: () => options.informers.informer(resources.nodes).get(this.nodeName),
       },
       info,
     );
@@ -278,13 +286,33 @@ class NodeKubelet implements Kubelet {
     const seed = this.#seeds.get(uid) ?? { ...emptyStatus };
     this.#seeds.delete(uid);
     const off = changesOf(this.options.runtime).onPod(uid, () => this.#workers.get(uid)?.runtimeChanged());
-    const worker = new PodWorker(this.#context, pod, seed, () => {
-      off();
-      this.#podEnds.delete(uid);
-      this.#workers.delete(uid);
-    });
+    const events = {
+      onFinished: () => {
+        off();
+        this.#podEnds.delete(uid);
+        this.#workers.delete(uid);
+      },
+      onRoom: () => this.#retryResizes(),
+    };
+    const worker = new PodWorker(this.#context, pod, seed, events, this.#judge(pod, seed));
     this.#podEnds.set(uid, off);
     this.#workers.set(uid, worker);
+  }
+
+  /** Whether the node takes the pod; what runs or has ended already is not asked. */
+  #judge(pod: Pod, seed: RuntimeStatus): Rejection | undefined {
+    const { allocation } = this.#context;
+    if (isTerminalPhase(pod.status?.phase)) return undefined;
+    if (seed.sandboxes.length === 0 && !pod.metadata?.deletionTimestamp) return allocation.add(pod);
+    allocation.adopt(pod);
+    return undefined;
+  }
+
+  /** Those with the highest priority first. */
+  #retryResizes(): void {
+    if (this.#stopped) return;
+    const waiting = [...this.#workers.values()].filter((worker) => worker.hasPendingResize);
+    for (const worker of waiting.sort((a, b) => (b.pod.spec?.priority ?? 0) - (a.pod.spec?.priority ?? 0))) worker.tryResize();
   }
 
   #removeOrphans(): void {

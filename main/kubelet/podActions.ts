@@ -1,5 +1,6 @@
 import type { Pod } from '../api/index.ts';
 import type { Container } from '../runtime/index.ts';
+import { resizeAction, type ActuatedResources } from './resize.ts';
 import { annotation, hasRegularContainer, latest, sandboxChanged, type RuntimeStatus } from './runtimeStatus.ts';
 import { ephemeralContainersOf, hashOf, initContainersOf, isRestartableInit, shouldRestart, type AnyContainer } from './spec.ts';
 
@@ -13,6 +14,14 @@ export interface ContainerToKill {
   reason: KillReason;
 }
 
+/** A running container that gets other resources without being started again. */
+export interface ContainerToUpdate {
+  container: AnyContainer;
+  id: string;
+  /** What it has now. */
+  actuated: ActuatedResources;
+}
+
 /** What one sync has to do to a pod. Starts hold indexes into the lists of the spec. */
 export interface PodActions {
   /** Stop everything of the pod, the sandbox too. */
@@ -24,13 +33,17 @@ export interface PodActions {
   ephemeralContainersToStart: number[];
   containersToStart: number[];
   containersToKill: ContainerToKill[];
+  containersToUpdate: ContainerToUpdate[];
 }
 
 /** What probes found out about a container so far; undefined: nothing yet. */
 export type ProbeOutcome = (kind: 'liveness' | 'startup', containerId: string) => 'success' | 'failure' | undefined;
 
+/** What a running container was given; undefined: not known. */
+export type ActuatedOf = (container: Container) => ActuatedResources | undefined;
+
 /** Mirrors pkg/kubelet/kuberuntime/kuberuntime_manager.go (computePodActions). */
-export function computePodActions(pod: Pod, status: RuntimeStatus, probed: ProbeOutcome): PodActions {
+export function computePodActions(pod: Pod, status: RuntimeStatus, probed: ProbeOutcome, actuatedOf: ActuatedOf = () => undefined): PodActions {
   const { changed, attempt, sandbox } = sandboxChanged(pod, status);
   const actions: PodActions = {
     killPod: changed,
@@ -41,8 +54,9 @@ export function computePodActions(pod: Pod, status: RuntimeStatus, probed: Probe
     ephemeralContainersToStart: [],
     containersToStart: [],
     containersToKill: [],
+    containersToUpdate: [],
   };
-  return changed ? startFromTheBeginning(pod, status, actions) : continueWith(pod, status, probed, actions);
+  return changed ? startFromTheBeginning(pod, status, actions) : continueWith(pod, status, probed, actuatedOf, actions);
 }
 
 function startFromTheBeginning(pod: Pod, status: RuntimeStatus, actions: PodActions): PodActions {
@@ -68,12 +82,12 @@ function startFromTheBeginning(pod: Pod, status: RuntimeStatus, actions: PodActi
   return actions;
 }
 
-function continueWith(pod: Pod, status: RuntimeStatus, probed: ProbeOutcome, actions: PodActions): PodActions {
+function continueWith(pod: Pod, status: RuntimeStatus, probed: ProbeOutcome, actuatedOf: ActuatedOf, actions: PodActions): PodActions {
   ephemeralContainersOf(pod).forEach((container, index) => {
     // They are never started again.
     if (!latest(status, container.name)) actions.ephemeralContainersToStart.push(index);
   });
-  const initialized = initContainerActions(pod, status, probed, actions);
+  const initialized = initContainerActions(pod, status, probed, actuatedOf, actions);
   if (actions.killPod || !initialized) return actions;
 
   let kept = 0;
@@ -87,7 +101,8 @@ function continueWith(pod: Pod, status: RuntimeStatus, probed: ProbeOutcome, act
     }
     const fault = faultOf(container, current, probed, 'Container');
     if (!fault) {
-      kept++;
+      if (resized(pod, container, current, actuatedOf, actions)) actions.containersToStart.push(index);
+      else kept++;
       return;
     }
     const restart = fault.changed || (container.restartPolicy ?? pod.spec!.restartPolicy) !== 'Never';
@@ -107,7 +122,7 @@ function continueWith(pod: Pod, status: RuntimeStatus, probed: ProbeOutcome, act
  * backwards to the one that began last, as those before it may have been removed already. Returns whether the pod is
  * initialized.
  */
-function initContainerActions(pod: Pod, status: RuntimeStatus, probed: ProbeOutcome, actions: PodActions): boolean {
+function initContainerActions(pod: Pod, status: RuntimeStatus, probed: ProbeOutcome, actuatedOf: ActuatedOf, actions: PodActions): boolean {
   const init = initContainersOf(pod);
   if (init.length === 0) return true;
   let initialized = pod.spec!.containers.some((container) => {
@@ -158,7 +173,10 @@ function initContainerActions(pod: Pod, status: RuntimeStatus, probed: ProbeOutc
         }
         done();
         const fault = faultOf(container, current, probed, 'Init container');
-        if (!fault) break;
+        if (!fault) {
+          if (resized(pod, container, current, actuatedOf, actions)) start.push(index);
+          break;
+        }
         actions.containersToKill.push(fault);
         start.push(index);
         break;
@@ -194,6 +212,15 @@ export function isToBeStarted(pod: Pod, container: AnyContainer, status: Runtime
 
 function succeeded(container: Container | undefined): boolean {
   return container?.state === 'exited' && container.exitCode === 0;
+}
+
+/** Notes what a resize does to a running container; returns whether it is to be started again for it. */
+function resized(pod: Pod, container: AnyContainer, current: Container, actuatedOf: ActuatedOf, actions: PodActions): boolean {
+  const actuated = actuatedOf(current);
+  const action = actuated ? resizeAction(pod, container, actuated) : 'none';
+  if (action === 'update') actions.containersToUpdate.push({ container, id: current.id, actuated: actuated! });
+  if (action === 'restart') actions.containersToKill.push({ container, id: current.id, message: `Container ${container.name} resize requires restart`, reason: '' });
+  return action === 'restart';
 }
 
 /** Why a running container has to go; undefined: it stays. */

@@ -5,9 +5,15 @@ import { resources } from '../client/index.ts';
 import { RuntimeError, type Container } from '../runtime/index.ts';
 import type { Timer } from '../util/clock.ts';
 import { factsOf, tell, type KubeletContext } from './context.ts';
+import type { Rejection } from './admission.ts';
+import { resizableContainersOf } from './allocation.ts';
 import { killPod } from './killPod.ts';
-import { readRuntimeStatus, type RuntimeStatus } from './runtimeStatus.ts';
-import { allContainersOf, containerNamed, formatPod, isTerminalPhase, uidOf } from './spec.ts';
+import { containerIdOf } from './probes/probeManager.ts';
+import { qosClassOf } from './qos.ts';
+import { resizeAction, type ActuatedResources } from './resize.ts';
+import { ResizeState } from './resizeState.ts';
+import { annotation, latest, readRuntimeStatus, type RuntimeStatus } from './runtimeStatus.ts';
+import { allContainersOf, containerNamed, formatPod, isStatic, isTerminalPhase, uidOf } from './spec.ts';
 import type { StartFailure } from './status/containerStatuses.ts';
 import { generatePodStatus } from './status/podStatus.ts';
 import { syncPod } from './syncPod.ts';
@@ -30,6 +36,13 @@ type Stage =
   | 'terminated'
   /** Nothing of it is left, in the runtime or in this kubelet. */
   | 'finished';
+
+export interface PodWorkerEvents {
+  /** Nothing of the pod is left. */
+  onFinished(): void;
+  /** The node has more room than before. */
+  onRoom(): void;
+}
 
 /**
  * One pod's life on this node, told in one place. Whatever happens (a change of the object, an event of the runtime, a
@@ -63,17 +76,25 @@ export class PodWorker {
   /** Aborts a step that waits while the pod is to end. */
   readonly #abort = new AbortController();
   #killing: { grace: number } | undefined;
+  readonly #resize: ResizeState;
+  /** What running containers have been given since they started, by id. */
+  readonly #actuated = new Map<string, ActuatedResources>();
 
   constructor(
     private readonly context: KubeletContext,
     pod: Pod,
     /** What the runtime had of the pod when this kubelet began: empty for a pod that came later. */
     seed: RuntimeStatus,
-    private readonly onFinished: () => void,
+    private readonly events: PodWorkerEvents,
+    /** Why the node does not take the pod: it fails without having begun. */
+    private readonly rejection?: Rejection,
   ) {
     this.#pod = pod;
     this.#runtime = seed;
     this.#fresh = true;
+    this.#resize = new ResizeState(context, pod);
+    for (const { containerID, resources } of [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])])
+      if (containerID && resources) this.#actuated.set(containerIdOf({ containerID }), { container: resources, ...(pod.spec?.resources ? { pod: pod.spec.resources } : {}) });
     for (const status of [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])])
       if (status.containerID) this.#attempts.set(status.name, status.restartCount);
     for (const sandbox of seed.sandboxes) if (sandbox.state === 'ready' && sandbox.ip && !pod.spec?.hostNetwork) context.addresses.adopt(sandbox.ip, uidOf(pod));
@@ -99,7 +120,27 @@ export class PodWorker {
     this.#pod = pod;
     if (before?.annotations !== pod.metadata?.annotations || before?.labels !== pod.metadata?.labels) this.#volumesStale = true;
     if (pod.metadata?.deletionTimestamp) this.#end();
+    else this.tryResize();
     this.poke();
+  }
+
+  get hasPendingResize(): boolean {
+    return this.#resize.isPending;
+  }
+
+  /** Gives the pod the resources that it asks for now, if the node has them. */
+  tryResize(): void {
+    if (this.#stage !== 'syncing' || this.rejection || isTerminalPhase(this.#pod.status?.phase)) return;
+    const verdict = isStatic(this.#pod)
+      ? { reason: 'Infeasible', message: 'In-place resize of static-pods is not supported' }
+      : this.context.allocation.resize(this.#pod);
+    const pending = this.#resize.isPending;
+    if (verdict === 'allocated') {
+      this.#resize.started(this.#pod);
+      this.events.onRoom();
+    } else if (verdict === 'unchanged') this.#resize.settled();
+    else if (this.context.allocation.allocatedPod(this.#pod) !== this.#pod) this.#resize.wait(this.#pod, verdict);
+    if (verdict === 'allocated' || pending !== this.#resize.isPending) this.poke();
   }
 
   /** The object is gone: whatever still runs has to go at once. */
@@ -188,6 +229,7 @@ export class PodWorker {
   }
 
   async #step(): Promise<void> {
+    if (this.rejection && !this.#gone && !this.#pod.metadata?.deletionTimestamp) return this.#reject(this.rejection);
     await this.#look();
     if (this.#stage === 'syncing' && (this.#pod.metadata?.deletionTimestamp || this.#gone || this.#failed)) this.#stage = 'terminating';
     switch (this.#stage) {
@@ -198,6 +240,30 @@ export class PodWorker {
       case 'terminated':
         return this.#cleanUp();
     }
+  }
+
+  /** Mirrors kubelet.go (rejectPod). */
+  #reject({ reason, message }: Rejection): void {
+    if (isTerminalPhase(this.status()?.phase ?? this.#pod.status?.phase)) return;
+    tell(this.context, this.#pod, 'Warning', reason, message);
+    const { generation } = this.#pod.metadata!;
+    this.context.statuses.set(this.#pod, {
+      ...this.#pod.status,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      qosClass: this.#pod.status?.qosClass ?? qosClassOf(this.#pod),
+      phase: 'Failed',
+      reason,
+      message: `Pod was rejected: ${message}`,
+      startTime: this.#pod.status?.startTime ?? timestamp(this.context.clock.now()),
+    });
+  }
+
+  /** What a container has been given: since it started, or when it did. */
+  #actuatedOf(container: Container): ActuatedResources | undefined {
+    const known = this.#actuated.get(container.id);
+    if (known) return known;
+    const text = container.annotations[annotation.resources];
+    return text ? (JSON.parse(text) as ActuatedResources) : undefined;
   }
 
   async #look(): Promise<void> {
@@ -224,7 +290,10 @@ export class PodWorker {
     this.#volumes = await this.#prepareVolumes(status);
     context.probes.addPod(this.#pod);
     context.probes.podChanged(uidOf(this.#pod));
-    const result = await syncPod(context, this.#pod, this.#runtime, {
+    const generation = this.#pod.metadata?.generation;
+    const result = await syncPod(context, context.allocation.allocatedPod(this.#pod), this.#runtime, {
+      actuatedOf: (container) => this.#actuatedOf(container),
+      onUpdated: (id, actuated) => this.#actuated.set(id, actuated),
       volumes: this.#volumes,
       nextAttempt: (name) => this.#nextAttempt(name),
       onSandbox: async (sandbox) => {
@@ -233,6 +302,7 @@ export class PodWorker {
       },
       signal: this.#abort.signal,
     });
+    if (result.resizeFailure !== undefined) this.#resize.failed(this.#pod, result.resizeFailure);
     let failuresChanged = false;
     for (const [name, failure] of result.starts) {
       const before = this.#starts.get(name);
@@ -243,11 +313,24 @@ export class PodWorker {
     if (result.changed || failuresChanged) {
       this.#fresh = false;
       await this.#look();
+      this.#endResize(generation);
       await this.#report(false);
       await this.#collectDead();
       context.probes.podChanged(uidOf(this.#pod));
     }
     if (result.retryAfter !== undefined) this.#later(result.retryAfter);
+  }
+
+  /** A resize is over when all that runs has what was given. `generation` is the one that was acted on. */
+  #endResize(generation: number | undefined): void {
+    if (!this.#resize.isInProgress || generation !== this.#pod.metadata?.generation) return;
+    const pod = this.context.allocation.allocatedPod(this.#pod);
+    const done = resizableContainersOf(pod.spec!).every((container) => {
+      const current = latest(this.#runtime, container.name);
+      const actuated = current?.state === 'running' ? this.#actuatedOf(current) : undefined;
+      return !actuated || resizeAction(pod, container, actuated) === 'none';
+    });
+    if (done) this.#resize.completed(pod);
   }
 
   async #terminate(): Promise<void> {
@@ -271,6 +354,8 @@ export class PodWorker {
     if (this.#runtime.containers.some((container) => container.state === 'running')) throw new Error('containers still run after all of them were stopped');
     await this.#report(true);
     context.addresses.release(uid);
+    context.allocation.remove(uid);
+    this.events.onRoom();
     this.#stage = 'terminated';
     this.#again = true;
   }
@@ -279,7 +364,7 @@ export class PodWorker {
     const { context } = this;
     const uid = uidOf(this.#pod);
     for (const timer of [this.#deadline, this.#resync]) timer?.cancel();
-    if (!this.#gone) await this.#report(true);
+    if (!this.#gone && !this.rejection) await this.#report(true);
     if (!this.#cleaned) {
       await context.volumes.removeFiles(this.#pod);
       this.#cleaned = true;
@@ -295,7 +380,7 @@ export class PodWorker {
     await context.volumes.removeMemory(this.#pod);
     context.statuses.forget(uid);
     this.#stage = 'finished';
-    this.onFinished();
+    this.events.onFinished();
   }
 
   async #deleteObject(): Promise<void> {
@@ -325,7 +410,9 @@ export class PodWorker {
       }),
     );
     const old = context.statuses.get(uidOf(this.#pod)) ?? this.#pod.status ?? {};
-    const status = generatePodStatus(this.#pod, this.#runtime, old, terminal, {
+    const status = generatePodStatus(context.allocation.allocatedPod(this.#pod), this.#runtime, old, terminal, {
+      actuatedOf: (container) => this.#actuatedOf(container),
+      resizeConditions: this.#resize.conditions(),
       runtimeName: context.machine.runtimeName,
       hostIP: context.nodeIP,
       failureOf: (name) => this.#starts.get(name),

@@ -5,6 +5,8 @@ import type { Container, Runtime, Sandbox } from '../runtime/index.ts';
 export const annotation = {
   hash: 'io.kubernetes.container.hash',
   terminationGracePeriod: 'io.kubernetes.pod.terminationGracePeriod',
+  /** The resources with which the container started, as JSON. */
+  resources: 'dev.skiff.resources',
   /** Of a sandbox: the volumes of memory that go with it. */
   memoryVolumes: 'dev.skiff.memory-volumes',
 } as const;

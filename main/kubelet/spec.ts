@@ -74,3 +74,11 @@ export function hashOf(container: AnyContainer): string {
   for (const byte of Buffer.from(JSON.stringify({ image: container.image, name: container.name }))) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return hash.toString(16);
 }
+
+/** Where the kubelet has a pod from: `file` for one of the folder of static pods; undefined for the API's. */
+export const sourceAnnotation = 'kubernetes.io/config.source';
+
+export function isStatic(pod: Pod): boolean {
+  const source = pod.metadata?.annotations?.[sourceAnnotation];
+  return source !== undefined && source !== 'api';
+}

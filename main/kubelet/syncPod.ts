@@ -1,10 +1,12 @@
 import type { Pod } from '../api/index.ts';
 import type { Container, Sandbox, SandboxConfig } from '../runtime/index.ts';
+import { sysctlName } from './admission.ts';
 import { dnsOf, hostnameOf } from './config/dns.ts';
 import { factsOf, tell, type KubeletContext } from './context.ts';
 import { formatSeconds } from './duration.ts';
 import { killContainer, killPod } from './killPod.ts';
-import { computePodActions, type PodActions } from './podActions.ts';
+import { computePodActions, type ActuatedOf, type PodActions } from './podActions.ts';
+import { updateContainers, type ActuatedResources } from './resize.ts';
 import { annotation, latest, readySandbox, type RuntimeStatus } from './runtimeStatus.ts';
 import { ephemeralContainersOf, formatPod, hashOf, initContainersOf, isRestartableInit, uidOf, type AnyContainer } from './spec.ts';
 import { StartError } from './startError.ts';
@@ -18,6 +20,9 @@ export interface SyncInputs {
   nextAttempt(container: string): number;
   /** Called when the sandbox is up: its condition can be shown. */
   onSandbox(sandbox: Sandbox): Promise<void>;
+  actuatedOf: ActuatedOf;
+  /** A running container has other resources now. */
+  onUpdated(id: string, actuated: ActuatedResources): void;
   signal: AbortSignal;
 }
 
@@ -26,6 +31,8 @@ export interface SyncResult {
   changed: boolean;
   /** By container: why it could not be started; undefined: it was. Containers that were left alone are not in it. */
   starts: Map<string, StartFailure | undefined>;
+  /** Why running containers could not be given other resources. */
+  resizeFailure?: string;
   /** Milliseconds after which it has to be tried again. */
   retryAfter?: number;
 }
@@ -33,7 +40,7 @@ export interface SyncResult {
 /** Brings the runtime nearer to what the pod's spec wants. Mirrors kuberuntime_manager.go (SyncPod). */
 export async function syncPod(context: KubeletContext, pod: Pod, status: RuntimeStatus, inputs: SyncInputs): Promise<SyncResult> {
   const probed = (kind: 'liveness' | 'startup', id: string) => context.probes.results.get(kind, id);
-  const actions = computePodActions(pod, status, probed);
+  const actions = computePodActions(pod, status, probed, inputs.actuatedOf);
   const result: SyncResult = { changed: false, starts: new Map() };
 
   if (actions.createSandbox && actions.sandboxId) tell(context, pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
@@ -76,6 +83,16 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
     await inputs.onSandbox(sandbox);
   }
   if (!sandboxId) return result;
+
+  if (actions.containersToUpdate.length > 0) {
+    try {
+      await updateContainers(context, pod, actions.containersToUpdate, status.containers, inputs.onUpdated);
+    } catch (error) {
+      result.resizeFailure = messageOf(error);
+      result.retryAfter = retryFailedMs;
+    }
+    result.changed = true;
+  }
 
   const start = async (container: AnyContainer): Promise<boolean> => {
     inputs.signal.throwIfAborted();
@@ -157,7 +174,7 @@ function sandboxConfig(context: KubeletContext, pod: Pod, attempt: number, ip: s
     network: spec.hostNetwork ? 'node' : 'pod',
     dns: dnsOf(pod, context.dns),
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames }) => ({ ip, hostnames: hostnames ?? [] })),
-    sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name.replaceAll('/', '.'), value])),
+    sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name, value }) => [sysctlName(name), value])),
     ...(memoryVolumes.length > 0 ? { memoryVolumes } : {}),
     sharePID: spec.shareProcessNamespace ?? false,
     hostPID: spec.hostPID ?? false,

@@ -258,6 +258,7 @@ export interface Runtime {
   removeContainer(id: string): Promise<void>;
   listContainers(filter?: { node?: string; sandboxId?: string; podUid?: string }): Promise<Container[]>;
   containerStatus(id: string): Promise<Container>;
+  /** Of a running container, at once; a CPU quota that is not named is taken away. A score for the lack of memory stays. */
   updateResources(id: string, resources: ContainerResources): Promise<void>;
   stats(ids: string[]): Promise<ContainerStats[]>;
 

@@ -1,7 +1,8 @@
 import type { Node } from '../api/index.ts';
 import { parseQuantity } from '../api/quantity.ts';
-import type { HostPort, PodInfo } from './podInfo.ts';
-import { addResources, noResources, resourcesOf, type Resources } from './resources.ts';
+import type { HostPort } from '../api/hostPorts.ts';
+import type { PodInfo } from './podInfo.ts';
+import { addResources, noResources, resourcesOf, type Resources } from '../api/podResources.ts';
 
 /** A node and the pods on it, those included that are only on their way there. */
 export class NodeInfo {

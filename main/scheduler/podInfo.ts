@@ -1,6 +1,7 @@
 import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '../api/index.ts';
+import { hostPortsOf, type HostPort } from '../api/hostPorts.ts';
 import { selectorFromLabelSelector, type Selector } from '../api/labels.ts';
-import { podRequests, type Resources } from './resources.ts';
+import { podRequests, type Resources } from '../api/podResources.ts';
 
 /** A term of pod affinity, ready to be asked. */
 export interface AffinityTerm {
@@ -12,12 +13,6 @@ export interface AffinityTerm {
 
 export interface WeightedAffinityTerm extends AffinityTerm {
   weight: number;
-}
-
-export interface HostPort {
-  ip: string;
-  protocol: string;
-  port: number;
 }
 
 /** A pod with what the plugins ask about it again and again. */
@@ -45,7 +40,7 @@ export class PodInfo {
       pod,
       affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution,
     );
-    this.hostPorts = hostPorts(pod);
+    this.hostPorts = hostPortsOf(pod);
   }
 
   get hasAffinity(): boolean {
@@ -72,13 +67,4 @@ function terms(pod: Pod, list: PodAffinityTerm[] | undefined): AffinityTerm[] {
 
 function weighted(pod: Pod, list: WeightedPodAffinityTerm[] | undefined): WeightedAffinityTerm[] {
   return (list ?? []).map(({ podAffinityTerm, weight }) => ({ ...terms(pod, [podAffinityTerm])[0]!, weight }));
-}
-
-function hostPorts(pod: Pod): HostPort[] {
-  const sideCars = (pod.spec!.initContainers ?? []).filter((container) => container.restartPolicy === 'Always');
-  return [...pod.spec!.containers, ...sideCars].flatMap((container) =>
-    (container.ports ?? [])
-      .filter((port) => port.hostPort)
-      .map((port) => ({ ip: port.hostIP || '0.0.0.0', protocol: port.protocol ?? 'TCP', port: port.hostPort! })),
-  );
 }

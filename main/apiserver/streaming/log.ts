@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { invalid, type FieldError } from '../../api/status.ts';
 import type { PodLogOptions } from '../../api/kubelet.ts';
 import type { Handler } from '../call.ts';
@@ -5,7 +6,9 @@ import { notAllowed } from '../chain.ts';
 import { forbiddenField, invalidField, unsupportedField } from '../fieldErrors.ts';
 import type { Query } from '../query.ts';
 import type { Serving } from '../serving.ts';
+import { isWebSocket } from './spdyUpgrade.ts';
 import { containerOf, kubeletOf, podOf, targetOf } from './target.ts';
+import { readOverWebSocket } from './webSocketReader.ts';
 
 const streams = ['All', 'Stderr', 'Stdout'];
 
@@ -21,11 +24,12 @@ export const log =
     const container = containerOf(pod, call.query.get('container'));
     if (!pod.spec?.nodeName) return { type: 'text', code: 200, contentType: 'text/plain', body: '' };
     const kubelet = kubeletOf(serving, pod);
-    return {
-      type: 'stream',
-      contentType: 'text/plain',
-      pump: (out, signal) => kubelet.containerLogs({ ...targetOf(pod), container }, options, out, signal),
-    };
+    const pump = (out: Writable, signal: AbortSignal) => kubelet.containerLogs({ ...targetOf(pod), container }, options, out, signal);
+    if (call.upgrade && isWebSocket(call.upgrade)) {
+      await readOverWebSocket(call.upgrade, pump);
+      return { type: 'taken' };
+    }
+    return { type: 'stream', contentType: 'text/plain', pump };
   };
 
 /** Throws 400. */

@@ -4,6 +4,7 @@ import type { ContainerConfig, Image, Mount } from '../../runtime/index.ts';
 import { annotation } from '../runtimeStatus.ts';
 import { cgroupResources } from '../qos.ts';
 import { hashOf, initContainersOf, isRestartableInit, type AnyContainer } from '../spec.ts';
+import { actuatedBy } from '../resize.ts';
 import { expand } from './expansion.ts';
 import { securityOf } from './security.ts';
 
@@ -45,6 +46,7 @@ export function containerConfigOf(pod: Pod, container: AnyContainer, inputs: Con
     labels: {},
     annotations: {
       [annotation.hash]: hashOf(container),
+      [annotation.resources]: JSON.stringify(actuatedBy(pod, container)),
       [annotation.terminationGracePeriod]: String(pod.spec?.terminationGracePeriodSeconds ?? 30),
       ...simulation(pod, container),
     },

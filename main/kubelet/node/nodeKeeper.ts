@@ -24,6 +24,8 @@ export interface NodeKeeperOptions {
   storageBytes(): Promise<number>;
   /** Why the node cannot run pods now. */
   problem(): string | undefined;
+  /** The node as the API has it now. */
+  observed(): Node | undefined;
 }
 
 /** The Node object of this kubelet and its heartbeats. Mirrors pkg/kubelet/kubelet_node_status.go and component-helpers' lease controller. */
@@ -117,7 +119,9 @@ export class NodeKeeper {
     const facts = await this.#facts();
     for (let tries = 0; ; tries++) {
       try {
+        const observed = this.options.observed();
         if (tries > 0) this.#node = await nodes.get('', own.name);
+        else if (observed?.metadata?.uid === this.#node!.metadata!.uid) this.#node = observed;
         this.#node = await nodes.updateStatus({ ...this.#node!, status: nodeStatus(facts, this.#node!.status as NodeStatus | undefined) });
         break;
       } catch (error) {
@@ -142,7 +146,14 @@ export class NodeKeeper {
 
   async #renewForEver(): Promise<void> {
     await this.#insist('renew', () => this.#renew());
+    this.#takeUpResources();
     this.#timer('renew', renewMs, () => void this.#renewForEver());
+  }
+
+  /** Somebody has said that the node has more than the kubelet knows of: it can be had from now on. */
+  #takeUpResources(): void {
+    const { capacity, allocatable } = this.options.observed()?.status ?? {};
+    if (Object.keys(capacity ?? {}).some((name) => capacity![name] !== allocatable?.[name] && name.includes('/'))) this.changed();
   }
 
   async #renew(): Promise<void> {

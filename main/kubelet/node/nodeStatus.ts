@@ -62,14 +62,17 @@ export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeS
     'hugepages-2Mi': '0',
     pods: String(maxPods),
   };
+  // What others say that the node has (extended resources) it keeps, and all of it can be had.
+  const others = old?.capacity ?? {};
   return {
     ...old,
     addresses: [
       { type: 'InternalIP', address: facts.ip },
       { type: 'Hostname', address: facts.name },
     ],
-    capacity: { ...resources, memory: `${Math.floor(info.memoryBytes / 1024)}Ki` },
+    capacity: { ...others, ...resources, memory: `${Math.floor(info.memoryBytes / 1024)}Ki` },
     allocatable: {
+      ...others,
       ...resources,
       'ephemeral-storage': String(Math.floor(facts.storageBytes * 0.9)),
       memory: `${Math.floor((info.memoryBytes - reservedMemory) / 1024)}Ki`,

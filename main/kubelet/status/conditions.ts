@@ -2,7 +2,7 @@ import type { ContainerStatus, Pod, PodCondition } from '../../api/index.ts';
 import { initContainersOf, isRestartableInit, isTerminalPhase } from '../spec.ts';
 
 /** A condition before it has times. */
-export type NewCondition = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;
+export type NewCondition = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message' | 'observedGeneration'>;
 
 /** Conditions that the kubelet alone writes (pkg/kubelet/types/pod_status.go, PodConditionByKubelet). */
 export const ownConditions: ReadonlySet<string> = new Set([
@@ -82,7 +82,8 @@ export function withTimes(conditions: NewCondition[], old: PodCondition[], now: 
   return conditions.map((condition) => {
     const before = old.find((c) => c.type === condition.type);
     const lastTransitionTime = before?.status === condition.status ? (before.lastTransitionTime ?? now) : now;
-    return { ...condition, lastTransitionTime, ...(generation === undefined ? {} : { observedGeneration: generation }) };
+    const observedGeneration = condition.observedGeneration ?? generation;
+    return { ...condition, lastTransitionTime, ...(observedGeneration === undefined ? {} : { observedGeneration }) };
   });
 }
 

@@ -1,9 +1,10 @@
-import type { ContainerState, ContainerStatus, Pod } from '../../api/index.ts';
+import type { ContainerState, ContainerStatus, Pod, ResourceRequirements } from '../../api/index.ts';
 import { timestamp } from '../../api/meta.ts';
 import type { Container } from '../../runtime/index.ts';
 import { isToBeStarted } from '../podActions.ts';
 import { hasRegularContainer, latest, type RuntimeStatus } from '../runtimeStatus.ts';
-import { isRestartableInit, type AnyContainer } from '../spec.ts';
+import type { ActuatedResources } from '../resize.ts';
+import { ephemeralContainersOf, isRestartableInit, type AnyContainer } from '../spec.ts';
 
 /** Why the last try to start a container failed: what its status says while it waits (upstream: reason_cache.go). */
 export interface StartFailure {
@@ -18,6 +19,8 @@ export interface StatusSources {
   failureOf(container: string): StartFailure | undefined;
   /** What containers have said as they ended, by id. */
   terminationMessageOf(container: Container): string | undefined;
+  /** What a running container was given; undefined: not known. */
+  actuatedOf(container: Container): ActuatedResources | undefined;
   /** The image's digest, or its id. */
   imageIdOf(container: Container): string;
 }
@@ -50,11 +53,31 @@ function convert(pod: Pod, container: AnyContainer, seen: Container[], old: Cont
   else if (old?.lastState?.terminated) status.lastState = old.lastState;
   if (old?.containerID === status.containerID && old?.restartCount && old.restartCount > status.restartCount) status.restartCount = old.restartCount;
   if (current!.state === 'running' && old?.started !== undefined && old.containerID === status.containerID) status.started = old.started;
-  if (container.resources && (container.resources.requests || container.resources.limits)) {
-    status.resources = container.resources;
-    if (container.resources.requests) status.allocatedResources = container.resources.requests;
-  } else if (pod.spec) status.resources = {};
+  if (!ephemeralContainersOf(pod).includes(container)) {
+    status.resources = resourcesNow(container, current!, sources);
+    if (container.resources?.requests) status.allocatedResources = container.resources.requests;
+  }
   return status;
+}
+
+/** CPU and memory as the container has them, of everything else what was given. Mirrors convertContainerStatusResources. */
+function resourcesNow(container: AnyContainer, runtime: Container, sources: StatusSources): ResourceRequirements {
+  const allocated = container.resources ?? {};
+  const actuated = runtime.state === 'running' ? sources.actuatedOf(runtime)?.container : undefined;
+  if (!actuated) return allocated;
+  const now = (list: 'requests' | 'limits') => {
+    const given = allocated[list];
+    if (!given) return undefined;
+    const result = { ...given };
+    for (const name of ['cpu', 'memory']) {
+      const value = actuated[list]?.[name];
+      if (value !== undefined) result[name] = value;
+      else delete result[name];
+    }
+    return result;
+  };
+  const [requests, limits] = [now('requests'), now('limits')];
+  return { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) };
 }
 
 function convertOne(container: AnyContainer, runtime: Container, old: ContainerStatus | undefined, sources: StatusSources): ContainerStatus {

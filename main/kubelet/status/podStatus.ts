@@ -1,4 +1,5 @@
 import type { Pod, PodStatus } from '../../api/index.ts';
+import { listOf, podLimits, podRequests } from '../../api/podResources.ts';
 import { latest, sandboxChanged, type RuntimeStatus } from '../runtimeStatus.ts';
 import { ephemeralContainersOf, initContainersOf, isTerminalPhase } from '../spec.ts';
 import { qosClassOf } from '../qos.ts';
@@ -12,6 +13,8 @@ export interface PodStatusSources extends StatusSources {
   applyProbes(pod: Pod, status: PodStatus): void;
   /** Why the pod is to fail whatever its containers do: past its deadline, evicted. */
   failed?: { reason: string; message: string };
+  /** How a resize goes on. */
+  resizeConditions: NewCondition[];
   /** RFC 3339, for conditions that change now. */
   now: string;
 }
@@ -35,6 +38,7 @@ export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStat
     containerStatuses: statuses.sort((a, b) => (a.name < b.name ? -1 : 1)),
     ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
     ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
+    ...resourcesOfPod(pod),
     ...kept(pod.status),
   };
 
@@ -70,6 +74,7 @@ export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStat
     podReady(pod, others, all, status.phase!),
     containersReady(pod, all, status.phase!),
     { type: 'PodScheduled', status: 'True' },
+    ...(isTerminalPhase(status.phase!) ? [] : sources.resizeConditions),
   ];
   const before = [...(old.conditions ?? []), ...(pod.status?.conditions ?? [])];
   status.conditions = [...others, ...withTimes(own, before, sources.now, generation)];
@@ -81,6 +86,16 @@ function addressOf(pod: Pod, runtime: RuntimeStatus, old: PodStatus, hostIP: str
   const sandbox = runtime.sandboxes[0];
   const ip = pod.spec?.hostNetwork ? hostIP : sandbox?.state === 'ready' ? sandbox.ip : old.podIP;
   return ip ? { podIP: ip, podIPs: [{ ip }] } : {};
+}
+
+/** Of all its containers together. */
+function resourcesOfPod(pod: Pod): Pick<PodStatus, 'resources' | 'allocatedResources'> {
+  const [requests, limits] = [listOf(podRequests(pod)), listOf(podLimits(pod))];
+  const some = (list: Record<string, string>) => Object.keys(list).length > 0;
+  return {
+    resources: { ...(some(limits) ? { limits } : {}), ...(some(requests) ? { requests } : {}) },
+    ...(some(requests) ? { allocatedResources: requests } : {}),
+  };
 }
 
 /** What other components keep in a pod's status. */

@@ -84,13 +84,17 @@ function securityOptions(security: ContainerSecurity): Docker.HostConfig {
   };
 }
 
+/** The engine takes no less (moby, linuxMinMemory): who asks for less has at least what the engine needs to start anything. */
+const leastMemory = 6 * 2 ** 20;
+
 /** Without swap: a memory limit is a limit of memory and swap together, as Kubernetes has it. */
 export function resourceOptions(resources: ContainerResources, lowersScores: boolean): Docker.HostConfig {
   const { cpuShares, cpuQuota, cpuPeriod, memoryLimit, oomScoreAdj, pidsLimit } = resources;
+  const memory = memoryLimit === undefined ? undefined : Math.max(leastMemory, memoryLimit);
   return {
     ...(cpuShares !== undefined ? { CpuShares: cpuShares } : {}),
     ...(cpuQuota !== undefined ? { CpuQuota: cpuQuota, CpuPeriod: cpuPeriod ?? 100_000 } : {}),
-    ...(memoryLimit !== undefined ? { Memory: memoryLimit, MemorySwap: memoryLimit } : {}),
+    ...(memory !== undefined ? { Memory: memory, MemorySwap: memory } : {}),
     ...(oomScoreAdj !== undefined && (lowersScores || oomScoreAdj >= 0) ? { OomScoreAdj: oomScoreAdj } : {}),
     ...(pidsLimit !== undefined ? { PidsLimit: pidsLimit } : {}),
   };

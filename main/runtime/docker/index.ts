@@ -172,7 +172,9 @@ class DockerRuntime implements Runtime {
   }
 
   async updateResources(id: string, resources: ContainerResources): Promise<void> {
-    await engineCall(() => this.#docker.getContainer(id).update(resourceOptions({ ...resources, oomScoreAdj: undefined }, false)));
+    // A quota that is not named stays; -1 takes it away. Scores belong to processes, not to groups, and stay.
+    const options = resourceOptions({ ...resources, cpuQuota: resources.cpuQuota ?? -1, oomScoreAdj: undefined }, false);
+    await engineCall(() => this.#docker.getContainer(id).update(options));
   }
 
   async stats(ids: string[]): Promise<ContainerStats[]> {

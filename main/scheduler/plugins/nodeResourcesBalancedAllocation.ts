@@ -1,5 +1,5 @@
 import { maxNodeScore, type Plugin } from '../framework.ts';
-import type { Resources } from '../resources.ts';
+import type { Resources } from '../../api/podResources.ts';
 
 /** Prefers nodes whose CPU and memory the pod brings to similar shares. */
 export const nodeResourcesBalancedAllocation: Plugin = {

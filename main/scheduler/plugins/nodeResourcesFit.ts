@@ -2,7 +2,7 @@ import { equalJson } from '../../api/json.ts';
 import { maxNodeScore, type Plugin } from '../framework.ts';
 import type { NodeInfo } from '../nodeInfo.ts';
 import { PodInfo } from '../podInfo.ts';
-import { resourcesOf, type Resources } from '../resources.ts';
+import { resourcesOf, type Resources } from '../../api/podResources.ts';
 import { unresolvable, unschedulable } from '../status.ts';
 
 const name = 'NodeResourcesFit';

@@ -111,6 +111,17 @@ describe('logs', () => {
     expect(await failureOf(harness.local.request({ method: 'GET', path: path('log'), query: { tailLines: -1 } }))).toMatchObject({ code: 422 });
   });
 
+  it.each([
+    ['binary.k8s.io', 'one\n'],
+    ['base64.binary.k8s.io', Buffer.from('one\n').toString('base64')],
+  ])('come by WebSocket as %s', async (protocol, text) => {
+    const socket = webSocket('log?container=main', protocol);
+    const messages: string[] = [];
+    socket.on('message', (data: Buffer) => messages.push(data.toString()));
+    await once(socket, 'close');
+    expect(messages.join('')).toBe(text);
+  });
+
   it('are followed until the client goes', async () => {
     const request = https.get({
       host: '127.0.0.1',

@@ -46,6 +46,10 @@ describe('a node', () => {
     h.server.change(resources.nodes, '', 'node-1', (n) => (n.metadata!.labels!.mine = 'yes'));
     await h.restart();
     expect(node(h).metadata!.labels!.mine).toBe('yes');
+
+    h.server.change(resources.nodes, '', 'node-1', (n) => (n.status!.capacity!['example.com/gpu'] = '2'));
+    await h.clock.advance(300_000);
+    expect(node(h).status).toMatchObject({ capacity: { 'example.com/gpu': '2', cpu: '8' }, allocatable: { 'example.com/gpu': '2', cpu: '8' } });
   });
 
   it('waits for a runtime that is not there yet', async () => {

@@ -3,7 +3,7 @@ import type { Affinity, Node, Pod, PodAffinityTerm } from '../../../main/api/ind
 import { InformerFactory, resources } from '../../../main/client/index.ts';
 import { feasibleNodesToFind } from '../../../main/scheduler/algorithm.ts';
 import { Scheduler } from '../../../main/scheduler/index.ts';
-import { podRequests } from '../../../main/scheduler/resources.ts';
+import { podRequests } from '../../../main/api/podResources.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { FakeClock, settle } from '../../support/fakeClock.ts';
 import { FakeServer } from '../../support/fakeServer.ts';

@@ -1,5 +1,5 @@
-import type { Container, Pod } from '../api/index.ts';
-import { parseQuantity } from '../api/quantity.ts';
+import type { Container, Pod } from './index.ts';
+import { parseQuantity } from './quantity.ts';
 
 /** Amounts of everything a node gives and a pod takes. */
 export interface Resources {
@@ -53,15 +53,23 @@ function raiseTo(to: Resources, what: Resources): void {
  * count for a little. Mirrors k8s.io/component-helpers/resource/helpers.go (PodRequests).
  */
 export function podRequests(pod: Pod, nonZero = false): Resources {
-  const requests = (container: Container) => containerRequests(container, nonZero);
-  const total = noResources();
-  for (const container of pod.spec!.containers) addResources(total, requests(container));
+  return total(pod, 'requests', (container) => containerRequests(container, nonZero));
+}
+
+/** The same of limits (PodLimits). */
+export function podLimits(pod: Pod): Resources {
+  return total(pod, 'limits', (container) => resourcesOf(container.resources?.limits));
+}
+
+function total(pod: Pod, list: 'requests' | 'limits', requests: (container: Container) => Resources): Resources {
+  const sum = noResources();
+  for (const container of pod.spec!.containers) addResources(sum, requests(container));
   const sideCars = noResources();
   const peak = noResources();
   for (const container of pod.spec!.initContainers ?? []) {
     const own = requests(container);
     if (container.restartPolicy === 'Always') {
-      addResources(total, own);
+      addResources(sum, own);
       addResources(sideCars, own);
       raiseTo(peak, sideCars);
     } else {
@@ -69,16 +77,16 @@ export function podRequests(pod: Pod, nonZero = false): Resources {
       raiseTo(peak, own);
     }
   }
-  raiseTo(total, peak);
-  const whole = pod.spec!.resources?.requests;
+  raiseTo(sum, peak);
+  const whole = pod.spec!.resources?.[list];
   if (whole) {
     const given = resourcesOf(whole);
-    if (whole.cpu !== undefined) total.milliCpu = given.milliCpu;
-    if (whole.memory !== undefined) total.memory = given.memory;
-    for (const [name, amount] of given.scalar) if (name.startsWith('hugepages-')) total.scalar.set(name, amount);
+    if (whole.cpu !== undefined) sum.milliCpu = given.milliCpu;
+    if (whole.memory !== undefined) sum.memory = given.memory;
+    for (const [name, amount] of given.scalar) if (name.startsWith('hugepages-')) sum.scalar.set(name, amount);
   }
-  if (pod.spec!.overhead) addResources(total, resourcesOf(pod.spec!.overhead));
-  return total;
+  if (pod.spec!.overhead) addResources(sum, resourcesOf(pod.spec!.overhead));
+  return sum;
 }
 
 function containerRequests(container: Container, nonZero: boolean): Resources {
@@ -87,4 +95,25 @@ function containerRequests(container: Container, nonZero: boolean): Resources {
   if (nonZero && list?.cpu === undefined) resources.milliCpu = defaultMilliCpu;
   if (nonZero && list?.memory === undefined) resources.memory = defaultMemory;
   return resources;
+}
+
+/** As a list of an object's status; what is nothing is left out. */
+export function listOf({ milliCpu, memory, ephemeralStorage, scalar }: Resources): Record<string, string> {
+  const all: [string, string, number][] = [
+    ['cpu', milliCpu % 1000 === 0 ? String(milliCpu / 1000) : `${milliCpu}m`, milliCpu],
+    ['memory', bytes(memory), memory],
+    ['ephemeral-storage', bytes(ephemeralStorage), ephemeralStorage],
+    ...[...scalar].map(([name, amount]): [string, string, number] => [name, String(amount), amount]),
+  ];
+  return Object.fromEntries(all.filter(([, , amount]) => amount > 0).map(([name, text]) => [name, text]));
+}
+
+/** In the largest binary unit that leaves no fraction. */
+function bytes(amount: number): string {
+  let unit = 0;
+  while (unit < 4 && amount > 0 && amount % 1024 === 0) {
+    amount /= 1024;
+    unit++;
+  }
+  return `${amount}${['', 'Ki', 'Mi', 'Gi', 'Ti'][unit]}`;
 }

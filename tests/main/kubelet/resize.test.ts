@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import type { ContainerResizePolicy, ResourceRequirements } from '../../../main/api/index.ts';
+import { resources } from '../../../main/client/index.ts';
+import type { ContainerResources } from '../../../main/runtime/index.ts';
+import { settle } from '../../support/fakeClock.ts';
+import { Harness } from './harness.ts';
+
+const small: ResourceRequirements = { requests: { cpu: '100m', memory: '64Mi' }, limits: { cpu: '200m', memory: '128Mi' } };
+const large: ResourceRequirements = { requests: { cpu: '300m', memory: '64Mi' }, limits: { cpu: '400m', memory: '256Mi' } };
+
+/** A node of one CPU, 2 GiB. */
+async function started() {
+  const h = await new Harness({ simulated: { cpus: 1, memoryBytes: 2 * 2 ** 30 } }).start();
+  const updates: (ContainerResources & { id: string })[] = [];
+  h.runtime.updateResources = async (id, given) => void updates.push({ id, ...given });
+  return { h, updates };
+}
+
+const pod = (resources: ResourceRequirements, resizePolicy?: ContainerResizePolicy[]) => ({
+  containers: [{ name: 'web', image: 'web:1', resources, ...(resizePolicy ? { resizePolicy } : {}) }],
+});
+
+async function resize(h: Harness, name: string, wanted: ResourceRequirements): Promise<void> {
+  h.server.change(resources.pods, 'default', name, (object) => {
+    object.spec!.containers[0]!.resources = wanted;
+    object.metadata!.generation!++;
+  });
+  await settle();
+}
+
+const statusOf = (h: Harness, name = 'web') => h.pod(name).status!.containerStatuses![0]!;
+
+describe('a pod that is resized', () => {
+  it('gets its new resources while it runs, and says so when it has them', async () => {
+    const { h, updates } = await started();
+    await h.create('web', pod(small));
+    expect(statusOf(h)).toMatchObject({ resources: small, allocatedResources: small.requests });
+    await resize(h, 'web', large);
+    const { id } = (await h.container('web'))!;
+    expect(updates).toEqual([expect.objectContaining({ id, cpuShares: 307, cpuQuota: 40_000, memoryLimit: 256 * 2 ** 20 })]);
+    expect(statusOf(h)).toMatchObject({ resources: large, allocatedResources: large.requests, restartCount: 0 });
+    expect(h.pod('web').status!.observedGeneration).toBe(2);
+    expect(h.condition('web', 'PodResizeInProgress')).toBeUndefined();
+    expect(h.events('web').map(({ reason }) => reason)).toEqual(expect.arrayContaining(['ResizeStarted', 'ResizeCompleted']));
+  });
+
+  it('starts a container again whose policy for what changes says so', async () => {
+    const { h, updates } = await started();
+    await h.create('web', pod(small, [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }, { resourceName: 'memory', restartPolicy: 'RestartContainer' }]));
+    await resize(h, 'web', large);
+    await settle();
+    expect(updates).toEqual([]);
+    expect(statusOf(h)).toMatchObject({ resources: large, restartCount: 1 });
+    expect(h.said('web')).toContain('Killing: Container web resize requires restart');
+  });
+
+  it('waits while the node has no room, and goes on when another pod has left', async () => {
+    const { h, updates } = await started();
+    await h.create('other', pod({ requests: { cpu: '600m' } }));
+    await h.create('web', pod({ requests: { cpu: '200m' } }));
+    await resize(h, 'web', { requests: { cpu: '700m' } });
+    expect(h.condition('web', 'PodResizePending')).toMatchObject({
+      status: 'True',
+      reason: 'Deferred',
+      observedGeneration: 2,
+      message: "Node didn't have enough resource: cpu, requested: 700, used: 600, capacity: 1000",
+    });
+    expect(statusOf(h)).toMatchObject({ resources: { requests: { cpu: '200m' } }, allocatedResources: { cpu: '200m' } });
+    expect(updates).toEqual([]);
+
+    await h.restart();
+    expect(h.condition('web', 'PodResizePending')).toMatchObject({ reason: 'Deferred' });
+    await h.delete('other');
+    await settle();
+    expect(h.condition('web', 'PodResizePending')).toBeUndefined();
+    expect(statusOf(h)).toMatchObject({ resources: { requests: { cpu: '700m' } }, allocatedResources: { cpu: '700m' } });
+  });
+
+  it('keeps its memory limit while it uses more than the new one', async () => {
+    const { h, updates } = await started();
+    await h.create('web', pod(large));
+    let used = 200 * 2 ** 20;
+    h.runtime.stats = async (ids) => ids.map((id) => ({ id, timestamp: 0, cpuNanoseconds: 0, memoryUsageBytes: used, memoryWorkingSetBytes: used }));
+    await resize(h, 'web', small);
+    expect(h.condition('web', 'PodResizeInProgress')).toMatchObject({
+      reason: 'Error',
+      message: `cannot decrease memory limits: attempting to set container "web" memory limit (${128 * 2 ** 20}) below current usage (${used})`,
+    });
+    expect(statusOf(h)).toMatchObject({ resources: large, allocatedResources: small.requests });
+
+    used = 2 ** 20;
+    await h.clock.advance(10_000);
+    expect(updates).toHaveLength(1);
+    expect(h.condition('web', 'PodResizeInProgress')).toBeUndefined();
+    expect(statusOf(h).resources).toEqual(small);
+  });
+});
