@@ -158,14 +158,16 @@ export function parseQuantity(text: string | number): Quantity {
   return quantity;
 }
 
-export function isQuantity(text: string): boolean {
+/** Undefined for what is no quantity. */
+export function quantityOf(text: string | number): Quantity | undefined {
   try {
-    parseQuantity(text);
-    return true;
+    return parseQuantity(text);
   } catch {
-    return false;
+    return undefined;
   }
 }
+
+export const isQuantity = (text: string): boolean => quantityOf(text) !== undefined;
 
 function parse(text: string): Quantity {
   const match = /^([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/.exec(text);

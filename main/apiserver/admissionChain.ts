@@ -1,4 +1,4 @@
-import type { AdmissionAttributes, AdmissionOperation, AdmissionPlugin } from './admission/types.ts';
+import type { AdmissionAttributes, AdmissionOperation, AdmissionPlugin, Settle } from './admission/types.ts';
 import type { ResourceDefinition } from './registry/strategy.ts';
 
 /**
@@ -20,9 +20,20 @@ export class AdmissionChain {
       if (plugin.admit) await plugin.admit(attributes);
   }
 
-  async validate(attributes: AdmissionAttributes): Promise<void> {
-    for (const plugin of this.#handling(attributes.operation, attributes.resource, attributes.subresource))
-      if (plugin.validate) await plugin.validate(attributes);
+  /** What it resolves with is to be called when the write is over. */
+  async validate(attributes: AdmissionAttributes): Promise<Settle | undefined> {
+    const settles: Settle[] = [];
+    const settle = () => settles.forEach((each) => each());
+    try {
+      for (const plugin of this.#handling(attributes.operation, attributes.resource, attributes.subresource)) {
+        const settled = await plugin.validate?.(attributes);
+        if (settled) settles.push(settled);
+      }
+    } catch (error) {
+      settle();
+      throw error;
+    }
+    return settles.length > 0 ? settle : undefined;
   }
 
   close(): void {

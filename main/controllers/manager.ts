@@ -14,6 +14,7 @@ import { NodeLifecycleController } from './nodeLifecycle.ts';
 import { PersistentVolumeBinder } from './persistentVolumeBinder.ts';
 import { PodGCController } from './podGC.ts';
 import { ReplicaSetController, ReplicationManager } from './replicaSet.ts';
+import { ResourceQuotaController } from './resourceQuota.ts';
 import { RootCACertPublisher } from './rootCA.ts';
 import { ServiceAccountController } from './serviceAccount.ts';
 import { StatefulSetController } from './statefulSet/statefulSetController.ts';
@@ -35,6 +36,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   TTLAfterFinishedController,
   CronJobController,
   DisruptionController,
+  ResourceQuotaController,
   EndpointsController,
   EndpointSliceController,
   EndpointSliceMirroringController,

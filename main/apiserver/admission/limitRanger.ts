@@ -1,6 +1,6 @@
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod } from '../../api/index.ts';
 import type { Quantity } from '../../api/quantity.ts';
-import { podResources } from '../validation/podResources.ts';
+import { podResources } from '../../api/podAmounts.ts';
 import { quantityOf } from '../validation/resources.ts';
 import { as, is, reject } from './attributes.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from './types.ts';

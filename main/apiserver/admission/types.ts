@@ -32,14 +32,17 @@ export interface AdmissionAttributes {
   settle(object: KubeObject): KubeObject;
 }
 
+/** The admitted write is over, whichever way. */
+export type Settle = () => void;
+
 /** One plugin, one file (upstream: plugin/pkg/admission). Rejects by throwing a StatusError. */
 export interface AdmissionPlugin {
   readonly name: string;
   handles(operation: AdmissionOperation, resource: ResourceDefinition, subresource: string): boolean;
   /** May change the object. */
   admit?(attributes: AdmissionAttributes): Promise<void> | void;
-  /** May not. */
-  validate?(attributes: AdmissionAttributes): Promise<void> | void;
+  /** May not. What it returns is called when the write that it let through has succeeded or failed. */
+  validate?(attributes: AdmissionAttributes): Promise<Settle | void> | Settle | void;
   close?(): void;
 }
 

@@ -1,7 +1,7 @@
 import { decodeObject } from '../../api/decode.ts';
 import { parseApiVersion, type GroupVersionKind, type KubeObject } from '../../api/meta.ts';
 import { Reinvocation } from '../admission/reinvocation.ts';
-import type { AdmissionAttributes, AdmissionOperation } from '../admission/types.ts';
+import type { AdmissionAttributes, AdmissionOperation, Settle } from '../admission/types.ts';
 import type { Registry } from '../registry/generic.ts';
 import type { RequestContext } from '../registry/strategy.ts';
 import type { Serving } from '../serving.ts';
@@ -20,7 +20,8 @@ export class Admit {
     return this.serving.admission.admit(this.#attributes(operation, object, oldObject));
   }
 
-  validate(operation: AdmissionOperation, object: KubeObject | undefined, oldObject: KubeObject | undefined): Promise<void> {
+  /** What it resolves with is to be called when the write is over. */
+  validate(operation: AdmissionOperation, object: KubeObject | undefined, oldObject: KubeObject | undefined): Promise<Settle | undefined> {
     return this.serving.admission.validate(this.#attributes(operation, object, oldObject));
   }
 
@@ -28,7 +29,7 @@ export class Admit {
   async both(operation: AdmissionOperation, object: KubeObject | undefined, oldObject: KubeObject | undefined): Promise<void> {
     const attributes = this.#attributes(operation, object, oldObject);
     await this.serving.admission.admit(attributes);
-    await this.serving.admission.validate(attributes);
+    (await this.serving.admission.validate(attributes))?.();
   }
 
   #attributes(operation: AdmissionOperation, object: KubeObject | undefined, oldObject: KubeObject | undefined): AdmissionAttributes {

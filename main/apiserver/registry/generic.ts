@@ -16,6 +16,9 @@ const modified = 'the object has been modified; please apply your changes to the
 
 export type ObjectSubresource = Extract<Subresource<KubeObject>, { type: 'object' }>;
 
+/** Validating admission of a new object: rejects, or resolves with what is to be called when the write is over. */
+export type Allow = (object: KubeObject) => Promise<(() => void) | void>;
+
 /** One change of an object: how it looks after, and who must agree. */
 export interface Update {
   namespace: string;
@@ -23,8 +26,8 @@ export interface Update {
   /** Makes the new object out of the stored one (shared); called again when another writer came first. */
   change(current: KubeObject | undefined): Promise<KubeObject> | KubeObject;
   /** Validating admission. */
-  allowCreate?(object: KubeObject): Promise<void>;
-  allowUpdate?(object: KubeObject, old: KubeObject): Promise<void>;
+  allowCreate?: Allow;
+  allowUpdate?(object: KubeObject, old: KubeObject): Promise<(() => void) | void>;
   /** Creates what does not exist, whatever the strategy says: server-side apply. */
   forceCreate?: boolean;
   uid?: string;
@@ -86,7 +89,7 @@ export class Registry {
   }
 
   /** `object` is the caller's own and may be changed; `allow` is validating admission. */
-  async create(context: RequestContext, object: KubeObject, allow?: (object: KubeObject) => Promise<void>): Promise<Entry> {
+  async create(context: RequestContext, object: KubeObject, allow?: Allow): Promise<Entry> {
     const { generateName, name } = object.metadata!;
     if (!generateName || name) return this.#create(context, object, false, allow);
     for (let attempt = 1; ; attempt++) {
@@ -100,8 +103,17 @@ export class Registry {
     }
   }
 
-  async #create(context: RequestContext, object: KubeObject, generated: boolean, allow?: (object: KubeObject) => Promise<void>): Promise<Entry> {
-    await this.#prepareCreate(context, object, allow);
+  async #create(context: RequestContext, object: KubeObject, generated: boolean, allow?: Allow): Promise<Entry> {
+    await this.#prepareCreate(context, object);
+    const settle = await allow?.(object);
+    try {
+      return await this.#store(context, object, generated);
+    } finally {
+      settle?.();
+    }
+  }
+
+  async #store(context: RequestContext, object: KubeObject, generated: boolean): Promise<Entry> {
     const name = object.metadata!.name!;
     const key = this.key(context.namespace, name);
     if (context.dryRun) {
@@ -121,7 +133,7 @@ export class Registry {
     }
   }
 
-  async #prepareCreate(context: RequestContext, object: KubeObject, allow?: (object: KubeObject) => Promise<void>): Promise<void> {
+  async #prepareCreate(context: RequestContext, object: KubeObject): Promise<void> {
     const metadata = object.metadata!;
     delete metadata.resourceVersion;
     metadata.uid = this.random.uuid();
@@ -135,7 +147,6 @@ export class Registry {
       ...(await this.strategy.validate(context, object, this.objects)),
     ]);
     if (this.strategy.warnings) context.warnings.push(...this.strategy.warnings(object, undefined));
-    if (allow) await allow(object);
   }
 
   async update(context: RequestContext, update: Update): Promise<{ entry: Entry; created: boolean }> {
@@ -161,7 +172,7 @@ export class Registry {
     const old = objectOf(current);
     this.#checkRevision(object, current, update.name);
     await this.#prepareUpdate(context, update, object, old);
-    if (update.allowUpdate) await update.allowUpdate(object, old);
+    (await update.allowUpdate?.(object, old))?.();
     if (this.#nothingLeftToFinish(object, old)) {
       if (!context.dryRun) await this.remove(context, current);
       return unstored(current.key, object, this.definition.kind, this.apiVersion, current.modRevision);

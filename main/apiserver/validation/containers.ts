@@ -4,7 +4,7 @@ import { validateEnv, validateEnvFrom } from './env.ts';
 import type { FieldErrors } from './field.ts';
 import { protocols } from './names.ts';
 import { localDescendingPath } from './paths.ts';
-import { isSidecar } from './podResources.ts';
+import { isSidecar } from '../../api/podAmounts.ts';
 import { validateLifecycle, validateProbes } from './probes.ts';
 import { containerResourceName, resourceRequirements } from './resources.ts';
 import { validateSecurityContext } from './securityContext.ts';

@@ -5,7 +5,7 @@ import { fileKeyVolumes, imageSpacing, validateAllContainers } from './container
 import { diff } from './diff.ts';
 import type { FieldErrors } from './field.ts';
 import { dns1123Label, dns1123Subdomain, fieldImmutable, ipAddress, labels, qualifiedName } from './names.ts';
-import { aggregateContainers } from './podResources.ts';
+import { aggregateContainers } from '../../api/podAmounts.ts';
 import { podResourceName, quantityOf, resourceRequirements, containerResourceName, isHugePage } from './resources.ts';
 import { onlyAddedTolerations, validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts';
 import { validatePodSecurityContext } from './securityContext.ts';

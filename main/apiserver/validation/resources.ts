@@ -1,5 +1,6 @@
 import { isQualifiedName } from '../../api/names.ts';
-import { parseQuantity, type Quantity } from '../../api/quantity.ts';
+import { quantityOf, type Quantity } from '../../api/quantity.ts';
+import { isExtended, isHugePage, isNative } from '../../api/resourceNames.ts';
 import type { ResourceRequirements } from '../../api/index.ts';
 import type { FieldErrors } from './field.ts';
 import { isNegative } from './names.ts';
@@ -14,28 +15,18 @@ export const quotaResources = new Set([
   'limits.cpu', 'limits.memory', 'limits.ephemeral-storage', 'pods', 'resourcequotas', 'services', 'replicationcontrollers',
   'secrets', 'persistentvolumeclaims', 'configmaps', 'services.nodeports', 'services.loadbalancers',
 ]);
+export { isHugePage, quantityOf };
+
 const containerResources = new Set(['cpu', 'memory', 'ephemeral-storage']);
 const standardResources = new Set([...quotaResources, 'storage']);
 const integerResources = new Set(['pods', 'resourcequotas', 'services', 'replicationcontrollers', 'secrets', 'configmaps', 'persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers']);
 export const podLevelResources = ['cpu', 'hugepages-', 'memory'];
 
-export const isHugePage = (name: string) => name.startsWith('hugepages-');
-export const isNative = (name: string) => !name.includes('/') || name.includes('kubernetes.io/');
-export const isExtended = (name: string) =>
-  !isNative(name) && !name.startsWith('requests.') && isQualifiedName(`requests.${name}`).length === 0;
 /** Whether a request may be smaller than its limit. */
 export const isOvercommitAllowed = (name: string) => isNative(name) && !isHugePage(name);
 
 export const notAQuantity =
   "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
-
-export function quantityOf(text: string | number): Quantity | undefined {
-  try {
-    return parseQuantity(String(text));
-  } catch {
-    return undefined;
-  }
-}
 
 function resourceName(errors: FieldErrors, field: string, name: string): boolean {
   const messages = isQualifiedName(name);

@@ -1,12 +1,12 @@
-import type { Binding, ContainerStatus, Eviction, Pod, PodSpec, Status } from '../../../api/index.ts';
+import type { Binding, ContainerStatus, Eviction, Pod, Status } from '../../../api/index.ts';
 import { cloneJson, equalJson } from '../../../api/json.ts';
 import { timestamp, type KubeObject } from '../../../api/meta.ts';
 import { badRequest, conflict, failure, forbidden, invalid, tooManyRequests } from '../../../api/status.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import { validatePodCreate, validatePodSpec, validatePodStatusUpdate, validatePodUpdate } from '../../validation/pod.ts';
 import { podWarnings } from '../../validation/podWarnings.ts';
-import { isSidecar } from '../../validation/podResources.ts';
-import { quantityOf } from '../../validation/resources.ts';
+import { isSidecar } from '../../../api/podAmounts.ts';
+import { qosClass } from '../../../api/qos.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf, since } from '../printers.ts';
 import type { Actions, RequestContext, Strategy, Subresource } from '../strategy.ts';
@@ -136,24 +136,6 @@ export const pod: Strategy<Pod> = {
     eviction: eviction(),
   },
 };
-
-/** Mirrors pkg/apis/core/v1/helper/qos/qos.go (ComputePodQOS). */
-export function qosClass(spec: PodSpec): string {
-  const lists = spec.resources
-    ? [spec.resources]
-    : [...(spec.containers ?? []), ...(spec.initContainers ?? [])].map((container) => container.resources ?? {});
-  const positive = (text: string | undefined) => text !== undefined && (quantityOf(text)?.sign() ?? 0) > 0;
-  let any = false;
-  let guaranteed = lists.length > 0;
-  for (const { requests, limits } of lists)
-    for (const name of ['cpu', 'memory']) {
-      const [request, limit] = [requests?.[name], limits?.[name]];
-      any ||= positive(request) || positive(limit);
-      const wanted = request ?? limit;
-      guaranteed &&= positive(limit) && wanted !== undefined && quantityOf(wanted)?.cmp(quantityOf(limit!)!) === 0;
-    }
-  return !any ? 'BestEffort' : guaranteed ? 'Guaranteed' : 'Burstable';
-}
 
 /** What `kubectl get pods` says about a pod. Mirrors printers.go (printPod). */
 function summary(object: Pod): { ready: number; total: number; reason: string; restarts: number; lastRestart: string | undefined } {

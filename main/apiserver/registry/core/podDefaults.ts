@@ -1,6 +1,6 @@
 import type { Container, EphemeralContainer, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../../../api/index.ts';
 import { canonicalQuantities, isHugePage, isOvercommitAllowed, quantityOf } from '../../validation/resources.ts';
-import { aggregateContainers } from '../../validation/podResources.ts';
+import { aggregateContainers } from '../../../api/podAmounts.ts';
 
 /*
  * Defaults of everything that has a pod spec.

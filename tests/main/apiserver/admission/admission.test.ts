@@ -83,6 +83,25 @@ describe('a quota', () => {
     const answers = await Promise.allSettled(Array.from({ length: 8 }, (_, i) => cluster.ask('POST', '/api/v1/namespaces/a/configmaps', { metadata: { name: `c${i}` } })));
     expect(answers.filter((answer) => answer.status === 'fulfilled')).toHaveLength(3);
   });
+  it('counts neither what came to nothing nor what is gone', async () => {
+    await cluster.ask('POST', '/api/v1/namespaces/limited/resourcequotas', { metadata: { name: 's' }, spec: { hard: { secrets: '1' } } });
+    const secrets = '/api/v1/namespaces/limited/secrets';
+    await cluster.ask('POST', secrets, { metadata: { name: 'one' } });
+    await cluster.ask('DELETE', `${secrets}/one`);
+    await cluster.ask('POST', secrets, { metadata: { name: 'two' } });
+    expect(await cluster.refusal('POST', secrets, { metadata: { name: 'two' } })).toContain('exceeded quota: s');
+    await cluster.ask('DELETE', `${secrets}/two`);
+    await cluster.ask('POST', secrets, { metadata: { name: 'three' } });
+  });
+  it('says by how much a change goes beyond it', async () => {
+    await cluster.ask('POST', '/api/v1/namespaces/limited/resourcequotas', { metadata: { name: 'np' }, spec: { hard: { 'services.nodeports': '1' } } });
+    const services = '/api/v1/namespaces/limited/services';
+    const ports = [{ name: 'a', port: 1 }, { name: 'b', port: 2 }];
+    const made = await cluster.ask<object>('POST', services, { metadata: { name: 'web' }, spec: { ports } });
+    expect(await cluster.refusal('PUT', `${services}/web`, { ...made, spec: { ports, type: 'NodePort' } })).toBe(
+      'services "web" is forbidden: exceeded quota: np, requested: services.nodeports=2, used: services.nodeports=0, limited: services.nodeports=1',
+    );
+  });
 });
 
 it('a claim without a class gets the default one', async () => {

@@ -1,6 +1,5 @@
-import type { Container, PodSpec } from '../../api/index.ts';
-import { parseQuantity, type Quantity } from '../../api/quantity.ts';
-import { quantityOf } from './resources.ts';
+import type { Container, PodSpec } from './index.ts';
+import { parseQuantity, quantityOf, type Quantity } from './quantity.ts';
 
 type Amounts = Record<string, Quantity>;
 

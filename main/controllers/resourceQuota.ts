@@ -1,0 +1,162 @@
+import type { ResourceQuota } from '../api/index.ts';
+import { equalJson } from '../api/json.ts';
+import { keyOf, type KubeObject } from '../api/meta.ts';
+import { Quantity } from '../api/quantity.ts';
+import { addAmounts, amountsOf, countsFor, matchesScopes, quotaUsage, type Amounts } from '../api/quota.ts';
+import { isConflict, isNotFound } from '../api/status.ts';
+import { resources, type Client, type Informer, type InformerFactory, type ResourceDef } from '../client/index.ts';
+import type { Timer } from '../util/clock.ts';
+import { QueueController, type ControllerContext } from './controller.ts';
+import { discover, type DiscoveredResource } from './discovery.ts';
+
+/** Time alone may free something (a pod that should be gone by now): everything is counted anew this often. */
+const resyncPeriod = 5 * 60_000;
+const rediscovery = 30_000;
+/** Changes that come in a row are counted together. */
+const gathering = 20;
+const ignored = new Set(['/bindings', '/events', 'events.k8s.io/events']);
+const needed = ['create', 'list', 'watch', 'delete'];
+
+interface Counted {
+  resource: DiscoveredResource;
+  informer: Informer<KubeObject>;
+}
+
+/** Says in a quota's status how much of it is used. Mirrors pkg/controller/resourcequota. */
+export class ResourceQuotaController extends QueueController {
+  readonly #informers: InformerFactory;
+  readonly #quotas: Informer<ResourceQuota>;
+  readonly #counted = new Map<string, Counted>();
+  #timers: Timer[] = [];
+  #stopped = false;
+
+  constructor(context: ControllerContext) {
+    super(context, 'resourcequota-controller');
+    this.#informers = context.informers;
+    this.#quotas = context.informers.informer(resources.resourceQuotas);
+    this.#quotas.on({
+      add: (quota) => this.enqueueObject(quota),
+      update: (old, quota) => {
+        if (!equalJson(old.spec, quota.spec) || !equalJson(old.status, quota.status)) this.enqueueObject(quota);
+      },
+    });
+  }
+
+  override start(): void {
+    void this.#begin();
+  }
+
+  override async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers) timer.cancel();
+    await super.stop();
+  }
+
+  async #begin(): Promise<void> {
+    await this.#discover();
+    await this.#informers.synced();
+    if (this.#stopped) return;
+    super.start();
+    this.#repeat(rediscovery, () => void this.#discover());
+    this.#repeat(resyncPeriod, () => {
+      for (const quota of this.#quotas.list()) this.enqueue(keyOf(quota));
+    });
+  }
+
+  #repeat(period: number, task: () => void): void {
+    const place = this.#timers.length;
+    const again = () => {
+      this.#timers[place] = this.clock.setTimer(period, () => {
+        task();
+        if (!this.#stopped) again();
+      });
+    };
+    again();
+  }
+
+  /** Any kind in a namespace can be counted, those included that are defined while we run. */
+  async #discover(): Promise<void> {
+    try {
+      const found = (await discover(this.client)).resources;
+      for (const resource of found) {
+        const id = `${resource.group}/${resource.resource}`;
+        if (this.#counted.has(id) || ignored.has(id) || !resource.namespaced) continue;
+        if (needed.every((verb) => resource.verbs.includes(verb))) this.#follow(id, resource);
+      }
+    } catch (error) {
+      this.log.warn('the server could not be asked what it serves, will try again', { error: String(error) });
+    }
+  }
+
+  #follow(id: string, resource: DiscoveredResource): void {
+    const informer = this.#informers.informer<KubeObject>(resource satisfies ResourceDef);
+    this.#counted.set(id, { resource, informer });
+    informer.on({
+      add: (object) => this.#changed(resource, object),
+      delete: (object) => this.#changed(resource, object),
+      update: (old, object) => {
+        if (this.#quotas.list(object.metadata!.namespace).length > 0 && this.#costsOtherwise(resource, old, object))
+          this.#changed(resource, object);
+      },
+    });
+  }
+
+  #costsOtherwise(resource: DiscoveredResource, old: KubeObject, object: KubeObject): boolean {
+    const quotas = this.#quotas.list(object.metadata!.namespace);
+    if (quotas.some((quota) => matchesScopes(quota, resource, old) !== matchesScopes(quota, resource, object)))
+      return true;
+    const now = this.clock.now();
+    const [before, after] = [quotaUsage(resource, old, now), quotaUsage(resource, object, now)];
+    const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+    return [...names].some((name) => (before[name] ?? Quantity.zero).cmp(after[name] ?? Quantity.zero) !== 0);
+  }
+
+  /** Wakes the quotas that count such objects. */
+  #changed(resource: DiscoveredResource, object: KubeObject): void {
+    for (const quota of this.#quotas.list(object.metadata!.namespace)) {
+      if (Object.keys(quota.spec?.hard ?? {}).some((name) => countsFor(resource, name)))
+        this.enqueueAfter(keyOf(quota), gathering, object);
+    }
+  }
+
+  protected async sync(key: string, client: Client): Promise<void> {
+    const quota = this.#quotas.get(key);
+    if (!quota || quota.metadata!.deletionTimestamp) return;
+    const hard = quota.spec?.hard ?? {};
+    const status = { hard, used: this.#used(quota, Object.keys(hard)) };
+    if (sameAmounts(quota.status?.hard, status.hard) && sameAmounts(quota.status?.used, status.used)) return;
+    try {
+      await client.of(resources.resourceQuotas).updateStatus({ ...quota, status });
+    } catch (error) {
+      // Somebody was faster: their change wakes us again.
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+
+  /** What is used of each name; what nobody can count keeps the number it has. */
+  #used(quota: ResourceQuota, names: string[]): Record<string, string> {
+    const { namespace } = quota.metadata!;
+    const now = this.clock.now();
+    const sum: Amounts = {};
+    const known = new Set<string>();
+    for (const { resource, informer } of this.#counted.values()) {
+      const ours = names.filter((name) => countsFor(resource, name));
+      if (ours.length === 0) continue;
+      for (const name of ours) known.add(name);
+      for (const object of informer.list(namespace))
+        if (matchesScopes(quota, resource, object)) addAmounts(sum, quotaUsage(resource, object, now), ours);
+    }
+    const used: Record<string, string> = {};
+    for (const name of names) {
+      if (known.has(name)) used[name] = (sum[name] ?? Quantity.zero).toString();
+      else if (quota.status?.used?.[name] !== undefined) used[name] = quota.status.used[name];
+    }
+    return used;
+  }
+}
+
+function sameAmounts(a: Record<string, string> | undefined, b: Record<string, string>): boolean {
+  if (!a || Object.keys(a).length !== Object.keys(b).length) return false;
+  const [left, right] = [amountsOf(a), amountsOf(b)];
+  return Object.keys(b).every((name) => left[name] && right[name] && left[name].cmp(right[name]) === 0);
+}
