@@ -7,6 +7,7 @@ import { EndpointsController } from './endpoints.ts';
 import { EndpointSliceController } from './endpointSlice.ts';
 import { EndpointSliceMirroringController } from './endpointSliceMirroring.ts';
 import { GarbageCollector } from './garbageCollector.ts';
+import { HorizontalPodAutoscalerController } from './horizontalPodAutoscaler/horizontalPodAutoscalerController.ts';
 import { JobController } from './job/jobController.ts';
 import { TTLAfterFinishedController } from './job/ttlAfterFinished.ts';
 import { NamespaceController } from './namespace.ts';
@@ -36,6 +37,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   TTLAfterFinishedController,
   CronJobController,
   DisruptionController,
+  HorizontalPodAutoscalerController,
   ResourceQuotaController,
   EndpointsController,
   EndpointSliceController,

@@ -50,6 +50,8 @@ export class FakeServer implements Transport {
   readonly requests: ApiRequest[] = [];
   /** Called before each request is served; what it throws is the answer. */
   intercept: ((request: ApiRequest) => void) | undefined;
+  /** Answers what this server does not keep, such as metrics and scales; undefined: the server answers itself. */
+  answer: ((request: ApiRequest) => unknown) | undefined;
   /** Whose watches deliver nothing: caches fall behind. */
   #paused: (def: ResourceDef) => boolean = () => false;
 
@@ -67,7 +69,7 @@ export class FakeServer implements Transport {
     await Promise.resolve();
     this.requests.push(request);
     this.intercept?.(request);
-    const body = (discoveryOf(request.path) ?? this.#serve(request)) as T;
+    const body = (this.answer?.(request) ?? discoveryOf(request.path) ?? this.#serve(request)) as T;
     return { code: request.method === 'POST' ? 201 : 200, body, warnings: [] };
   }
 
