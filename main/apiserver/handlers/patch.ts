@@ -52,7 +52,7 @@ export async function patchObject(serving: Serving, call: Call, registry: Regist
     },
     async allowCreate(final) {
       await authorizeCreate(serving.authorizer, call);
-      await admit.validate('CREATE', final, undefined);
+      return admit.validate('CREATE', final, undefined);
     },
     allowUpdate: (final, old) => admit.validate('UPDATE', final, old),
   });

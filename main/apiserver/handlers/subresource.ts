@@ -74,7 +74,7 @@ export async function writeView(
       await admit.mutate('UPDATE', view, old);
       const errors = part.validate(view);
       if (errors.length) throw invalid({ group: part.kind.group, kind: part.kind.kind }, info.name, errors);
-      await admit.validate('UPDATE', view, old);
+      (await admit.validate('UPDATE', view, old))?.();
       const object = cloneJson(current!);
       part.apply(object, view);
       manageFieldsOnUpdate(registry, context, current, object, info.subresource);
@@ -91,7 +91,7 @@ async function act(serving: Serving, call: Call, registry: Registry, part: Actio
   settleNamespace(body, context.namespace, registry.definition.namespaced);
   const admit = new Admit(serving, context, registry, info.subresource, info.name);
   await admit.mutate('CREATE', body, undefined);
-  await admit.validate('CREATE', body, undefined);
+  (await admit.validate('CREATE', body, undefined))?.();
   const { code, body: answer } = await part.post(context, info.name, body, actionsOf(serving, registry, context, info.name));
   return { type: 'object', code, object: answer };
 }

@@ -45,7 +45,7 @@ export async function put(serving: Serving, call: Call, registry: Registry, subr
     },
     async allowCreate(final) {
       await authorizeCreate(serving.authorizer, call);
-      await admit.validate('CREATE', final, undefined);
+      return admit.validate('CREATE', final, undefined);
     },
     allowUpdate: (final, old) => admit.validate('UPDATE', final, old),
   });
