@@ -1,5 +1,5 @@
 import type { Pod } from '../../api/index.ts';
-import { isSidecar, podResources } from '../../api/podResources.ts';
+import { isSidecar, podResources } from '../../api/podAmounts.ts';
 import { parseQuantity } from '../../api/quantity.ts';
 import { findCondition } from '../conditions.ts';
 import { isPodReady } from '../pods.ts';
