@@ -48,6 +48,10 @@ export interface KubeletContext {
   allocation: AllocationManager;
   servicesOf(namespace: string): Service[];
   apiService(): Service | undefined;
+  /** The text of a seccomp profile of this node. */
+  seccompProfile(name: string): Promise<string>;
+  /** The engine's name for a RuntimeClass' way to run containers. Rejects where there is no such class. */
+  runtimeHandler(runtimeClass: string): Promise<string>;
   /** The node's files and agent; these reject while the agent cannot be reached. */
   files(): Promise<NodeFiles>;
   agent(): Promise<NodeAgent>;

@@ -1,5 +1,6 @@
-import { statfs } from 'node:fs/promises';
+import { readFile, statfs } from 'node:fs/promises';
 import os from 'node:os';
+import path from 'node:path';
 import type { KubeletApi } from '../api/kubelet.ts';
 import type { Pod } from '../api/index.ts';
 import { EventRecorder, resources, type Client, type InformerFactory } from '../client/index.ts';
@@ -52,6 +53,8 @@ export interface KubeletOptions {
   version?: string;
   /** The user's machine, for hostPath volumes; default: the one this process runs on. */
   hostFiles?: HostFiles;
+  /** The kubelet's own folder on the user's machine: `seccomp` in it holds profiles. Default: it has none. */
+  directory?: string;
   /** How much room for files the node has; default: the disk that the user's files are on. */
   storageBytes?(): Promise<number>;
   onPullProgress?(image: string, progress: PullProgress): void;
@@ -141,6 +144,11 @@ class NodeKubelet implements Kubelet {
       ),
       servicesOf: (namespace) => services.list(namespace),
       apiService: () => services.get('default/kubernetes'),
+      async seccompProfile(name) {
+        if (!options.directory) throw new Error(`cannot load seccomp profile ${JSON.stringify(name)}: the node has no folder for them`);
+        return readFile(path.join(options.directory, 'seccomp', name), 'utf8');
+      },
+      runtimeHandler: async (name) => (await client.of(resources.runtimeClasses).get('', name)).handler,
       files,
       agent,
     };

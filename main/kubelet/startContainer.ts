@@ -2,18 +2,19 @@ import type { Pod } from '../api/index.ts';
 import type { Image, Mount } from '../runtime/index.ts';
 import { containerConfigOf } from './config/containerConfig.ts';
 import type { PodFacts } from './config/downward.ts';
-import { environmentOf } from './config/environment.ts';
-import { verifyRunAsNonRoot } from './config/security.ts';
+import { environmentOf, type VolumeReader } from './config/environment.ts';
+import { seccompFileOf, verifyRunAsNonRoot } from './config/security.ts';
 import { serviceEnvironment } from './config/serviceEnv.ts';
 import { tell, type KubeletContext } from './context.ts';
 import { runHook } from './hooks.ts';
 import { killContainer } from './killPod.ts';
 import { latest, type RuntimeStatus } from './runtimeStatus.ts';
 import { ephemeralContainersOf, uidOf, type AnyContainer } from './spec.ts';
+import { nodeNetworkMounts } from './nodeNetworkFiles.ts';
 import { StartError } from './startError.ts';
 import { terminationLog } from './volumes/files.ts';
 import { volumeMounts } from './volumes/mounts.ts';
-import { messageOf, type ReadyVolumes } from './volumes/podVolumes.ts';
+import { memoryVolumesOf, messageOf, type ReadyVolumes } from './volumes/podVolumes.ts';
 
 export interface StartInputs {
   sandboxId: string;
@@ -87,8 +88,11 @@ function failure(say: Sayer, reason: string, error: unknown): StartError {
 async function configOf(context: KubeletContext, pod: Pod, container: AnyContainer, image: Image, inputs: StartInputs) {
   verifyRunAsNonRoot(pod, container, image);
   const services = serviceEnvironment(pod, context.servicesOf(pod.metadata!.namespace!), context.apiService());
-  const env = await environmentOf(pod, container, services, context.objects, inputs.facts);
+  const env = await environmentOf(pod, container, services, context.objects, inputs.facts, volumeReader(context, pod, inputs));
   const mounts = await volumeMounts(pod, container, env, inputs.volumes, context.files);
+  mounts.push(...(await nodeNetworkMounts(context, pod, mounts)));
+  const seccomp = seccompFileOf(pod, container);
+  const seccompProfile = seccomp === undefined ? undefined : await context.seccompProfile(seccomp);
   const log = await terminationMount(context, pod, container, inputs.attempt, mounts);
   if (log) mounts.push(log);
   const target = ephemeralContainersOf(pod).includes(container) ? (container as { targetContainerName?: string }).targetContainerName : undefined;
@@ -101,7 +105,23 @@ async function configOf(context: KubeletContext, pod: Pod, container: AnyContain
     mounts,
     memoryCapacity: context.machine.memoryBytes,
     ...(pidOf ? { pidOf } : {}),
+    ...(seccompProfile === undefined ? {} : { seccompProfile }),
   });
+}
+
+const longestEnvFile = 64 * 1024;
+
+/** Volumes of memory lie in the sandbox, which holds them, all others that containers write to in the node's own volume. */
+function volumeReader(context: KubeletContext, pod: Pod, { volumes, sandboxId }: StartInputs): VolumeReader {
+  return async (name, path) => {
+    const source = volumes.get(name)?.source;
+    const inside = path.split('/').filter((part) => part !== '' && part !== '.');
+    if (!source || inside.includes('..')) throw new Error(`cannot find the volume ${JSON.stringify(name)} referenced by FileKeyRef`);
+    if (source.kind === 'node') return (await (await context.files()).readFile(`${source.path}/${inside.join('/')}`, longestEnvFile))?.toString('utf8');
+    const index = memoryVolumesOf(pod).indexOf(name);
+    if (source.kind !== 'tmpfs' || index < 0) throw new Error(`cannot find the volume ${JSON.stringify(name)} referenced by FileKeyRef`);
+    return (await context.runtime.readFile(sandboxId, `/run/skiff/memory/${index}/${inside.join('/')}`, longestEnvFile))?.toString('utf8');
+  };
 }
 
 /** The file in which the container may say why it ended. A simulated container says nothing. */

@@ -146,7 +146,9 @@ async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActi
   const { hostNetwork } = pod.spec!;
   try {
     const ip = hostNetwork ? undefined : context.addresses.take(uid);
-    const config = sandboxConfig(context, pod, actions.attempt, ip);
+    const { runtimeClassName } = pod.spec!;
+    const runtimeHandler = runtimeClassName ? await context.runtimeHandler(runtimeClassName) : undefined;
+    const config = { ...sandboxConfig(context, pod, actions.attempt, ip), ...(runtimeHandler ? { runtimeHandler } : {}) };
     const id = await context.runtime.runSandbox(config, (id) => onCreated(id, ip ?? context.nodeIP));
     const { name, namespace, attempt, node, labels, annotations } = config;
     return { id, name, namespace, uid, attempt, node, state: 'ready', ...(ip ? { ip } : {}), createdAt: context.clock.now(), labels, annotations };

@@ -19,6 +19,10 @@ export interface SandboxConfig extends SandboxIdentity {
   hostname: string;
   /** Behind the hostname in /etc/hosts: `<subdomain>.<namespace>.svc.<cluster domain>`. */
   domainName?: string;
+  /** The processes see the full name as their hostname. */
+  hostnameAsFQDN?: boolean;
+  /** Another way to run containers that the engine knows under this name (RuntimeClass); default: the engine's usual one. */
+  runtimeHandler?: string;
   /** The pod's address, chosen by the kubelet from its node's CIDR; undefined for a pod on the node's network. */
   ip?: string;
   /** The address of the node container, the pod's gateway. */
@@ -68,13 +72,15 @@ export interface Mount {
 }
 
 export interface ContainerSecurity {
-  runAsUser?: number;
+  /** A number, or a name that the image knows. */
+  runAsUser?: number | string;
   runAsGroup?: number;
   supplementalGroups?: number[];
   privileged?: boolean;
   readOnlyRootFilesystem?: boolean;
   noNewPrivileges?: boolean;
   capabilities?: { add: string[]; drop: string[] };
+  /** `profile`: the JSON text of a profile. */
   seccomp?: { type: 'RuntimeDefault' | 'Unconfined' | 'Localhost'; profile?: string };
   apparmor?: string;
   procMount?: 'Default' | 'Unmasked';
@@ -319,3 +325,4 @@ export interface Machines {
 
 export type { ClusterOwner, DockerMachines, MachinesOptions } from './docker/machines.ts';
 export type { EngineConnection, EngineDiscovery } from './docker/discover.ts';
+export { hostsFile, resolvConf } from './networkFiles.ts';

@@ -17,6 +17,8 @@ export interface ContainerInputs {
   env: ReadonlyMap<string, string>;
   mounts: Mount[];
   memoryCapacity: number;
+  /** The text of the container's own seccomp profile. */
+  seccompProfile?: string;
   /** The container whose process namespace an ephemeral container shares. */
   pidOf?: string;
 }
@@ -41,7 +43,7 @@ export function containerConfigOf(pod: Pod, container: AnyContainer, inputs: Con
     tty: container.tty ?? false,
     ...(stopSignal ? { stopSignal } : {}),
     resources: cgroupResources(pod, container, inputs.memoryCapacity),
-    security: securityOf(pod, container),
+    security: securityOf(pod, container, inputs.image, inputs.seccompProfile),
     ...(inputs.pidOf ? { pidOf: inputs.pidOf } : {}),
     labels: {},
     annotations: {

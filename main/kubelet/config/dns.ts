@@ -42,11 +42,18 @@ function fitting(searches: string[]): string[] {
 const unique = (texts: string[]) => [...new Set(texts)];
 
 const hostnameLength = 63;
+/** What the kernel takes as a hostname. */
+const kernelLength = 64;
 
-/** Mirrors pkg/kubelet/kubelet_pods.go (GeneratePodHostNameAndDomain). */
-export function hostnameOf(pod: Pod, clusterDomain: string): { hostname: string; domainName?: string } {
+/** Throws for a full name that is too long to be a hostname. Mirrors pkg/kubelet/kubelet_pods.go (GeneratePodHostNameAndDomain) and pkg/kubelet/util/util.go (GetNodenameForKernel). */
+export function hostnameOf(pod: Pod, clusterDomain: string): Pick<SandboxConfig, 'hostname' | 'domainName' | 'hostnameAsFQDN'> {
   const spec = pod.spec!;
-  const hostname = (spec.hostnameOverride ?? spec.hostname ?? pod.metadata!.name!).slice(0, hostnameLength).replace(/[-.]+$/, '');
+  const hostname = (spec.hostnameOverride ?? (spec.hostname || pod.metadata!.name!)).slice(0, hostnameLength).replace(/[-.]+$/, '');
   if (spec.hostnameOverride || !spec.subdomain) return { hostname };
-  return { hostname, domainName: `${spec.subdomain}.${pod.metadata!.namespace}.svc.${clusterDomain}` };
+  const domainName = `${spec.subdomain}.${pod.metadata!.namespace}.svc.${clusterDomain}`;
+  if (!spec.setHostnameAsFQDN) return { hostname, domainName };
+  const full = `${hostname}.${domainName}`;
+  if (full.length > kernelLength)
+    throw new Error(`failed to construct FQDN from pod hostname and cluster domain, FQDN ${full} is too long (${kernelLength} is the max, ${full.length} characters requested)`);
+  return { hostname, domainName, hostnameAsFQDN: true };
 }

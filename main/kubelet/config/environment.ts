@@ -1,7 +1,8 @@
-import type { ConfigMap, EnvVarSource, Pod, Secret } from '../../api/index.ts';
+import type { ConfigMap, EnvVarSource, FileKeySelector, Pod, Secret } from '../../api/index.ts';
 import { isNotFound } from '../../api/status.ts';
 import type { AnyContainer } from '../spec.ts';
 import { fieldValue, resourceValue, type PodFacts } from './downward.ts';
+import { valueInEnvFile } from './envFile.ts';
 import { expand } from './expansion.ts';
 
 /** Where variables come from besides the spec. */
@@ -9,6 +10,9 @@ export interface ObjectSource {
   configMap(namespace: string, name: string): Promise<ConfigMap>;
   secret(namespace: string, name: string): Promise<Secret>;
 }
+
+/** A file of one of the pod's volumes; undefined: it is not there. Rejects for a volume that the kubelet cannot look into. */
+export type VolumeReader = (volume: string, path: string) => Promise<string | undefined>;
 
 /**
  * A container's variables: those of envFrom, over them env in its order, then the Services' where nothing else has the name.
@@ -20,6 +24,7 @@ export async function environmentOf(
   services: Map<string, string>,
   objects: ObjectSource,
   facts: PodFacts,
+  readVolume: VolumeReader,
 ): Promise<Map<string, string>> {
   const namespace = pod.metadata!.namespace!;
   const cached = cache(objects, namespace);
@@ -37,7 +42,7 @@ export async function environmentOf(
     const result = value
       ? expand(value, (key) => env.get(key) ?? services.get(key))
       : valueFrom
-        ? await valueOf(valueFrom, pod, container, cached, facts)
+        ? await valueOf(valueFrom, pod, container, cached, facts, readVolume)
         : '';
     if (result !== undefined) env.set(name, result);
   }
@@ -51,9 +56,17 @@ interface Cached {
 }
 
 /** undefined: it is optional and not there. */
-async function valueOf(source: EnvVarSource, pod: Pod, container: AnyContainer, cached: Cached, facts: PodFacts): Promise<string | undefined> {
+async function valueOf(
+  source: EnvVarSource,
+  pod: Pod,
+  container: AnyContainer,
+  cached: Cached,
+  facts: PodFacts,
+  readVolume: VolumeReader,
+): Promise<string | undefined> {
   if (source.fieldRef) return fieldValue(source.fieldRef, pod, facts);
   if (source.resourceFieldRef) return resourceValue(source.resourceFieldRef, pod, container, facts);
+  if (source.fileKeyRef) return valueOfFile(source.fileKeyRef, readVolume);
   const { configMapKeyRef, secretKeyRef } = source;
   const ref = configMapKeyRef ?? secretKeyRef;
   if (!ref) return '';
@@ -64,6 +77,21 @@ async function valueOf(source: EnvVarSource, pod: Pod, container: AnyContainer, 
   if (value === undefined && !ref.optional)
     throw new Error(`couldn't find key ${ref.key} in ${kind} ${pod.metadata!.namespace}/${ref.name}`);
   return value;
+}
+
+async function valueOfFile({ volumeName, path, key, optional: isOptional }: FileKeySelector, readVolume: VolumeReader): Promise<string | undefined> {
+  const text = await readVolume(volumeName, path);
+  let value: string;
+  try {
+    if (text === undefined) throw new Error('there is no such file');
+    value = valueInEnvFile(text, key);
+  } catch {
+    // What the file says may be secret.
+    throw new Error("couldn't parse env file");
+  }
+  if (value !== '') return value;
+  if (isOptional) return undefined;
+  throw new Error(`environment variable key ${JSON.stringify(key)} not found in file ${JSON.stringify(path)}`);
 }
 
 async function optional<T>(isOptional: boolean | undefined, read: () => Promise<T>): Promise<T | undefined> {

@@ -28,6 +28,7 @@ export function containerOptions(
     NetworkMode: joined,
     IpcMode: sandbox[label.hostIPC] ? 'host' : joined,
     ...(pidMode ? { PidMode: pidMode } : {}),
+    ...(sandbox[label.runtimeHandler] ? { Runtime: sandbox[label.runtimeHandler] } : {}),
     LogConfig: { Type: 'json-file', Config: logOptions },
     RestartPolicy: { Name: 'no' },
     Mounts: mounts.mounts as unknown as Docker.HostConfig['Mounts'],

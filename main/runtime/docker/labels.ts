@@ -23,6 +23,7 @@ export const label = {
   sharePID: 'dev.skiff.share-pid',
   hostPID: 'dev.skiff.host-pid',
   hostIPC: 'dev.skiff.host-ipc',
+  runtimeHandler: 'dev.skiff.runtime-handler',
 } as const;
 
 const own = 'dev.skiff.';
@@ -44,6 +45,7 @@ export function sandboxLabels(cluster: string, config: SandboxConfig): Labels {
     ...(config.sharePID ? { [label.sharePID]: 'true' } : {}),
     ...(config.hostPID ? { [label.hostPID]: 'true' } : {}),
     ...(config.hostIPC ? { [label.hostIPC]: 'true' } : {}),
+    ...(config.runtimeHandler ? { [label.runtimeHandler]: config.runtimeHandler } : {}),
     'io.kubernetes.container.name': 'POD',
   };
 }

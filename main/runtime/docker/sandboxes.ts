@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../util/clock.ts';
 import { RuntimeError, type Sandbox, type SandboxConfig } from '../index.ts';
+import { hostsFile, resolvConf } from '../networkFiles.ts';
 import { engineCall, runtimeError, tolerate } from './errors.ts';
 import { FrameReader } from './frames.ts';
 import { containerName, givenBack, identityOf, label, sandboxLabels, type Labels } from './labels.ts';
@@ -33,6 +34,8 @@ export interface SandboxSettings {
   nodeContainer(node: string): string;
 }
 
+const hostnameOf = ({ hostname, domainName, hostnameAsFQDN }: SandboxConfig) => (hostnameAsFQDN && domainName ? `${hostname}.${domainName}` : hostname);
+
 export function sandboxOptions(settings: SandboxSettings, config: SandboxConfig): Docker.ContainerCreateOptions {
   const onNode = config.network === 'node';
   const host: Docker.HostConfig = {
@@ -62,7 +65,7 @@ export function sandboxOptions(settings: SandboxSettings, config: SandboxConfig)
     Env: [
       ...(onNode ? [] : [`SKIFF_GATEWAY=${config.gateway ?? ''}`, `SKIFF_RESOLV_CONF=${resolvConf(config.dns)}`, `SKIFF_HOSTS=${hostsFile(config)}`]),
     ],
-    ...(onNode ? {} : { Hostname: config.hostname }),
+    ...(onNode ? {} : { Hostname: hostnameOf(config) }),
     AttachStdout: true,
     AttachStderr: true,
     Labels: sandboxLabels(settings.cluster, config),
@@ -77,31 +80,6 @@ export function sandboxOptions(settings: SandboxSettings, config: SandboxConfig)
           } as Docker.ContainerCreateOptions['NetworkingConfig'],
         }),
   };
-}
-
-export function resolvConf(dns: SandboxConfig['dns']): string {
-  const lines = dns.servers.map((server) => `nameserver ${server}\n`);
-  if (dns.searches.length > 0) lines.unshift(`search ${dns.searches.join(' ')}\n`);
-  if (dns.options.length > 0) lines.push(`options ${dns.options.join(' ')}\n`);
-  return lines.join('');
-}
-
-/** Mirrors pkg/kubelet/kubelet_pods.go (managedHostsFileContent). */
-export function hostsFile(config: Pick<SandboxConfig, 'ip' | 'hostname' | 'domainName' | 'hostAliases'>): string {
-  let text =
-    '# Kubernetes-managed hosts file.\n' +
-    '127.0.0.1\tlocalhost\n' +
-    '::1\tlocalhost ip6-localhost ip6-loopback\n' +
-    'fe00::0\tip6-localnet\n' +
-    'fe00::0\tip6-mcastprefix\n' +
-    'fe00::1\tip6-allnodes\n' +
-    'fe00::2\tip6-allrouters\n';
-  if (config.ip) text += `${config.ip}\t${config.domainName ? `${config.hostname}.${config.domainName}\t` : ''}${config.hostname}\n`;
-  if (config.hostAliases.length > 0) {
-    text += '\n# Entries added by HostAliases.\n';
-    for (const { ip, hostnames } of config.hostAliases) text += `${ip}\t${hostnames.join('\t')}\n`;
-  }
-  return text;
 }
 
 /** Starts a created sandbox; resolves when its script has said that the network is as promised. */

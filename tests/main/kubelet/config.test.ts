@@ -3,6 +3,7 @@ import type { ConfigMap, Pod, Secret, Service } from '../../../main/api/index.ts
 import { notFound } from '../../../main/api/status.ts';
 import { dnsOf, hostnameOf } from '../../../main/kubelet/config/dns.ts';
 import { environmentOf, type ObjectSource } from '../../../main/kubelet/config/environment.ts';
+import { valueInEnvFile } from '../../../main/kubelet/config/envFile.ts';
 import { expand } from '../../../main/kubelet/config/expansion.ts';
 import { serviceEnvironment } from '../../../main/kubelet/config/serviceEnv.ts';
 import { AddressPool } from '../../../main/kubelet/addresses.ts';
@@ -24,6 +25,8 @@ const source: ObjectSource = {
     return { data: { p: Buffer.from('pw').toString('base64') } };
   },
 };
+
+const noVolumes = async () => undefined;
 
 describe('variables', () => {
   it.each([
@@ -58,12 +61,35 @@ describe('variables', () => {
       new Map([['SVC', 's'], ['P_b', 'service']]),
       source,
       facts,
+      noVolumes,
     );
     expect(Object.fromEntries(env)).toEqual({ P_a: 'own', P_b: '2', IP: '10.0.1.2', SA: 'robot', LABEL: 'web', MEM: '1', PW: 'pw', ALL: '2 s $(LATER)', SVC: 's' });
   });
 
+  it('come from files of volumes', async () => {
+    const text = "# made by an init container\nA='one'\nB='two\nlines' # both\nC= 'x'\n";
+    const read = async (volume: string, path: string) => (`${volume}/${path}` === 'shared/app.env' ? text : undefined);
+    const one = (key: string, optional = false, path = 'app.env') =>
+      environmentOf(pod(), { name: 'main', env: [{ name: 'X', valueFrom: { fileKeyRef: { volumeName: 'shared', path, key, optional } } }] }, new Map(), source, facts, read);
+    expect((await one('A')).get('X')).toBe('one');
+    expect((await one('B')).get('X')).toBe('two\nlines');
+    expect((await one('C', true)).has('X')).toBe(false);
+    await expect(one('D')).rejects.toThrow('environment variable key "D" not found in file "app.env"');
+    await expect(one('A', false, 'gone')).rejects.toThrow("couldn't parse env file");
+  });
+
+  it.each([
+    ['A', "invalid environment variable format at line 1: missing '='"],
+    ["A ='x'", "invalid environment variable format at line 1: whitespace before '=' is not allowed"],
+    ['A=x', 'invalid environment variable format at line 1: value must be enclosed in single quotes'],
+    ["\nA='x\ny", 'invalid environment variable format starting at line 2: unclosed single quote'],
+    ["A='x'y", 'invalid environment variable format at line 1: unexpected content after closing quote'],
+  ])('are not read from %j', (text, message) => {
+    expect(() => valueInEnvFile(text, 'Z')).toThrow(message);
+  });
+
   it('that are missing are named', async () => {
-    const one = (valueFrom: object) => environmentOf(pod(), { name: 'main', env: [{ name: 'X', valueFrom }] }, new Map(), source, facts);
+    const one = (valueFrom: object) => environmentOf(pod(), { name: 'main', env: [{ name: 'X', valueFrom }] }, new Map(), source, facts, noVolumes);
     await expect(one({ configMapKeyRef: { name: 'c', key: 'z' } })).rejects.toThrow("couldn't find key z in ConfigMap shop/c");
     await expect(one({ configMapKeyRef: { name: 'gone', key: 'z' } })).rejects.toThrow('configmap "gone" not found');
   });
@@ -95,6 +121,12 @@ describe('names', () => {
   });
   it('of a pod with a subdomain are complete', () => {
     expect(hostnameOf(pod({ hostname: 'db-0', subdomain: 'db' }), 'cluster.local')).toEqual({ hostname: 'db-0', domainName: 'db.shop.svc.cluster.local' });
+    expect(hostnameOf(pod({ hostname: 'db-0', subdomain: 'db', setHostnameAsFQDN: true }), 'cluster.local')).toEqual({
+      hostname: 'db-0',
+      domainName: 'db.shop.svc.cluster.local',
+      hostnameAsFQDN: true,
+    });
+    expect(() => hostnameOf(pod({ hostname: 'x'.repeat(60), subdomain: 'db', setHostnameAsFQDN: true }), 'cluster.local')).toThrow('is too long (64 is the max, 86 characters requested)');
   });
 });
 
