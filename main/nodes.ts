@@ -3,6 +3,7 @@
  * engine that joins runtime, node, kubelet, proxy, dns and cloud.
  */
 import { BlockList, isIPv6 } from 'node:net';
+import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { KubeletApi } from './api/kubelet.ts';
 import { EventRecorder, resources, type Client, type InformerFactory } from './client/index.ts';
@@ -248,6 +249,7 @@ export class Nodes {
       log: options.log.child(`kubelet/${name}`),
       clusterDNS: [options.clusterDNS],
       clusterDomain: options.clusterDomain,
+      directory: path.join(options.owner.directory, 'nodes', name),
     });
   }
 

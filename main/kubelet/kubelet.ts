@@ -15,6 +15,7 @@ import { AllocationManager } from './allocation.ts';
 import type { KubeletContext } from './context.ts';
 import { CrashBackoff } from './crashBackoff.ts';
 import { ImageManager } from './images/imageManager.ts';
+import { manifestFolder, type ManifestFolder } from './manifestFolder.ts';
 import { NodeKeeper } from './node/nodeKeeper.ts';
 import { removeOrphan } from './orphans.ts';
 import { PodWorker } from './podWorker.ts';
@@ -22,8 +23,9 @@ import { createProber, simulatedProber } from './probes/prober.ts';
 import { ProbeManager } from './probes/probeManager.ts';
 import { emptyStatus, runtimeStatusOf, type RuntimeStatus } from './runtimeStatus.ts';
 import { createKubeletApi } from './server/api.ts';
-import { changesOf, objectSource, podsOfNode } from './sources.ts';
-import { fieldPathOf, isTerminalPhase, podKey, uidOf } from './spec.ts';
+import { changesOf, objectSource, podsNowOnNode, podsOfNode } from './sources.ts';
+import { fieldPathOf, isMirror, isTerminalPhase, podKey, uidOf } from './spec.ts';
+import { StaticPods } from './staticPods.ts';
 import { StatusManager } from './status/statusManager.ts';
 import { noFiles } from './volumes/files.ts';
 import { machineFiles, type HostFiles } from './volumes/hostPath.ts';
@@ -53,8 +55,10 @@ export interface KubeletOptions {
   version?: string;
   /** The user's machine, for hostPath volumes; default: the one this process runs on. */
   hostFiles?: HostFiles;
-  /** The kubelet's own folder on the user's machine: `seccomp` in it holds profiles. Default: it has none. */
+  /** The kubelet's own folder on the user's machine: `seccomp` in it holds profiles, `manifests` static pods. Default: it has none. */
   directory?: string;
+  /** Where static pods come from; default: the folder's `manifests`. */
+  manifests?: ManifestFolder;
   /** How much room for files the node has; default: the disk that the user's files are on. */
   storageBytes?(): Promise<number>;
   onPullProgress?(image: string, progress: PullProgress): void;
@@ -89,6 +93,7 @@ class NodeKubelet implements Kubelet {
   readonly #ends: (() => void)[] = [];
   readonly #podEnds = new Map<string, () => void>();
   #keeper: NodeKeeper | undefined;
+  #static: StaticPods | undefined;
   #agent: NodeAgent | undefined;
   #runtimeProblem: string | undefined;
   #recheck: Timer | undefined;
@@ -153,7 +158,7 @@ class NodeKubelet implements Kubelet {
       agent,
     };
     this.api = createKubeletApi(this.#context, {
-      worker: (uid) => this.#workers.get(uid),
+      worker: (uid) => this.#workers.get(this.#static?.uidOfMirror(uid) ?? uid),
       pods: () => [...this.#workers.values()].map((worker) => worker.pod),
       problem: () => this.#problem(),
     });
@@ -194,13 +199,14 @@ class NodeKubelet implements Kubelet {
     if (this.#stopped) return;
     this.#ends.push(
       podsOfNode(options.informers.informer(resources.pods), this.nodeName, {
-        add: (pod) => this.#add(pod),
-        update: (pod) => this.#add(pod),
-        delete: (pod) => this.#workers.get(uidOf(pod))?.gone(),
+        add: (pod) => this.#heard(pod),
+        update: (pod) => this.#heard(pod),
+        delete: (pod) => (isMirror(pod) ? this.#static?.mirrorChanged(pod, false) : this.#workers.get(uidOf(pod))?.gone()),
       }),
     );
-    this.#removeOrphans();
     await registered;
+    await this.#startStaticPods();
+    if (!this.#stopped) this.#removeOrphans();
   }
 
   async stop(): Promise<void> {
@@ -209,6 +215,7 @@ class NodeKubelet implements Kubelet {
     this.#recheck?.cancel();
     for (const end of [...this.#ends, ...this.#podEnds.values()]) end();
     this.#keeper?.stop();
+    this.#static?.stop();
     for (const worker of this.#workers.values()) worker.stop();
     this.#context.probes.stop();
     this.#context.statuses.stop();
@@ -286,6 +293,33 @@ class NodeKubelet implements Kubelet {
     for (const [uid, seed] of seeds) this.#seeds.set(uid, runtimeStatusOf(seed.sandboxes, seed.containers));
   }
 
+  async #startStaticPods(): Promise<void> {
+    const { options } = this;
+    const folder = options.manifests ?? (options.directory && !this.#isSimulated ? manifestFolder(path.join(options.directory, 'manifests')) : undefined);
+    if (!folder) return;
+    const pods = options.informers.informer(resources.pods);
+    this.#static = new StaticPods({
+      nodeName: this.nodeName,
+      client: options.client,
+      clock: options.clock,
+      log: this.#log,
+      folder,
+      pods,
+      onNode: () => podsNowOnNode(pods, this.nodeName),
+      node: () => this.#keeper?.node,
+      onPod: (pod) => this.#add(pod),
+      onRemoved: (uid) => this.#workers.get(uid)?.removed(),
+      onMirror: (uid) => this.#context.statuses.resend(uid),
+    });
+    await this.#static.start();
+  }
+
+  /** The API has a pod of this node. */
+  #heard(pod: Pod): void {
+    if (!isMirror(pod)) this.#add(pod);
+    else this.#static?.mirrorChanged(pod, true);
+  }
+
   #add(pod: Pod): void {
     if (this.#stopped) return;
     const uid = uidOf(pod);
@@ -299,6 +333,7 @@ class NodeKubelet implements Kubelet {
         off();
         this.#podEnds.delete(uid);
         this.#workers.delete(uid);
+        this.#static?.ended(uid);
       },
       onRoom: () => this.#retryResizes(),
     };

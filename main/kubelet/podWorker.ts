@@ -66,6 +66,8 @@ export class PodWorker {
   #lastError = '';
   /** The object is gone from the API. */
   #gone = false;
+  /** Seconds that the containers of a pod get that is gone. */
+  #grace = 0;
   #failed: { reason: string; message: string } | undefined;
   #volumes: ReadyVolumes | undefined;
   #volumesStale = true;
@@ -150,6 +152,14 @@ export class PodWorker {
     this.poke();
   }
 
+  /** The manifest of the pod is gone: it ends as it would by a deletion. */
+  removed(): void {
+    this.#gone = true;
+    this.#grace = this.#pod.spec?.terminationGracePeriodSeconds ?? 30;
+    this.#abort.abort(new Error('the pod is to end'));
+    this.poke();
+  }
+
   /** The pod is to fail and its containers to end. */
   fail(reason: string, message: string): void {
     if (this.#failed || this.#stage !== 'syncing') return;
@@ -188,7 +198,7 @@ export class PodWorker {
   #end(): void {
     this.#abort.abort(new Error('the pod is to end'));
     const { deletionGracePeriodSeconds } = this.#pod.metadata ?? {};
-    const grace = this.#gone ? 0 : deletionGracePeriodSeconds;
+    const grace = this.#gone ? this.#grace : deletionGracePeriodSeconds;
     if (!this.#killing || grace === undefined || grace >= this.#killing.grace) return;
     // Less time than was first said: what still runs is told again.
     this.#killing.grace = grace;
@@ -338,10 +348,10 @@ export class PodWorker {
     const uid = uidOf(this.#pod);
     await this.#report(false);
     context.probes.stopLivenessAndStartup(uid);
-    const grace = this.#gone ? 0 : this.#pod.metadata?.deletionGracePeriodSeconds;
+    const grace = this.#gone ? this.#grace : this.#pod.metadata?.deletionGracePeriodSeconds;
     this.#killing = { grace: grace ?? this.#pod.spec?.terminationGracePeriodSeconds ?? 30 };
     try {
-      await killPod(context, this.#pod, this.#runtime, this.#gone ? 0 : undefined);
+      await killPod(context, this.#pod, this.#runtime, this.#gone ? this.#grace : undefined);
     } catch (error) {
       if (!(error instanceof RuntimeError && error.code === 'unavailable')) tell(context, this.#pod, 'Warning', 'FailedKillPod', `error killing pod: ${messageOf(error)}`);
       throw error;

@@ -12,12 +12,26 @@ export interface PodHandlers {
   delete(pod: Pod): void;
 }
 
+const indexed = new WeakSet<Informer<Pod>>();
+
+function indexByNode(informer: Informer<Pod>): void {
+  if (indexed.has(informer)) return;
+  indexed.add(informer);
+  informer.addIndex(byNode, (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
+}
+
+/** The pods that the API has on the node. */
+export function podsNowOnNode(informer: Informer<Pod>, node: string): Pod[] {
+  indexByNode(informer);
+  return informer.byIndex(byNode, node);
+}
+
 /** One listener for all kubelets of the process: each hears of its own pods only, however many nodes there are. */
 class PodSource {
   readonly #handlers = new Map<string, PodHandlers>();
 
   constructor(private readonly informer: Informer<Pod>) {
-    informer.addIndex(byNode, (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
+    indexByNode(informer);
     informer.on({
       add: (pod) => this.#of(pod)?.add(pod),
       update: (old, pod) => {

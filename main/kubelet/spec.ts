@@ -82,3 +82,10 @@ export function isStatic(pod: Pod): boolean {
   const source = pod.metadata?.annotations?.[sourceAnnotation];
   return source !== undefined && source !== 'api';
 }
+
+/** On the API's picture of a static pod: the uid of the pod. */
+export const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
+export function isMirror(pod: Pod): boolean {
+  return pod.metadata?.annotations?.[mirrorAnnotation] !== undefined;
+}

@@ -145,6 +145,7 @@ export class FakeServer implements Transport {
     const target = this.#target(request.path);
     if (target.name === '') {
       if (request.method === 'GET') return this.#list(target, request);
+      if (request.method === 'POST' && request.query?.dryRun) return cloneJson(request.body);
       if (request.method === 'POST') return this.#create(target, cloneJson(request.body) as Anything);
       if (request.method === 'DELETE') return this.#deleteCollection(target, request);
       throw failure(405, 'MethodNotAllowed', 'no such method here');

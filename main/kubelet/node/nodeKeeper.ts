@@ -46,6 +46,11 @@ export class NodeKeeper {
     this.#info = info;
   }
 
+  /** The Node object as it was last written. */
+  get node(): Node | undefined {
+    return this.#node;
+  }
+
   /** Resolves when the Node object is there. */
   async start(): Promise<void> {
     await this.#insist('register', () => this.#register());

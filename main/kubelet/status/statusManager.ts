@@ -5,7 +5,7 @@ import type { Client } from '../../client/index.ts';
 import { resources } from '../../client/index.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
-import { uidOf } from '../spec.ts';
+import { isStatic, mirrorAnnotation, uidOf } from '../spec.ts';
 import { ownConditions } from './conditions.ts';
 
 interface Entry {
@@ -59,6 +59,14 @@ export class StatusManager {
     void this.#send(uid, entry);
   }
 
+  /** The API has a new picture of the pod, which does not show its status yet. */
+  resend(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (!entry) return;
+    entry.version++;
+    void this.#send(uid, entry);
+  }
+
   /** The pod's containers have ended and will not run again. */
   finish(pod: Pod): void {
     const entry = this.#entries.get(uidOf(pod));
@@ -107,10 +115,12 @@ export class StatusManager {
   async #write(uid: string, entry: Entry): Promise<void> {
     const pods = this.client.because(entry.pod.metadata!.resourceVersion).of(resources.pods);
     const { namespace, name } = entry.pod.metadata!;
-    let base = this.current(entry.pod) ?? entry.pod;
+    const current = this.current(entry.pod);
+    if (!current && isStatic(entry.pod)) return;
+    let base = current ?? entry.pod;
     if (newer(entry.pod, base)) base = entry.pod;
     for (let tries = 0; ; tries++) {
-      if (base.metadata!.uid !== uid) return;
+      if (!isOf(base, uid)) return;
       try {
         entry.pod = await pods.updateStatus({ ...base, status: merge(base.status, entry.status) });
         return;
@@ -127,6 +137,9 @@ export class StatusManager {
     }
   }
 }
+
+/** Whether it is the pod, or the API's picture of it. */
+const isOf = (pod: Pod, uid: string) => (pod.metadata!.annotations?.[mirrorAnnotation] ?? pod.metadata!.uid) === uid;
 
 /** Others' conditions are taken from the server, the kubelet's own from the status. */
 function merge(server: PodStatus | undefined, status: PodStatus): PodStatus {
