@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
-import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type ApiServer, type Egress } from './apiserver/index.ts';
+import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, storeCheck, x509Authenticator, type ApiServer, type Egress, type HealthCheck } from './apiserver/index.ts';
 import { bootstrapCluster, contextName, ensureCertificates, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory } from './client/index.ts';
@@ -110,6 +110,8 @@ class Engine implements Cluster {
   readonly #stops: (() => Promise<void> | void)[] = [];
   #entry: KubeconfigEntry | undefined;
   #nodes: Nodes | undefined;
+  /** Whether scheduler and controllers are at work. */
+  #loopsRun = false;
 
   constructor(private readonly options: ClusterOptions) {
     this.#files = clusterFiles(options.data, options.name);
@@ -159,6 +161,12 @@ class Engine implements Cluster {
     await makeDirectory(this.#files);
     // The search for an engine goes on beside the start of the control plane.
     const discovering = discover(this.options.runtime);
+    const controlLoopCheck = (name: string): HealthCheck => ({
+      name,
+      check: () => {
+        if (!this.#loopsRun) throw new Error(`the ${name} is starting`);
+      },
+    });
     const [certificates, store, port] = await Promise.all([ensureCertificates(this.#files.pki, { clock }), this.#openStore(), this.#choosePort()]);
 
     if (store.revision === 0 && (await readMemory(this.#files)).port !== undefined)
@@ -176,7 +184,10 @@ class Engine implements Cluster {
       clock,
       random,
       log: log.child('apiserver'),
-      strategies: builtinStrategies({ objects, random, rbac, authorizer: rbac, tokens, serviceCIDR, nodePorts: [30000, 32767], kubelets }),
+      strategies: builtinStrategies({
+        objects, random, rbac, authorizer: rbac, tokens, serviceCIDR, nodePorts: [30000, 32767], kubelets,
+        components: [controlLoopCheck('scheduler'), controlLoopCheck('controller-manager'), { ...storeCheck(store), name: 'etcd-0' }],
+      }),
       admission: builtinAdmission,
       authenticators: [x509Authenticator, tokens],
       authorizer: rbac,
@@ -209,10 +220,11 @@ class Engine implements Cluster {
     const [bound] = await Promise.all([api.listen({ port }), rbac.load()]);
     this.#stops.push(() => rbac.close());
     const admin = this.#client(api, 'system:apiserver', 'kube-apiserver');
-    await bootstrapCluster(admin, { serviceIP, dnsIP });
+    await bootstrapCluster(admin, { serviceIP, serviceCIDR, dnsIP });
     // From here on the store is known to hold something.
     await writeMemory(this.#files, { port: bound });
     const informers = await this.#startControlLoops(api, certificates.ca, nodes);
+    this.#loopsRun = true;
 
     const name = contextName(this.options.name === 'default' ? '' : this.options.name);
     const entry = { name, server: `https://127.0.0.1:${bound}`, ca: certificates.ca, admin: certificates.admin };

@@ -145,5 +145,6 @@ export { objectsOf } from './registry/objects.ts';
 export { builtinStrategies, type BuiltinOptions } from './registry/kinds.ts';
 export { RbacAuthorizer } from './auth/rbac.ts';
 export { ServiceAccountTokens } from './auth/serviceAccountTokens.ts';
+export { storeCheck } from './site/health.ts';
 export { x509Authenticator } from './auth/x509.ts';
 export { builtinAdmission } from './admission/index.ts';

@@ -1,4 +1,5 @@
-import type { Service } from '../api/index.ts';
+import { mandatoryLevels, mandatorySchemas, suggestedLevels, suggestedSchemas } from '../api/flowControl.ts';
+import type { Service, ServiceCIDR } from '../api/index.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { isAlreadyExists } from '../api/status.ts';
 import { resources, type Client, type ResourceDef } from '../client/index.ts';
@@ -7,6 +8,8 @@ import { defaultClusterRoleBindings, defaultClusterRoles, defaultRoleBindings, d
 export interface BootstrapOptions {
   /** Address of the Service `kubernetes`; the first of the range. */
   serviceIP?: string;
+  /** Where Services get their addresses from. */
+  serviceCIDR?: string;
   /** Address of the cluster's DNS. */
   dnsIP?: string;
   /** Where the API server answers behind the Service, inside the cluster's network: the Service's only endpoint. */
@@ -17,7 +20,8 @@ const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-le
 
 /**
  * What a cluster holds from its first moment on. Writes only what is missing, all at once; what users changed stays.
- * Mirrors pkg/controlplane (system namespaces, kubernetes service), the RBAC and scheduling post-start hooks.
+ * Mirrors pkg/controlplane (system namespaces, kubernetes service, default service CIDR) and the post-start hooks of RBAC,
+ * scheduling and flow control.
  */
 export async function bootstrapCluster(client: Client, options: BootstrapOptions = {}): Promise<void> {
   await ensure(client, resources.namespaces, systemNamespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })));
@@ -29,8 +33,15 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
     ensure(client, resources.services, services(options)),
     ensure(client, resources.priorityClasses, priorityClasses),
     ensure(client, resources.storageClasses, [standardClass]),
+    ensure(client, resources.priorityLevelConfigurations, [...mandatoryLevels, ...suggestedLevels]),
+    ensure(client, resources.flowSchemas, [...mandatorySchemas, ...suggestedSchemas]),
+    ensure(client, resources.serviceCIDRs, [serviceCIDR(options)]),
     ...(options.endpoint ? [ensureEndpoints(client, options.endpoint)] : []),
   ]);
+}
+
+function serviceCIDR({ serviceCIDR: range = '10.96.0.0/16' }: BootstrapOptions): ServiceCIDR {
+  return { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: 'kubernetes' }, spec: { cidrs: [range] } };
 }
 
 function services({ serviceIP = '10.96.0.1', dnsIP = '10.96.0.10' }: BootstrapOptions): Service[] {

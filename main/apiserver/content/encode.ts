@@ -94,7 +94,7 @@ function isLong({ entries }: Page): boolean {
 
 export function listMetadata(page: Page): ListMetadata {
   return {
-    resourceVersion: String(page.revision),
+    ...(page.revision ? { resourceVersion: String(page.revision) } : {}),
     ...(page.continue ? { continue: page.continue } : {}),
     ...(page.remaining !== undefined ? { remainingItemCount: page.remaining } : {}),
   };

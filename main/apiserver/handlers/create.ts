@@ -9,12 +9,14 @@ import type { RequestContext, Strategy } from '../registry/strategy.ts';
 import type { Serving } from '../serving.ts';
 import { writeContext } from '../writeContext.ts';
 import { Admit } from './admit.ts';
+import { actOnNamed } from './subresource.ts';
 
 /** Mirrors k8s.io/apiserver/pkg/endpoints/handlers/create.go. */
 export const create =
   (serving: Serving): Handler =>
   async (call, registry) => {
     const { strategy, definition } = registry;
+    if (strategy.actsOn) return actOnNamed(serving, call, strategy.actsOn);
     const context = writeContext(call, call.info.namespace, 'CreateOptions');
     const object = await decodeObject(call, definition, context);
     const metadata = object.metadata!;

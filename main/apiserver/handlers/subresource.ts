@@ -1,6 +1,6 @@
 import { cloneJson } from '../../api/json.ts';
 import type { KubeObject } from '../../api/meta.ts';
-import { conflict, invalid, methodNotSupported } from '../../api/status.ts';
+import { badRequest, conflict, invalid, methodNotSupported } from '../../api/status.ts';
 import type { Answer, Call } from '../call.ts';
 import { notAllowed, notServed } from '../chain.ts';
 import { decodeObject } from '../content/decode.ts';
@@ -8,7 +8,7 @@ import { manageFieldsOnUpdate } from '../managedFields.ts';
 import { checkName, settleNamespace } from '../metaChecks.ts';
 import { deleteObject } from '../registry/deletion.ts';
 import type { Registry } from '../registry/generic.ts';
-import type { Actions, RequestContext, Subresource } from '../registry/strategy.ts';
+import type { Actions, RequestContext, Strategy, Subresource } from '../registry/strategy.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { Serving } from '../serving.ts';
 import { writeContext } from '../writeContext.ts';
@@ -84,15 +84,26 @@ export async function writeView(
   return { type: 'object', code: 200, object: part.get(objectOf(entry)) };
 }
 
-async function act(serving: Serving, call: Call, registry: Registry, part: Action): Promise<Answer> {
+/** An action on the object that the body names, for kinds that are nothing but that. */
+export async function actOnNamed(serving: Serving, call: Call, { resource, subresource }: NonNullable<Strategy['actsOn']>): Promise<Answer> {
+  const registry = serving.resources.find(resource.group, resource.version, resource.resource);
+  const part = registry?.strategy.subresources?.[subresource];
+  if (!registry || part?.type !== 'action') throw notServed();
+  return act(serving, call, registry, part, subresource);
+}
+
+/** `info.name` is the object's; where the path has none, the body has it. */
+async function act(serving: Serving, call: Call, registry: Registry, part: Action, subresource = call.info.subresource): Promise<Answer> {
   const { info } = call;
   const context = writeContext(call, info.namespace, 'CreateOptions');
   const body = await decodeObject(call, part.kind, context);
   settleNamespace(body, context.namespace, registry.definition.namespaced);
-  const admit = new Admit(serving, context, registry, info.subresource, info.name);
+  const name = info.name || (body.metadata?.name ?? '');
+  if (!name) throw badRequest('name must be provided');
+  const admit = new Admit(serving, context, registry, subresource, name);
   await admit.mutate('CREATE', body, undefined);
   (await admit.validate('CREATE', body, undefined))?.();
-  const { code, body: answer } = await part.post(context, info.name, body, actionsOf(serving, registry, context, info.name));
+  const { code, body: answer } = await part.post(context, name, body, actionsOf(serving, registry, context, name));
   return { type: 'object', code, object: answer };
 }
 

@@ -57,7 +57,7 @@ type ObjectSubresource<T extends KubeObject> = Extract<Subresource<T>, { type: '
 export function statusSubresource<T extends WithStatus>(
   kind: GroupVersionKind,
   validate: (errors: FieldErrors, object: T, old: T) => void = () => {},
-  keep: ('labels' | 'ownerReferences')[] = [],
+  keep: readonly StatusMetadata[] = [],
 ): ObjectSubresource<T> {
   return {
     type: 'object',
@@ -72,10 +72,14 @@ export function statusSubresource<T extends WithStatus>(
   };
 }
 
-function restore(object: KubeObject, old: KubeObject, key: 'labels' | 'ownerReferences'): void {
-  const metadata = (object.metadata ??= {});
-  if (key === 'labels') metadata.labels = old.metadata?.labels;
-  else metadata.ownerReferences = old.metadata?.ownerReferences;
+type StatusMetadata = 'annotations' | 'finalizers' | 'labels' | 'ownerReferences';
+
+/** All that a client may write of metadata (upstream: meta/v1/helpers.go, ResetObjectMetaForStatus). */
+export const clientMetadata: readonly StatusMetadata[] = ['annotations', 'finalizers', 'labels', 'ownerReferences'];
+
+function restore(object: KubeObject, old: KubeObject, key: StatusMetadata): void {
+  const metadata = (object.metadata ??= {}) as Record<string, unknown>;
+  metadata[key] = old.metadata?.[key];
 }
 
 /** `scale` of a workload: replicas in the spec, a selector and a count in the status. */

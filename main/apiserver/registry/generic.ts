@@ -8,6 +8,7 @@ import { changesNothing } from '../managedFields.ts';
 import { rootOf } from './keys.ts';
 import { tidyObjectMeta, validateObjectMeta, validateObjectMetaUpdate } from './objectMeta.ts';
 import { objectOf, unstored, withRevision, writable, type Writable } from './stored.ts';
+import { convertedStore } from './versions.ts';
 import type { Objects, RequestContext, ResourceDefinition, Strategy, Subresource } from './strategy.ts';
 
 const nameGenerationAttempts = 8;
@@ -47,18 +48,22 @@ export class Registry {
   readonly subject: ErrorSubject;
   /** What findings of validation are about: the kind. */
   readonly kindSubject: ErrorSubject;
+  readonly store: Store;
 
   constructor(
     readonly strategy: Strategy,
-    readonly store: Store,
+    store: Store,
     readonly objects: Objects,
     private readonly random: Random,
   ) {
     this.definition = strategy.definition;
-    this.root = rootOf(this.definition);
+    const { storedAs } = strategy;
+    this.root = rootOf(storedAs?.definition ?? this.definition);
+    this.store = storedAs ? convertedStore(store, this.definition, storedAs) : store;
     this.apiVersion = apiVersionOf(this.definition);
-    this.subject = { group: this.definition.group, kind: this.definition.resource };
-    this.kindSubject = { group: this.definition.group, kind: this.definition.kind };
+    const named = storedAs?.definition ?? this.definition;
+    this.subject = { group: named.group, kind: named.resource };
+    this.kindSubject = { group: named.group, kind: named.kind };
   }
 
   /** What all keys of the namespace (or of all of them) start with. */

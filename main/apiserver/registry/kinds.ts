@@ -10,7 +10,7 @@ import { webhookConfigurations } from './admissionregistration/webhookConfigurat
 import { controllerRevision } from './apps/controllerRevision.ts';
 import { daemonSet } from './apps/daemonSet.ts';
 import { statefulSet } from './apps/statefulSet.ts';
-import { horizontalPodAutoscaler } from './autoscaling/horizontalPodAutoscaler.ts';
+import { horizontalPodAutoscaler, horizontalPodAutoscalerV1 } from './autoscaling/horizontalPodAutoscaler.ts';
 import { cronJob } from './batch/cronJob.ts';
 import { job } from './batch/job.ts';
 import { limitRange } from './core/limitRange.ts';
@@ -20,17 +20,25 @@ import { resourceQuota } from './core/resourceQuota.ts';
 import { ingress, ingressClass } from './networking/ingress.ts';
 import { nodeMetrics, podMetrics } from './metrics/metrics.ts';
 import { networkPolicy } from './networking/networkPolicy.ts';
+import { ipAddress, serviceCIDR as serviceCIDRKind } from './networking/serviceCIDR.ts';
 import { runtimeClass } from './node/runtimeClass.ts';
 import { podDisruptionBudget } from './policy/podDisruptionBudget.ts';
-import { csiDriver, csiNode, volumeAttachment } from './storage/csi.ts';
+import { deviceClass } from './resource/deviceClass.ts';
+import { resourceClaim, resourceClaimTemplate } from './resource/claim.ts';
+import { resourceSlice } from './resource/resourceSlice.ts';
+import { csiDriver, csiNode, csiStorageCapacity, volumeAttachment } from './storage/csi.ts';
 import { deployment } from './apps/deployment.ts';
 import { replicaSet } from './apps/replicaSet.ts';
 import { selfSubjectReview, tokenReview } from './authentication/reviews.ts';
 import { accessReviews } from './authorization/accessReviews.ts';
 import { lease } from './coordination/lease.ts';
+import { binding } from './core/binding.ts';
+import { componentStatus } from './core/componentStatus.ts';
 import { configMap } from './core/configMap.ts';
 import { endpoints } from './core/endpoints.ts';
-import { event } from './core/event.ts';
+import { event, eventsEvent } from './core/event.ts';
+import { flowSchema } from './flowcontrol/flowSchema.ts';
+import { priorityLevelConfiguration } from './flowcontrol/priorityLevelConfiguration.ts';
 import { namespace } from './core/namespace.ts';
 import { node } from './core/node.ts';
 import { persistentVolume } from './core/persistentVolume.ts';
@@ -43,7 +51,8 @@ import { ServiceAllocators } from './core/serviceAllocator.ts';
 import { endpointSlice } from './discovery/endpointSlice.ts';
 import { rbacStrategies } from './rbac/roles.ts';
 import { priorityClass } from './scheduling/priorityClass.ts';
-import { storageClass } from './storage/storageClass.ts';
+import { storageClass, volumeAttributesClass } from './storage/storageClass.ts';
+import type { HealthCheck } from '../site/health.ts';
 import type { Objects, Strategy } from './strategy.ts';
 
 export interface BuiltinOptions {
@@ -59,11 +68,13 @@ export interface BuiltinOptions {
   nodePorts: readonly [number, number];
   /** The kubelet of a node, which measures; undefined: none runs there. */
   kubelets(node: string): KubeletApi | undefined;
+  /** What `componentstatuses` tells of, each under its name. */
+  components?: readonly HealthCheck[];
 }
 
 /** Every kind that the API server serves by itself. */
 export function builtinStrategies(options: BuiltinOptions): Strategy[] {
-  const { objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts, kubelets } = options;
+  const { objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts, kubelets, components = [] } = options;
   const stored = () => objects.list<Service>({ group: '', version: 'v1', resource: 'services' });
   const allocators = new ServiceAllocators(serviceCIDR, nodePorts, stored, random);
   const checkExpression = () => {};
@@ -77,6 +88,9 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
     of(serviceAccount(tokens)),
     of(endpoints),
     of(event),
+    of(eventsEvent),
+    of(binding),
+    of(componentStatus(components)),
     of(deployment),
     of(replicaSet),
     of(lease),
@@ -96,16 +110,27 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
     of(job),
     of(cronJob),
     of(horizontalPodAutoscaler),
+    of(horizontalPodAutoscalerV1),
     of(podDisruptionBudget),
     of(ingress),
     of(ingressClass),
     of(networkPolicy),
+    of(serviceCIDRKind),
+    of(ipAddress),
+    of(flowSchema),
+    of(priorityLevelConfiguration),
+    of(deviceClass),
+    of(resourceClaim),
+    of(resourceClaimTemplate),
+    of(resourceSlice),
     of(runtimeClass),
     of(csiDriver),
     of(csiNode),
     of(volumeAttachment),
     of(nodeMetrics(objects, kubelets)),
     of(podMetrics(objects, kubelets)),
+    of(csiStorageCapacity),
+    of(volumeAttributesClass),
     of(selfSubjectReview),
     of(tokenReview(tokens)),
     ...webhookConfigurations(checkExpression).map((strategy) => of(strategy as Strategy<KubeObject>)),

@@ -17,6 +17,7 @@ export interface ListRequest {
 /** One page of a collection, or all of it. */
 export interface Page {
   entries: Entry[];
+  /** 0: there is none, the objects are not stored. */
   revision: number;
   continue?: string;
   /** Known only for lists without selectors. */
@@ -66,7 +67,7 @@ export async function list(registry: Registry, request: ListRequest): Promise<Pa
 async function computed(registry: Registry, namespace: string, selection: Selection): Promise<Page> {
   const objects = await registry.strategy.computed!.list(namespace);
   const entries = objects.map((object) => registry.computed(object)).sort((a, b) => (a.key < b.key ? -1 : 1));
-  return { entries: selection.empty ? entries : entries.filter((entry) => selection.picks(entry)), revision: registry.store.revision };
+  return { entries: selection.empty ? entries : entries.filter((entry) => selection.picks(entry)), revision: 0 };
 }
 
 async function single(registry: Registry, selection: Selection, namespace: string, name: string): Promise<Page> {

@@ -1,4 +1,4 @@
-import { isDns1035Label, isDns1123Label, isDns1123Subdomain, isLabelValue, isPathSegmentName, isQualifiedName } from '../../api/names.ts';
+import { isCanonicalIP, isDns1035Label, isDns1123Label, isDns1123Subdomain, isLabelValue, isPathSegmentName, isQualifiedName } from '../../api/names.ts';
 import { equalJson } from '../../api/json.ts';
 import type { ObjectMeta, OwnerReference } from '../../api/index.ts';
 import type { FieldError } from '../../api/status.ts';
@@ -14,6 +14,7 @@ const nameRules: Record<Strategy['nameRule'], (name: string) => string[]> = {
   dnsLabel: isDns1123Label,
   dns1035Label: isDns1035Label,
   pathSegment: isPathSegmentName,
+  ipAddress: isCanonicalIP,
 };
 
 /** Mirrors k8s.io/apimachinery/pkg/api/validation/objectmeta.go (ValidateObjectMetaAccessor). */
@@ -21,7 +22,7 @@ export function validateObjectMeta(metadata: ObjectMeta, namespaced: boolean, na
   const errors: FieldError[] = [];
   const rule = nameRules[nameRule];
   if (metadata.generateName) {
-    const prefix = nameRule === 'pathSegment' ? metadata.generateName : maskTrailingDash(metadata.generateName);
+    const prefix = nameRule === 'pathSegment' || nameRule === 'ipAddress' ? metadata.generateName : maskTrailingDash(metadata.generateName);
     for (const message of rule(prefix)) errors.push(invalidField('metadata.generateName', metadata.generateName, message));
   }
   if (!metadata.name) errors.push(requiredField('metadata.name', 'name or generateName is required'));

@@ -51,12 +51,22 @@ export interface Objects {
   list<T extends KubeObject>(resource: GroupVersionResource, namespace?: string): Promise<T[]>;
 }
 
+/** How a kind lies in the store whose objects are stored in another version than the one that is served. Both are pure. */
+export interface StoredAs {
+  definition: ResourceDefinition;
+  /** Neither changes what it is given; what they return is the caller's own. */
+  toStored(object: KubeObject): KubeObject;
+  fromStored(object: KubeObject): KubeObject;
+}
+
 /**
  * What is particular about a kind (upstream: pkg/registry/<group>/<kind>/strategy.go). All functions get private
  * copies in `object` and may change them in place; `old` is shared and must not be changed.
  */
 export interface Strategy<T extends KubeObject = KubeObject> {
   readonly definition: ResourceDefinition;
+  /** Absent: objects are stored in the version that is served. */
+  readonly storedAs?: StoredAs;
   /** Fills in defaults (upstream: pkg/apis/<group>/v1/defaults.go). Runs on every decoded request body and patch result. */
   defaults?(object: T): void;
   /** Clears what a creator may not set; the generic registry sets uid, creationTimestamp, generation 1 and managedFields. */
@@ -68,7 +78,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** Whether `spec` changed, for generation; default: anything but metadata and status differs. */
   generationChanged?(object: T, old: T): boolean;
   /** Which rule `metadata.name` follows; findings read as upstream's. */
-  nameRule: 'dnsSubdomain' | 'dnsLabel' | 'dns1035Label' | 'pathSegment';
+  nameRule: 'dnsSubdomain' | 'dnsLabel' | 'dns1035Label' | 'pathSegment' | 'ipAddress';
   validate(context: RequestContext, object: T, objects: Objects): FieldError[] | Promise<FieldError[]>;
   validateUpdate(context: RequestContext, object: T, old: T, objects: Objects): FieldError[] | Promise<FieldError[]>;
   /** Texts of `Warning` headers on create and update. */
@@ -94,6 +104,11 @@ export interface Strategy<T extends KubeObject = KubeObject> {
     get(namespace: string, name: string): Promise<T | undefined>;
     list(namespace: string): Promise<T[]>;
   };
+  /**
+   * A POST does to the object of another kind that has the body's name what that kind's action does (bindings).
+   * Such a kind has the one verb `create`.
+   */
+  actsOn?: { resource: GroupVersionResource; subresource: string };
   /** Runs after an object is gone for good (addresses given back). */
   afterDelete?(object: T): void;
   /**

@@ -1,12 +1,15 @@
-import type { CSIDriver, CSINode, VolumeAttachment } from '../../../api/index.ts';
+import type { CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
-import { fieldImmutable } from '../../validation/names.ts';
+import { isDns1123Subdomain } from '../../../api/names.ts';
+import type { FieldErrors } from '../../validation/field.ts';
+import { fieldImmutable, isNegative, labelSelector } from '../../validation/names.ts';
+import { quantityOf } from '../../validation/resources.ts';
 import { csiDriverName } from '../../validation/volumes.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
 
-/* Mirrors pkg/registry/storage/{csidriver,csinode,volumeattachment}/strategy.go. */
+/* Mirrors pkg/registry/storage/{csidriver,csinode,csistoragecapacity,volumeattachment}/strategy.go. */
 
 const group = 'storage.k8s.io';
 
@@ -48,6 +51,7 @@ export const csiNode: Strategy<CSINode> = {
   definition: define(group, 'v1', 'CSINode', 'csinodes', { namespaced: false }),
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  returnsDeletedObject: true,
   validate: (_context, object) => check((errors) => {
     const names = new Set<string>();
     object.spec?.drivers?.forEach((driver, i) => {
@@ -99,3 +103,26 @@ export const volumeAttachment: Strategy<VolumeAttachment> = {
   ],
   subresources: { status: statusSubresource<VolumeAttachment>(attachment) },
 };
+
+/** How much a driver can still provision of a class, where. */
+export const csiStorageCapacity: Strategy<CSIStorageCapacity> = {
+  definition: define(group, 'v1', 'CSIStorageCapacity', 'csistoragecapacities'),
+  hasGeneration: false,
+  nameRule: 'dnsSubdomain',
+  allowUnconditionalUpdate: false,
+  validate: (_context, object) => check((errors) => validateCapacity(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    validateCapacity(errors, object);
+    if (!equalJson(object.nodeTopology, old.nodeTopology)) errors.invalid('nodeTopology', object.nodeTopology ?? null, fieldImmutable);
+    if (object.storageClassName !== old.storageClassName) errors.invalid('storageClassName', object.storageClassName, fieldImmutable);
+  }),
+  columns: columns('Name', 'StorageClassName', 'Capacity'),
+  row: (object) => [nameOf(object), object.storageClassName, object.capacity ?? '<unset>'],
+};
+
+function validateCapacity(errors: FieldErrors, object: CSIStorageCapacity): void {
+  labelSelector(errors, 'nodeTopology', object.nodeTopology);
+  const className = object.storageClassName ?? '';
+  errors.invalidEach('storageClassName', className, isDns1123Subdomain(className));
+  if (object.capacity !== undefined && (quantityOf(object.capacity)?.sign() ?? 0) < 0) errors.invalid('capacity', object.capacity, isNegative);
+}

@@ -1,12 +1,13 @@
-import type { StorageClass } from '../../../api/index.ts';
+import type { StorageClass, VolumeAttributesClass } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { isQualifiedName } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { byteLength } from '../../validation/names.ts';
 import { check, columns, define } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
 
-/* Mirrors pkg/registry/storage/storageclass/strategy.go and pkg/apis/storage/validation. */
+/* Mirrors pkg/registry/storage/{storageclass,volumeattributesclass}/strategy.go and pkg/apis/storage/validation. */
 
 const bindingModes = ['Immediate', 'WaitForFirstConsumer'];
 const reclaimPolicies = ['Delete', 'Retain'];
@@ -45,20 +46,49 @@ export const storageClass: Strategy<StorageClass> = {
 };
 
 function validate(errors: FieldErrors, object: StorageClass): void {
-  const provisioner = object.provisioner ?? '';
-  if (!provisioner) errors.required('provisioner');
-  else errors.invalidEach('provisioner', provisioner, isQualifiedName(provisioner.toLowerCase()));
-  const parameters = object.parameters ?? {};
-  if (Object.keys(parameters).length > 512) errors.tooLong('parameters', 512);
-  let size = 0;
-  for (const key in parameters) {
-    if (!key) errors.invalid('parameters', key, 'field can not be empty.');
-    size += key.length + parameters[key]!.length;
-  }
-  if (size > 256 * 1024) errors.tooLong('parameters', 256 * 1024);
+  driver(errors, 'provisioner', object.provisioner);
+  parameters(errors, object.parameters, true);
   const policy = object.reclaimPolicy;
   if (policy !== undefined && !reclaimPolicies.includes(policy)) errors.notSupported('reclaimPolicy', policy, reclaimPolicies);
   const mode = object.volumeBindingMode;
   if (!mode) errors.required('volumeBindingMode');
   else if (!bindingModes.includes(mode)) errors.notSupported('volumeBindingMode', mode, bindingModes);
+}
+
+function driver(errors: FieldErrors, field: string, name: string | undefined): void {
+  if (!name) errors.required(field);
+  else errors.invalidEach(field, name.toLowerCase(), isQualifiedName(name.toLowerCase()));
+}
+
+function parameters(errors: FieldErrors, given: Record<string, string> = {}, mayBeEmpty: boolean): void {
+  if (Object.keys(given).length > 512) return errors.tooLong('parameters', 512);
+  let size = 0;
+  for (const key in given) {
+    if (!key) errors.invalid('parameters', key, 'field can not be empty.');
+    size += byteLength(key) + byteLength(given[key]!);
+  }
+  if (size > 256 * 1024) errors.tooLong('parameters', 256 * 1024);
+  if (!mayBeEmpty && !Object.keys(given).length) errors.required('parameters', 'must contain at least one key/value pair');
+}
+
+/** Settings that a driver can change on a volume that exists. */
+export const volumeAttributesClass: Strategy<VolumeAttributesClass> = {
+  definition: define('storage.k8s.io', 'v1', 'VolumeAttributesClass', 'volumeattributesclasses', { namespaced: false, shortNames: ['vac'] }),
+  hasGeneration: false,
+  nameRule: 'dnsSubdomain',
+  allowUnconditionalUpdate: true,
+  returnsDeletedObject: true,
+  validate: (_context, object) => check((errors) => validateAttributes(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    if (object.driverName !== old.driverName) errors.forbidden('driverName', 'updates to driverName are forbidden.');
+    if (!equalJson(object.parameters ?? {}, old.parameters ?? {})) errors.forbidden('parameters', 'updates to parameters are forbidden.');
+    validateAttributes(errors, object);
+  }),
+  columns: columns('Name', 'DriverName', 'Age'),
+  row: (object, now) => [nameOf(object), object.driverName, age(object, now)],
+};
+
+function validateAttributes(errors: FieldErrors, object: VolumeAttributesClass): void {
+  driver(errors, 'driverName', object.driverName);
+  parameters(errors, object.parameters, false);
 }

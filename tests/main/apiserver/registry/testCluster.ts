@@ -61,7 +61,8 @@ export class TestCluster {
 
   /** Any request; resolves with its answer or with the Status that refused it. */
   async ask<T = KubeObject>(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, user: UserInfo = admin): Promise<T> {
-    return (await this.transportOf(user).request<T>({ method, path, body })).body;
+    const url = new URL(path, 'https://cluster');
+    return (await this.transportOf(user).request<T>({ method, path: url.pathname, query: Object.fromEntries(url.searchParams), body })).body;
   }
 
   /** The message with which a request is refused. */
