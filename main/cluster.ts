@@ -3,11 +3,12 @@
  * Runs in plain Node and on the app's worker thread alike.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
+import { parseYaml } from './api/yaml.ts';
 import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, storeCheck, x509Authenticator, type ApiServer, type Egress, type HealthCheck } from './apiserver/index.ts';
 import { bootstrapCluster, contextName, ensureCertificates, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
@@ -17,13 +18,13 @@ import { startControllers } from './controllers/index.ts';
 import { Nodes, type MachineFiles } from './nodes.ts';
 import type { Options } from './options.ts';
 import type { EngineDiscovery } from './runtime/index.ts';
-import { Scheduler } from './scheduler/index.ts';
+import { readSchedulerConfiguration, Scheduler, type SchedulerConfiguration } from './scheduler/index.ts';
 import { lockDirectory, lockHolder, openDiskStore, type Store } from './store/index.ts';
 import { realClock } from './util/clock.ts';
 import { noLog, type Logger } from './util/log.ts';
 import { systemRandom } from './util/random.ts';
 
-export interface ClusterOptions extends Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port'> {
+export interface ClusterOptions extends Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port' | 'schedulerConfig'> {
   log?: Logger;
   /** The packaged app's folder of resources; undefined when run from its sources. */
   resources?: string;
@@ -101,6 +102,15 @@ function machineFiles(resources: string | undefined): MachineFiles {
   return { agent: path.join(out, 'node/agent.mjs'), dockerfile: path.join(out, '../images/node') };
 }
 
+async function readSchedulerFile(file: string | undefined): Promise<SchedulerConfiguration | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    return readSchedulerConfiguration(parseYaml(await readFile(file, 'utf8')));
+  } catch (error) {
+    throw new Error(`the scheduler's configuration ${file} cannot be used: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 class Engine implements Cluster {
   #state: ClusterState = { phase: 'starting', step: '' };
   readonly #listeners = new Set<(state: ClusterState) => void>();
@@ -112,6 +122,7 @@ class Engine implements Cluster {
   #nodes: Nodes | undefined;
   /** Whether scheduler and controllers are at work. */
   #loopsRun = false;
+  #schedulerConfiguration: SchedulerConfiguration | undefined;
 
   constructor(private readonly options: ClusterOptions) {
     this.#files = clusterFiles(options.data, options.name);
@@ -159,6 +170,7 @@ class Engine implements Cluster {
     const clock = realClock;
     const random = systemRandom;
     await makeDirectory(this.#files);
+    this.#schedulerConfiguration = await readSchedulerFile(this.options.schedulerConfig);
     // The search for an engine goes on beside the start of the control plane.
     const discovering = discover(this.options.runtime);
     const controlLoopCheck = (name: string): HealthCheck => ({
@@ -261,7 +273,8 @@ class Engine implements Cluster {
     const random = systemRandom;
     const client = this.#client(api, 'system:kube-controller-manager', 'kube-controller-manager');
     const informers = new InformerFactory(client, clock, log.child('informers'));
-    const scheduler = new Scheduler({ client: this.#client(api, 'system:kube-scheduler', 'kube-scheduler'), informers, clock, random, log });
+    const configuration = this.#schedulerConfiguration;
+    const scheduler = new Scheduler({ client: this.#client(api, 'system:kube-scheduler', 'kube-scheduler'), informers, clock, random, log, configuration });
     const controllers = startControllers({ client, informers, clock, random, log, rootCA, volumes: nodes });
     this.#stops.push(async () => {
       await scheduler.stop();

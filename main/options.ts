@@ -15,6 +15,8 @@ export interface Options {
   nodes: number;
   /** The API server's port; 0: the one of the last start, else 6443 or any free one. */
   port: number;
+  /** A file of kind KubeSchedulerConfiguration; undefined: Kubernetes' defaults. */
+  schedulerConfig?: string;
 }
 
 export const usage = `Usage: npm start -- [options]
@@ -26,6 +28,7 @@ export const usage = `Usage: npm start -- [options]
   --runtime KIND        docker, simulated or auto (default: auto, which takes Docker where an engine answers)
   --nodes N             how many nodes (default: 1)
   --port N              port of the API server on 127.0.0.1 (default: that of the last start, else 6443, else any free one)
+  --scheduler-config F  a KubeSchedulerConfiguration: profiles, their plugins and weights (default: Kubernetes' own)
   --reset               remove everything of this cluster from Docker and disk, then start anew
   --delete              remove everything of this cluster from Docker and disk, then end
   --help                print this
@@ -88,6 +91,9 @@ export function parseOptions(words: string[]): Options {
         break;
       case '--port':
         options.port = number(flag, take(flag, inline), 0, 65535);
+        break;
+      case '--scheduler-config':
+        options.schedulerConfig = path.resolve(take(flag, inline));
         break;
       case '--reset':
         options.action = 'reset';

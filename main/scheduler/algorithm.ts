@@ -96,7 +96,7 @@ export class Algorithm {
       const names = preFiltered.restrictedBy.toSorted().join(' ');
       outcome.absent = unresolvable(preFiltered.restrictedBy[0]!, `node(s) didn't satisfy plugin(s) [${names}]`);
     }
-    const wanted = feasibleNodesToFind(nodes.length);
+    const wanted = feasibleNodesToFind(nodes.length, this.profile.configuration.percentageOfNodesToScore);
     let looked = 0;
     for (; looked < nodes.length && feasible.length < wanted; looked++) {
       const node = nodes[(this.#start + looked) % nodes.length]!;
@@ -121,9 +121,9 @@ export class Algorithm {
   }
 }
 
-/** All of up to 100 nodes; of more, a share that shrinks from 50 % to 5 %. */
-export function feasibleNodesToFind(nodes: number): number {
+/** All of up to 100 nodes; of more, `percentage`, or (0) a share that shrinks from 50 % to 5 %. */
+export function feasibleNodesToFind(nodes: number, percentage = 0): number {
   if (nodes < minFeasibleNodes) return nodes;
-  const percentage = Math.max(50 - Math.floor(nodes / 125), minFeasiblePercentage);
-  return Math.max(Math.floor((nodes * percentage) / 100), minFeasibleNodes);
+  const share = percentage || Math.max(50 - Math.floor(nodes / 125), minFeasiblePercentage);
+  return Math.max(Math.floor((nodes * share) / 100), minFeasibleNodes);
 }

@@ -17,9 +17,9 @@ export class SchedulerCache {
   readonly #images = new Map<string, number>();
   #list: NodeInfo[] | undefined;
 
-  /** All nodes, always in the same order. */
+  /** All nodes, always in the same order: from each zone in turn, so that a search of some sees all zones. */
   get nodes(): readonly NodeInfo[] {
-    return (this.#list ??= [...this.#nodes.values()]);
+    return (this.#list ??= byZoneInTurn(this.#nodes.values()));
   }
 
   node(name: string): NodeInfo | undefined {
@@ -36,6 +36,7 @@ export class SchedulerCache {
     const info = this.#nodes.get(name);
     if (info) {
       this.#countImages(info, -1);
+      if (zoneOf(info.node) !== zoneOf(node)) this.#list = undefined;
       info.setNode(node);
       this.#countImages(info, 1);
       return;
@@ -107,4 +108,26 @@ export class SchedulerCache {
       else this.#images.delete(name);
     }
   }
+}
+
+const zoneOf = ({ metadata }: Node): string => {
+  const labels = metadata!.labels ?? {};
+  return `${labels['topology.kubernetes.io/region'] ?? ''}\0${labels['topology.kubernetes.io/zone'] ?? ''}`;
+};
+
+/** Mirrors pkg/scheduler/backend/cache/node_tree.go. */
+function byZoneInTurn(nodes: Iterable<NodeInfo>): NodeInfo[] {
+  const zones = new Map<string, NodeInfo[]>();
+  let count = 0;
+  for (const node of nodes) {
+    const zone = zoneOf(node.node);
+    const members = zones.get(zone);
+    if (members) members.push(node);
+    else zones.set(zone, [node]);
+    count++;
+  }
+  const list: NodeInfo[] = [];
+  for (let turn = 0; list.length < count; turn++)
+    for (const members of zones.values()) if (turn < members.length) list.push(members[turn]!);
+  return list;
 }

@@ -48,8 +48,6 @@ export interface Plugin {
   score?(state: CycleState, pod: PodInfo, node: NodeInfo): number;
   /** Brings the scores, changed in place, to 0 … 100. */
   normalize?(state: CycleState, pod: PodInfo, scores: number[], nodes: readonly NodeInfo[]): void;
-  /** How much this plugin's scores count. Default 1. */
-  readonly weight?: number;
   /** The pod is going to this node: take what it needs there. */
   reserve?(state: CycleState, pod: PodInfo, node: string): Status | undefined;
   /** It is not, after all. Also called when `reserve` was not. */

@@ -5,7 +5,8 @@ import type { SchedulerCache } from './cache.ts';
 import { fitError } from './diagnosis.ts';
 import type { NodeInfo } from './nodeInfo.ts';
 import type { PodInfo } from './podInfo.ts';
-import type { Profile } from './profile.ts';
+import type { PreFiltered, Profile } from './profile.ts';
+import type { Random } from '../util/random.ts';
 import { unresolvable, type Status } from './status.ts';
 
 const name = 'DefaultPreemption';
@@ -20,8 +21,8 @@ export interface Candidate {
   violations: number;
 }
 
-/** Either the node to free, or why that is no use. */
-export type Preemption = { candidate: Candidate } | { message: string };
+/** Either the node to free, or why that is no use. `keeps`: a node promised before stays promised. */
+export type Preemption = { candidate: Candidate } | { message: string; keeps: boolean };
 
 /** Makes room for a pod by the leave of less important ones. Mirrors pkg/scheduler/framework/plugins/defaultpreemption. */
 export class DefaultPreemption {
@@ -30,24 +31,47 @@ export class DefaultPreemption {
     private readonly algorithm: Algorithm,
     private readonly cache: SchedulerCache,
     private readonly budgets: () => PodDisruptionBudget[],
+    private readonly random: Random,
   ) {}
 
   find(pod: PodInfo, outcome: Outcome): Preemption {
     const objection = this.#ineligible(pod, outcome);
-    if (objection) return { message: `preemption: ${objection}` };
+    if (objection) return { message: `preemption: ${objection}`, keeps: true };
     const statuses = new Map<string, Status>();
-    const candidates: Candidate[] = [];
-    for (const node of this.cache.nodes) {
-      const status = outcome.statuses.get(node.name) ?? outcome.absent;
-      if (status?.code !== 'Unschedulable') continue;
-      const found = this.#victims(pod, node);
-      if ('code' in found) statuses.set(node.name, found);
-      else candidates.push(found);
-    }
+    const candidates = this.#candidates(pod, outcome, statuses);
     const best = pickBest(candidates);
     if (best) return { candidate: best };
     const message = fitError({ nodeCount: outcome.nodeCount, statuses, absent: notHelpful });
-    return { message: `preemption: ${message}` };
+    return { message: `preemption: ${message}`, keeps: false };
+  }
+
+  /** Enough to choose from, one of them at least without harm to a budget if there is one. */
+  #candidates(pod: PodInfo, outcome: Outcome, statuses: Map<string, Status>): Candidate[] {
+    const nodes = this.cache.nodes.filter(
+      (node) => (outcome.statuses.get(node.name) ?? outcome.absent)?.code === 'Unschedulable',
+    );
+    const candidates: Candidate[] = [];
+    // What the plugins have worked out is right for every node: it is brought back to how it was after each.
+    const preFiltered = nodes.length > 0 ? this.profile.preFilter(pod, this.cache.nodes) : undefined;
+    if (!preFiltered || preFiltered.status) return candidates;
+    const wanted = this.#candidatesWanted(nodes.length);
+    const start = Math.floor(this.random.next() * nodes.length);
+    let harmless = false;
+    for (let i = 0; i < nodes.length && !(harmless && candidates.length >= wanted); i++) {
+      const node = nodes[(start + i) % nodes.length]!;
+      const found = this.#victims(preFiltered, pod, node);
+      if ('code' in found) statuses.set(node.name, found);
+      else {
+        candidates.push(found);
+        harmless ||= found.violations === 0;
+      }
+    }
+    return candidates;
+  }
+
+  #candidatesWanted(nodes: number): number {
+    const { minCandidateNodesPercentage, minCandidateNodesAbsolute } = this.profile.configuration.args.DefaultPreemption;
+    return Math.min(nodes, Math.max(Math.floor((nodes * minCandidateNodesPercentage) / 100), minCandidateNodesAbsolute));
   }
 
   #ineligible({ pod, priority }: PodInfo, outcome: Outcome): string | undefined {
@@ -66,31 +90,39 @@ export class DefaultPreemption {
   }
 
   /** Who has to leave so that the pod fits; as few and as unimportant as possible. */
-  #victims(pod: PodInfo, original: NodeInfo): Candidate | Status {
+  #victims(preFiltered: PreFiltered, pod: PodInfo, original: NodeInfo): Candidate | Status {
     const lower = [...original.pods.values()].filter((other) => other.priority < pod.priority);
     if (lower.length === 0) return noVictims;
     const node = original.clone();
-    const preFiltered = this.profile.preFilter(pod, this.cache.nodes);
-    if (preFiltered.status) return preFiltered.status;
+    const gone = new Set<PodInfo>();
     const remove = (other: PodInfo) => {
       node.removePod(other.uid);
       this.profile.tryPod(preFiltered, pod, other, node, -1);
+      gone.add(other);
     };
-    for (const other of lower) remove(other);
-    const status = this.algorithm.filter(preFiltered, pod, node);
-    if (status) return status;
-    const { violating, others } = this.#splitByBudget(lower.sort(moreImportantFirst));
-    const victims: PodInfo[] = [];
-    let violations = 0;
-    for (const other of [...violating, ...others]) {
+    const restore = (other: PodInfo) => {
       node.addPod(other);
       this.profile.tryPod(preFiltered, pod, other, node, 1);
-      if (!this.algorithm.filter(preFiltered, pod, node)) continue;
-      remove(other);
-      victims.push(other);
-      if (violating.includes(other)) violations++;
+      gone.delete(other);
+    };
+    try {
+      for (const other of lower) remove(other);
+      const status = this.algorithm.filter(preFiltered, pod, node);
+      if (status) return status;
+      const { violating, others } = this.#splitByBudget(lower.sort(moreImportantFirst));
+      const victims: PodInfo[] = [];
+      let violations = 0;
+      for (const other of [...violating, ...others]) {
+        restore(other);
+        if (!this.algorithm.filter(preFiltered, pod, node)) continue;
+        remove(other);
+        victims.push(other);
+        if (violating.includes(other)) violations++;
+      }
+      return { node: node.name, victims: victims.sort(moreImportantFirst), violations };
+    } finally {
+      for (const other of [...gone]) restore(other);
     }
-    return { node: node.name, victims: victims.sort(moreImportantFirst), violations };
   }
 
   #splitByBudget(pods: PodInfo[]): { violating: PodInfo[]; others: PodInfo[] } {

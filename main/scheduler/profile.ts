@@ -1,3 +1,5 @@
+import type { Pod } from '../api/index.ts';
+import type { ExtensionPoint, ProfileConfiguration } from './configuration.ts';
 import { CycleState, type Plugin } from './framework.ts';
 import type { NodeInfo } from './nodeInfo.ts';
 import type { PodInfo } from './podInfo.ts';
@@ -23,16 +25,65 @@ export interface Scores {
   totals: number[];
 }
 
-/** Runs the plugins at their extension points. Mirrors pkg/scheduler/framework/runtime/framework.go. */
+/**
+ * The plugins of one scheduler name at their extension points. Mirrors pkg/scheduler/framework/runtime/framework.go.
+ */
 export class Profile {
+  readonly #preEnqueues: Plugin[];
   readonly #preFilters: Plugin[];
   readonly #filters: Plugin[];
-  readonly #scorers: Plugin[];
+  readonly #preScores: ReadonlySet<Plugin>;
+  readonly #scorers: { plugin: Plugin; weight: number }[];
+  readonly #reserves: Plugin[];
+  readonly #preBinds: Plugin[];
+  readonly #byName: ReadonlyMap<string, Plugin>;
 
-  constructor(readonly plugins: readonly Plugin[]) {
-    this.#preFilters = plugins.filter((plugin) => plugin.preFilter);
-    this.#filters = plugins.filter((plugin) => plugin.filter);
-    this.#scorers = plugins.filter((plugin) => plugin.score);
+  /** `plugins`: all that there are; the configuration says which take part, where and in which order. */
+  constructor(
+    readonly configuration: ProfileConfiguration,
+    plugins: readonly Plugin[],
+  ) {
+    this.#byName = new Map(plugins.map((plugin) => [plugin.name, plugin]));
+    this.#preEnqueues = this.#at('preEnqueue', 'preEnqueue');
+    this.#preFilters = this.#at('preFilter', 'preFilter');
+    this.#filters = this.#at('filter', 'filter');
+    this.#preScores = new Set(this.#at('preScore', 'preScore'));
+    this.#reserves = this.#at('reserve', 'reserve', 'unreserve');
+    this.#preBinds = this.#at('preBind', 'preBind');
+    this.#scorers = configuration.plugins.score.flatMap(({ name, weight }) => {
+      const plugin = this.#byName.get(name);
+      return plugin?.score ? [{ plugin, weight }] : [];
+    });
+  }
+
+  get name(): string {
+    return this.configuration.schedulerName;
+  }
+
+  /** Whether pods of this profile may make others leave. */
+  get preempts(): boolean {
+    return this.configuration.plugins.postFilter.some(({ name }) => name === 'DefaultPreemption');
+  }
+
+  /** Names of all plugins that have a say. */
+  get pluginNames(): string[] {
+    return [...this.#byName.keys()];
+  }
+
+  plugin(name: string): Plugin | undefined {
+    return this.#byName.get(name);
+  }
+
+  #at(point: ExtensionPoint, ...functions: (keyof Plugin)[]): Plugin[] {
+    return this.configuration.plugins[point].flatMap(({ name }) => {
+      const plugin = this.#byName.get(name);
+      return plugin && functions.some((each) => plugin[each]) ? [plugin] : [];
+    });
+  }
+
+  /** The plugin that keeps the pod out of the queue. */
+  gate(pod: Pod): string | undefined {
+    return this.#preEnqueues.find((plugin) => plugin.preEnqueue!(pod))?.name;
   }
 
   preFilter(pod: PodInfo, all: readonly NodeInfo[]): PreFiltered {
@@ -73,11 +124,10 @@ export class Profile {
     const plugins: string[] = [];
     const weighted: number[][] = [];
     const totals = new Array<number>(nodes.length).fill(0);
-    for (const plugin of this.#scorers) {
-      if (plugin.preScore?.(state, pod, nodes) === 'skip') continue;
+    for (const { plugin, weight } of this.#scorers) {
+      if (this.#preScores.has(plugin) && plugin.preScore!(state, pod, nodes) === 'skip') continue;
       const scores = nodes.map((node) => plugin.score!(state, pod, node));
       plugin.normalize?.(state, pod, scores, nodes);
-      const weight = plugin.weight ?? 1;
       for (let i = 0; i < scores.length; i++) {
         scores[i] = scores[i]! * weight;
         totals[i] = totals[i]! + scores[i]!;
@@ -90,7 +140,7 @@ export class Profile {
 
   /** The first objection; what was reserved before it is given back. */
   reserve(state: CycleState, pod: PodInfo, node: string): Status | undefined {
-    for (const plugin of this.plugins) {
+    for (const plugin of this.#reserves) {
       const status = plugin.reserve?.(state, pod, node);
       if (status) {
         this.unreserve(state, pod, node);
@@ -101,12 +151,12 @@ export class Profile {
   }
 
   unreserve(state: CycleState, pod: PodInfo, node: string): void {
-    for (const plugin of this.plugins) plugin.unreserve?.(state, pod, node);
+    for (const plugin of this.#reserves) plugin.unreserve?.(state, pod, node);
   }
 
   /** Undefined when there is nothing to wait for. */
   preBind(state: CycleState, pod: PodInfo, node: string): Promise<unknown> | undefined {
-    const waits = this.plugins.map((plugin) => plugin.preBind?.(state, pod, node)).filter((wait) => wait !== undefined);
+    const waits = this.#preBinds.map((plugin) => plugin.preBind!(state, pod, node)).filter((wait) => wait !== undefined);
     return waits.length > 0 ? Promise.all(waits) : undefined;
   }
 }

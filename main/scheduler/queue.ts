@@ -1,12 +1,10 @@
 import type { Pod } from '../api/index.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { ClusterEvent } from './events.ts';
-import type { Plugin } from './framework.ts';
 import { Heap } from './heap.ts';
 import { PodInfo } from './podInfo.ts';
+import type { Profile } from './profile.ts';
 
-const initialBackoff = 1_000;
-const maxBackoff = 10_000;
 const maxUnschedulable = 5 * 60_000;
 
 /** A pod that waits for a node. */
@@ -22,15 +20,22 @@ export interface QueuedPod {
   gatedBy: string | undefined;
 }
 
+export interface QueueOptions {
+  /** Milliseconds. */
+  initialBackoff: number;
+  maxBackoff: number;
+  /** Which plugins have a say about the pod. */
+  profileOf(pod: Pod): Profile;
+}
+
 /**
- * Pods to schedule: those to try now (by priority, then age), those that have failed just now (back-off of 1 s doubling
- * to 10 s), and those that wait for the cluster to change. Mirrors pkg/scheduler/backend/queue.
+ * Pods to schedule: those to try now (by priority, then age), those that have failed just now (back-off, by default of
+ * 1 s doubling to 10 s), and those that wait for the cluster to change. Mirrors pkg/scheduler/backend/queue.
  */
 export class SchedulingQueue {
   readonly #active: Heap<QueuedPod>;
   readonly #backoff: Heap<QueuedPod>;
   readonly #unschedulable = new Map<string, QueuedPod>();
-  readonly #plugins: ReadonlyMap<string, Plugin>;
   #backoffTimer: { at: number; timer: Timer } | undefined;
   #flushTimer: { at: number; timer: Timer } | undefined;
   #wake: () => void;
@@ -38,10 +43,9 @@ export class SchedulingQueue {
   /** `wake` is called when there is something to pop. */
   constructor(
     private readonly clock: Clock,
-    plugins: readonly Plugin[],
+    private readonly options: QueueOptions,
     wake: () => void,
   ) {
-    this.#plugins = new Map(plugins.map((plugin) => [plugin.name, plugin]));
     this.#wake = wake;
     const uid = (pod: QueuedPod) => pod.info.uid;
     this.#active = new Heap(uid, (a, b) =>
@@ -128,14 +132,16 @@ export class SchedulingQueue {
   }
 
   #helps(event: ClusterEvent, queued: QueuedPod): boolean {
+    const profile = this.options.profileOf(queued.info.pod);
     for (const name of queued.rejectedBy) {
-      const plugin = this.#plugins.get(name);
+      const plugin = profile.plugin(name);
       if (!plugin?.isHelpful || plugin.isHelpful(event, queued.info)) return true;
     }
     return false;
   }
 
   #ready(queued: QueuedPod): number {
+    const { initialBackoff, maxBackoff } = this.options;
     const wait = Math.min(initialBackoff * 2 ** Math.max(0, queued.attempts - 1), maxBackoff);
     return queued.timestamp + (queued.attempts === 0 ? 0 : wait);
   }
@@ -152,18 +158,13 @@ export class SchedulingQueue {
   }
 
   #activate(queued: QueuedPod): void {
-    queued.gatedBy = this.#gate(queued.info.pod);
+    queued.gatedBy = this.options.profileOf(queued.info.pod).gate(queued.info.pod);
     if (queued.gatedBy) {
       this.#unschedulable.set(queued.info.uid, queued);
       return;
     }
     this.#active.set(queued);
     this.#wake();
-  }
-
-  #gate(pod: Pod): string | undefined {
-    for (const plugin of this.#plugins.values()) if (plugin.preEnqueue?.(pod)) return plugin.name;
-    return undefined;
   }
 
   #find(uid: string): QueuedPod | undefined {

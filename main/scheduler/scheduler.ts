@@ -9,12 +9,13 @@ import type { Random } from '../util/random.ts';
 import { Algorithm, type Outcome } from './algorithm.ts';
 import { AttemptLog, type Attempt } from './attempts.ts';
 import { SchedulerCache } from './cache.ts';
+import { defaultConfiguration, type ProfileConfiguration, type SchedulerConfiguration } from './configuration.ts';
 import { defaultSelector } from './defaultSelector.ts';
 import { fitError } from './diagnosis.ts';
 import type { ClusterEvent } from './events.ts';
 import { Nominator } from './nominator.ts';
 import { PodInfo } from './podInfo.ts';
-import { defaultPlugins } from './plugins/index.ts';
+import { makePlugins, type PluginDependencies } from './plugins/index.ts';
 import { volumeBinding } from './plugins/volumeBinding.ts';
 import { DefaultPreemption, type Candidate } from './preemption.ts';
 import { Profile } from './profile.ts';
@@ -26,8 +27,8 @@ export interface SchedulerOptions {
   clock: Clock;
   random: Random;
   log: Logger;
-  /** Default `default-scheduler`: pods that name another are left alone. */
-  name?: string;
+  /** Which names pods may choose and what they mean; pods that name another are left alone. Default: Kubernetes' own. */
+  configuration?: SchedulerConfiguration;
 }
 
 /** Pods tried in a row before everything else in the process has its turn. */
@@ -39,7 +40,17 @@ const maxBinding = 256;
 interface Word {
   reason: 'Unschedulable' | 'Error';
   message: string;
-  nominated: string;
+  /** '': none any more; undefined: the same as before. */
+  nominated: string | undefined;
+}
+
+/** What schedules the pods of one name. */
+interface Lane {
+  profile: Profile;
+  algorithm: Algorithm;
+  preemption: DefaultPreemption;
+  client: Client;
+  recorder: EventRecorder;
 }
 
 /** Requests a second, and in a burst, that upstream's scheduler makes by default (clientConnection.qps, .burst). */
@@ -48,17 +59,13 @@ const wordsAtOnce = 100;
 
 /** Gives every pod a node. Mirrors pkg/scheduler: scheduler.go, schedule_one.go, eventhandlers.go. */
 export class Scheduler {
-  readonly #name: string;
-  readonly #client: Client;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #recorder: EventRecorder;
   readonly #cache = new SchedulerCache();
   readonly #nominator = new Nominator();
   readonly #attempts = new AttemptLog();
-  readonly #profile: Profile;
-  readonly #algorithm: Algorithm;
-  readonly #preemption: DefaultPreemption;
+  /** By scheduler name. */
+  readonly #lanes: ReadonlyMap<string, Lane>;
   readonly #queue: SchedulingQueue;
   readonly #pods: Informer<Pod>;
   readonly #bindings = new Set<Promise<void>>();
@@ -70,38 +77,56 @@ export class Scheduler {
   #awake = false;
 
   constructor(private readonly options: SchedulerOptions) {
-    const { informers, clock, random } = options;
-    this.#name = options.name ?? 'default-scheduler';
-    this.#client = options.client.as(this.#name);
+    const { informers, clock } = options;
+    const configuration = options.configuration ?? defaultConfiguration();
     this.#clock = clock;
     this.#log = options.log.child('scheduler');
     this.#words = new TokenBucket(wordsPerSecond, wordsAtOnce, clock);
-    this.#recorder = new EventRecorder(this.#client, this.#name, clock, random, { log: this.#log });
     this.#pods = informers.informer(resources.pods);
     const claims = informers.informer(resources.persistentVolumeClaims);
     const volumes = informers.informer(resources.persistentVolumes);
     const classes = informers.informer(resources.storageClasses);
-    const budgets = informers.informer(resources.podDisruptionBudgets);
     const cache = this.#cache;
     const services = informers.informer(resources.services);
     const replicaSets = informers.informer(resources.replicaSets);
     const statefulSets = informers.informer(resources.statefulSets);
-    const plugins = defaultPlugins({
+    const dependencies = {
       cache,
       namespaces: informers.informer(resources.namespaces),
       defaultSelector: defaultSelector(services, replicaSets, statefulSets),
-      volumeBinding: volumeBinding({ client: this.#client, clock, cache, claims, volumes, classes }),
-    });
-    this.#profile = new Profile(plugins);
-    this.#algorithm = new Algorithm(this.#profile, cache, this.#nominator, random);
-    this.#preemption = new DefaultPreemption(this.#profile, this.#algorithm, cache, () => budgets.list());
-    this.#queue = new SchedulingQueue(clock, plugins, () => this.#wake());
+      volumeBinding: volumeBinding({ client: options.client.as('kube-scheduler'), clock, cache, claims, volumes, classes }),
+    };
+    const lanes = configuration.profiles.map((profile) => this.#lane(profile, dependencies));
+    this.#lanes = new Map(lanes.map((lane) => [lane.profile.name, lane]));
+    const seconds = 1000;
+    const queueOptions = {
+      initialBackoff: configuration.podInitialBackoffSeconds * seconds,
+      maxBackoff: configuration.podMaxBackoffSeconds * seconds,
+      profileOf: (pod: Pod) => this.#laneOf(pod)!.profile,
+    };
+    this.#queue = new SchedulingQueue(clock, queueOptions, () => this.#wake());
     this.#watch(informers.informer(resources.nodes));
     for (const informer of [claims, volumes, classes]) {
       const changed = (object: Extract<ClusterEvent, { kind: 'VolumeChange' }>['object']) =>
         this.#queue.move({ kind: 'VolumeChange', object });
       informer.on({ add: changed, update: (_: unknown, object) => changed(object) });
     }
+  }
+
+  #lane(configuration: ProfileConfiguration, dependencies: PluginDependencies): Lane {
+    const { informers, clock, random } = this.options;
+    const budgets = informers.informer(resources.podDisruptionBudgets);
+    const client = this.options.client.as(configuration.schedulerName);
+    const profile = new Profile(configuration, makePlugins(dependencies, configuration.args));
+    const algorithm = new Algorithm(profile, this.#cache, this.#nominator, random);
+    const recorder = new EventRecorder(client, configuration.schedulerName, clock, random, { log: this.#log });
+    const preemption = new DefaultPreemption(profile, algorithm, this.#cache, () => budgets.list(), random);
+    return { profile, algorithm, preemption, client, recorder };
+  }
+
+  /** Undefined: another scheduler looks after the pod. */
+  #laneOf(pod: Pod): Lane | undefined {
+    return this.#lanes.get(pod.spec!.schedulerName || 'default-scheduler');
   }
 
   /** Starts the informers and begins to schedule as soon as they have all they need. */
@@ -118,7 +143,7 @@ export class Scheduler {
     this.#stopped = true;
     this.#running = false;
     this.#queue.close();
-    this.#recorder.stop();
+    for (const { recorder } of this.#lanes.values()) recorder.stop();
     await Promise.allSettled(this.#bindings);
   }
 
@@ -175,8 +200,7 @@ export class Scheduler {
       else this.#queue.move({ kind: 'AssignedPodUpdate', old, pod });
       return;
     }
-    if (pod.spec!.schedulerName !== this.#name && (pod.spec!.schedulerName || this.#name !== 'default-scheduler'))
-      return;
+    if (!this.#laneOf(pod)) return;
     if (ended || pod.metadata!.deletionTimestamp) {
       this.#queue.delete(uid);
       this.#nominator.delete(uid);
@@ -220,30 +244,31 @@ export class Scheduler {
 
   #scheduleOne(queued: QueuedPod): void {
     const pod = queued.info;
-    const outcome = this.#algorithm.findNode(pod);
-    if (!outcome.node) return this.#unschedulable(queued, outcome);
+    const lane = this.#laneOf(pod.pod)!;
+    const outcome = lane.algorithm.findNode(pod);
+    if (!outcome.node) return this.#unschedulable(lane, queued, outcome);
     const node = outcome.node.name;
     this.#cache.assume(pod, node);
-    const objection = this.#profile.reserve(outcome.state, pod, node);
+    const objection = lane.profile.reserve(outcome.state, pod, node);
     if (objection) {
       this.#cache.forget(pod.uid);
-      this.#fail(queued, outcome, 'Unschedulable', objection.reasons.join(', '), new Set([objection.plugin]));
+      this.#fail(queued, outcome, 'Unschedulable', objection.reasons.join(', '), new Set([objection.plugin]), '');
       return;
     }
-    const binding = this.#bind(queued, outcome, node).finally(() => {
+    const binding = this.#bind(lane, queued, outcome, node).finally(() => {
       this.#bindings.delete(binding);
       this.#wake();
     });
     this.#bindings.add(binding);
   }
 
-  async #bind(queued: QueuedPod, outcome: Outcome, node: string): Promise<void> {
+  async #bind(lane: Lane, queued: QueuedPod, outcome: Outcome, node: string): Promise<void> {
     const pod = queued.info;
     const { namespace, name, uid, resourceVersion } = pod.pod.metadata!;
     try {
-      const wait = this.#profile.preBind(outcome.state, pod, node);
+      const wait = lane.profile.preBind(outcome.state, pod, node);
       if (wait) await wait;
-      await this.#client
+      await lane.client
         .because(resourceVersion)
         .of(resources.pods)
         .subresource(namespace!, name!, 'binding', 'POST', {
@@ -253,14 +278,14 @@ export class Scheduler {
           target: { apiVersion: 'v1', kind: 'Node', name: node },
         });
     } catch (error) {
-      this.#profile.unreserve(outcome.state, pod, node);
+      lane.profile.unreserve(outcome.state, pod, node);
       this.#cache.forget(pod.uid);
       if (this.#running) this.#bindingFailed(queued, outcome, error as Error);
       return;
     }
     this.#nominator.delete(pod.uid);
     this.#attempts.record(pod.uid, this.#clock.now(), 'Scheduled', outcome);
-    this.#recorder.event(
+    lane.recorder.event(
       typed(pod.pod),
       'Normal',
       'Scheduled',
@@ -276,39 +301,40 @@ export class Scheduler {
     this.#queue.move({ kind: 'AssignedPodDelete', pod: queued.info.pod });
     const current = this.#current(queued);
     if (!current || current.spec!.nodeName || isNotFound(error)) return;
-    this.#fail(queued, outcome, 'Error', `binding rejected: ${error.message}`, new Set());
+    this.#fail(queued, outcome, 'Error', `binding rejected: ${error.message}`, new Set(), '');
   }
 
-  #unschedulable(queued: QueuedPod, outcome: Outcome): void {
+  #unschedulable(lane: Lane, queued: QueuedPod, outcome: Outcome): void {
     const pod = queued.info;
     if (outcome.nodeCount === 0) {
-      const everything = new Set(this.#profile.plugins.map((plugin) => plugin.name));
-      return this.#fail(queued, outcome, 'Unschedulable', 'no nodes available to schedule pods', everything);
+      const everything = new Set(lane.profile.pluginNames);
+      return this.#fail(queued, outcome, 'Unschedulable', 'no nodes available to schedule pods', everything, '');
     }
-    const preemption = this.#preemption.find(pod, outcome);
-    if ('candidate' in preemption) this.#preempt(pod, preemption.candidate);
+    const preemption = lane.profile.preempts ? lane.preemption.find(pod, outcome) : undefined;
+    const candidate = preemption && 'candidate' in preemption ? preemption.candidate : undefined;
+    if (candidate) this.#preempt(lane, pod, candidate);
     const message = fitError({
       nodeCount: outcome.nodeCount,
       statuses: outcome.statuses,
       absent: outcome.absent,
       preFilterMessage: outcome.preFiltered.status?.reasons.join(', '),
-      postFilterMessage: 'message' in preemption ? preemption.message : undefined,
+      postFilterMessage: preemption && 'message' in preemption ? preemption.message : undefined,
     });
     const plugins = new Set([...outcome.statuses.values()].map((status) => status.plugin));
     if (outcome.preFiltered.status) plugins.add(outcome.preFiltered.status.plugin);
     for (const plugin of outcome.preFiltered.restrictedBy) plugins.add(plugin);
-    const nominated = 'candidate' in preemption ? preemption.candidate.node : '';
-    this.#fail(queued, outcome, 'Unschedulable', message, plugins, nominated);
+    const keeps = !preemption || ('keeps' in preemption && preemption.keeps);
+    this.#fail(queued, outcome, 'Unschedulable', message, plugins, candidate?.node ?? (keeps ? undefined : ''));
   }
 
-  /** Back into the queue, with a word to the user. `nominated`: the node that is being freed for it. */
+  /** Back into the queue, with a word to the user. `nominated`: as in Word. */
   #fail(
     queued: QueuedPod,
     outcome: Outcome,
     reason: 'Unschedulable' | 'Error',
     message: string,
     plugins: ReadonlySet<string>,
-    nominated = '',
+    nominated: string | undefined,
   ): void {
     this.#attempts.record(queued.info.uid, this.#clock.now(), reason, { ...outcome, node: undefined }, message);
     const current = this.#current(queued);
@@ -316,6 +342,7 @@ export class Scheduler {
     queued.info = new PodInfo(current);
     this.#queue.addUnschedulable(queued, plugins);
     if (nominated) this.#nominator.add(queued.info, nominated);
+    else if (nominated === '') this.#nominator.delete(queued.info.uid);
     this.#tell(queued, { reason, message, nominated });
   }
 
@@ -326,9 +353,9 @@ export class Scheduler {
   #tell(queued: QueuedPod, word: Word): void {
     const { uid } = queued.info;
     const waits = this.#untold.has(uid);
-    if (waits && word.nominated === '') return void this.#untold.set(uid, word);
+    if (waits && !word.nominated) return void this.#untold.set(uid, word);
     // A node that is being freed for the pod must be known at once.
-    const delay = word.nominated === '' ? this.#words.reserve() : 0;
+    const delay = word.nominated ? 0 : this.#words.reserve();
     if (delay === 0) return this.#say(queued, word);
     this.#untold.set(uid, word);
     this.#clock.setTimer(delay, () => {
@@ -342,7 +369,7 @@ export class Scheduler {
     const current = this.#current(queued);
     if (!current || current.spec!.nodeName || current.metadata!.deletionTimestamp) return;
     const text = message.length > 1024 ? `${message.slice(0, 1021)}...` : message;
-    this.#recorder.event(typed(current), 'Warning', 'FailedScheduling', text, { action: 'Scheduling' });
+    this.#laneOf(current)!.recorder.event(typed(current), 'Warning', 'FailedScheduling', text, { action: 'Scheduling' });
     void this.#writeCondition(current, reason === 'Error' ? 'SchedulerError' : 'Unschedulable', message, nominated);
   }
 
@@ -352,7 +379,7 @@ export class Scheduler {
     return pod?.metadata!.uid === uid ? pod : undefined;
   }
 
-  async #writeCondition(pod: Pod, reason: string, message: string, nominated: string): Promise<void> {
+  async #writeCondition(pod: Pod, reason: string, message: string, nominated: string | undefined): Promise<void> {
     const old = pod.status?.conditions?.find((condition) => condition.type === 'PodScheduled');
     const condition = {
       type: 'PodScheduled',
@@ -364,13 +391,16 @@ export class Scheduler {
       lastTransitionTime: old?.status === 'False' ? old.lastTransitionTime : timestamp(this.#clock.now()),
     };
     const same = old?.status === 'False' && old.reason === reason && old.message === message;
-    const nominatedChanged = nominated !== '' && pod.status?.nominatedNodeName !== nominated;
+    const nominatedChanged = nominated !== undefined && (pod.status?.nominatedNodeName ?? '') !== nominated;
     if (same && !nominatedChanged) return;
-    const status = { conditions: [condition], ...(nominatedChanged ? { nominatedNodeName: nominated } : {}) };
+    const status = {
+      ...(same ? {} : { conditions: [condition] }),
+      ...(nominatedChanged ? { nominatedNodeName: nominated || null } : {}),
+    };
     const { namespace, name, uid, resourceVersion } = pod.metadata!;
     try {
-      await this.#client
-        .because(resourceVersion)
+      await this.#laneOf(pod)!
+        .client.because(resourceVersion)
         .of(resources.pods)
         .patch(namespace!, name!, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
     } catch (error) {
@@ -379,22 +409,35 @@ export class Scheduler {
     }
   }
 
-  #preempt(preemptor: PodInfo, { node, victims }: Candidate): void {
+  #preempt(lane: Lane, preemptor: PodInfo, { node, victims }: Candidate): void {
     // Pods of less importance that were promised the node have to look for another.
     for (const other of [...this.#nominator.on(node)]) {
-      if (other.priority < preemptor.priority) this.#nominator.delete(other.uid);
+      if (other.priority >= preemptor.priority) continue;
+      this.#nominator.delete(other.uid);
+      void this.#clearNomination(lane, other.pod);
     }
-    for (const victim of victims) void this.#evict(victim.pod, preemptor, node);
+    for (const victim of victims) void this.#evict(lane, victim.pod, preemptor, node);
   }
 
-  async #evict(victim: Pod, preemptor: PodInfo, node: string): Promise<void> {
+  async #clearNomination(lane: Lane, pod: Pod): Promise<void> {
+    const { namespace, name, uid } = pod.metadata!;
+    const patch = { metadata: { uid }, status: { nominatedNodeName: null } };
+    try {
+      await lane.client.of(resources.pods).patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
+    } catch (error) {
+      if (!isNotFound(error))
+        this.#log.warn('a nomination could not be taken back', { namespace, name, error: String(error) });
+    }
+  }
+
+  async #evict(lane: Lane, victim: Pod, preemptor: PodInfo, node: string): Promise<void> {
     const { namespace, name, uid } = victim.metadata!;
-    const pods = this.#client.because(preemptor.pod.metadata!.resourceVersion).of(resources.pods);
+    const pods = lane.client.because(preemptor.pod.metadata!.resourceVersion).of(resources.pods);
     const condition = {
       type: 'DisruptionTarget',
       status: 'True',
       reason: 'PreemptionByScheduler',
-      message: `${this.#name}: preempting to accommodate a higher priority pod`,
+      message: `${lane.profile.name}: preempting to accommodate a higher priority pod`,
       observedGeneration: victim.metadata!.generation,
       lastProbeTime: null,
       lastTransitionTime: timestamp(this.#clock.now()),
@@ -403,9 +446,8 @@ export class Scheduler {
       const patch = { metadata: { uid }, status: { conditions: [condition] } };
       await pods.patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
       await pods.delete(namespace!, name!, { preconditions: { uid } });
-      this.#recorder.event(typed(victim), 'Normal', 'Preempted', `Preempted by pod ${preemptor.uid} on node ${node}`, {
-        action: 'Preempting',
-      });
+      const message = `Preempted by pod ${preemptor.uid} on node ${node}`;
+      lane.recorder.event(typed(victim), 'Normal', 'Preempted', message, { action: 'Preempting' });
     } catch (error) {
       if (!isNotFound(error)) this.#log.warn('a pod could not be preempted', { namespace, name, error: String(error) });
     }

@@ -7,12 +7,13 @@ describe('the options of a start', () => {
   });
 
   test('values come behind the flag or behind an equals sign', () => {
-    expect(parseOptions(['--name', 'dev', '--nodes=3', '--runtime=simulated', '--port', '7443', '--data=/var/skiff', '--headless'])).toMatchObject({
+    expect(parseOptions(['--name', 'dev', '--nodes=3', '--runtime=simulated', '--port', '7443', '--data=/var/skiff', '--scheduler-config=/etc/s.yaml', '--headless'])).toMatchObject({
       name: 'dev',
       nodes: 3,
       runtime: 'simulated',
       port: 7443,
       data: '/var/skiff',
+      schedulerConfig: '/etc/s.yaml',
       headless: true,
     });
   });

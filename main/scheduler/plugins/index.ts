@@ -2,6 +2,7 @@ import type { Namespace, Pod } from '../../api/index.ts';
 import type { Selector } from '../../api/labels.ts';
 import type { Informer } from '../../client/index.ts';
 import type { SchedulerCache } from '../cache.ts';
+import type { PluginArgs } from '../configuration.ts';
 import type { Plugin } from '../framework.ts';
 import { imageLocality } from './imageLocality.ts';
 import { interPodAffinity } from './interPodAffinity.ts';
@@ -15,26 +16,29 @@ import { podTopologySpread } from './podTopologySpread.ts';
 import { schedulingGates } from './schedulingGates.ts';
 import { taintToleration } from './taintToleration.ts';
 
-/** The plugins of the default profile, in Kubernetes' order. */
-export function defaultPlugins(dependencies: {
+/** What the plugins of one profile are made of. */
+export interface PluginDependencies {
   cache: SchedulerCache;
   namespaces: Informer<Namespace>;
   defaultSelector: (pod: Pod) => Selector;
   volumeBinding: Plugin;
-}): Plugin[] {
+}
+
+/** Every plugin that has code of its own, set up by a profile's arguments. */
+export function makePlugins(dependencies: PluginDependencies, args: PluginArgs): Plugin[] {
   const { cache } = dependencies;
   return [
     schedulingGates,
     nodeUnschedulable,
     nodeName,
     taintToleration,
-    nodeAffinity,
+    nodeAffinity(args.NodeAffinity),
     nodePorts,
-    nodeResourcesFit,
+    nodeResourcesFit(args.NodeResourcesFit),
     dependencies.volumeBinding,
-    podTopologySpread(cache, dependencies.defaultSelector),
-    interPodAffinity(cache, dependencies.namespaces),
-    nodeResourcesBalancedAllocation,
+    podTopologySpread(cache, dependencies.defaultSelector, args.PodTopologySpread),
+    interPodAffinity(cache, dependencies.namespaces, args.InterPodAffinity),
+    nodeResourcesBalancedAllocation(args.NodeResourcesBalancedAllocation),
     imageLocality(cache),
   ];
 }

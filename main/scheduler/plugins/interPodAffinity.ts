@@ -2,6 +2,7 @@ import type { Namespace, Pod } from '../../api/index.ts';
 import { equalJson } from '../../api/json.ts';
 import type { Informer } from '../../client/index.ts';
 import type { SchedulerCache } from '../cache.ts';
+import type { PluginArgs } from '../configuration.ts';
 import { maxNodeScore, StateKey, type Plugin } from '../framework.ts';
 import type { NodeInfo } from '../nodeInfo.ts';
 import { PodInfo, type AffinityTerm } from '../podInfo.ts';
@@ -11,9 +12,6 @@ const name = 'InterPodAffinity';
 const affinityRejected = unresolvable(name, "node(s) didn't match pod affinity rules");
 const antiAffinityRejected = unschedulable(name, "node(s) didn't match pod anti-affinity rules");
 const existingRejected = unschedulable(name, "node(s) didn't satisfy existing pods anti-affinity rules");
-/** How much another pod's required affinity to this one counts. */
-const hardPodAffinityWeight = 1;
-
 /** Topology key → its value → how many pods with matching terms are there. */
 class TopologyCounts {
   readonly #counts = new Map<string, Map<string, number>>();
@@ -62,7 +60,11 @@ const counted = new StateKey<Counts>();
 const scored = new StateKey<TopologyCounts>();
 
 /** Keeps pods near or away from one another, by what they say of each other's labels. */
-export function interPodAffinity(cache: SchedulerCache, namespaces: Informer<Namespace>): Plugin {
+export function interPodAffinity(
+  cache: SchedulerCache,
+  namespaces: Informer<Namespace>,
+  { hardPodAffinityWeight, ignorePreferredTermsOfExistingPods }: PluginArgs['InterPodAffinity'],
+): Plugin {
   function matches(term: AffinityTerm, pod: Pod): boolean {
     const namespace = pod.metadata!.namespace!;
     const here =
@@ -101,9 +103,11 @@ export function interPodAffinity(cache: SchedulerCache, namespaces: Informer<Nam
     for (const term of pod.preferredAntiAffinity) {
       if (matches(term, other.pod)) scores.add(node, term.topologyKey, -term.weight);
     }
-    for (const term of other.requiredAffinity) {
+    // How much another pod's required affinity to this one counts is a setting.
+    for (const term of hardPodAffinityWeight > 0 ? other.requiredAffinity : []) {
       if (matches(term, pod.pod)) scores.add(node, term.topologyKey, hardPodAffinityWeight);
     }
+    if (ignorePreferredTermsOfExistingPods) return;
     for (const term of other.preferredAffinity) {
       if (matches(term, pod.pod)) scores.add(node, term.topologyKey, term.weight);
     }
@@ -114,7 +118,6 @@ export function interPodAffinity(cache: SchedulerCache, namespaces: Informer<Nam
 
   return {
     name,
-    weight: 2,
     preFilter(state, pod, nodes) {
       const counts: Counts = {
         existing: new TopologyCounts(),

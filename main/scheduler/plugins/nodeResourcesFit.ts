@@ -1,45 +1,81 @@
 import { equalJson } from '../../api/json.ts';
+import type { PluginArgs, ScoringStrategy } from '../configuration.ts';
 import { maxNodeScore, type Plugin } from '../framework.ts';
 import type { NodeInfo } from '../nodeInfo.ts';
 import { PodInfo } from '../podInfo.ts';
 import { resourcesOf, type Resources } from '../../api/podResources.ts';
 import { unresolvable, unschedulable } from '../status.ts';
+import { brokenLine, leastAllocated, mostAllocated, shareOf, type Share } from './resourceScores.ts';
 
 const name = 'NodeResourcesFit';
 
-/** Keeps pods from nodes without room for their requests, and prefers nodes with the most left (LeastAllocated). */
-export const nodeResourcesFit: Plugin = {
-  name,
-  filter(_, { requests }, node) {
-    const lacking = missing(requests, node);
-    if (!lacking) return undefined;
-    return lacking.everEnough ? unschedulable(name, ...lacking.reasons) : unresolvable(name, ...lacking.reasons);
-  },
-  score(_, { nonZeroRequests }, node) {
-    const cpu = leftOver(node.nonZeroRequested.milliCpu + nonZeroRequests.milliCpu, node.allocatable.milliCpu);
-    const memory = leftOver(node.nonZeroRequested.memory + nonZeroRequests.memory, node.allocatable.memory);
-    if (cpu === undefined) return memory ?? 0;
-    return memory === undefined ? cpu : Math.floor((cpu + memory) / 2);
-  },
-  isHelpful(event, { requests }) {
-    switch (event.kind) {
-      case 'AssignedPodDelete':
-        return frees(new PodInfo(event.pod).requests, requests);
-      case 'NodeAdd':
-        return fitsEmpty(requests, resourcesOf(event.node.status?.allocatable));
-      case 'NodeUpdate':
-        if (equalJson(event.old.status?.allocatable, event.node.status?.allocatable)) return false;
-        return fitsEmpty(requests, resourcesOf(event.node.status?.allocatable));
-      case 'AssignedPodUpdate':
-        return !equalJson(new PodInfo(event.old).requests, new PodInfo(event.pod).requests);
-      default:
-        return event.kind === 'PodUpdate';
+type Args = PluginArgs['NodeResourcesFit'];
+
+/** Keeps pods from nodes without room for their requests, and prefers those that the strategy likes. */
+export function nodeResourcesFit(args: Args): Plugin {
+  const ignores = ignorer(args);
+  const score = scorer(args.scoringStrategy);
+  return {
+    name,
+    filter(_, { requests }, node) {
+      const lacking = missing(requests, node, ignores);
+      if (!lacking) return undefined;
+      return lacking.everEnough ? unschedulable(name, ...lacking.reasons) : unresolvable(name, ...lacking.reasons);
+    },
+    score: (_, pod, node) => score(pod, node),
+    isHelpful(event, { requests }) {
+      switch (event.kind) {
+        case 'AssignedPodDelete':
+          return frees(new PodInfo(event.pod).requests, requests);
+        case 'NodeAdd':
+          return fitsEmpty(requests, resourcesOf(event.node.status?.allocatable));
+        case 'NodeUpdate':
+          if (equalJson(event.old.status?.allocatable, event.node.status?.allocatable)) return false;
+          return fitsEmpty(requests, resourcesOf(event.node.status?.allocatable));
+        case 'AssignedPodUpdate':
+          return !equalJson(new PodInfo(event.old).requests, new PodInfo(event.pod).requests);
+        default:
+          return event.kind === 'PodUpdate';
+      }
+    },
+  };
+}
+
+/** Extended resources that somebody else looks after. */
+function ignorer({ ignoredResources, ignoredResourceGroups }: Args): ((resource: string) => boolean) | undefined {
+  if (ignoredResources.length + ignoredResourceGroups.length === 0) return undefined;
+  return (resource) => ignoredResources.includes(resource) || ignoredResourceGroups.includes(resource.split('/')[0]!);
+}
+
+function scorer({ type, resources, shape }: ScoringStrategy): (pod: PodInfo, node: NodeInfo) => number {
+  const byRatio = type === 'RequestedToCapacityRatio';
+  // Points are written with scores up to 10.
+  const line = brokenLine(shape.map((point) => ({ ...point, score: point.score * (maxNodeScore / 10) })));
+  const ratio = ({ requested, capacity }: Share) =>
+    line(requested > capacity ? 100 : Math.trunc((requested * 100) / capacity));
+  const scoreOf = byRatio ? ratio : type === 'MostAllocated' ? mostAllocated : leastAllocated;
+  return (pod, node) => {
+    let sum = 0;
+    let weights = 0;
+    for (const { name: resource, weight } of resources) {
+      const share = shareOf(resource, pod, node);
+      if (!share) continue;
+      const score = scoreOf(share);
+      if (byRatio && score === 0) continue;
+      sum += score * weight;
+      weights += weight;
     }
-  },
-};
+    if (weights === 0) return 0;
+    return byRatio ? Math.round(sum / weights) : Math.floor(sum / weights);
+  };
+}
 
 /** What is missing, and whether an empty node of this size would have it. */
-function missing(wanted: Resources, node: NodeInfo): { reasons: string[]; everEnough: boolean } | undefined {
+function missing(
+  wanted: Resources,
+  node: NodeInfo,
+  ignores: ((resource: string) => boolean) | undefined,
+): { reasons: string[]; everEnough: boolean } | undefined {
   let reasons: string[] | undefined;
   let everEnough = true;
   const lack = (what: string, amount: number, capacity: number) => {
@@ -61,17 +97,13 @@ function missing(wanted: Resources, node: NodeInfo): { reasons: string[]; everEn
     lack('Insufficient ephemeral-storage', wanted.ephemeralStorage, allocatable.ephemeralStorage);
   }
   for (const [resource, amount] of wanted.scalar) {
+    if (ignores?.(resource)) continue;
     const capacity = allocatable.scalar.get(resource) ?? 0;
     if (amount > 0 && amount > capacity - (requested.scalar.get(resource) ?? 0)) {
       lack(`Insufficient ${resource}`, amount, capacity);
     }
   }
   return reasons && { reasons, everEnough };
-}
-
-function leftOver(requested: number, capacity: number): number | undefined {
-  if (capacity === 0) return undefined;
-  return requested > capacity ? 0 : Math.floor(((capacity - requested) * maxNodeScore) / capacity);
 }
 
 /** Whether what goes away is of a sort that is wanted; a pod that asks for nothing frees its place among the pods. */

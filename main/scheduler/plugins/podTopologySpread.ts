@@ -2,6 +2,7 @@ import type { Pod, TopologySpreadConstraint } from '../../api/index.ts';
 import { equalJson } from '../../api/json.ts';
 import { selectorFromLabelSelector, type Selector } from '../../api/labels.ts';
 import type { SchedulerCache } from '../cache.ts';
+import type { PluginArgs } from '../configuration.ts';
 import { maxNodeScore, StateKey, type Plugin } from '../framework.ts';
 import type { NodeInfo } from '../nodeInfo.ts';
 import { matchesRequiredNodeAffinity } from '../../api/nodeSelector.ts';
@@ -15,8 +16,8 @@ const rejected = unschedulable(name, constraintsNotMatch);
 const labelMissing = unresolvable(name, `${constraintsNotMatch} (missing required label)`);
 const hostname = 'kubernetes.io/hostname';
 
-/** What pods without constraints of their own would like. */
-const defaultConstraints: TopologySpreadConstraint[] = [
+/** What pods without constraints of their own would like, unless the configuration lists others. */
+const systemConstraints: TopologySpreadConstraint[] = [
   { topologyKey: hostname, whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 3 },
   { topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 5 },
 ];
@@ -50,12 +51,18 @@ const softState = new StateKey<Soft>();
  * Spreads pods over zones, hosts and whatever else nodes are labelled with. `defaultSelector`: which pods count as
  * those of the same kind where a pod does not say (what its services and its owner select).
  */
-export function podTopologySpread(cache: SchedulerCache, defaultSelector: (pod: Pod) => Selector): Plugin {
+export function podTopologySpread(
+  cache: SchedulerCache,
+  defaultSelector: (pod: Pod) => Selector,
+  { defaultingType, defaultConstraints }: PluginArgs['PodTopologySpread'],
+): Plugin {
+  const system = defaultingType === 'System';
+  const defaults = system ? systemConstraints : defaultConstraints;
+  const hard = (pod: Pod) => ownOrDefault(pod, 'DoNotSchedule', defaults, defaultSelector);
   return {
     name,
-    weight: 2,
     preFilter(state, { pod }, nodes) {
-      const constraints = constraintsOf(pod, pod.spec!.topologySpreadConstraints ?? [], 'DoNotSchedule');
+      const constraints = hard(pod);
       if (constraints.length === 0) return { skip: true };
       const counts = constraints.map(() => new Map<string, number>());
       for (const node of nodes) {
@@ -89,12 +96,13 @@ export function podTopologySpread(cache: SchedulerCache, defaultSelector: (pod: 
       }
     },
     preScore(state, { pod }, nodes) {
-      const own = pod.spec!.topologySpreadConstraints ?? [];
-      const constraints = own.length > 0 ? constraintsOf(pod, own, 'ScheduleAnyway') : byDefault(pod, defaultSelector);
+      const constraints = ownOrDefault(pod, 'ScheduleAnyway', defaults, defaultSelector);
       if (constraints.length === 0) return 'skip';
-      const soft = prepareScores(constraints, nodes, own.length > 0);
+      // By the system's constraints a node may lack a zone.
+      const requireAll = !system || (pod.spec!.topologySpreadConstraints ?? []).length > 0;
+      const soft = prepareScores(constraints, nodes, requireAll);
       for (const node of cache.nodes) {
-        if (own.length > 0 && !hasAllKeys(node, constraints)) continue;
+        if (requireAll && !hasAllKeys(node, constraints)) continue;
         for (const [i, constraint] of constraints.entries()) {
           const value = node.labels[constraint.topologyKey];
           if (value === undefined || !soft.counts[i]!.has(value) || !includes(constraint, pod, node)) continue;
@@ -127,7 +135,7 @@ export function podTopologySpread(cache: SchedulerCache, defaultSelector: (pod: 
       }
     },
     isHelpful(event, { pod }) {
-      const constraints = constraintsOf(pod, pod.spec!.topologySpreadConstraints ?? [], 'DoNotSchedule');
+      const constraints = hard(pod);
       const counts = (other: Pod) =>
         other.metadata!.namespace === pod.metadata!.namespace &&
         constraints.some((constraint) => constraint.selects(other));
@@ -166,10 +174,18 @@ function constraintsOf(pod: Pod, list: TopologySpreadConstraint[], action: strin
     });
 }
 
-function byDefault(pod: Pod, defaultSelector: (pod: Pod) => Selector): Constraint[] {
-  const selector = defaultSelector(pod);
-  if (selector.empty) return [];
-  return defaultConstraints.map((constraint) => ({
+function ownOrDefault(
+  pod: Pod,
+  action: string,
+  defaults: TopologySpreadConstraint[],
+  defaultSelector: (pod: Pod) => Selector,
+): Constraint[] {
+  const own = pod.spec!.topologySpreadConstraints ?? [];
+  if (own.length > 0) return constraintsOf(pod, own, action);
+  const wanted = defaults.filter((constraint) => constraint.whenUnsatisfiable === action);
+  const selector = wanted.length > 0 ? defaultSelector(pod) : undefined;
+  if (!selector || selector.empty) return [];
+  return wanted.map((constraint) => ({
     ...common(constraint),
     selects: (other: Pod) => selector.matches(other.metadata!.labels),
   }));

@@ -9,7 +9,6 @@ const rejected = unresolvable('TaintToleration', 'node(s) had untolerated taint(
 /** Keeps pods from nodes with taints that they do not tolerate; PreferNoSchedule only makes a node worse. */
 export const taintToleration: Plugin = {
   name: 'TaintToleration',
-  weight: 3,
   filter(_, { pod }, { node }) {
     return untoleratedTaint(node.spec?.taints, pod.spec!.tolerations, doNotSchedule) ? rejected : undefined;
   },

@@ -211,3 +211,37 @@ it('an assumed pod counts before the watch has shown it', async () => {
   await settle();
   expect([nodeOf('a'), nodeOf('b')].filter(Boolean)).toEqual(['node-1']);
 });
+
+it('a promise that is of no use is taken back', async () => {
+  const busy = makePod('busy', {}, { ...requesting({ cpu: '1' }), priority: 10, nodeName: 'node-1' });
+  await add(makeNode('node-1', { cpu: '1' }), busy);
+  const waiting = makePod('web', {}, { ...requesting({ cpu: '1' }), priority: 5 });
+  server.seed(resources.pods, { ...waiting, status: { phase: 'Pending', nominatedNodeName: 'node-1' } });
+  await settle();
+  expect(scheduled('web')).toMatchObject({ status: 'False', reason: 'Unschedulable' });
+  expect(pod('web').status!.nominatedNodeName).toBeUndefined();
+});
+
+it('a less important pod loses the node that was promised to it', async () => {
+  await add(makeNode('node-1', { cpu: '1' }), makePod('low', {}, { ...requesting({ cpu: '1' }), priority: 1 }));
+  server.change(resources.pods, 'default', 'low', (p) => (p.metadata!.finalizers = ['example.com/slow']));
+  await add(makePod('middle', {}, { ...requesting({ cpu: '1' }), priority: 5 }));
+  expect(pod('middle').status!.nominatedNodeName).toBe('node-1');
+  await add(makePod('high', {}, { ...requesting({ cpu: '1' }), priority: 10 }));
+  expect(pod('high').status!.nominatedNodeName).toBe('node-1');
+  expect(pod('middle').status!.nominatedNodeName).toBeUndefined();
+});
+
+it('of many nodes only one is made free, however the first ones were looked at', async () => {
+  const labels = { app: 'low' };
+  for (const name of ['a', 'b', 'c']) {
+    await add(makeNode(name), makePod(`low-${name}`, { labels }, { nodeName: name, priority: 1 }));
+    await add(makePod(`old-${name}`, { labels }, { nodeName: name, priority: name === 'b' ? 1 : 20 }));
+  }
+  const required = [{ topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: labels } }];
+  const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } };
+  await add(makePod('high', {}, { priority: 10, affinity }));
+  const going = server.all(resources.pods).filter((p) => p.metadata!.deletionTimestamp);
+  expect(going.map((p) => p.metadata!.name).sort()).toEqual(['low-b', 'old-b']);
+  expect(pod('high').status!.nominatedNodeName).toBe('b');
+});
