@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type { TerminalSize } from '../api/kubelet.ts';
 import type { KubeObject } from '../api/meta.ts';
@@ -13,8 +13,12 @@ import type { WatchSink } from './registry/watching.ts';
 export interface Call {
   /** Upper case. */
   method: string;
+  /** Percent-encoded, without the query. */
+  path: string;
   info: RequestInfo;
   query: Query;
+  /** The query as it came, percent-encoded; '' where there is none. */
+  search: string;
   user: UserInfo;
   userAgent: string;
   accept: string | undefined;
@@ -32,10 +36,24 @@ export interface Call {
   auditAnnotations?: Record<string, string>;
   /** Runs when the client has gone, or at once if it has already. */
   onGone(listener: () => void): void;
+  /** Absent on requests of this process. */
+  wire?: Wire;
   /** Present on requests that ask to change the protocol. */
   upgrade?: Upgrade;
   /** Present on streams of this process: the client's ends, without a protocol. */
   local?: LocalEnds;
+}
+
+/** A request as it came, for those who pass it on. */
+export interface Wire {
+  headers: IncomingHttpHeaders;
+  /** What the client called this server. */
+  host: string;
+  /** The client's address. */
+  from?: string;
+  http2: boolean;
+  /** Not read yet; whoever reads it does not ask for `body()`. */
+  body: Readable;
 }
 
 export type Body = { type: 'none' } | { type: 'bytes'; bytes: Buffer } | { type: 'value'; value: unknown };
@@ -65,6 +83,8 @@ export type Answer =
   | { type: 'text'; code: number; contentType: string; body: string | Uint8Array; headers?: Record<string, string> }
   /** Bytes as they come; resolves when all were written. */
   | { type: 'stream'; contentType: string; pump(out: Writable, signal: AbortSignal): Promise<void> }
+  /** Another server's answer, passed on as it comes. */
+  | { type: 'relay'; code: number; headers: Record<string, string | string[]>; body: Readable }
   /** The connection has been taken over; nothing is left to say. */
   | { type: 'taken' }
   /** To streams of this process: how a command ended, and a connection to a pod's port. */

@@ -19,8 +19,6 @@ import type { Serving } from './serving.ts';
 
 /** A request before anybody has looked at it: from the wire with credentials, from this process with its user. */
 export interface Incoming extends Omit<Call, 'info' | 'user'> {
-  /** Percent-encoded, without the query. */
-  path: string;
   user?: UserInfo;
   credentials?: Credentials;
   /** Whom the client asks to be taken for. */

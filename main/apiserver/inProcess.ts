@@ -120,6 +120,7 @@ export class InProcessTransport {
       method,
       path,
       query: Query.of(query),
+      search: Query.of(query).toURLSearchParams().toString(),
       user: this.user,
       userAgent: headers?.['user-agent'] ?? this.userAgent,
       accept: headers?.accept,
@@ -174,6 +175,12 @@ async function valueOf(answer: Answer, incoming: Incoming): Promise<unknown> {
       out.on('data', (part: Buffer) => parts.push(part));
       await answer.pump(out, gone.signal);
       return Buffer.concat(parts).toString('utf8');
+    }
+    case 'relay': {
+      const parts: Buffer[] = [];
+      for await (const part of answer.body) parts.push(part as Buffer);
+      const text = Buffer.concat(parts).toString('utf8');
+      return String(answer.headers['content-type'] ?? '').startsWith('application/json') ? (JSON.parse(text) as unknown) : text;
     }
     case 'watch':
     case 'taken':

@@ -3,6 +3,7 @@ import { defaultTolerationSeconds } from './defaultTolerationSeconds.ts';
 import { limitRanger } from './limitRanger.ts';
 import { namespaceLifecycle } from './namespaceLifecycle.ts';
 import { nodeRestriction } from './nodeRestriction.ts';
+import { podSecurity } from './podSecurity/index.ts';
 import { priority } from './priority.ts';
 import { resourceQuotaAdmission } from './resourceQuota.ts';
 import { runtimeClassAdmission } from './runtimeClass.ts';
@@ -21,6 +22,7 @@ export function builtinAdmission(services: AdmissionServices): AdmissionPlugin[]
     serviceAccountAdmission(clock, random),
     nodeRestriction,
     taintNodesByCondition,
+    podSecurity,
     priority,
     defaultTolerationSeconds,
     defaultStorageClass,

@@ -17,7 +17,7 @@ export interface Encoded {
   headers?: Record<string, string>;
 }
 
-export type Settled = Exclude<Answer, { type: 'watch' | 'stream' | 'taken' | 'ended' | 'connected' }>;
+export type Settled = Exclude<Answer, { type: 'watch' | 'stream' | 'relay' | 'taken' | 'ended' | 'connected' }>;
 
 /** Stored objects go out as they lie in the store, unless the client wants them in another shape. Throws 400, 406. */
 export function encodeAnswer(answer: Settled, call: Pick<Call, 'accept' | 'query' | 'now' | 'userAgent'>): Encoded {

@@ -5,7 +5,7 @@ import { dialError } from './errors.ts';
 import type { Endpoint } from './services.ts';
 
 export { dialError, goError } from './errors.ts';
-export { portOf, resolveEndpoint, type Endpoint } from './services.ts';
+export { resolveEndpoint, resolveNamedPort, type Endpoint } from './services.ts';
 
 /** The network of the cluster as this process enters it: through the agents of its nodes. */
 export interface Egress {

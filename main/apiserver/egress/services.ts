@@ -21,7 +21,7 @@ export async function resolveEndpoint(objects: Objects, random: Random, namespac
   if (!service) throw notFound({ group: '', kind: 'service' }, name);
   const type = service.spec?.type ?? 'ClusterIP';
   if (type === 'ExternalName') throw new Error(`unsupported service type ${JSON.stringify(type)}`);
-  return endpointOf(objects, random, service, portOf(service, port));
+  return resolveNamedPort(objects, random, service, portOf(service, port).name ?? '');
 }
 
 /** Throws 503. */
@@ -31,13 +31,14 @@ export function portOf(service: Service, port: number): ServicePort {
   return found;
 }
 
-async function endpointOf(objects: Objects, random: Random, service: Service, port: ServicePort): Promise<Endpoint> {
+/** A ready endpoint behind the port of that name. Throws 503. */
+export async function resolveNamedPort(objects: Objects, random: Random, service: Service, portName: string): Promise<Endpoint> {
   const { name, namespace } = service.metadata!;
   const all = await objects.list<EndpointSlice>({ group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' }, namespace);
   const ready: Endpoint[] = [];
   for (const slice of all) {
     if (slice.metadata?.labels?.[serviceLabel] !== name) continue;
-    const number = slice.ports?.find((candidate) => (candidate.name ?? '') === (port.name ?? ''))?.port;
+    const number = slice.ports?.find((candidate) => (candidate.name ?? '') === portName)?.port;
     if (number === undefined) continue;
     for (const { addresses, conditions, nodeName } of slice.endpoints ?? [])
       if (conditions?.ready !== false && addresses?.[0]) ready.push({ host: addresses[0], port: number, ...(nodeName ? { node: nodeName } : {}) });

@@ -80,6 +80,8 @@ export async function respond(response: Response, exchange: Exchange, answer: An
       return sendWatch(response, exchange, answer, clock);
     case 'stream':
       return sendStream(response, exchange, answer, clock);
+    case 'relay':
+      return relay(response, exchange, answer);
     case 'taken':
     case 'ended':
     case 'connected':
@@ -145,6 +147,24 @@ async function sendWatch(response: Response, { call }: Exchange, answer: Extract
     handle.cancel();
   });
   if (!response.headersSent) begin(response, encoder.contentType);
+}
+
+/** Passes another server's answer on as fast as the client reads. When it breaks off, so does this one. */
+async function relay(response: Response, { call, method }: Exchange, { code, headers, body }: Extract<Answer, { type: 'relay' }>): Promise<void> {
+  call.onGone(() => body.destroy());
+  response.writeHead(code, headers);
+  if (method === 'HEAD') {
+    body.resume();
+    response.end();
+    return;
+  }
+  // What comes as it happens (a watch) must not wait for company.
+  response.flushHeaders();
+  await new Promise<void>((resolve) => {
+    body.on('error', () => response.destroy());
+    response.on('close', resolve);
+    body.pipe(response);
+  });
 }
 
 function begin(response: Response, contentType: string): void {

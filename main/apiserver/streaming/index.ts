@@ -2,7 +2,7 @@ import type { Handler } from '../call.ts';
 import type { Serving } from '../serving.ts';
 import { command } from './exec.ts';
 import { log } from './log.ts';
-import { nodeProxy } from './nodeProxy.ts';
+import { nodeProxy, podProxy, serviceProxy } from '../proxy/index.ts';
 import { portForward } from './portForward.ts';
 
 /** The subresources whose answers flow, by path. */
@@ -12,6 +12,8 @@ export function streamHandlers(serving: Serving): Record<string, Handler> {
     'pods/exec': command(serving, false),
     'pods/attach': command(serving, true),
     'pods/portforward': portForward(serving),
+    'pods/proxy': podProxy(serving),
+    'services/proxy': serviceProxy(serving),
     'nodes/proxy': nodeProxy(serving),
   };
 }

@@ -9,10 +9,14 @@ export interface StreamSubresource {
 
 const pod = (subresource: string, kind: string, verbs: string[]): StreamSubresource => ({ group: '', resource: 'pods', subresource, kind, verbs });
 
+const proxyVerbs = ['create', 'delete', 'get', 'patch', 'update'];
+
 export const streamSubresources: readonly StreamSubresource[] = [
   pod('log', 'Pod', ['get']),
   pod('exec', 'PodExecOptions', ['create', 'get']),
   pod('attach', 'PodAttachOptions', ['create', 'get']),
   pod('portforward', 'PodPortForwardOptions', ['create', 'get']),
-  { group: '', resource: 'nodes', subresource: 'proxy', kind: 'NodeProxyOptions', verbs: ['get'] },
+  pod('proxy', 'PodProxyOptions', proxyVerbs),
+  { group: '', resource: 'services', subresource: 'proxy', kind: 'ServiceProxyOptions', verbs: proxyVerbs },
+  { group: '', resource: 'nodes', subresource: 'proxy', kind: 'NodeProxyOptions', verbs: proxyVerbs },
 ];

@@ -65,6 +65,11 @@ export class TestCluster {
     return (await this.transportOf(user).request<T>({ method, path: url.pathname, query: Object.fromEntries(url.searchParams), body })).body;
   }
 
+  /** What an answered request was warned of. */
+  async warnings(method: 'POST' | 'PUT', path: string, body: unknown): Promise<string[]> {
+    return (await this.transportOf(admin).request({ method, path, body })).warnings;
+  }
+
   /** The message with which a request is refused. */
   async refusal(...request: Parameters<TestCluster['ask']>): Promise<string> {
     try {
