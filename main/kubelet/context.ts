@@ -46,6 +46,8 @@ export interface KubeletContext {
   statuses: StatusManager;
   backoff: CrashBackoff;
   allocation: AllocationManager;
+  /** What `/metrics` says has happened: evictions by signal. */
+  counters: { evictions: Map<string, number> };
   servicesOf(namespace: string): Service[];
   apiService(): Service | undefined;
   /** The text of a seccomp profile of this node. */

@@ -14,6 +14,8 @@ import { AddressPool } from './addresses.ts';
 import { AllocationManager } from './allocation.ts';
 import type { KubeletContext } from './context.ts';
 import { CrashBackoff } from './crashBackoff.ts';
+import { EvictionManager, pressures } from './eviction/evictionManager.ts';
+import { ImageGarbage, imageRecord } from './images/imageGarbage.ts';
 import { ImageManager } from './images/imageManager.ts';
 import { manifestFolder, type ManifestFolder } from './manifestFolder.ts';
 import { NodeKeeper } from './node/nodeKeeper.ts';
@@ -93,6 +95,8 @@ class NodeKubelet implements Kubelet {
   readonly #ends: (() => void)[] = [];
   readonly #podEnds = new Map<string, () => void>();
   #keeper: NodeKeeper | undefined;
+  readonly #garbage: ImageGarbage;
+  readonly #eviction: EvictionManager;
   #static: StaticPods | undefined;
   #agent: NodeAgent | undefined;
   #runtimeProblem: string | undefined;
@@ -111,6 +115,7 @@ class NodeKubelet implements Kubelet {
     const nodes = informers.informer(resources.nodes);
     this.#recorder = new EventRecorder(client, 'kubelet', clock, random, { host: nodeName, log: this.#log });
     const objects = objectSource(client);
+    this.#garbage = new ImageGarbage(runtime, clock, this.#log, options.directory ? imageRecord(options.directory) : undefined);
     const files = async () => (this.#isSimulated ? noFiles : this.#needAgent());
     const statuses = new StatusManager(client, clock, this.#log, (pod) => pods.get(podKey(pod)));
     const agent = () => this.#needAgent();
@@ -128,7 +133,7 @@ class NodeKubelet implements Kubelet {
       addresses: new AddressPool(options.podCIDR, [nodeIP]),
       dns: { clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain },
       objects,
-      images: new ImageManager({ runtime, clock, objects, ...(options.onPullProgress ? { onProgress: options.onPullProgress } : {}) }),
+      images: new ImageManager({ runtime, clock, objects, garbage: this.#garbage, ...(options.onPullProgress ? { onProgress: options.onPullProgress } : {}) }),
       volumes: new PodVolumes({ client, runtime, objects, tokens: new TokenManager(client, clock), hostFiles: options.hostFiles ?? machineFiles, nodeName, files }),
       probes: new ProbeManager({
         clock,
@@ -142,6 +147,7 @@ class NodeKubelet implements Kubelet {
         },
       }),
       statuses,
+      counters: { evictions: new Map() },
       backoff: new CrashBackoff(clock),
       allocation: new AllocationManager(
         () => nodes.get(nodeName),
@@ -157,6 +163,14 @@ class NodeKubelet implements Kubelet {
       files,
       agent,
     };
+    this.#eviction = new EvictionManager({
+      context: this.#context,
+      workers: () => [...this.#workers.values()],
+      machineState: async () => this.#agent?.machineState(),
+      reclaimDisk: () => this.#garbage.collect(),
+      onChange: () => this.#keeper?.changed(),
+      event: (reason, message) => this.#recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: nodeName, uid: nodeName } }, 'Warning', reason, message),
+    });
     this.api = createKubeletApi(this.#context, {
       worker: (uid) => this.#workers.get(this.#static?.uidOfMirror(uid) ?? uid),
       pods: () => [...this.#workers.values()].map((worker) => worker.pod),
@@ -188,6 +202,7 @@ class NodeKubelet implements Kubelet {
         },
         storageBytes: () => this.#storageBytes(),
         problem: () => this.#problem(),
+        pressures: () => pressures.filter((pressure) => this.#eviction.has(pressure)),
         observed: () => options.informers.informer(resources.nodes).get(this.nodeName),
       },
       info,
@@ -206,7 +221,9 @@ class NodeKubelet implements Kubelet {
     );
     await registered;
     await this.#startStaticPods();
-    if (!this.#stopped) this.#removeOrphans();
+    if (this.#stopped) return;
+    this.#removeOrphans();
+    if (!this.#isSimulated) this.#eviction.start();
   }
 
   async stop(): Promise<void> {
@@ -216,6 +233,7 @@ class NodeKubelet implements Kubelet {
     for (const end of [...this.#ends, ...this.#podEnds.values()]) end();
     this.#keeper?.stop();
     this.#static?.stop();
+    this.#eviction.stop();
     for (const worker of this.#workers.values()) worker.stop();
     this.#context.probes.stop();
     this.#context.statuses.stop();
@@ -346,7 +364,7 @@ class NodeKubelet implements Kubelet {
   #judge(pod: Pod, seed: RuntimeStatus): Rejection | undefined {
     const { allocation } = this.#context;
     if (isTerminalPhase(pod.status?.phase)) return undefined;
-    if (seed.sandboxes.length === 0 && !pod.metadata?.deletionTimestamp) return allocation.add(pod);
+    if (seed.sandboxes.length === 0 && !pod.metadata?.deletionTimestamp) return this.#eviction.judge(pod) ?? allocation.add(pod);
     allocation.adopt(pod);
     return undefined;
   }

@@ -15,6 +15,7 @@ import { ResizeState } from './resizeState.ts';
 import { annotation, latest, readRuntimeStatus, type RuntimeStatus } from './runtimeStatus.ts';
 import { allContainersOf, containerNamed, formatPod, isStatic, isTerminalPhase, uidOf } from './spec.ts';
 import type { StartFailure } from './status/containerStatuses.ts';
+import type { NewCondition } from './status/conditions.ts';
 import { generatePodStatus } from './status/podStatus.ts';
 import { syncPod } from './syncPod.ts';
 import { terminationLog } from './volumes/files.ts';
@@ -68,7 +69,9 @@ export class PodWorker {
   #gone = false;
   /** Seconds that the containers of a pod get that is gone. */
   #grace = 0;
-  #failed: { reason: string; message: string } | undefined;
+  #failed: { reason: string; message: string; condition?: NewCondition } | undefined;
+  /** Seconds, in place of what the pod says. */
+  #graceOverride: number | undefined;
   #volumes: ReadyVolumes | undefined;
   #volumesStale = true;
   #cleaned = false;
@@ -157,6 +160,16 @@ export class PodWorker {
     this.#gone = true;
     this.#grace = this.#pod.spec?.terminationGracePeriodSeconds ?? 30;
     this.#abort.abort(new Error('the pod is to end'));
+    this.poke();
+  }
+
+  /** The node needs room: the pod fails and its containers end within `grace` seconds. Mirrors eviction_manager.go (evictPod). */
+  evict(message: string, grace: number): void {
+    if (this.#failed || this.#stage !== 'syncing') return;
+    tell(this.context, this.#pod, 'Warning', 'Evicted', message);
+    this.#failed = { reason: 'Evicted', message, condition: { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message } };
+    this.#graceOverride = grace;
+    this.#end();
     this.poke();
   }
 
@@ -349,9 +362,9 @@ export class PodWorker {
     await this.#report(false);
     context.probes.stopLivenessAndStartup(uid);
     const grace = this.#gone ? this.#grace : this.#pod.metadata?.deletionGracePeriodSeconds;
-    this.#killing = { grace: grace ?? this.#pod.spec?.terminationGracePeriodSeconds ?? 30 };
+    this.#killing = { grace: grace ?? this.#graceOverride ?? this.#pod.spec?.terminationGracePeriodSeconds ?? 30 };
     try {
-      await killPod(context, this.#pod, this.#runtime, this.#gone ? this.#grace : undefined);
+      await killPod(context, this.#pod, this.#runtime, this.#gone ? this.#grace : this.#graceOverride);
     } catch (error) {
       if (!(error instanceof RuntimeError && error.code === 'unavailable')) tell(context, this.#pod, 'Warning', 'FailedKillPod', `error killing pod: ${messageOf(error)}`);
       throw error;

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { DnsZone } from '../dns/records.ts';
 import type { PolicyModel } from '../networkPolicy/model.ts';
 import type { ProxyModel } from '../proxy/model.ts';
-import type { AgentHandlers, NodeAgent, ProbeRequest, ProbeResult, VolumeFile } from './index.ts';
+import type { AgentHandlers, MachineState, NodeAgent, ProbeRequest, ProbeResult, VolumeFile } from './index.ts';
 import { Mux } from './mux.ts';
 
 /** Cluster addresses that every node answers by itself: the API (tunnelled to the engine) and cluster DNS. */
@@ -81,6 +81,10 @@ class RemoteAgent implements NodeAgent {
 
   async remove(path: string): Promise<void> {
     await this.mux.call('remove', { path });
+  }
+
+  machineState(): Promise<MachineState> {
+    return this.mux.call('machineState', {});
   }
 
   async syncProxy(model: ProxyModel): Promise<void> {

@@ -38,6 +38,16 @@ export interface ProbeResult {
   output: string;
 }
 
+/** In bytes and numbers of files; the disk is the one that holds the node's volume. */
+export interface MachineState {
+  memoryTotalBytes: number;
+  memoryAvailableBytes: number;
+  diskTotalBytes: number;
+  diskAvailableBytes: number;
+  inodes: number;
+  inodesFree: number;
+}
+
 /** One node's agent. Calls reject when the connection is lost; the owner connects anew and syncs again. */
 export interface NodeAgent {
   probe(request: ProbeRequest): Promise<ProbeResult>;
@@ -60,6 +70,8 @@ export interface NodeAgent {
   readFile(path: string, maxBytes: number): Promise<Buffer | undefined>;
   writeFile(path: string, data: Buffer, mode: number): Promise<void>;
   remove(path: string): Promise<void>;
+  /** What is left of the machine on which containers run. */
+  machineState(): Promise<MachineState>;
   syncProxy(model: ProxyModel): Promise<void>;
   syncPolicies(model: PolicyModel): Promise<void>;
   syncDns(zone: DnsZone): Promise<void>;

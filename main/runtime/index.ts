@@ -267,6 +267,8 @@ export interface Runtime {
   /** Of a running container, at once; a CPU quota that is not named is taken away. A score for the lack of memory stays. */
   updateResources(id: string, resources: ContainerResources): Promise<void>;
   stats(ids: string[]): Promise<ContainerStats[]>;
+  /** Bytes that a container has written beside its image and its volumes; 0 when it is gone. */
+  diskUsage(id: string): Promise<number>;
 
   exec(id: string, command: string[], io: ExecIO): Promise<{ exitCode: number }>;
   /** Runs a command to its end and keeps at most 10 kB of its output; rejects with code `other` and "timeout" when it takes too long. */

@@ -7,6 +7,7 @@ import type { ObjectSource } from '../config/environment.ts';
 import { uidOf, type AnyContainer } from '../spec.ts';
 import { StartError } from '../startError.ts';
 import { messageOf } from '../volumes/podVolumes.ts';
+import type { ImageGarbage } from './imageGarbage.ts';
 import { credentialsFor } from './credentials.ts';
 import { pullPolicyOf, withDefaultTag } from './reference.ts';
 
@@ -17,6 +18,8 @@ export interface ImageManagerOptions {
   runtime: Runtime;
   clock: Clock;
   objects: ObjectSource;
+  /** Knows which images the kubelet has brought here. */
+  garbage?: ImageGarbage;
   /** Hears how pulls go on. */
   onProgress?(image: string, progress: PullProgress): void;
 }
@@ -69,6 +72,7 @@ export class ImageManager {
       const present = await this.#present(image, requested, tell);
       if (present) {
         this.#remember(present);
+        this.options.garbage?.used(present.id);
         tell('Normal', 'Pulled', `Container image "${requested}" already present on machine and can be accessed by the pod`);
         return present;
       }
@@ -79,10 +83,13 @@ export class ImageManager {
       }
     }
     const started = this.options.clock.monotonic();
+    const before = policy === 'Always' && this.options.garbage ? await runtime.imageStatus(image).catch(() => undefined) : undefined;
     await this.#pull(pod, image, requested, tell);
     const pulled = await runtime.imageStatus(image);
     if (!pulled) throw new StartError('ErrImagePull', `the image "${image}" was pulled but is not there`);
     this.#remember(pulled);
+    if (before?.id !== pulled.id) await this.options.garbage?.pulled(pulled.id);
+    else this.options.garbage?.used(pulled.id);
     tell('Normal', 'Pulled', this.#pulledMessage(requested, pulled, started));
     return pulled;
   }

@@ -6,6 +6,7 @@ import { resources, type Client, type EventRecorder } from '../../client/index.t
 import type { Runtime, RuntimeInfo } from '../../runtime/index.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
+import type { Pressure } from '../eviction/evictionManager.ts';
 import { newNode, nodeLabels, nodeStatus, type NodeFacts } from './nodeStatus.ts';
 
 const leaseNamespace = 'kube-node-lease';
@@ -24,6 +25,8 @@ export interface NodeKeeperOptions {
   storageBytes(): Promise<number>;
   /** Why the node cannot run pods now. */
   problem(): string | undefined;
+  /** The conditions of running out of something that hold. */
+  pressures(): Pressure[];
   /** The node as the API has it now. */
   observed(): Node | undefined;
 }
@@ -78,7 +81,7 @@ export class NodeKeeper {
     const problem = this.options.problem();
     const [images, storageBytes] = await Promise.all([problem ? [] : runtime.listImages().catch(() => []), this.options.storageBytes()]);
     if (!problem) this.#info = await runtime.info().catch(() => this.#info);
-    return { ...facts, info: this.#info, images, storageBytes, problem, now: timestamp(clock.now()) };
+    return { ...facts, info: this.#info, images, storageBytes, problem, pressures: this.options.pressures(), now: timestamp(clock.now()) };
   }
 
   async #register(): Promise<void> {

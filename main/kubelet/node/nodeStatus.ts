@@ -1,4 +1,5 @@
 import type { Node, NodeCondition, NodeStatus } from '../../api/index.ts';
+import type { Pressure } from '../eviction/evictionManager.ts';
 import type { Image, RuntimeInfo } from '../../runtime/index.ts';
 
 /** Upstream's --node-status-max-images. */
@@ -20,6 +21,7 @@ export interface NodeFacts {
   version: string;
   /** Why the node cannot run pods; undefined: it can. */
   problem: string | undefined;
+  pressures: Pressure[];
   /** RFC 3339. */
   now: string;
 }
@@ -100,8 +102,12 @@ export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeS
 
 function conditions(facts: NodeFacts, old: NodeCondition[]): NodeCondition[] {
   const own: Pick<NodeCondition, 'type' | 'status' | 'reason' | 'message'>[] = [
-    { type: 'MemoryPressure', status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
-    { type: 'DiskPressure', status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
+    facts.pressures.includes('MemoryPressure')
+      ? { type: 'MemoryPressure', status: 'True', reason: 'KubeletHasInsufficientMemory', message: 'kubelet has insufficient memory available' }
+      : { type: 'MemoryPressure', status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
+    facts.pressures.includes('DiskPressure')
+      ? { type: 'DiskPressure', status: 'True', reason: 'KubeletHasDiskPressure', message: 'kubelet has disk pressure' }
+      : { type: 'DiskPressure', status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
     { type: 'PIDPressure', status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
     facts.problem === undefined
       ? { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }

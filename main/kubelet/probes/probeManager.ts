@@ -65,6 +65,15 @@ export class ProbeManager {
     this.#workers.delete(uid);
   }
 
+  /** How often the probes of a pod ended in which way. */
+  counts(uid: string): { container: string; kind: ProbeKind; result: string; count: number }[] {
+    return (this.#workers.get(uid) ?? []).flatMap(({ container, kind, counts }) =>
+      Object.entries(counts)
+        .filter(([, count]) => count > 0)
+        .map(([result, count]) => ({ container: container.name, kind, result, count })),
+    );
+  }
+
   /** Lets probes run now whose container has changed. */
   podChanged(uid: string): void {
     for (const worker of this.#workers.get(uid) ?? []) worker.containerChanged();
@@ -120,6 +129,7 @@ class ProbeWorker {
   #onHold = false;
   #last: Outcome | undefined;
   #run = 0;
+  readonly counts = { successful: 0, failed: 0, unknown: 0 };
 
   constructor(
     private readonly options: ProbeManagerOptions,
@@ -209,6 +219,7 @@ class ProbeWorker {
     if (status.started ? this.kind === 'startup' : this.kind !== 'startup') return period;
 
     const outcome = await this.#ask(podStatus, id);
+    this.counts[outcome === 'success' ? 'successful' : outcome === 'failure' ? 'failed' : 'unknown']++;
     if (this.#stopped || outcome === undefined) return this.#stopped ? undefined : period;
     if (this.#last === outcome) this.#run++;
     else {

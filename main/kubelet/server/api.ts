@@ -8,7 +8,10 @@ import { latest, readySandbox } from '../runtimeStatus.ts';
 import { containerNamed } from '../spec.ts';
 import { messageOf } from '../volumes/podVolumes.ts';
 import { logContainerId, writeLogs } from './logs.ts';
-import { nodeStats, resourceMetrics, summary } from './stats.ts';
+import { configz } from './configz.ts';
+import { kubeletMetrics, probeMetrics } from './metrics.ts';
+import { resourceMetrics } from './resourceMetrics.ts';
+import { nodeStats, summary } from './stats.ts';
 import { UsageMeter } from './usage.ts';
 
 export interface KubeletState {
@@ -20,6 +23,17 @@ export interface KubeletState {
 
 const json = (body: unknown) => ({ status: 200, contentType: 'application/json', body: JSON.stringify(body) });
 const text = (status: number, body: string) => ({ status, contentType: 'text/plain; charset=utf-8', body });
+
+const metrics = (body: string) => ({ status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body });
+
+const isRunning = ({ runtimeStatus }: PodWorker) => runtimeStatus.containers.some(({ state }) => state === 'running');
+
+/** A pod as the runtime alone knows it. */
+function runningPod({ pod, runtimeStatus }: PodWorker) {
+  const { name, namespace, uid } = pod.metadata!;
+  const containers = runtimeStatus.containers.filter(({ state }) => state === 'running').map((container) => ({ name: container.name, image: container.imageId, resources: {} }));
+  return { metadata: { name, namespace, uid }, spec: { containers }, status: {} };
+}
 
 /** What the apiserver asks of this node. Mirrors pkg/kubelet/server/server.go. */
 export function createKubeletApi(context: KubeletContext, state: KubeletState): KubeletApi {
@@ -81,12 +95,19 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
           return problem === undefined ? text(200, 'ok') : text(500, problem);
         }
         case '/pods':
-        case '/runningpods':
           return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: workers().map((worker) => ({ ...worker.pod, status: worker.status() ?? worker.pod.status })) });
+        case '/runningpods':
+          return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: workers().filter(isRunning).map(runningPod) });
+        case '/configz':
+          return json(configz(context));
         case '/stats/summary':
           return json(summary(context, workers(), await nodeStats(context, workers())));
+        case '/metrics':
+          return metrics(kubeletMetrics(context, workers()));
+        case '/metrics/probes':
+          return metrics(probeMetrics(context, workers()));
         case '/metrics/resource':
-          return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: resourceMetrics(workers(), await nodeStats(context, workers())) };
+          return metrics(resourceMetrics(workers(), await nodeStats(context, workers())));
         default:
           return text(404, '404 page not found\n');
       }

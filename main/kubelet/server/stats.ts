@@ -43,23 +43,3 @@ export function summary(context: KubeletContext, workers: PodWorker[], stats: Ma
   const total = sum([...stats.values()]);
   return { node: { nodeName: context.nodeName, ...(total ? usage(total) : {}) }, pods };
 }
-
-/** `/metrics/resource`, as the metrics server reads it (pkg/kubelet/metrics/collectors/resource_metrics.go). */
-export function resourceMetrics(workers: PodWorker[], stats: Map<string, ContainerStats>): string {
-  const families: [string, string, string, (one: ContainerStats) => string][] = [
-    ['container_cpu_usage_seconds_total', 'counter', 'Cumulative cpu time consumed by the container in core-seconds', (s) => String(s.cpuNanoseconds / 1e9)],
-    ['container_memory_working_set_bytes', 'gauge', 'Current working set of the container in bytes', (s) => String(s.memoryWorkingSetBytes)],
-  ];
-  const lines: string[] = [];
-  for (const [name, type, help, value] of families) {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-    for (const worker of workers)
-      for (const container of worker.runtimeStatus.containers) {
-        const one = stats.get(container.id);
-        if (!one) continue;
-        const { name: pod, namespace } = worker.pod.metadata!;
-        lines.push(`${name}{container="${container.name}",namespace="${namespace}",pod="${pod}"} ${value(one)} ${one.timestamp}`);
-      }
-  }
-  return `${lines.join('\n')}\n`;
-}

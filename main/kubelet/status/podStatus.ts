@@ -12,7 +12,7 @@ export interface PodStatusSources extends StatusSources {
   /** Fills in `started` and `ready` from what probes found out. */
   applyProbes(pod: Pod, status: PodStatus): void;
   /** Why the pod is to fail whatever its containers do: past its deadline, evicted. */
-  failed?: { reason: string; message: string };
+  failed?: { reason: string; message: string; condition?: NewCondition };
   /** How a resize goes on. */
   resizeConditions: NewCondition[];
   /** RFC 3339, for conditions that change now. */
@@ -67,7 +67,7 @@ export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStat
     status.message = sources.failed.message;
   }
 
-  const others = (pod.status?.conditions ?? []).filter((condition) => !ownConditions.has(condition.type));
+  const others = (pod.status?.conditions ?? []).filter(({ type }) => !ownConditions.has(type) && type !== sources.failed?.condition?.type);
   const own: NewCondition[] = [
     { type: 'PodReadyToStartContainers', status: sandboxChanged(pod, runtime).changed ? 'False' : 'True' },
     podInitialized(pod, all, status.phase!),
@@ -75,6 +75,7 @@ export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStat
     containersReady(pod, all, status.phase!),
     { type: 'PodScheduled', status: 'True' },
     ...(isTerminalPhase(status.phase!) ? [] : sources.resizeConditions),
+    ...(sources.failed?.condition ? [sources.failed.condition] : []),
   ];
   const before = [...(old.conditions ?? []), ...(pod.status?.conditions ?? [])];
   status.conditions = [...others, ...withTimes(own, before, sources.now, generation)];

@@ -96,6 +96,8 @@ export class Agent {
       }
       case 'remove':
         return this.volume.remove((params as { path: string }).path);
+      case 'machineState':
+        return this.volume.machineState();
       case 'syncProxy':
         await this.#network.sync(params as ProxyModel);
         this.state.set({ model: params as ProxyModel });

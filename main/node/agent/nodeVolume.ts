@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import type { MachineState } from '../index.ts';
 
 /** Who owns what is made. */
 export interface Ownership {
@@ -42,6 +43,21 @@ export class NodeVolume {
     if (!real) return undefined;
     const stat = await fs.stat(real);
     return { kind: stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other', size: stat.size };
+  }
+
+  /** The kernel's memory, which no container bounds, and the disk below this volume. */
+  async machineState(): Promise<MachineState> {
+    const [{ blocks, bavail, bsize, files, ffree }, memory] = await Promise.all([fs.statfs(this.root), fs.readFile('/proc/meminfo', 'utf8')]);
+    const kibibytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(memory)?.[1] ?? 0);
+    return {
+      memoryTotalBytes: kibibytes('MemTotal') * 1024,
+      memoryAvailableBytes: kibibytes('MemAvailable') * 1024,
+      diskTotalBytes: blocks * bsize,
+      diskAvailableBytes: bavail * bsize,
+      inodes: files,
+      // Some file systems count none.
+      inodesFree: files === 0 ? Number.MAX_SAFE_INTEGER : ffree,
+    };
   }
 
   /** Bytes of disk below a path; a file with several names counts once. */

@@ -182,6 +182,11 @@ class DockerRuntime implements Runtime {
     return all.filter((stats) => stats !== undefined);
   }
 
+  async diskUsage(id: string): Promise<number> {
+    const info = await tolerate([404], () => this.#docker.getContainer(id).inspect({ size: true } as never));
+    return (info as { SizeRw?: number } | undefined)?.SizeRw ?? 0;
+  }
+
   exec(id: string, command: string[], io: ExecIO): Promise<{ exitCode: number }> {
     return exec(this.#docker, id, command, io);
   }

@@ -228,6 +228,10 @@ class SimulatedRuntime implements Runtime {
     return running.map((id) => ({ id, timestamp: this.#clock.now(), cpuNanoseconds: 0, memoryWorkingSetBytes: 0, memoryUsageBytes: 0 }));
   }
 
+  async diskUsage(): Promise<number> {
+    return 0;
+  }
+
   async exec(id: string, command: string[], io: ExecIO): Promise<{ exitCode: number }> {
     const { container } = this.#running(id);
     const text = `The container "${container.name}" is simulated: no process runs in it, ${JSON.stringify(command.join(' '))} was not run.\n`;

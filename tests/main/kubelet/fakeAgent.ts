@@ -1,4 +1,4 @@
-import type { NodeAgent, ProbeRequest, ProbeResult, VolumeFile } from '../../../main/node/index.ts';
+import type { MachineState, NodeAgent, ProbeRequest, ProbeResult, VolumeFile } from '../../../main/node/index.ts';
 import type { Duplex } from 'node:stream';
 
 /** A node's agent with its files in memory; probes answer what the test says. */
@@ -42,8 +42,17 @@ export class FakeAgent implements NodeAgent {
     return file && { kind: 'file', size: file.length };
   }
 
-  async usage(): Promise<number> {
-    return 0;
+  /** Bytes on the disk, by path. */
+  readonly used = new Map<string, number>();
+
+  async usage(path: string): Promise<number> {
+    return this.used.get(path) ?? 0;
+  }
+
+  machine: MachineState = { memoryTotalBytes: 2 ** 34, memoryAvailableBytes: 2 ** 33, diskTotalBytes: 2 ** 40, diskAvailableBytes: 2 ** 39, inodes: 1e7, inodesFree: 5e6 };
+
+  async machineState(): Promise<MachineState> {
+    return this.machine;
   }
 
   async readFile(path: string, maxBytes: number): Promise<Buffer | undefined> {

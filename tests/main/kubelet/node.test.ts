@@ -107,6 +107,10 @@ describe('the kubelet’s server', () => {
     expect(JSON.parse(await get('/pods')).items[0].metadata.name).toBe('web');
     expect(JSON.parse(await get('/stats/summary'))).toMatchObject({ node: { nodeName: 'node-1' }, pods: [{ podRef: { name: 'web' }, containers: [{ name: 'web' }] }] });
     expect(await get('/healthz')).toBe('ok');
+    expect(JSON.parse(await get('/runningpods')).items).toEqual([expect.objectContaining({ metadata: expect.objectContaining({ name: 'web' }) })]);
+    expect(JSON.parse(await get('/configz')).kubeletconfig).toMatchObject({ clusterDomain: 'cluster.local', evictionHard: { 'memory.available': '100Mi' } });
+    expect(await get('/metrics')).toContain('kubelet_running_containers{container_state="running"} 1');
+    expect(await get('/metrics/probes')).toContain('# TYPE prober_probe_total counter');
     expect(await get('/metrics/resource')).toContain('container_memory_working_set_bytes{container="web",namespace="default",pod="web"} 0');
   });
 });

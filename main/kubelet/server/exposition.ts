@@ -1,0 +1,20 @@
+/** Metrics as Prometheus reads them: families, each with its samples. */
+export class Exposition {
+  readonly #lines: string[] = [];
+  #name = '';
+
+  family(name: string, type: 'counter' | 'gauge', help: string): void {
+    this.#name = name;
+    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+  }
+
+  /** One of the family that was named last. `timestamp`: milliseconds since the epoch. */
+  sample(labels: Record<string, string>, value: number, timestamp?: number): void {
+    const names = Object.entries(labels).map(([name, text]) => `${name}=${JSON.stringify(text)}`);
+    this.#lines.push(`${this.#name}${names.length > 0 ? `{${names.join(',')}}` : ''} ${value}${timestamp === undefined ? '' : ` ${timestamp}`}`);
+  }
+
+  text(): string {
+    return `${this.#lines.join('\n')}\n`;
+  }
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { resources } from '../../../main/client/index.ts';
+import { settle } from '../../support/fakeClock.ts';
+import { Harness } from './harness.ts';
+
+const condition = (h: Harness, type: string) => h.server.find(resources.nodes, '', 'node-1')!.status!.conditions!.find((c) => c.type === type);
+const mebi = 2 ** 20;
+
+/** On a runtime that counts as real, where each container uses what the test says, by the name of its pod. */
+async function started(used: Record<string, number> = {}) {
+  const h = await new Harness({ runtimeName: 'docker' }).start();
+  h.runtime.stats = async (ids) => {
+    const containers = await h.runtime.listContainers();
+    const sandboxes = await h.runtime.listSandboxes();
+    return ids.map((id) => {
+      const sandbox = sandboxes.find((s) => s.id === containers.find((c) => c.id === id)!.sandboxId)!;
+      const bytes = used[sandbox.name] ?? 0;
+      return { id, timestamp: h.clock.now(), cpuNanoseconds: 0, memoryUsageBytes: bytes, memoryWorkingSetBytes: bytes };
+    });
+  };
+  const look = async () => {
+    await h.clock.advance(10_000);
+    await settle();
+  };
+  return { h, look };
+}
+
+const asking = (memory: string, priority = 0) => ({ priority, containers: [{ name: 'web', image: 'web:1', resources: { requests: { memory } } }] });
+
+describe('a machine that runs out of memory', () => {
+  it('loses the pod that takes most beyond what it asked for, and takes none that asks for nothing', async () => {
+    const { h, look } = await started({ modest: 50 * mebi, greedy: 300 * mebi, important: 500 * mebi });
+    await h.create('modest', asking('100Mi'));
+    await h.create('greedy', asking('100Mi'));
+    await h.create('important', asking('100Mi', 1000));
+    h.agent.machine = { ...h.agent.machine, memoryAvailableBytes: 60 * mebi };
+    await look();
+    const message =
+      'The node was low on resource: memory. Threshold quantity: 100Mi, available: 60Mi. Container web was using 300Mi, request is 100Mi, has larger consumption of memory. ';
+    expect(h.pod('greedy').status).toMatchObject({ phase: 'Failed', reason: 'Evicted', message });
+    expect(h.condition('greedy', 'DisruptionTarget')).toMatchObject({ status: 'True', reason: 'TerminationByKubelet' });
+    expect(h.said('greedy')).toContain(`Evicted: ${message}`);
+    expect(h.pod('modest').status!.phase).toBe('Running');
+    expect(h.pod('important').status!.phase).toBe('Running');
+    expect(condition(h, 'MemoryPressure')).toMatchObject({ status: 'True', reason: 'KubeletHasInsufficientMemory' });
+
+    await h.create('late');
+    expect(h.pod('late').status).toMatchObject({ phase: 'Failed', reason: 'Evicted', message: 'Pod was rejected: The node had condition: [MemoryPressure]. ' });
+    h.agent.machine = { ...h.agent.machine, memoryAvailableBytes: 2000 * mebi };
+    await h.clock.advance(320_000);
+    expect(condition(h, 'MemoryPressure')).toMatchObject({ status: 'False' });
+  });
+});
+
+describe('a disk that gets full', () => {
+  it('first loses images that the kubelet has pulled and nobody uses', async () => {
+    const { h, look } = await started();
+    await h.create('web');
+    await h.create('old', { containers: [{ name: 'web', image: 'old:1' }] });
+    await h.runtime.pullImage('users:1', undefined);
+    await h.delete('old', 0);
+    const remove = h.runtime.removeImage.bind(h.runtime);
+    // As an engine does with what a container uses.
+    h.runtime.removeImage = async (id) => {
+      if ((await h.runtime.listContainers()).some(({ imageId }) => imageId === id)) throw new Error('conflict');
+      await remove(id);
+    };
+    await h.clock.advance(120_000);
+    h.agent.machine = { ...h.agent.machine, diskAvailableBytes: 500 * mebi };
+    await look();
+    expect((await h.runtime.listImages()).flatMap(({ tags }) => tags).sort()).toEqual(['users:1', 'web:1']);
+    expect(h.pod('web').status!.phase).toBe('Running');
+    expect(condition(h, 'DiskPressure')).toMatchObject({ status: 'True' });
+    await look();
+    expect(h.pod('web').status).toMatchObject({ phase: 'Failed', reason: 'Evicted', message: expect.stringContaining('The node was low on resource: ephemeral-storage. Threshold quantity: 1Gi, available: 500Mi. ') });
+  });
+});
+
+describe('a pod with a limit for its files', () => {
+  it('goes when a volume has more than its limit', async () => {
+    const { h, look } = await started();
+    const { uid } = (await h.create('web', { volumes: [{ name: 'scratch', emptyDir: { sizeLimit: '10Mi' } }] })).metadata!;
+    await look();
+    expect(h.pod('web').status!.phase).toBe('Running');
+    h.agent.used.set(`pods/${uid}/volumes/kubernetes.io~empty-dir/scratch`, 11 * mebi);
+    await look();
+    expect(h.pod('web').status).toMatchObject({ phase: 'Failed', reason: 'Evicted', message: 'Usage of EmptyDir volume "scratch" exceeds the limit "10Mi". ' });
+  });
+});
