@@ -7,13 +7,13 @@ import type { Timer } from '../util/clock.ts';
 import { factsOf, tell, type KubeletContext } from './context.ts';
 import type { Rejection } from './admission.ts';
 import { resizableContainersOf } from './allocation.ts';
-import { killPod } from './killPod.ts';
+import { killContainer, killPod } from './killPod.ts';
 import { containerIdOf } from './probes/probeManager.ts';
 import { qosClassOf } from './qos.ts';
 import { resizeAction, type ActuatedResources } from './resize.ts';
 import { ResizeState } from './resizeState.ts';
-import { annotation, latest, readRuntimeStatus, type RuntimeStatus } from './runtimeStatus.ts';
-import { allContainersOf, containerNamed, formatPod, isStatic, isTerminalPhase, uidOf } from './spec.ts';
+import { annotation, latest, readRuntimeStatus, restartSources, type RuntimeStatus } from './runtimeStatus.ts';
+import { allContainersOf, containerNamed, ephemeralContainersOf, formatPod, isStatic, isTerminalPhase, uidOf } from './spec.ts';
 import type { StartFailure } from './status/containerStatuses.ts';
 import type { NewCondition } from './status/conditions.ts';
 import { generatePodStatus } from './status/podStatus.ts';
@@ -63,6 +63,7 @@ export class PodWorker {
   #timer: Timer | undefined;
   #deadline: Timer | undefined;
   #resync: Timer | undefined;
+  #restartingAll = false;
   #failures = 0;
   #lastError = '';
   /** The object is gone from the API. */
@@ -310,6 +311,7 @@ export class PodWorker {
       return;
     }
     this.#watchDeadline(status);
+    if (restartSources(this.#pod, this.#runtime).length > 0) return this.#restartAll();
     this.#volumes = await this.#prepareVolumes(status);
     context.probes.addPod(this.#pod);
     context.probes.podChanged(uidOf(this.#pod));
@@ -342,6 +344,24 @@ export class PodWorker {
       context.probes.podChanged(uidOf(this.#pod));
     }
     if (result.retryAfter !== undefined) this.#later(result.retryAfter);
+  }
+
+  /**
+   * Takes all containers away, so that the pod begins anew in its sandbox; who asked for it goes last, so that a kubelet
+   * that starts in between goes on with it. Mirrors kuberuntime_manager.go (ContainersToReset).
+   */
+  async #restartAll(): Promise<void> {
+    const { context } = this;
+    const sources = restartSources(this.#pod, this.#runtime);
+    const others = this.#runtime.containers.filter((container) => !sources.includes(container) && !ephemeralContainersOf(this.#pod).some(({ name }) => name === container.name));
+    await Promise.all(others.filter(({ state }) => state === 'running').map((container) => killContainer(context, this.#pod, container, { grace: 0, message: 'killing' })));
+    for (const { id } of [...others, ...sources]) await context.runtime.removeContainer(id);
+    this.#fresh = false;
+    await this.#look();
+    this.#restartingAll = true;
+    await this.#report(false);
+    this.#restartingAll = false;
+    this.#again = true;
   }
 
   /** A resize is over when all that runs has what was given. `generation` is the one that was acted on. */
@@ -436,6 +456,7 @@ export class PodWorker {
     const status = generatePodStatus(context.allocation.allocatedPod(this.#pod), this.#runtime, old, terminal, {
       actuatedOf: (container) => this.#actuatedOf(container),
       resizeConditions: this.#resize.conditions(),
+      restartingAll: this.#restartingAll,
       runtimeName: context.machine.runtimeName,
       hostIP: context.nodeIP,
       failureOf: (name) => this.#starts.get(name),

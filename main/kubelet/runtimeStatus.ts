@@ -1,5 +1,6 @@
 import type { Pod } from '../api/index.ts';
 import type { Container, Runtime, Sandbox } from '../runtime/index.ts';
+import { initContainersOf, restartAction } from './spec.ts';
 
 /** Annotations of the runtime's objects, as upstream names them (pkg/kubelet/kuberuntime/labels.go). */
 export const annotation = {
@@ -61,4 +62,20 @@ export function hasRegularContainer(pod: Pod, status: RuntimeStatus): boolean {
     const state = latest(status, container.name)?.state;
     return state === 'created' || state === 'running' || state === 'exited';
   });
+}
+
+/**
+ * The containers that want all of the pod's to begin anew, by the way they ended.
+ * Mirrors pkg/kubelet/container/helpers.go (ShouldAllContainersRestart).
+ */
+export function restartSources(pod: Pod, status: RuntimeStatus): Container[] {
+  return [...initContainersOf(pod), ...(pod.spec?.containers ?? [])].flatMap((container) => {
+    const current = latest(status, container.name);
+    return current?.state === 'exited' && restartAction(container, current.exitCode ?? 0) === 'RestartAllContainers' ? [current] : [];
+  });
+}
+
+/** Whether any container has a rule that could ask for that. */
+export function mayRestartAll(pod: Pod): boolean {
+  return [...initContainersOf(pod), ...(pod.spec?.containers ?? [])].some(({ restartPolicyRules }) => restartPolicyRules?.some(({ action }) => action === 'RestartAllContainers'));
 }

@@ -53,11 +53,8 @@ export function isTerminalPhase(phase: string | undefined): boolean {
  * Mirrors pkg/api/v1/pod/util.go (ContainerShouldRestart).
  */
 export function shouldRestart(container: AnyContainer, spec: PodSpec, exitCode: number): boolean {
-  for (const rule of container.restartPolicyRules ?? []) {
-    const values = rule.exitCodes?.values ?? [];
-    const matches = rule.exitCodes?.operator === 'NotIn' ? !values.includes(exitCode) : values.includes(exitCode);
-    if (rule.exitCodes && matches && rule.action === 'Restart') return true;
-  }
+  // Each action that there is starts it again, alone or with all others.
+  if (restartAction(container, exitCode)) return true;
   switch (container.restartPolicy ?? spec.restartPolicy ?? 'Always') {
     case 'Always':
       return true;
@@ -66,6 +63,14 @@ export function shouldRestart(container: AnyContainer, spec: PodSpec, exitCode: 
     default:
       return false;
   }
+}
+
+/** What the first of a container's rules that fits wants done after it ended with `exitCode`. Mirrors FindMatchingContainerRestartRule. */
+export function restartAction(container: AnyContainer, exitCode: number): string | undefined {
+  return container.restartPolicyRules?.find(({ exitCodes }) => {
+    const values = exitCodes?.values ?? [];
+    return exitCodes && (exitCodes.operator === 'NotIn' ? !values.includes(exitCode) : values.includes(exitCode));
+  })?.action;
 }
 
 /** FNV-1a of what makes a running container another one when it changes. Mirrors kubecontainer.HashContainer. */

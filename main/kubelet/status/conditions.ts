@@ -77,6 +77,15 @@ export function podInitialized(pod: Pod, statuses: ContainerStatus[], phase: str
   return { type, status: 'True' };
 }
 
+/** Mirrors GenerateAllContainersRestartingCondition. */
+export function allRestarting(phase: string, restarting: boolean): NewCondition {
+  const type = 'AllContainersRestarting';
+  if (phase === 'Succeeded') return { type, status: 'False', reason: 'PodCompleted' };
+  if (phase === 'Failed') return { type, status: 'False', reason: 'PodFailed' };
+  if (!restarting) return { type, status: 'False' };
+  return { type, status: 'True', reason: 'RestartAllContainersStarted', message: 'container exited with restart policy rule' };
+}
+
 /** Gives conditions their times and generation: a time stays while the status does. */
 export function withTimes(conditions: NewCondition[], old: PodCondition[], now: string, generation: number | undefined): PodCondition[] {
   return conditions.map((condition) => {

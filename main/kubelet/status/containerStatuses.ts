@@ -17,6 +17,8 @@ export interface StatusSources {
   /** `docker`: goes before the ids of containers. */
   runtimeName: string;
   failureOf(container: string): StartFailure | undefined;
+  /** All containers were taken away to begin anew. */
+  restartingAll: boolean;
   /** What containers have said as they ended, by id. */
   terminationMessageOf(container: Container): string | undefined;
   /** What a running container was given; undefined: not known. */
@@ -38,7 +40,7 @@ export function containerStatuses(
   return containers.map((container) => {
     const old = previous?.find((status) => status.name === container.name);
     const seen = runtime.containers.filter((c) => c.name === container.name);
-    const status = seen.length > 0 ? convert(pod, container, seen, old, sources) : missing(pod, container, old, waitingReason);
+    const status = seen.length > 0 ? convert(pod, container, seen, old, sources) : missing(pod, container, old, waitingReason, sources.restartingAll);
     return waitingWhenToBeStarted(pod, runtime, container, status, sources, isInit);
   });
 }
@@ -129,7 +131,8 @@ function stateOf(runtime: Container, containerID: string, old: ContainerStatus |
 }
 
 /** The runtime has no such container: it has not begun, or what it left was lost. */
-function missing(pod: Pod, container: AnyContainer, old: ContainerStatus | undefined, waitingReason: string): ContainerStatus {
+function missing(pod: Pod, container: AnyContainer, old: ContainerStatus | undefined, waitingReason: string, restartingAll: boolean): ContainerStatus {
+  if (restartingAll && old && !old.state?.waiting) return takenAway(old);
   if (old?.state?.terminated) return { ...old };
   const status: ContainerStatus = {
     name: container.name,
@@ -154,6 +157,18 @@ function missing(pod: Pod, container: AnyContainer, old: ContainerStatus | undef
     if (!pod.metadata?.deletionTimestamp) status.restartCount++;
   }
   return status;
+}
+
+function takenAway(old: ContainerStatus): ContainerStatus {
+  const why = { reason: 'RestartingAllContainers', message: 'The container is removed because RestartAllContainers in place' };
+  return {
+    ...old,
+    ready: false,
+    started: false,
+    restartCount: old.restartCount + 1,
+    state: { waiting: why },
+    lastState: { terminated: { ...why, exitCode: 137 } },
+  };
 }
 
 function waitingWhenToBeStarted(

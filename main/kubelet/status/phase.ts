@@ -1,4 +1,4 @@
-import type { ContainerStatus, Pod } from '../../api/index.ts';
+import type { ContainerStateTerminated, ContainerStatus, Pod } from '../../api/index.ts';
 import { initContainersOf, isRestartableInit, shouldRestart, type AnyContainer } from '../spec.ts';
 
 /**
@@ -9,7 +9,8 @@ import { initContainersOf, isRestartableInit, shouldRestart, type AnyContainer }
 export function phaseOf(pod: Pod, statuses: ContainerStatus[], terminal: boolean, initialized: boolean): string {
   const spec = pod.spec!;
   const statusOf = (container: AnyContainer) => statuses.find((status) => status.name === container.name);
-  const final = (container: AnyContainer, exitCode: number) => !shouldRestart(container, spec, exitCode);
+  // What was taken away for all to begin anew has not ended for good.
+  const final = (container: AnyContainer, { exitCode, reason }: ContainerStateTerminated) => reason !== 'RestartingAllContainers' && !shouldRestart(container, spec, exitCode);
 
   let pendingInit = 0;
   let pendingSidecars = 0;
@@ -43,7 +44,7 @@ export function phaseOf(pod: Pod, statuses: ContainerStatus[], terminal: boolean
     }
     const ended = state.terminated ?? (state.waiting ? last : undefined);
     if (!ended) pendingInit++;
-    else if (ended.exitCode !== 0 && final(container, ended.exitCode)) return 'Failed';
+    else if (ended.exitCode !== 0 && final(container, ended)) return 'Failed';
   }
 
   for (const container of spec.containers) {
@@ -53,7 +54,7 @@ export function phaseOf(pod: Pod, statuses: ContainerStatus[], terminal: boolean
     if (state.running) running++;
     else if (ended) {
       stopped++;
-      if (final(container, ended.exitCode)) stoppedForGood++;
+      if (final(container, ended)) stoppedForGood++;
       if (state.terminated?.exitCode === 0) succeeded++;
     } else if (state.waiting) waiting++;
     else unknown++;

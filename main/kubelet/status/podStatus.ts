@@ -1,9 +1,9 @@
 import type { Pod, PodStatus } from '../../api/index.ts';
 import { listOf, podLimits, podRequests } from '../../api/podResources.ts';
-import { latest, sandboxChanged, type RuntimeStatus } from '../runtimeStatus.ts';
+import { latest, mayRestartAll, restartSources, sandboxChanged, type RuntimeStatus } from '../runtimeStatus.ts';
 import { ephemeralContainersOf, initContainersOf, isTerminalPhase } from '../spec.ts';
 import { qosClassOf } from '../qos.ts';
-import { containersReady, ownConditions, podInitialized, podReady, withTimes, type NewCondition } from './conditions.ts';
+import { allRestarting, containersReady, ownConditions, podInitialized, podReady, withTimes, type NewCondition } from './conditions.ts';
 import { containerStatuses, type StatusSources } from './containerStatuses.ts';
 import { phaseOf } from './phase.ts';
 
@@ -74,6 +74,7 @@ export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStat
     podReady(pod, others, all, status.phase!),
     containersReady(pod, all, status.phase!),
     { type: 'PodScheduled', status: 'True' },
+    ...(mayRestartAll(pod) ? [allRestarting(status.phase!, restartSources(pod, runtime).length > 0)] : []),
     ...(isTerminalPhase(status.phase!) ? [] : sources.resizeConditions),
     ...(sources.failed?.condition ? [sources.failed.condition] : []),
   ];

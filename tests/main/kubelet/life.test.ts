@@ -263,6 +263,31 @@ describe('a deleted pod', () => {
   });
 });
 
+describe('a rule that restarts all containers', () => {
+  it('begins the pod anew in its sandbox when it fits', async () => {
+    const h = await new Harness().start();
+    const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }];
+    await h.create(
+      'web',
+      {
+        restartPolicy: 'Never',
+        initContainers: [{ name: 'prepare', image: 'prepare:1' }],
+        containers: [{ name: 'web', image: 'web:1', restartPolicy: 'Never', restartPolicyRules: rules }, { name: 'side', image: 'side:1' }],
+      },
+      { annotations: { [exitAnnotation]: '42@5s' } },
+    );
+    const [sandbox] = await h.runtime.listSandboxes();
+    await h.clock.advance(1000);
+    expect(h.condition('web', 'AllContainersRestarting')).toMatchObject({ status: 'False' });
+    await h.clock.advance(5000);
+    const counts = () => [...h.pod('web').status!.initContainerStatuses!, ...h.pod('web').status!.containerStatuses!].map(({ name, restartCount }) => `${name} ${restartCount}`);
+    await h.clock.advance(2000);
+    expect(counts()).toEqual(['prepare 1', 'side 1', 'web 1']);
+    expect(h.pod('web').status).toMatchObject({ phase: 'Running', containerStatuses: [{ lastState: { terminated: { reason: 'RestartingAllContainers', exitCode: 137 } } }, {}] });
+    expect(await h.runtime.listSandboxes()).toEqual([sandbox]);
+  });
+});
+
 describe('a deadline', () => {
   it('fails the pod when it has passed', async () => {
     const h = await new Harness().start();
