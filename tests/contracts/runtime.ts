@@ -293,6 +293,19 @@ export function runtimeContract(name: string, start: () => Promise<RuntimeUnderT
       await runtime.removeSandbox(sandbox);
     });
 
+    it('a running container gets other resources and goes on', async () => {
+      const sandbox = await runtime.runSandbox(sandboxConfig(test));
+      const id = await runtime.createContainer(sandbox, containerConfig(test, { ...test.runs, resources: { cpuShares: 20, cpuQuota: 5000, cpuPeriod: 100_000, memoryLimit: 64 * 2 ** 20 } }));
+      await runtime.startContainer(id);
+      const { startedAt } = await runtime.containerStatus(id);
+      await runtime.updateResources(id, { cpuShares: 40, memoryLimit: 32 * 2 ** 20, oomScoreAdj: 900 });
+      expect(await runtime.containerStatus(id)).toMatchObject({ state: 'running', startedAt });
+      expect(await runtime.diskUsage(id)).toBeGreaterThanOrEqual(0);
+      await runtime.removeSandbox(sandbox);
+      expect(await codeOf(runtime.updateResources(id, { cpuShares: 20 }))).toBe('notFound');
+      expect(await runtime.diskUsage(id)).toBe(0);
+    });
+
     it('volumes can be made and removed again and again', async () => {
       await runtime.createVolume('contract-volume', { made: 'here' });
       await runtime.createVolume('contract-volume', { made: 'here' });

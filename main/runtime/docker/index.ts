@@ -183,7 +183,7 @@ class DockerRuntime implements Runtime {
   }
 
   async diskUsage(id: string): Promise<number> {
-    const info = await tolerate([404], () => this.#docker.getContainer(id).inspect({ size: true } as never));
+    const info = await tolerate([404], () => this.#docker.getContainer(id).inspect({ size: true } as Docker.ContainerInspectOptions));
     return (info as { SizeRw?: number } | undefined)?.SizeRw ?? 0;
   }
 
