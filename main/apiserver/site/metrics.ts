@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Histogram, Registry as Metrics } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry as Metrics } from 'prom-client';
 import type { Answer } from '../call.ts';
 import type { Served } from '../http/server.ts';
 import { isStream } from '../inflight.ts';
@@ -23,7 +23,7 @@ export class RequestMetrics {
   readonly #known = new Map<string, { requests: Counter.Internal; durations: Histogram.Internal<string> }>();
 
   constructor() {
-    collectDefaultMetrics({ register: this.#metrics });
+    describeProcess(this.#metrics);
   }
 
   observe({ info, code, milliseconds }: Served): void {
@@ -44,4 +44,34 @@ export class RequestMetrics {
   async answer(): Promise<Answer> {
     return { type: 'text', code: 200, contentType: this.#metrics.contentType, body: await this.#metrics.metrics() };
   }
+}
+
+/**
+ * What the process uses, read when it is asked for. prom-client's own default metrics measure all the time: their timer
+ * wakes the process a hundred times a second, which is most of what an idle engine does.
+ */
+function describeProcess(metrics: Metrics): void {
+  const registers = [metrics];
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss());
+  gauge('process_heap_bytes', 'Process heap size in bytes.', () => process.memoryUsage().heapUsed);
+  gauge('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', () => Math.round(performance.timeOrigin / 1000));
+  new Counter({
+    name: 'process_cpu_seconds_total',
+    help: 'Total user and system CPU time spent in seconds.',
+    registers,
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc((user + system) / 1e6);
+    },
+  });
 }
