@@ -1,6 +1,6 @@
 import type { Causes } from './causes.ts';
 import { StoredEntry, type MemoKeeper, type StoredEvent } from './entry.ts';
-import { ClosedError, CompactedError, ConflictError, FutureRevisionError, StoreFailedError } from './errors.ts';
+import { ClosedError, CompactedError, ConflictError, FutureRevisionError, NoSpaceError, StoreFailedError } from './errors.ts';
 import type { DeleteOptions, Encode, Entry, ListOptions, ListResult, Store, StoreEvent, Watch, WatchOptions, WriteOptions } from './index.ts';
 import type { Journal } from './journal.ts';
 import { RecentEvents } from './recentEvents.ts';
@@ -85,6 +85,7 @@ export class StoreCore implements Store {
   #compacted: number;
   #flushing: Promise<void> | undefined;
   #failed: StoreFailedError | undefined;
+  #full: NoSpaceError | undefined;
   #closed: Promise<void> | undefined;
   #heard: number;
   #retention: Timer | undefined;
@@ -133,6 +134,10 @@ export class StoreCore implements Store {
 
   get compactedRevision(): number {
     return this.#compacted;
+  }
+
+  get problem(): Error | undefined {
+    return this.#failed ?? this.#full;
   }
 
   get(key: string): Promise<Entry | undefined> {
@@ -321,6 +326,7 @@ export class StoreCore implements Store {
       this.#compactions = [];
       try {
         if (batch.writes.length > 0) await this.#journal.append(batch.writes.map((write) => write.event));
+        this.#full = undefined;
         this.#commit(batch);
         for (const compaction of compactions) await this.#journal.compact(compaction.revision);
         this.#compacting.push(...compactions);
@@ -348,19 +354,28 @@ export class StoreCore implements Store {
     this.#watches.wake();
   }
 
-  /** What was not acknowledged may or may not be on the disk: nothing may be built on it, so no write is taken any more. */
+  /**
+   * What was not acknowledged may or may not be on the disk: nothing may be built on it, so no write is taken any more.
+   * Where it is known that nothing is, because there was no room, later writes are tried again.
+   */
   #fail(batch: Batch, error: unknown): void {
-    const failed = (this.#failed ??= new StoreFailedError(error));
+    if (error instanceof NoSpaceError) this.#full = error;
+    else this.#failed ??= new StoreFailedError(error);
+    const failed = this.problem!;
     for (const { writes, waiting } of [batch, this.#batch]) {
       // Some of the batch's writes may have been committed before something else failed; rejecting those again is without effect.
-      for (const write of writes) write.reject(failed);
+      for (const write of writes) {
+        if (write.event.entry.modRevision > this.#revision) write.event.entry.retire();
+        write.reject(failed);
+      }
       for (const wait of waiting) wait(failed);
     }
     for (const compaction of this.#compactions) compaction.reject(failed);
     this.#batch = new Batch();
     this.#compactions = [];
     this.#pending.clear();
-    this.#watches.end(failed);
+    this.#assigned = this.#revision;
+    if (this.#failed) this.#watches.end(this.#failed);
   }
 
   /** The watches have heard of everything: what was kept for them may go. */

@@ -47,6 +47,13 @@ export class StoreFailedError extends Error {
   }
 }
 
+/** A write found no room on the disk and left nothing there; later ones are tried again. `cause` is what the disk said. */
+export class NoSpaceError extends Error {
+  constructor(cause: unknown) {
+    super(`the store cannot write for lack of space: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
 /** Another process has the data directory open. */
 export class LockedError extends Error {
   constructor(

@@ -104,6 +104,8 @@ export interface Store {
   readonly revision: number;
   /** The oldest revision that can still be read or watched from. */
   readonly compactedRevision: number;
+  /** Why writes fail: for good, or, with a NoSpaceError, until one finds room. */
+  readonly problem: Error | undefined;
   get(key: string): Promise<Entry | undefined>;
   /** Keys with this prefix, in order of their code units. Throws CompactedError, FutureRevisionError. */
   list(prefix: string, options?: ListOptions): Promise<ListResult>;

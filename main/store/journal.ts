@@ -2,7 +2,7 @@ import type { StoredEvent } from './entry.ts';
 
 /** Where a store's writes go before they count, and where old events are read back from. */
 export interface Journal {
-  /** Resolves when the events are durable. Called one at a time; a failure is final. */
+  /** Resolves when the events are durable. Called one at a time; a failure is final, unless it is a NoSpaceError: then nothing of them is kept. */
   append(events: readonly StoredEvent[]): Promise<void>;
   /** Makes a compaction durable, like `append`. */
   compact(revision: number): Promise<void>;

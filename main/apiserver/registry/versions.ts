@@ -40,6 +40,9 @@ export function convertedStore(store: Store, served: ResourceDefinition, stored:
     get compactedRevision() {
       return store.compactedRevision;
     },
+    get problem() {
+      return store.problem;
+    },
     get: async (key) => maybe(await store.get(key)),
     async list(prefix, options) {
       const result = await store.list(prefix, options);

@@ -10,9 +10,10 @@ export interface HealthCheck {
 export const ping: HealthCheck = { name: 'ping', check() {} };
 
 /** Named as upstream names it, since scripts ask for it. */
-export const storeCheck = (store: Store): HealthCheck => ({
+export const storeCheck = (store: Pick<Store, 'problem' | 'get'>): HealthCheck => ({
   name: 'etcd',
   async check() {
+    if (store.problem) throw store.problem;
     await store.get('/registry/health');
   },
 });

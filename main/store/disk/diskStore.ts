@@ -2,6 +2,7 @@ import { Low } from 'lowdb';
 import { Causes } from '../causes.ts';
 import { StoreCore, type HistoryLimits } from '../core.ts';
 import { MemoKeeper } from '../entry.ts';
+import { NoSpaceError } from '../errors.ts';
 import type { Store } from '../index.ts';
 import type { Journal } from '../journal.ts';
 import { SortedEntries } from '../sortedEntries.ts';
@@ -28,6 +29,9 @@ export interface DiskStoreOptions {
   /** The file system; a test's own, or the machine's. */
   files?: Files;
 }
+
+/** Whether the disk only lacks room, or its owner's share of it is used up. */
+const isFull = (error: unknown) => ['ENOSPC', 'EDQUOT'].includes((error as { code?: string } | undefined)?.code ?? '');
 
 const nothing: Snapshot = { revision: 0, compacted: 0, entries: [] };
 
@@ -97,15 +101,29 @@ async function openLocked(options: DiskStoreOptions, files: Files, unlock: () =>
     journal.release(store.compactedRevision);
   }
 
+  let full = false;
   const attempt = async (write: () => Promise<void>) => {
     try {
       await write();
+      if (full) options.log.info('the disk has room again, writes are taken', { directory });
+      full = false;
     } catch (error) {
+      if (isFull(error) && (await rewound())) {
+        if (!full) options.log.error('the disk is full, writes fail until there is room', { directory, error: String(error) });
+        full = true;
+        throw new NoSpaceError(error);
+      }
       failed = true;
       options.log.error('the log cannot be written, no further write is taken', { directory, error: String(error) });
       throw error;
     }
   };
+
+  const rewound = () =>
+    wal.rewind().then(
+      () => true,
+      () => false,
+    );
 
   const journal: Journal = {
     append(events) {

@@ -141,6 +141,15 @@ export class Log {
     });
   }
 
+  /** Takes back what a write that failed may have left behind the last whole frame. Rejects where that cannot be made sure. */
+  async rewind(): Promise<void> {
+    const file = this.#files.at(-1);
+    if (!this.#open || !file) return;
+    await this.#open.truncate(file.end);
+    await this.#open.sync();
+    file.size = file.end;
+  }
+
   async close(): Promise<void> {
     await this.#removing;
     const file = this.#files.at(-1);
@@ -169,14 +178,21 @@ export class Log {
     if (last && this.#open) {
       if (last.size > last.end) await this.#open.truncate(last.end);
       await this.#open.close();
+      this.#open = undefined;
     }
     const file: LogFile = { path: this.#pathOf(first), first, last: first - 1, lastTime: time, end: 0, size: 0 };
-    this.#open = await this.files.open(file.path, 'create');
-    const head = emptyFrame({ kind: frameKind.log, revision: first, time, count: 0 });
-    await this.#open.write(head, 0);
-    await this.#open.sync();
-    await this.files.syncDirectory(this.directory);
-    file.end = file.size = head.length;
+    const open = await this.files.open(file.path, 'create');
+    try {
+      const head = emptyFrame({ kind: frameKind.log, revision: first, time, count: 0 });
+      await open.write(head, 0);
+      await open.sync();
+      await this.files.syncDirectory(this.directory);
+      file.end = file.size = head.length;
+    } catch (error) {
+      await open.close();
+      throw error;
+    }
+    this.#open = open;
     this.#files.push(file);
     return file;
   }

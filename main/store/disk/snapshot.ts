@@ -74,6 +74,10 @@ export class SnapshotFile implements Adapter<Snapshot> {
       }
       await put(emptyFrame({ kind: frameKind.end, revision, time: 0, count: entries.length }));
       await file.sync();
+    } catch (error) {
+      // Half of a snapshot is of no use, and takes room that the log may need.
+      await this.files.remove(this.#draft).catch(() => undefined);
+      throw error;
     } finally {
       await file.close();
     }

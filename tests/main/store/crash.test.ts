@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CorruptionError, openDiskStore, type DiskStoreOptions, type Store } from '../../../main/store/index.ts';
+import { CorruptionError, NoSpaceError, openDiskStore, type DiskStoreOptions, type Store } from '../../../main/store/index.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { checkConsistency } from '../../contracts/store.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
@@ -27,19 +27,28 @@ async function remove(store: Store, model: Model, key: string): Promise<void> {
 }
 
 /** A story with everything that touches the disk in it: rotation, snapshots, compaction, writes that come together. */
-async function story(store: Store, model: Model): Promise<void> {
-  for (let i = 0; i < 6; i++) await write(store, model, `/k${i % 3}`, `${i}`.repeat(150));
-  await Promise.all([write(store, model, '/a', 'x'.repeat(700)), write(store, model, '/b', 'y'.repeat(700)), write(store, model, '/a', 'z')]);
-  await remove(store, model, '/k1');
-  await store.compact(store.revision - 2);
-  for (let i = 0; i < 4; i++) await write(store, model, '/k2', `${i}`.repeat(200));
+async function story(store: Store, model: Model, insist = (attempt: () => Promise<void>) => attempt()): Promise<void> {
+  const put = (key: string, value: string) => insist(() => write(store, model, key, value));
+  for (let i = 0; i < 6; i++) await put(`/k${i % 3}`, `${i}`.repeat(150));
+  await Promise.all([put('/a', 'x'.repeat(700)), put('/b', 'y'.repeat(700)), put('/a', 'z')]);
+  await insist(() => remove(store, model, '/k1'));
+  await insist(() => store.compact(store.revision - 2));
+  for (let i = 0; i < 4; i++) await put('/k2', `${i}`.repeat(200));
   await store.close();
+}
+
+/** Tries again, once, what found no room. */
+async function insist(attempt: () => Promise<void>): Promise<void> {
+  await attempt().catch((error: unknown) => {
+    if (error instanceof NoSpaceError) return attempt();
+    throw error;
+  });
 }
 
 /** A store's own refusals and the disk's; anything else is a bug and must not be swallowed. */
 function expected(error: unknown): void {
   const text = String(error);
-  if (!/disk is gone|cannot write any more|store is closed/.test(text)) throw error;
+  if (!/disk is gone|no space left|cannot write any more|store is closed/.test(text)) throw error;
 }
 
 async function soundAfter(files: CrashFiles, model: Model, options: Partial<DiskStoreOptions>): Promise<void> {
@@ -78,6 +87,49 @@ describe('a disk store whose disk fails', () => {
       }
     }
   }, 60_000);
+
+  it('goes on as if nothing had been asked when there is room again, whichever operation found none', async () => {
+    const whole = new CrashFiles();
+    await story(await open(whole, tiny), new Model());
+    for (let at = 0; at < whole.operations; at++) {
+      const files = new CrashFiles();
+      files.fault = { at, how: 'full' };
+      const model = new Model();
+      let store: Store | undefined;
+      try {
+        store = await open(files, tiny);
+        await story(store, model, insist);
+        expect(store.problem).toBeUndefined();
+      } catch (error) {
+        expected(error);
+      }
+      await store?.close().catch(expected);
+      for (const survival of survivals) {
+        try {
+          await soundAfter(files.afterPowerCut(survival), model, tiny);
+        } catch (error) {
+          throw new Error(`after operation ${at}, with ${survival} left`, { cause: error });
+        }
+      }
+    }
+  }, 60_000);
+
+  it('says why it takes nothing while the disk is full, and keeps its watches', async () => {
+    const files = new CrashFiles();
+    const store = await open(files);
+    const model = new Model();
+    await write(store, model, '/a', '1');
+    const seen: string[] = [];
+    store.watch('', { onEvents: (events) => seen.push(...events.map(({ entry }) => entry.value)), onEnd: (error) => seen.push(String(error)) });
+    files.fault = { at: files.operations, how: 'full' };
+    await expect(store.put('/a', () => '2', { cause })).rejects.toThrow('the store cannot write for lack of space: ENOSPC: no space left on device');
+    expect(store.problem).toBeInstanceOf(NoSpaceError);
+    expect((await store.get('/a'))!.value).toBe('1');
+    await write(store, model, '/a', '3');
+    expect(store.problem).toBeUndefined();
+    await store.close();
+    expect(seen).toEqual(['3', 'Error: the store is closed']);
+  });
 
   it('takes no write any more once one could not be flushed', async () => {
     const files = new CrashFiles();

@@ -4,8 +4,8 @@ import type { Files, OpenFile } from '../../../../main/store/disk/files.ts';
 /** What goes wrong, and at which of the operations that change something. */
 export interface Fault {
   at: number;
-  /** `fail`: this one operation does nothing and throws; `crash`: so do all from it on. */
-  how: 'fail' | 'crash';
+  /** `fail`: this one operation does nothing and throws; `crash`: so do all from it on; `full`: it has room for half of its bytes. */
+  how: 'fail' | 'crash' | 'full';
 }
 
 /** What is on the disk after a power cut, of what was not flushed. */
@@ -65,16 +65,19 @@ export class CrashFiles implements Files {
     }
     const node = this.#current.get(name);
     if (!node) throw Object.assign(new Error(`ENOENT: ${name}`), { code: 'ENOENT' });
-    const step = () => this.#step();
+    const step = (half?: () => void) => this.#step(half);
+    const put = (data: Buffer, position: number) => {
+      const grown = Buffer.alloc(Math.max(node.current.length, position + data.length));
+      node.current.copy(grown);
+      data.copy(grown, position);
+      node.current = grown;
+    };
     return {
       size: async () => node.current.length,
       read: async (position, length) => Buffer.from(node.current.subarray(position, position + length)),
       async write(data, position) {
-        step();
-        const grown = Buffer.alloc(Math.max(node.current.length, position + data.length));
-        node.current.copy(grown);
-        data.copy(grown, position);
-        node.current = grown;
+        step(() => put(data.subarray(0, data.length >> 1), position));
+        put(data, position);
       },
       async sync() {
         step();
@@ -108,8 +111,13 @@ export class CrashFiles implements Files {
     return Promise.resolve(() => Promise.resolve());
   }
 
-  #step(): void {
+  #step(half?: () => void): void {
     const hit = this.operations++ === this.fault?.at;
+    if (hit && this.fault?.how === 'full') {
+      this.fault = undefined;
+      half?.();
+      throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    }
     if (hit && this.fault?.how === 'crash') this.crashed = true;
     if (hit || this.crashed) throw Object.assign(new Error('EIO: the disk is gone'), { code: 'EIO' });
   }
