@@ -166,7 +166,7 @@ class DockerRuntime implements Runtime {
     this.#mustBeOurs(id, labels);
     this.#endings.set(info.Id, { state: info.State.Status, ending });
     return toContainer(
-      { Id: info.Id, ImageID: info.Image, Created: ending.createdAt / 1000, State: info.State.Status, Labels: labels },
+      { Id: info.Id, ImageID: info.Image, Created: ending.createdAt / 1000, State: stateNow(info.State.Status, ending), Labels: labels },
       ending,
     );
   }
@@ -344,13 +344,13 @@ class DockerRuntime implements Runtime {
 
   async #withEnding(info: ListedContainer): Promise<Container | undefined> {
     const known = this.#endings.get(info.Id);
-    if (known?.state === info.State) return toContainer(info, known.ending);
+    if (known?.state === info.State) return toContainer({ ...info, State: stateNow(info.State, known.ending) }, known.ending);
     const inspected = await tolerate([404], () => this.#docker.getContainer(info.Id).inspect());
     if (!inspected) return undefined;
     const ending = endingOf(inspected);
     this.#endings.set(info.Id, { state: inspected.State.Status, ending });
     // The inspection is later than the list, and its state goes with its times.
-    return toContainer({ ...info, State: ending.reason === 'ContainerCannotRun' ? 'exited' : inspected.State.Status }, ending);
+    return toContainer({ ...info, State: stateNow(inspected.State.Status, ending) }, ending);
   }
 
   async #labelsOf(id: string): Promise<Labels> {
@@ -402,3 +402,6 @@ class DockerRuntime implements Runtime {
     this.#endings.delete(id);
   }
 }
+
+/** What could not be started the engine still says to be only created: to us it has ended. */
+const stateNow = (state: string, { reason }: ContainerEnding) => (reason === 'ContainerCannotRun' ? 'exited' : state);

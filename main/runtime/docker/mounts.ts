@@ -17,8 +17,8 @@ export async function engineMounts(engine: Engine, nodeVolume: (node: string) =>
   for (const mount of mounts) {
     const path = await bindable(engine, mount.source);
     if (path !== undefined && !path.includes(':')) {
-      // Below its own directory the engine takes no private mounts, and chooses well when nothing is said.
-      const propagation = mount.source.kind === 'volume' && mount.propagation === 'private' ? [] : [propagations[mount.propagation]];
+      // Of what holds its own directory, or lies in it, the engine takes no private mounts; it chooses well when nothing is said.
+      const propagation = mount.propagation === 'private' ? [] : [propagations[mount.propagation]];
       const options = [mount.readOnly ? 'ro' : 'rw', ...propagation].join(',');
       result.binds.push(`${path}:${mount.target}:${options}`);
     } else result.mounts.push(await engineMount(engine, nodeVolume, mount));
