@@ -16,6 +16,7 @@ import type { ProbeManager } from './probes/probeManager.ts';
 import { fieldPathOf } from './spec.ts';
 import type { StatusManager } from './status/statusManager.ts';
 import type { NodeFiles } from './volumes/files.ts';
+import type { HostFiles } from './volumes/hostPath.ts';
 import type { PodVolumes } from './volumes/podVolumes.ts';
 
 /** What the machine of this node is, once the runtime has said it. */
@@ -24,6 +25,8 @@ export interface MachineFacts {
   runtimeName: string;
   cpus: number;
   memoryBytes: number;
+  /** Whether all that lies below a mount can be made read-only with it. */
+  recursiveReadOnly: boolean;
 }
 
 /** What the parts of one kubelet share. */
@@ -42,6 +45,7 @@ export interface KubeletContext {
   objects: ObjectSource;
   images: ImageManager;
   volumes: PodVolumes;
+  hostFiles: HostFiles;
   probes: ProbeManager;
   statuses: StatusManager;
   backoff: CrashBackoff;

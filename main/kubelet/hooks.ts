@@ -2,7 +2,7 @@ import type { LifecycleHandler, Pod } from '../api/index.ts';
 import type { KubeletContext } from './context.ts';
 import { httpRequest } from './probes/prober.ts';
 import { formatPod, type AnyContainer } from './spec.ts';
-import { messageOf } from './volumes/podVolumes.ts';
+import { messageOf } from './volumes/errors.ts';
 
 /** No hook of a container outlives this. Milliseconds. */
 const longest = 24 * 3600 * 1000;

@@ -29,9 +29,11 @@ import { changesOf, objectSource, podsNowOnNode, podsOfNode } from './sources.ts
 import { fieldPathOf, isMirror, isTerminalPhase, podKey, uidOf } from './spec.ts';
 import { StaticPods } from './staticPods.ts';
 import { StatusManager } from './status/statusManager.ts';
+import { messageOf } from './volumes/errors.ts';
 import { noFiles } from './volumes/files.ts';
 import { machineFiles, type HostFiles } from './volumes/hostPath.ts';
-import { messageOf, PodVolumes } from './volumes/podVolumes.ts';
+import { objectChanges } from './volumes/objectChanges.ts';
+import { PodVolumes } from './volumes/podVolumes.ts';
 import { TokenManager } from './volumes/tokens.ts';
 
 export interface KubeletOptions {
@@ -102,6 +104,8 @@ class NodeKubelet implements Kubelet {
   #runtimeProblem: string | undefined;
   #recheck: Timer | undefined;
   #stopped = false;
+  /** Whether all pods of the node are known. */
+  #listening = false;
   #seeds = new Map<string, RuntimeStatus>();
 
   constructor(private readonly options: KubeletOptions) {
@@ -116,6 +120,7 @@ class NodeKubelet implements Kubelet {
     this.#recorder = new EventRecorder(client, 'kubelet', clock, random, { host: nodeName, log: this.#log });
     const objects = objectSource(client);
     this.#garbage = new ImageGarbage(runtime, clock, this.#log, options.directory ? imageRecord(options.directory) : undefined);
+    const hostFiles = options.hostFiles ?? machineFiles;
     const files = async () => (this.#isSimulated ? noFiles : this.#needAgent());
     const statuses = new StatusManager(client, clock, this.#log, (pod) => pods.get(podKey(pod)));
     const agent = () => this.#needAgent();
@@ -129,12 +134,23 @@ class NodeKubelet implements Kubelet {
       client,
       recorder: this.#recorder,
       runtime,
-      machine: { runtimeName: '', cpus: 1, memoryBytes: 2 ** 30 },
+      machine: { runtimeName: '', cpus: 1, memoryBytes: 2 ** 30, recursiveReadOnly: false },
       addresses: new AddressPool(options.podCIDR, [nodeIP]),
       dns: { clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain },
       objects,
       images: new ImageManager({ runtime, clock, objects, garbage: this.#garbage, ...(options.onPullProgress ? { onProgress: options.onPullProgress } : {}) }),
-      volumes: new PodVolumes({ client, runtime, objects, tokens: new TokenManager(client, clock), hostFiles: options.hostFiles ?? machineFiles, nodeName, files }),
+      hostFiles,
+      volumes: new PodVolumes({
+        client,
+        runtime,
+        objects,
+        changes: objectChanges(informers),
+        tokens: new TokenManager(client, clock),
+        hostFiles,
+        nodeName,
+        files,
+        onChange: (uid) => this.#workers.get(uid)?.volumesChanged(),
+      }),
       probes: new ProbeManager({
         clock,
         random,
@@ -182,7 +198,7 @@ class NodeKubelet implements Kubelet {
     const { options } = this;
     const info = await this.#reachRuntime();
     if (this.#stopped) return;
-    this.#context.machine = { runtimeName: info.name, cpus: info.cpus, memoryBytes: info.memoryBytes };
+    this.#context.machine = { runtimeName: info.name, cpus: info.cpus, memoryBytes: info.memoryBytes, recursiveReadOnly: info.recursiveReadOnly ?? false };
     const changes = changesOf(options.runtime);
     this.#ends.push(changes.onGap(() => void this.#afterGap()));
     this.#keeper = new NodeKeeper(
@@ -224,6 +240,8 @@ class NodeKubelet implements Kubelet {
     if (this.#stopped) return;
     this.#removeOrphans();
     if (!this.#isSimulated) this.#eviction.start();
+    this.#listening = true;
+    if (this.#agent) void this.#removeRemains();
   }
 
   async stop(): Promise<void> {
@@ -236,6 +254,7 @@ class NodeKubelet implements Kubelet {
     this.#eviction.stop();
     for (const worker of this.#workers.values()) worker.stop();
     this.#context.probes.stop();
+    this.#context.volumes.stop();
     this.#context.statuses.stop();
     this.#recorder.stop();
   }
@@ -248,6 +267,7 @@ class NodeKubelet implements Kubelet {
         if (this.#agent === agent) this.setAgent(undefined);
       });
       for (const worker of this.#workers.values()) worker.poke();
+      if (this.#listening) void this.#removeRemains();
     }
     this.#keeper?.changed();
   }
@@ -376,13 +396,31 @@ class NodeKubelet implements Kubelet {
     for (const worker of waiting.sort((a, b) => (b.pod.spec?.priority ?? 0) - (a.pod.spec?.priority ?? 0))) worker.tryResize();
   }
 
+  /** Pods that were deleted while no kubelet was there: what runs of them, and what they have left in volumes. */
   #removeOrphans(): void {
+    const { runtime } = this.options;
+    const { volumes, addresses } = this.#context;
     for (const [uid, status] of this.#seeds) {
       this.#seeds.delete(uid);
-      removeOrphan(this.options.runtime, this.#log, uid, status).then(
-        () => this.#context.addresses.release(uid),
-        (error: unknown) => this.#log.warn('what is left of a deleted pod could not be removed', { uid, error: messageOf(error) }),
-      );
+      removeOrphan(runtime, this.#log, uid, status)
+        .then(() => addresses.release(uid))
+        .then(() => volumes.removeRemains(uid))
+        .catch((error: unknown) => this.#log.warn('what is left of a deleted pod could not be removed', { uid, error: messageOf(error) }));
+    }
+  }
+
+  /** Once the node's files can be reached: those of pods that are no more, and whose containers are gone already. */
+  async #removeRemains(): Promise<void> {
+    const { runtime } = this.options;
+    const { volumes } = this.#context;
+    try {
+      for (const uid of await volumes.podsWithRemains()) {
+        if (this.#workers.has(uid) || (await runtime.listSandboxes({ podUid: uid })).length > 0) continue;
+        this.#log.info('removing the volumes of a pod that was deleted', { uid });
+        await volumes.removeRemains(uid);
+      }
+    } catch (error) {
+      this.#log.warn('the volumes of deleted pods could not be looked for', { error: messageOf(error) });
     }
   }
 

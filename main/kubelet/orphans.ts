@@ -14,6 +14,4 @@ export async function removeOrphan(runtime: Runtime, log: Logger, uid: string, s
   );
   await Promise.all(status.sandboxes.map((sandbox) => runtime.removeSandbox(sandbox.id)));
   await Promise.all(status.containers.map((container) => runtime.removeContainer(container.id)));
-  const volumes = new Set(status.sandboxes.flatMap((sandbox) => sandbox.annotations[annotation.memoryVolumes]?.split(',') ?? []));
-  await Promise.all([...volumes].map((name) => runtime.removeVolume(name)));
 }

@@ -18,8 +18,10 @@ import type { StartFailure } from './status/containerStatuses.ts';
 import type { NewCondition } from './status/conditions.ts';
 import { generatePodStatus } from './status/podStatus.ts';
 import { syncPod } from './syncPod.ts';
+import { messageOf, VolumeError } from './volumes/errors.ts';
 import { terminationLog } from './volumes/files.ts';
-import { messageOf, PodVolumes, VolumeError, type ReadyVolumes } from './volumes/podVolumes.ts';
+import type { ReadyVolumes } from './volumes/podVolumes.ts';
+import { isLive } from './volumes/references.ts';
 
 const longestMessage = 4096;
 const fallbackLines = 80;
@@ -122,9 +124,11 @@ export class PodWorker {
 
   /** The object has changed. */
   update(pod: Pod): void {
-    const { metadata: before } = this.#pod;
+    const { metadata: before, spec } = this.#pod;
     this.#pod = pod;
     if (before?.annotations !== pod.metadata?.annotations || before?.labels !== pod.metadata?.labels) this.#volumesStale = true;
+    // A container that came later may want a volume that none had mounted before.
+    if (spec?.ephemeralContainers?.length !== pod.spec?.ephemeralContainers?.length) this.#volumesStale = true;
     if (pod.metadata?.deletionTimestamp) this.#end();
     else this.tryResize();
     this.poke();
@@ -188,6 +192,12 @@ export class PodWorker {
     this.poke();
   }
 
+  /** What the pod's volumes are made of has changed. */
+  volumesChanged(): void {
+    this.#volumesStale = true;
+    this.poke();
+  }
+
   /** Lets the worker look again. */
   poke(): void {
     if (this.#stopped || this.#stage === 'finished') return;
@@ -240,11 +250,15 @@ export class PodWorker {
   #retry(error: unknown): void {
     const wait = Math.min(retry.first * 2 ** this.#failures++, retry.most);
     const message = messageOf(error);
-    if (error instanceof VolumeError) tell(this.context, this.#pod, 'Warning', 'FailedMount', message);
+    if (error instanceof VolumeError) this.#tellMountFailures(error);
     if (message !== this.#lastError) this.context.log.warn('syncing a pod failed, will try again', { pod: formatPod(this.#pod), error: message, stage: this.#stage });
     this.#lastError = message;
     this.#fresh = false;
     this.#later(wait);
+  }
+
+  #tellMountFailures({ messages }: VolumeError): void {
+    for (const message of messages) tell(this.context, this.#pod, 'Warning', 'FailedMount', message);
   }
 
   #later(ms: number): void {
@@ -420,7 +434,7 @@ export class PodWorker {
     if (!this.#gone) return;
     await Promise.all(this.#runtime.sandboxes.map((sandbox) => context.runtime.removeSandbox(sandbox.id)));
     await Promise.all(this.#runtime.containers.map((container) => context.runtime.removeContainer(container.id)));
-    await context.volumes.removeMemory(this.#pod);
+    await context.volumes.removeEngineVolumes(this.#pod);
     context.statuses.forget(uid);
     this.#stage = 'finished';
     this.events.onFinished();
@@ -458,6 +472,7 @@ export class PodWorker {
       resizeConditions: this.#resize.conditions(),
       restartingAll: this.#restartingAll,
       runtimeName: context.machine.runtimeName,
+      recursiveReadOnly: context.machine.recursiveReadOnly,
       hostIP: context.nodeIP,
       failureOf: (name) => this.#starts.get(name),
       terminationMessageOf: ({ id }) => this.#messages.get(id),
@@ -508,12 +523,15 @@ export class PodWorker {
     this.#volumesStale = false;
     try {
       const ready = await context.volumes.prepare(this.#pod, facts);
-      if (PodVolumes.isLive(this.#pod) && context.machine.runtimeName !== 'simulated') this.#resyncLater();
+      if (isLive(this.#pod) && context.machine.runtimeName !== 'simulated') this.#resyncLater();
       return ready;
     } catch (error) {
-      this.#volumesStale = true;
-      // What is mounted stays as it is until it can be renewed.
-      if (!this.#volumes) throw error;
+      // What is mounted stays as it is until it can be renewed, by and by or when what it lacks comes.
+      if (!this.#volumes) {
+        this.#volumesStale = true;
+        throw error;
+      }
+      if (error instanceof VolumeError) this.#tellMountFailures(error);
       this.#resyncLater();
       return this.#volumes;
     }

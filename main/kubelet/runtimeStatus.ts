@@ -8,8 +8,6 @@ export const annotation = {
   terminationGracePeriod: 'io.kubernetes.pod.terminationGracePeriod',
   /** The resources with which the container started, as JSON. */
   resources: 'dev.skiff.resources',
-  /** Of a sandbox: the volumes of memory that go with it. */
-  memoryVolumes: 'dev.skiff.memory-volumes',
 } as const;
 
 /** What the runtime has of one pod (upstream: kubecontainer.PodStatus). */

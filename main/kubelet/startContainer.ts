@@ -12,9 +12,10 @@ import { latest, type RuntimeStatus } from './runtimeStatus.ts';
 import { ephemeralContainersOf, uidOf, type AnyContainer } from './spec.ts';
 import { nodeNetworkMounts } from './nodeNetworkFiles.ts';
 import { StartError } from './startError.ts';
+import { messageOf } from './volumes/errors.ts';
 import { terminationLog } from './volumes/files.ts';
-import { volumeMounts } from './volumes/mounts.ts';
-import { memoryVolumesOf, messageOf, type ReadyVolumes } from './volumes/podVolumes.ts';
+import { volumeDevices, volumeMounts } from './volumes/mounts.ts';
+import { memoryVolumesOf, type ReadyVolumes } from './volumes/podVolumes.ts';
 
 export interface StartInputs {
   sandboxId: string;
@@ -89,7 +90,8 @@ async function configOf(context: KubeletContext, pod: Pod, container: AnyContain
   verifyRunAsNonRoot(pod, container, image);
   const services = serviceEnvironment(pod, context.servicesOf(pod.metadata!.namespace!), context.apiService());
   const env = await environmentOf(pod, container, services, context.objects, inputs.facts, volumeReader(context, pod, inputs));
-  const mounts = await volumeMounts(pod, container, env, inputs.volumes, context.files);
+  const { runtime, hostFiles, files, machine } = context;
+  const mounts = await volumeMounts(container, env, inputs.volumes, { runtime, hostFiles, files, recursiveReadOnly: machine.recursiveReadOnly });
   mounts.push(...(await nodeNetworkMounts(context, pod, mounts)));
   const seccomp = seccompFileOf(pod, container);
   const seccompProfile = seccomp === undefined ? undefined : await context.seccompProfile(seccomp);
@@ -103,6 +105,7 @@ async function configOf(context: KubeletContext, pod: Pod, container: AnyContain
     image,
     env,
     mounts,
+    devices: volumeDevices(container, inputs.volumes),
     memoryCapacity: context.machine.memoryBytes,
     ...(pidOf ? { pidOf } : {}),
     ...(seccompProfile === undefined ? {} : { seccompProfile }),

@@ -12,7 +12,9 @@ import { ephemeralContainersOf, formatPod, hashOf, initContainersOf, isRestartab
 import { StartError } from './startError.ts';
 import { createContainer, startContainer } from './startContainer.ts';
 import type { StartFailure } from './status/containerStatuses.ts';
-import { memoryVolume, memoryVolumesOf, messageOf, type ReadyVolumes } from './volumes/podVolumes.ts';
+import { messageOf } from './volumes/errors.ts';
+import { engineVolume } from './volumes/files.ts';
+import { memoryVolumesOf, type ReadyVolumes } from './volumes/podVolumes.ts';
 
 export interface SyncInputs {
   volumes: ReadyVolumes;
@@ -163,7 +165,7 @@ async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActi
 function sandboxConfig(context: KubeletContext, pod: Pod, attempt: number, ip: string | undefined): SandboxConfig {
   const spec = pod.spec!;
   const uid = uidOf(pod);
-  const memoryVolumes = memoryVolumesOf(pod).map((name) => memoryVolume(uid, name));
+  const memoryVolumes = memoryVolumesOf(pod).map((name) => engineVolume(uid, name));
   return {
     name: pod.metadata!.name!,
     namespace: pod.metadata!.namespace!,
@@ -182,7 +184,7 @@ function sandboxConfig(context: KubeletContext, pod: Pod, attempt: number, ip: s
     hostPID: spec.hostPID ?? false,
     hostIPC: spec.hostIPC ?? false,
     labels: {},
-    annotations: memoryVolumes.length > 0 ? { [annotation.memoryVolumes]: memoryVolumes.join(',') } : {},
+    annotations: {},
   };
 }
 

@@ -51,7 +51,7 @@ class RemoteAgent implements NodeAgent {
     await this.mux.call('httpGet', request);
   }
 
-  async writeVolume(path: string, files: VolumeFile[], options: { owner?: number; group?: number }): Promise<void> {
+  async writeVolume(path: string, files: VolumeFile[], options: { group?: number }): Promise<void> {
     await this.mux.call('writeVolume', { path, files, options });
   }
 
@@ -62,8 +62,16 @@ class RemoteAgent implements NodeAgent {
     await this.mux.call('makeDirectory', { path, options });
   }
 
+  subPath(directory: string, below: string): Promise<string> {
+    return this.mux.call('subPath', { directory, below });
+  }
+
   stat(path: string): Promise<{ kind: 'file' | 'directory' | 'other'; size: number } | undefined> {
     return this.mux.call('stat', { path });
+  }
+
+  list(path: string): Promise<string[]> {
+    return this.mux.call('list', { path });
   }
 
   usage(path: string): Promise<number> {

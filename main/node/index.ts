@@ -17,6 +17,8 @@ export interface VolumeFile {
   data: string;
   /** Permission bits, such as 0o644. */
   mode: number;
+  /** Whose it is alone, whoever the volume belongs to. */
+  owner?: number;
 }
 
 export type ProbeRequest =
@@ -54,7 +56,7 @@ export interface NodeAgent {
   /** httpGet lifecycle hooks: rejects unless an answer comes; whatever its status, as in pkg/kubelet/lifecycle. */
   httpGet(request: Extract<ProbeRequest, { kind: 'http' }>): Promise<void>;
   /** Atomically makes the volume hold just these files, by Kubernetes' symlink swap (pkg/volume/util/atomic_writer.go). */
-  writeVolume(path: string, files: VolumeFile[], options: { owner?: number; group?: number }): Promise<void>;
+  writeVolume(path: string, files: VolumeFile[], options: { group?: number }): Promise<void>;
   /**
    * Makes a directory of the node's volume (emptyDir, subPath), and those above it unless `recursive` is false. What a
    * directory holds that is there already stays. Idempotent.
@@ -63,8 +65,15 @@ export interface NodeAgent {
     path: string,
     options: { mode: number; owner?: number; group?: number; recursive?: boolean },
   ): Promise<void>;
+  /**
+   * Where a path below a directory of the node's volume leads, links followed, as a path of the volume; what is missing
+   * of it is made, as directories of the same mode. Rejects when a link leads out of the directory.
+   */
+  subPath(directory: string, below: string): Promise<string>;
   /** What lies at a path of the node's volume. */
   stat(path: string): Promise<{ kind: 'file' | 'directory' | 'other'; size: number } | undefined>;
+  /** The names in a directory of the node's volume; none when it is not there. */
+  list(path: string): Promise<string[]>;
   /** Bytes used below a path. */
   usage(path: string): Promise<number>;
   readFile(path: string, maxBytes: number): Promise<Buffer | undefined>;

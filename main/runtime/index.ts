@@ -68,7 +68,32 @@ export interface Mount {
     | { kind: 'tmpfs'; name: string; sizeBytes?: number };
   target: string;
   readOnly: boolean;
+  /** Also what is mounted below it; only where `RuntimeInfo.recursiveReadOnly`. */
+  recursiveReadOnly?: boolean;
   propagation: 'private' | 'hostToContainer' | 'bidirectional';
+}
+
+/** Labels of a volume that is one pod's alone. */
+export const podVolumeLabels = (node: string, podUid: string): Record<string, string> => ({
+  'dev.skiff.node': node,
+  'dev.skiff.pod.uid': podUid,
+});
+
+export interface VolumeOptions {
+  /** A volume of memory; 0: without a limit of its own. */
+  tmpfsBytes?: number;
+  /** Permission bits of the root. */
+  mode?: number;
+  /** A directory of a file server, mounted when a container wants it. */
+  nfs?: { server: string; path: string; options: string[] };
+}
+
+export interface VolumeOwnership {
+  group: number;
+  /** The group may only read. */
+  readOnly: boolean;
+  /** Nothing is done when the root belongs to the group already. */
+  onRootMismatch: boolean;
 }
 
 export interface ContainerSecurity {
@@ -207,6 +232,8 @@ export interface RuntimeInfo {
   memoryBytes: number;
   cgroupVersion?: string;
   rootless?: boolean;
+  /** Whether all that lies below a mount can be made read-only with it. */
+  recursiveReadOnly?: boolean;
 }
 
 export interface RuntimeEvent {
@@ -286,8 +313,23 @@ export interface Runtime {
   listImages(): Promise<Image[]>;
   removeImage(image: string): Promise<void>;
 
-  createVolume(name: string, labels: Record<string, string>, options?: { tmpfsBytes?: number }): Promise<void>;
+  /** Idempotent; what a volume holds that is there already stays, and so do its options. `mode`: that of its root. */
+  createVolume(name: string, labels: Record<string, string>, options?: VolumeOptions): Promise<void>;
+  /** With all that it holds. Idempotent; rejects for a volume that is in use or not of this cluster. */
   removeVolume(name: string): Promise<void>;
+  /** Those that were made with this pod's label (`podVolumeLabels`). Idempotent. */
+  removePodVolumes(podUid: string): Promise<void>;
+  /** The uids of the pods of a node that have volumes of their own. */
+  podsWithVolumes(node: string): Promise<string[]>;
+  /** Puts all that a volume holds, with owners, modes and links, over what another holds. */
+  copyVolume(from: string, to: string): Promise<void>;
+  /**
+   * Where a path below a volume's root leads, relative to the root, links followed; what is missing of it is made, as
+   * directories of the root's mode. Rejects with code `invalid` when it leads out of the volume.
+   */
+  volumeSubPath(name: string, path: string): Promise<string>;
+  /** Gives all files of a volume of the engine, or below a path of the machine, to a group. */
+  setVolumeGroup(source: Mount['source'], ownership: VolumeOwnership): Promise<void>;
 
   /** Calls back for every change until cancelled; `onGap` when events may have been missed (list again then). */
   watch(onEvent: (event: RuntimeEvent) => void, onGap: () => void): { cancel(): void };

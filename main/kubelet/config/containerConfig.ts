@@ -16,6 +16,7 @@ export interface ContainerInputs {
   image: Image;
   env: ReadonlyMap<string, string>;
   mounts: Mount[];
+  devices: ContainerConfig['devices'];
   memoryCapacity: number;
   /** The text of the container's own seccomp profile. */
   seccompProfile?: string;
@@ -37,7 +38,7 @@ export function containerConfigOf(pod: Pod, container: AnyContainer, inputs: Con
     ...(container.workingDir ? { workingDir: container.workingDir } : {}),
     env: [...env].map(([name, value]) => ({ name, value })),
     mounts: inputs.mounts,
-    devices: [],
+    devices: inputs.devices,
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
     tty: container.tty ?? false,

@@ -6,7 +6,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { ObjectSource } from '../config/environment.ts';
 import { uidOf, type AnyContainer } from '../spec.ts';
 import { StartError } from '../startError.ts';
-import { messageOf } from '../volumes/podVolumes.ts';
+import { messageOf } from '../volumes/errors.ts';
 import type { ImageGarbage } from './imageGarbage.ts';
 import { credentialsFor } from './credentials.ts';
 import { pullPolicyOf, withDefaultTag } from './reference.ts';

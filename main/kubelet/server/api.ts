@@ -6,7 +6,7 @@ import type { KubeletContext } from '../context.ts';
 import type { PodWorker } from '../podWorker.ts';
 import { latest, readySandbox } from '../runtimeStatus.ts';
 import { containerNamed } from '../spec.ts';
-import { messageOf } from '../volumes/podVolumes.ts';
+import { messageOf } from '../volumes/errors.ts';
 import { logContainerId, writeLogs } from './logs.ts';
 import { configz } from './configz.ts';
 import { kubeletMetrics, probeMetrics } from './metrics.ts';

@@ -23,6 +23,8 @@ export interface StatusSources {
   terminationMessageOf(container: Container): string | undefined;
   /** What a running container was given; undefined: not known. */
   actuatedOf(container: Container): ActuatedResources | undefined;
+  /** Whether the runtime can make all that lies below a mount read-only. */
+  recursiveReadOnly: boolean;
   /** The image's digest, or its id. */
   imageIdOf(container: Container): string;
 }
@@ -40,7 +42,7 @@ export function containerStatuses(
   return containers.map((container) => {
     const old = previous?.find((status) => status.name === container.name);
     const seen = runtime.containers.filter((c) => c.name === container.name);
-    const status = seen.length > 0 ? convert(pod, container, seen, old, sources) : missing(pod, container, old, waitingReason, sources.restartingAll);
+    const status = seen.length > 0 ? convert(pod, container, seen, old, sources) : missing(pod, container, old, waitingReason, sources);
     return waitingWhenToBeStarted(pod, runtime, container, status, sources, isInit);
   });
 }
@@ -94,7 +96,7 @@ function convertOne(container: AnyContainer, runtime: Container, old: ContainerS
     started: false,
     state: stateOf(runtime, containerID, old, sources),
     lastState: {},
-    ...mounts(container),
+    ...mounts(container, sources),
   };
 }
 
@@ -131,8 +133,8 @@ function stateOf(runtime: Container, containerID: string, old: ContainerStatus |
 }
 
 /** The runtime has no such container: it has not begun, or what it left was lost. */
-function missing(pod: Pod, container: AnyContainer, old: ContainerStatus | undefined, waitingReason: string, restartingAll: boolean): ContainerStatus {
-  if (restartingAll && old && !old.state?.waiting) return takenAway(old);
+function missing(pod: Pod, container: AnyContainer, old: ContainerStatus | undefined, waitingReason: string, sources: StatusSources): ContainerStatus {
+  if (sources.restartingAll && old && !old.state?.waiting) return takenAway(old);
   if (old?.state?.terminated) return { ...old };
   const status: ContainerStatus = {
     name: container.name,
@@ -143,7 +145,7 @@ function missing(pod: Pod, container: AnyContainer, old: ContainerStatus | undef
     restartCount: old?.restartCount ?? 0,
     state: { waiting: { reason: waitingReason } },
     lastState: old?.lastState ?? {},
-    ...mounts(container),
+    ...mounts(container, sources),
   };
   if (old?.state?.running && !status.lastState?.terminated) {
     // It ran, so the pod must not seem pending again.
@@ -204,13 +206,13 @@ function waitingWhenToBeStarted(
   };
 }
 
-function mounts(container: AnyContainer): Pick<ContainerStatus, 'volumeMounts'> {
+function mounts(container: AnyContainer, { recursiveReadOnly: supported }: StatusSources): Pick<ContainerStatus, 'volumeMounts'> {
   if (!container.volumeMounts?.length) return {};
   return {
-    volumeMounts: container.volumeMounts.map(({ name, mountPath, readOnly }) => ({
+    volumeMounts: container.volumeMounts.map(({ name, mountPath, readOnly, recursiveReadOnly = 'Disabled' }) => ({
       name,
       mountPath,
-      ...(readOnly ? { readOnly, recursiveReadOnly: 'Disabled' } : {}),
+      ...(readOnly ? { readOnly, recursiveReadOnly: recursiveReadOnly === 'IfPossible' ? (supported ? 'Enabled' : 'Disabled') : recursiveReadOnly } : {}),
     })),
   };
 }

@@ -1,4 +1,5 @@
-import { mkdir, open, stat } from 'node:fs/promises';
+import { mkdir, open, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
 import type { HostPathVolumeSource } from '../../api/index.ts';
 
 export type HostPathKind = 'directory' | 'file' | 'socket' | 'characterDevice' | 'blockDevice' | 'other';
@@ -8,12 +9,14 @@ export interface HostFiles {
   stat(path: string): Promise<HostPathKind | undefined>;
   makeDirectory(path: string): Promise<void>;
   makeFile(path: string): Promise<void>;
+  /** Where a path below a directory leads, links followed; what is missing of it is made. Rejects when it leads out. */
+  subPath(directory: string, below: string): Promise<string>;
 }
 
 export const machineFiles: HostFiles = {
-  async stat(path) {
+  async stat(name) {
     try {
-      const found = await stat(path);
+      const found = await stat(name);
       if (found.isDirectory()) return 'directory';
       if (found.isFile()) return 'file';
       if (found.isSocket()) return 'socket';
@@ -24,11 +27,29 @@ export const machineFiles: HostFiles = {
       throw error;
     }
   },
-  async makeDirectory(path) {
-    await mkdir(path, { recursive: true, mode: 0o755 });
+  async makeDirectory(name) {
+    await mkdir(name, { recursive: true, mode: 0o755 });
   },
-  async makeFile(path) {
-    await (await open(path, 'a', 0o644)).close();
+  async makeFile(name) {
+    await (await open(name, 'a', 0o644)).close();
+  },
+  async subPath(directory, below) {
+    const root = await realpath(directory).catch(() => undefined);
+    // Not for this process to see: the engine looks for itself.
+    if (root === undefined) return path.posix.join(directory, below);
+    let at = root;
+    for (const name of below.split('/').filter((part) => part !== '' && part !== '.')) {
+      const next = path.join(at, name);
+      const real = await realpath(next).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+        return undefined;
+      });
+      // A link that leads nowhere is there already, so this rejects.
+      if (real === undefined) await mkdir(next, { mode: (await stat(root)).mode & 0o7777 });
+      at = real ?? next;
+      if (at !== root && !at.startsWith(root === '/' ? root : `${root}${path.sep}`)) throw new Error(`subpath ${JSON.stringify(below)} not within volume path`);
+    }
+    return at;
   },
 };
 
@@ -42,21 +63,21 @@ const wanted: Record<string, { kind: HostPathKind; words: string }> = {
 
 /** Makes or checks what the volume's type asks for. Mirrors pkg/volume/hostpath/host_path.go (checkType). */
 export async function checkHostPath(source: HostPathVolumeSource, files: HostFiles): Promise<void> {
-  const { path, type = '' } = source;
+  const { path: name, type = '' } = source;
   // Without a type nothing is checked; the runtime makes a directory where there is nothing.
   if (type === '') return;
-  const found = await files.stat(path);
+  const found = await files.stat(name);
   if (type === 'DirectoryOrCreate') {
-    if (found === undefined) return files.makeDirectory(path);
-    if (found !== 'directory') throw new Error(`hostPath type check failed: ${path} is not a directory`);
+    if (found === undefined) return files.makeDirectory(name);
+    if (found !== 'directory') throw new Error(`hostPath type check failed: ${name} is not a directory`);
     return;
   }
   if (type === 'FileOrCreate') {
-    if (found === undefined) return files.makeFile(path);
-    if (found !== 'file') throw new Error(`hostPath type check failed: ${path} is not a file`);
+    if (found === undefined) return files.makeFile(name);
+    if (found !== 'file') throw new Error(`hostPath type check failed: ${name} is not a file`);
     return;
   }
   const want = wanted[type];
   if (!want) throw new Error(`${type} is an invalid volume type`);
-  if (found !== want.kind) throw new Error(`hostPath type check failed: ${path} is not ${want.words}`);
+  if (found !== want.kind) throw new Error(`hostPath type check failed: ${name} is not ${want.words}`);
 }

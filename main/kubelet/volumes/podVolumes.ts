@@ -1,104 +1,151 @@
-import type { PersistentVolume, Pod, ProjectedVolumeSource, Volume } from '../../api/index.ts';
+import type { Pod, Volume } from '../../api/index.ts';
+import { podClaim, podClaims, type PodClaim } from '../../api/podClaims.ts';
 import { parseQuantity } from '../../api/quantity.ts';
-import { isNotFound } from '../../api/status.ts';
 import type { Client } from '../../client/index.ts';
-import { resources } from '../../client/index.ts';
 import type { VolumeFile } from '../../node/index.ts';
-import type { Mount, Runtime } from '../../runtime/index.ts';
+import { podVolumeLabels, type Mount, type Runtime } from '../../runtime/index.ts';
 import type { PodFacts } from '../config/downward.ts';
 import type { ObjectSource } from '../config/environment.ts';
-import { allContainersOf, uidOf } from '../spec.ts';
-import { podDirectory, volumeDirectory, type NodeFiles } from './files.ts';
+import { uidOf } from '../spec.ts';
+import { checkNodeAffinity, checkVolumeMode, volumeOfClaim } from './claims.ts';
+import { messageOf, UnresolvedVolume, VolumeError, VolumeStepError } from './errors.ts';
+import { engineVolume, podDirectory, podsDirectory, volumeDirectory, type NodeFiles } from './files.ts';
 import { checkHostPath, type HostFiles } from './hostPath.ts';
+import { networkVolume } from './network.ts';
+import type { ObjectChanges } from './objectChanges.ts';
+import { giveToGroup, readyPersistent } from './persistent.ts';
+import { ifThere, projectedFiles } from './projected.ts';
 import { configMapFiles, defaultMode, downwardFiles, secretFiles } from './projection.ts';
+import { referencedObjects, usedVolumes } from './references.ts';
 import type { TokenManager } from './tokens.ts';
 
 /** A volume that is ready to be mounted. */
 export interface ReadyVolume {
   source: Mount['source'];
   readOnly: boolean;
-  /** Whether directories for sub-paths can be made in it by the kubelet. */
-  ownsPath?: string;
+  /** Whether its files are given to the pod's fsGroup where they lie. */
+  takesGroup?: boolean;
+  /** A device of the machine: it is not mounted but handed on. */
+  device?: string;
 }
 
 export type ReadyVolumes = Map<string, ReadyVolume>;
-
-/** A volume could not be made ready; the message is that of the FailedMount event. */
-export class VolumeError extends Error {}
-
-/** CSI drivers whose volumes are volumes of the container engine, by the engine's name for them. */
-export const engineVolumeDriver = 'volumes.skiff.dev';
 
 export interface PodVolumesOptions {
   client: Client;
   runtime: Runtime;
   objects: ObjectSource;
+  changes: ObjectChanges;
   tokens: TokenManager;
   hostFiles: HostFiles;
   nodeName: string;
   /** The files of the node; rejects while its agent cannot be reached. */
   files(): Promise<NodeFiles>;
+  /** Something in the volumes of a pod may have to be written anew. */
+  onChange(podUid: string): void;
 }
 
-/** Makes a pod's volumes ready, keeps their content up to date and takes them down. */
+/** Makes a pod's volumes ready, keeps their content up to date and takes them down. Mirrors pkg/kubelet/volumemanager. */
 export class PodVolumes {
+  /** By pod: what ends listening for changes of the objects in its volumes. */
+  readonly #listening = new Map<string, () => void>();
+  /** By pod: volumes whose files have been given to its group. */
+  readonly #owned = new Map<string, Set<string>>();
+  /** PersistentVolumes for one pod only, by name: the pod that has it. */
+  readonly #exclusive = new Map<string, string>();
+
   constructor(private readonly options: PodVolumesOptions) {}
 
-  /** Idempotent: run again it writes what has changed since. */
+  /** Idempotent: run again it writes what has changed since. Rejects with a VolumeError. */
   async prepare(pod: Pod, facts: PodFacts): Promise<ReadyVolumes> {
     const ready: ReadyVolumes = new Map();
+    const failures = new Map<string, unknown>();
+    this.#listen(pod);
     await Promise.all(
-      (pod.spec?.volumes ?? []).map(async (volume) => {
+      usedVolumes(pod).volumes.map(async (volume) => {
         try {
           ready.set(volume.name, await this.#prepare(pod, volume, facts));
         } catch (error) {
-          throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(error)}`);
+          failures.set(volume.name, error);
         }
       }),
     );
+    if (failures.size > 0) throw new VolumeError(messagesOf(failures));
     return ready;
   }
 
-  /** Whether anything in the pod's volumes can change while it runs. */
-  static isLive(pod: Pod): boolean {
-    return (pod.spec?.volumes ?? []).some(({ configMap, secret, downwardAPI, projected }) => configMap || secret || downwardAPI || projected);
+  #listen(pod: Pod): void {
+    const uid = uidOf(pod);
+    if (this.#listening.has(uid)) return;
+    const keys = referencedObjects(pod);
+    if (keys.size > 0) this.#listening.set(uid, this.options.changes.on(keys, () => this.options.onChange(uid)));
   }
 
   /** The files of a pod whose containers have ended. */
   async removeFiles(pod: Pod): Promise<void> {
     const uid = uidOf(pod);
+    this.#listening.get(uid)?.();
+    this.#listening.delete(uid);
+    this.#owned.delete(uid);
+    for (const [name, owner] of this.#exclusive) if (owner === uid) this.#exclusive.delete(name);
     this.options.tokens.forget(uid);
     await (await this.options.files()).remove(podDirectory(uid));
   }
 
-  /** Volumes of memory hold nothing any more once the containers have ended, but go only after those have gone. */
-  async removeMemory(pod: Pod): Promise<void> {
-    for (const name of memoryVolumesOf(pod)) await this.options.runtime.removeVolume(memoryVolume(uidOf(pod), name));
+  /** Volumes of the engine that are the pod's alone hold nothing any more once the containers have ended, but go only after those have gone. */
+  async removeEngineVolumes(pod: Pod): Promise<void> {
+    const mayHave = memoryVolumesOf(pod).length > 0 || podClaims(pod).length > 0 || pod.spec?.volumes?.some(({ nfs }) => nfs);
+    if (mayHave) await this.options.runtime.removePodVolumes(uidOf(pod));
+  }
+
+  /** The uids of all pods that have left something on this node. */
+  async podsWithRemains(): Promise<Set<string>> {
+    const { runtime, nodeName, files } = this.options;
+    const [directories, volumes] = await Promise.all([(await files()).list(podsDirectory), runtime.podsWithVolumes(nodeName)]);
+    return new Set([...directories, ...volumes]);
+  }
+
+  /** What a pod has left that is gone: its containers are as well. */
+  async removeRemains(podUid: string): Promise<void> {
+    await this.options.runtime.removePodVolumes(podUid);
+    await (await this.options.files()).remove(podDirectory(podUid));
+  }
+
+  /** The kubelet ends: nobody is told of changes any more. */
+  stop(): void {
+    for (const end of this.#listening.values()) end();
+    this.#listening.clear();
   }
 
   async #prepare(pod: Pod, volume: Volume, facts: PodFacts): Promise<ReadyVolume> {
-    const { configMap, secret, downwardAPI, projected } = volume;
-    const { objects } = this.options;
+    const { configMap, secret, downwardAPI, projected, hostPath, nfs, image, csi } = volume;
+    const { objects, tokens } = this.options;
     const namespace = pod.metadata!.namespace!;
+    const claim = podClaim(pod, volume);
+    if (claim) return this.#claim(pod, claim);
     if (volume.emptyDir) return this.#emptyDir(pod, volume);
-    if (volume.hostPath) return this.#hostPath(volume.hostPath);
-    if (volume.image) return { source: { kind: 'image', image: volume.image.reference! }, readOnly: true };
-    if (volume.persistentVolumeClaim) return this.#claim(pod, volume.persistentVolumeClaim.claimName, volume.persistentVolumeClaim.readOnly ?? false);
-    if (volume.ephemeral) return this.#claim(pod, `${pod.metadata!.name}-${volume.name}`, false);
+    if (hostPath) {
+      await checkHostPath(hostPath, this.options.hostFiles);
+      return { source: { kind: 'host', path: hostPath.path }, readOnly: false };
+    }
+    if (nfs) return networkVolume(this.options, uidOf(pod), volume.name, nfs, undefined, false);
+    if (image) return { source: { kind: 'image', image: image.reference! }, readOnly: true };
     if (configMap) {
-      const files = await ifThere(configMap.optional, async () =>
-        configMapFiles(await objects.configMap(namespace, configMap.name!), configMap.items, configMap.defaultMode ?? defaultMode, configMap.optional ?? false),
-      );
-      return this.#write(pod, 'configmap', volume.name, files);
+      const { optional = false, items, name } = configMap;
+      const mode = configMap.defaultMode ?? defaultMode;
+      return this.#write(pod, 'configmap', volume.name, await ifThere(optional, async () => configMapFiles(await objects.configMap(namespace, name!), items, mode, optional)));
     }
     if (secret) {
-      const files = await ifThere(secret.optional, async () =>
-        secretFiles(await objects.secret(namespace, secret.secretName!), secret.items, secret.defaultMode ?? defaultMode, secret.optional ?? false),
-      );
-      return this.#write(pod, 'secret', volume.name, files);
+      const { optional = false, items, secretName } = secret;
+      const mode = secret.defaultMode ?? defaultMode;
+      return this.#write(pod, 'secret', volume.name, await ifThere(optional, async () => secretFiles(await objects.secret(namespace, secretName!), items, mode, optional)));
     }
     if (downwardAPI) return this.#write(pod, 'downward-api', volume.name, downwardFiles(downwardAPI.items, pod, facts, downwardAPI.defaultMode ?? defaultMode));
-    if (projected) return this.#write(pod, 'projected', volume.name, await this.#projected(pod, projected, facts), ownerOf(pod));
+    if (projected) return this.#write(pod, 'projected', volume.name, await projectedFiles(pod, projected, facts, { objects, tokens }));
+    if (csi) {
+      const problem = `driver name ${csi.driver} not found in the list of registered CSI drivers`;
+      throw new Error(`kubernetes.io/csi: mounter.SetUpAt failed to get CSI client: ${problem}`);
+    }
     const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'none';
     throw new Error(`volumes of type ${kind} are not supported on this node`);
   }
@@ -107,109 +154,95 @@ export class PodVolumes {
     const uid = uidOf(pod);
     const { medium = '', sizeLimit } = volume.emptyDir!;
     if (medium === 'Memory') {
-      const name = memoryVolume(uid, volume.name);
+      const name = engineVolume(uid, volume.name);
       const tmpfsBytes = sizeLimit ? parseQuantity(sizeLimit).value() : 0;
-      await this.options.runtime.createVolume(name, { 'dev.skiff.pod.uid': uid }, { tmpfsBytes });
+      await this.options.runtime.createVolume(name, podVolumeLabels(this.options.nodeName, uid), { tmpfsBytes });
       return { source: { kind: 'tmpfs', name, ...(tmpfsBytes > 0 ? { sizeBytes: tmpfsBytes } : {}) }, readOnly: false };
     }
+    if (medium.startsWith('HugePages')) throw new Error('volumes of huge pages are not supported on this node');
     const path = volumeDirectory(uid, 'empty-dir', volume.name);
     const group = pod.spec?.securityContext?.fsGroup;
     const files = await this.options.files();
     await files.makeDirectory(path, group === undefined ? { mode: 0o777, recursive: true } : { mode: 0o2777, group, recursive: true });
-    return { source: { kind: 'node', node: this.options.nodeName, path }, readOnly: false, ownsPath: path };
+    return { source: { kind: 'node', node: this.options.nodeName, path }, readOnly: false };
   }
 
-  async #hostPath(source: NonNullable<Volume['hostPath']>): Promise<ReadyVolume> {
-    await checkHostPath(source, this.options.hostFiles);
-    return { source: { kind: 'host', path: source.path }, readOnly: false };
-  }
-
-  async #projected(pod: Pod, projected: ProjectedVolumeSource, facts: PodFacts): Promise<VolumeFile[]> {
-    const { objects, tokens } = this.options;
-    const namespace = pod.metadata!.namespace!;
-    const mode = projected.defaultMode ?? defaultMode;
-    const owned = ownerOf(pod) !== undefined || pod.spec?.securityContext?.fsGroup !== undefined;
-    const files = new Map<string, VolumeFile>();
-    for (const { configMap, secret, downwardAPI, serviceAccountToken } of projected.sources ?? []) {
-      let found: VolumeFile[] = [];
-      if (configMap)
-        found = await ifThere(configMap.optional, async () =>
-          configMapFiles(await objects.configMap(namespace, configMap.name!), configMap.items, mode, configMap.optional ?? false),
-        );
-      else if (secret)
-        found = await ifThere(secret.optional, async () =>
-          secretFiles(await objects.secret(namespace, secret.name!), secret.items, mode, secret.optional ?? false),
-        );
-      else if (downwardAPI) found = downwardFiles(downwardAPI.items, pod, facts, mode);
-      else if (serviceAccountToken) {
-        const token = await tokens.token(pod, serviceAccountToken);
-        // Whoever owns a token, nobody else is to read it.
-        found = [{ path: serviceAccountToken.path, data: Buffer.from(token).toString('base64'), mode: owned ? 0o600 : mode }];
-      }
-      for (const file of found) files.set(file.path, file);
+  async #claim(pod: Pod, claim: PodClaim): Promise<ReadyVolume> {
+    const { client } = this.options;
+    const volume = await volumeOfClaim(client, pod, claim);
+    const name = volume.metadata!.name!;
+    const { mounted, devices } = usedVolumes(pod);
+    checkVolumeMode(volume, claim.volume.name, mounted, devices);
+    try {
+      await checkNodeAffinity(client, volume, this.options.nodeName);
+      if (volume.spec!.accessModes?.length === 1 && volume.spec!.accessModes[0] === 'ReadWriteOncePod') this.#takeAlone(uidOf(pod), name);
+      const ready = await readyPersistent(this.options, pod, volume, claim.readOnly);
+      if (ready.takesGroup && !ready.readOnly) await this.#own(pod, name, ready.source);
+      return ready;
+    } catch (error) {
+      throw new NamedFailure(name, error);
     }
-    return [...files.values()];
   }
 
-  async #write(pod: Pod, plugin: string, name: string, files: VolumeFile[], owner?: number): Promise<ReadyVolume> {
+  /** Also enforced by the scheduler, which may have been passed by. Mirrors operation_generator.go (GenerateMountVolumeFunc). */
+  #takeAlone(podUid: string, name: string): void {
+    const owner = this.#exclusive.get(name);
+    if (owner !== undefined && owner !== podUid) throw new VolumeStepError('MountVolume.SetUp', 'volume uses the ReadWriteOncePod access mode and is already in use by another pod');
+    this.#exclusive.set(name, podUid);
+  }
+
+  /** Once a pod: afterwards its files are its own matter. */
+  async #own(pod: Pod, name: string, source: Mount['source']): Promise<void> {
+    if (pod.spec?.securityContext?.fsGroup === undefined) return;
+    const uid = uidOf(pod);
+    let owned = this.#owned.get(uid);
+    if (!owned) this.#owned.set(uid, (owned = new Set()));
+    if (owned.has(name)) return;
+    await giveToGroup(this.options.runtime, pod, source);
+    owned.add(name);
+  }
+
+  async #write(pod: Pod, plugin: string, name: string, files: VolumeFile[]): Promise<ReadyVolume> {
     const path = volumeDirectory(uidOf(pod), plugin, name);
     const group = pod.spec?.securityContext?.fsGroup;
     // The group of the pod's file system can read what the kubelet writes (pkg/volume/volume_linux.go, roMask).
     const content = group === undefined ? files : files.map((file) => ({ ...file, mode: file.mode | 0o440 }));
     const node = await this.options.files();
-    await node.writeVolume(path, content, { ...(owner === undefined ? {} : { owner }), ...(group === undefined ? {} : { group }) });
+    await node.writeVolume(path, content, group === undefined ? {} : { group });
     return { source: { kind: 'node', node: this.options.nodeName, path }, readOnly: true };
-  }
-
-  async #claim(pod: Pod, name: string, readOnly: boolean): Promise<ReadyVolume> {
-    const { client } = this.options;
-    const namespace = pod.metadata!.namespace!;
-    const claim = await client.of(resources.persistentVolumeClaims).get(namespace, name);
-    if (claim.status?.phase !== 'Bound' || !claim.spec?.volumeName) throw new Error(`persistentvolumeclaim "${name}" is not bound to a volume`);
-    const volume = await client.of(resources.persistentVolumes).get('', claim.spec.volumeName);
-    const ready = await this.#persistent(volume);
-    return { ...ready, readOnly: readOnly || ready.readOnly };
-  }
-
-  async #persistent(volume: PersistentVolume): Promise<ReadyVolume> {
-    const { hostPath, local, csi } = volume.spec!;
-    if (hostPath) return this.#hostPath(hostPath);
-    if (local) {
-      await checkHostPath({ path: local.path, type: 'Directory' }, this.options.hostFiles);
-      return { source: { kind: 'host', path: local.path }, readOnly: false };
-    }
-    if (csi?.driver === engineVolumeDriver) {
-      await this.options.runtime.createVolume(csi.volumeHandle, csi.volumeAttributes ?? {});
-      return { source: { kind: 'volume', name: csi.volumeHandle }, readOnly: csi.readOnly ?? false };
-    }
-    throw new Error(`the persistent volume "${volume.metadata!.name}" is of a type that is not supported on this node`);
   }
 }
 
-export function memoryVolume(podUid: string, name: string): string {
-  return `skiff-pod-${podUid}-${name}`;
+/** A failure that concerns a volume by another name than the pod has for it. */
+class NamedFailure {
+  constructor(
+    readonly name: string,
+    readonly cause: unknown,
+  ) {}
+}
+
+function messagesOf(failures: Map<string, unknown>): string[] {
+  const messages: string[] = [];
+  const unresolved: string[] = [];
+  const problems: string[] = [];
+  for (const [volume, failure] of failures) {
+    const [name, error] = failure instanceof NamedFailure ? [failure.name, failure.cause] : [volume, failure];
+    if (error instanceof UnresolvedVolume) {
+      unresolved.push(volume);
+      problems.push(error.message);
+    } else messages.push(`${error instanceof VolumeStepError ? error.step : 'MountVolume.SetUp'} failed for volume "${name}" : ${messageOf(error)}`);
+  }
+  if (unresolved.length > 0) {
+    const unmounted = [...failures.keys()].sort().join(' ');
+    // As kubelet.go (SyncPod) says what WaitForAttachAndMount came to.
+    messages.push(`Unable to attach or mount volumes: unmounted volumes=[${unmounted}], unattached volumes=[], failed to process volumes=[${unresolved.sort().join(' ')}]: ${problems.join('; ')}`);
+  }
+  return messages;
 }
 
 /** The names of the pod's volumes of memory. */
 export function memoryVolumesOf(pod: Pod): string[] {
-  return (pod.spec?.volumes ?? []).filter((volume) => volume.emptyDir?.medium === 'Memory').map((volume) => volume.name);
-}
-
-/** The user of all containers, when they are all of one. Mirrors pkg/volume/util/util.go (FsUserFrom). */
-function ownerOf(pod: Pod): number | undefined {
-  const users = allContainersOf(pod).map((container) => container.securityContext?.runAsUser ?? pod.spec?.securityContext?.runAsUser);
-  return users.every((user) => user === users[0]) ? users[0] : undefined;
-}
-
-async function ifThere(optional: boolean | undefined, read: () => Promise<VolumeFile[]>): Promise<VolumeFile[]> {
-  try {
-    return await read();
-  } catch (error) {
-    if (optional && isNotFound(error)) return [];
-    throw error;
-  }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return usedVolumes(pod)
+    .volumes.filter((volume) => volume.emptyDir?.medium === 'Memory')
+    .map(({ name }) => name);
 }

@@ -70,7 +70,7 @@ export class Agent {
       case 'httpGet':
         return httpGet(params as Extract<ProbeRequest, { kind: 'http' }>);
       case 'writeVolume': {
-        const { path, files, options } = params as { path: string; files: VolumeFile[]; options: Ownership };
+        const { path, files, options } = params as { path: string; files: VolumeFile[]; options: Pick<Ownership, 'group'> };
         return this.volume.inDirectory(path, true, (directory) =>
           writeAtomically(directory, files, options, new Date(), randomBytes(5).toString('hex')),
         );
@@ -82,8 +82,14 @@ export class Agent {
         };
         return this.volume.makeDirectory(path, options);
       }
+      case 'subPath': {
+        const { directory, below } = params as { directory: string; below: string };
+        return this.volume.subPath(directory, below);
+      }
       case 'stat':
         return this.volume.stat((params as { path: string }).path);
+      case 'list':
+        return this.volume.list((params as { path: string }).path);
       case 'usage':
         return this.volume.usage((params as { path: string }).path);
       case 'readFile': {

@@ -4,6 +4,9 @@ import path from 'node:path';
 import type { VolumeFile } from '../index.ts';
 import type { Ownership } from './nodeVolume.ts';
 
+/** A volume as a whole is given to a group only; a file can have an owner of its own. */
+type GroupOwnership = Pick<Ownership, 'group'>;
+
 const dataLink = '..data';
 const newDataLink = '..data_tmp';
 
@@ -15,7 +18,7 @@ const newDataLink = '..data_tmp';
 export async function writeAtomically(
   directory: string,
   files: VolumeFile[],
-  ownership: Ownership,
+  ownership: GroupOwnership,
   now: Date,
   suffix: string,
 ): Promise<void> {
@@ -99,19 +102,19 @@ async function pathsToRemove(payload: Map<string, VolumeFile>, directory: string
   return gone;
 }
 
-async function differs(payload: Map<string, VolumeFile>, directory: string, ownership: Ownership): Promise<boolean> {
+async function differs(payload: Map<string, VolumeFile>, directory: string, ownership: GroupOwnership): Promise<boolean> {
   for (const [name, file] of payload) {
     const there = await fs.readFile(`${directory}/${name}`).catch(missing);
     if (!there?.equals(Buffer.from(file.data, 'base64'))) return true;
     const stat: Stats = await fs.stat(`${directory}/${name}`);
     if ((stat.mode & 0o777) !== fileMode(file.mode, ownership)) return true;
-    if (ownership.owner !== undefined && stat.uid !== ownership.owner) return true;
+    if (file.owner !== undefined && stat.uid !== file.owner) return true;
     if (ownership.group !== undefined && stat.gid !== ownership.group) return true;
   }
   return false;
 }
 
-async function writePayload(target: string, payload: Map<string, VolumeFile>, ownership: Ownership): Promise<void> {
+async function writePayload(target: string, payload: Map<string, VolumeFile>, ownership: GroupOwnership): Promise<void> {
   const made = new Set(['.']);
   for (const [name, file] of payload) {
     const parents: string[] = [];
@@ -124,12 +127,12 @@ async function writePayload(target: string, payload: Map<string, VolumeFile>, ow
       await setPermissions(`${target}/${parent}`, 0o755, true, ownership);
     }
     await fs.writeFile(`${target}/${name}`, Buffer.from(file.data, 'base64'));
-    await setPermissions(`${target}/${name}`, file.mode, false, ownership);
+    await setPermissions(`${target}/${name}`, file.mode, false, { ...ownership, owner: file.owner });
   }
 }
 
 /** The volume is read-only to pods: its group may read what its owner may write. */
-const fileMode = (mode: number, { group }: Ownership): number => (group === undefined ? mode : mode | 0o440);
+const fileMode = (mode: number, { group }: GroupOwnership): number => (group === undefined ? mode : mode | 0o440);
 
 async function setPermissions(name: string, mode: number, directory: boolean, ownership: Ownership): Promise<void> {
   if (ownership.owner !== undefined || ownership.group !== undefined)

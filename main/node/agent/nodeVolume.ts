@@ -38,6 +38,33 @@ export class NodeVolume {
     });
   }
 
+  /**
+   * Follows a path below a directory as far as it leads and makes what is missing, with the directory's own mode and,
+   * where that one hands it on, its group. No link on the way may leave the directory; one of a pod's own file system
+   * (`/data/x`) does. Mirrors pkg/volume/util/subpath/subpath_linux.go (doSafeMakeDir, doSafeOpen).
+   */
+  async subPath(directory: string, below: string): Promise<string> {
+    const root = await this.#real(directory);
+    if (root === undefined) throw Object.assign(new Error(`${directory} does not exist`), { code: 'ENOENT' });
+    const { mode, gid } = await fs.stat(root);
+    let at = root;
+    for (const name of below.split('/').filter((part) => part !== '' && part !== '.')) {
+      if (name === '..') throw new Error(`invalid path: must not contain '..': ${below}`);
+      const next = path.join(at, name);
+      const real = await fs.realpath(next).catch(missing);
+      if (real === undefined) {
+        // A link that leads nowhere is there already, so this rejects.
+        await fs.mkdir(next);
+        if (mode & 0o2000) await fs.chown(next, -1, gid);
+        await fs.chmod(next, mode & 0o7777);
+      }
+      at = real ?? next;
+      if (at !== root && !at.startsWith(`${root}/`))
+        throw new Error(`subpath ${JSON.stringify(below)} not within volume path`);
+    }
+    return path.relative(await fs.realpath(this.root), at);
+  }
+
   async stat(target: string): Promise<{ kind: 'file' | 'directory' | 'other'; size: number } | undefined> {
     const real = await this.#real(target);
     if (!real) return undefined;
@@ -58,6 +85,11 @@ export class NodeVolume {
       // Some file systems count none.
       inodesFree: files === 0 ? Number.MAX_SAFE_INTEGER : ffree,
     };
+  }
+
+  async list(target: string): Promise<string[]> {
+    const real = await this.#real(target);
+    return real === undefined ? [] : fs.readdir(real);
   }
 
   /** Bytes of disk below a path; a file with several names counts once. */
@@ -183,6 +215,11 @@ export class NodeVolume {
       throw error;
     }
   }
+}
+
+function missing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+  return undefined;
 }
 
 function openDirectory(name: string): Promise<fs.FileHandle> {

@@ -19,9 +19,7 @@ export class Engine {
   }
 
   async atLeast(version: string): Promise<boolean> {
-    const [major, minor] = (await this.apiVersion()).split('.').map(Number);
-    const [wantedMajor, wantedMinor] = version.split('.').map(Number);
-    return major! > wantedMajor! || (major === wantedMajor && minor! >= wantedMinor!);
+    return isAtLeast(await this.apiVersion(), version);
   }
 
   /** Where the engine keeps a volume, on the engine's own machine. */
@@ -58,8 +56,17 @@ export class Engine {
       memoryBytes: info.MemTotal,
       cgroupVersion: info.CgroupVersion,
       rootless: security.some((option) => option.includes('rootless')),
+      // The engine leaves the choice to us from API 1.44 on; the kernel knows it since 5.12.
+      recursiveReadOnly: isAtLeast(version.ApiVersion, '1.44') && isAtLeast(version.KernelVersion ?? '', '5.12'),
     };
   }
+}
+
+/** Of `major.minor`, whatever follows. */
+function isAtLeast(version: string, wanted: string): boolean {
+  const [major, minor] = version.split('.').map((part) => parseInt(part, 10));
+  const [wantedMajor, wantedMinor] = wanted.split('.').map(Number);
+  return major! > wantedMajor! || (major === wantedMajor && minor! >= wantedMinor!);
 }
 
 /** Go's names, which Kubernetes uses, for the kernel's. */

@@ -35,8 +35,13 @@ const smallTools = [
   'env',
   'true',
   'id',
+  'find',
+  'stat',
+  'chmod',
+  'chgrp',
+  'readlink',
 ];
-const neededTools = ['sh', 'ip', 'cat', 'sleep', 'mkfifo', 'mkdir', 'rm', 'ln'];
+const neededTools = ['sh', 'ip', 'cat', 'sleep', 'mkfifo', 'mkdir', 'rm', 'ln', 'find', 'stat', 'chmod', 'chgrp', 'readlink'];
 
 const directories = [
   'bin',

@@ -17,6 +17,7 @@ import {
   type Image,
   type LogLine,
   type LogOptions,
+  type Mount,
   type PullProgress,
   type RegistryAuth,
   type Runtime,
@@ -24,6 +25,8 @@ import {
   type RuntimeInfo,
   type Sandbox,
   type SandboxConfig,
+  type VolumeOptions,
+  type VolumeOwnership,
 } from '../index.ts';
 import { containerOptions, endingOf, resourceOptions, toContainer, type ContainerEnding, type ListedContainer } from './containers.ts';
 import { Engine } from './engine.ts';
@@ -33,11 +36,12 @@ import { readFile } from './files.ts';
 import { label, sandboxLabels, type Labels } from './labels.ts';
 import { imageStatus, listImages, pullImage } from './localImages.ts';
 import { readLogs } from './logs.ts';
-import { engineMounts, missingSubPaths } from './mounts.ts';
+import { engineMounts } from './mounts.ts';
 import { portForward } from './portForward.ts';
 import { sandboxOptions, startSandbox, toSandbox } from './sandboxes.ts';
 import { statsOf } from './stats.ts';
 import { attach, exec, execSync } from './streams.ts';
+import { EngineVolumes } from './volumes.ts';
 
 export interface DockerRuntimeOptions {
   /** How to reach the engine, as dockerode takes it. */
@@ -60,6 +64,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
 class DockerRuntime implements Runtime {
   readonly #docker: Docker;
   readonly #engine: Engine;
+  readonly #volumes: EngineVolumes;
   readonly #cluster: string;
   readonly #network: string;
   readonly #nodeContainer: (node: string) => string;
@@ -77,6 +82,13 @@ class DockerRuntime implements Runtime {
     this.#docker = new Docker(options.connection);
     this.#engine = new Engine(this.#docker);
     this.#cluster = options.cluster;
+    this.#volumes = new EngineVolumes({
+      docker: this.#docker,
+      cluster: options.cluster,
+      image: options.sandboxImage,
+      create: (container) => this.#create(container, undefined),
+      remove: (id) => this.#remove(id),
+    });
     this.#network = options.network ?? `skiff-${options.cluster}`;
     this.#nodeContainer = options.nodeContainer ?? ((node) => `skiff-${options.cluster}-${node}`);
     this.#clock = options.clock;
@@ -124,7 +136,6 @@ class DockerRuntime implements Runtime {
   }
 
   async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
-    for (const { volume, path } of await missingSubPaths(this.#engine, config.mounts)) await this.#makeSubPath(volume, path);
     const [sandbox, mounts, lowersScores] = await Promise.all([
       this.#labelsOf(sandboxId),
       engineMounts(this.#engine, this.#nodeContainer, config.mounts),
@@ -235,17 +246,32 @@ class DockerRuntime implements Runtime {
     await tolerate([404], () => this.#docker.getImage(image).remove());
   }
 
-  async createVolume(name: string, labels: Record<string, string>, options: { tmpfsBytes?: number } = {}): Promise<void> {
-    const { tmpfsBytes } = options;
-    const driver =
-      tmpfsBytes === undefined
-        ? {}
-        : { DriverOpts: { type: 'tmpfs', device: 'tmpfs', o: `mode=1777${tmpfsBytes > 0 ? `,size=${tmpfsBytes}` : ''}` } };
-    await engineCall(() => this.#docker.createVolume({ Name: name, Driver: 'local', Labels: { ...labels, [label.cluster]: this.#cluster }, ...driver }));
+  createVolume(name: string, labels: Record<string, string>, options: VolumeOptions = {}): Promise<void> {
+    return this.#volumes.create(name, labels, options);
   }
 
-  async removeVolume(name: string): Promise<void> {
-    await tolerate([404], () => this.#docker.getVolume(name).remove());
+  removeVolume(name: string): Promise<void> {
+    return this.#volumes.remove(name);
+  }
+
+  removePodVolumes(podUid: string): Promise<void> {
+    return this.#volumes.removeOfPod(podUid);
+  }
+
+  podsWithVolumes(node: string): Promise<string[]> {
+    return this.#volumes.podsOf(node);
+  }
+
+  copyVolume(from: string, to: string): Promise<void> {
+    return this.#volumes.copy(from, to);
+  }
+
+  volumeSubPath(name: string, path: string): Promise<string> {
+    return this.#volumes.subPath(name, path);
+  }
+
+  setVolumeGroup(source: Mount['source'], ownership: VolumeOwnership): Promise<void> {
+    return this.#volumes.setGroup(source, ownership);
   }
 
   watch(onEvent: (event: RuntimeEvent) => void, onGap: () => void): { cancel(): void } {
@@ -304,28 +330,6 @@ class DockerRuntime implements Runtime {
       throw error;
     });
     return this.#lowersScores;
-  }
-
-  /** Only a container can reach into a volume: one that lives just for that. */
-  async #makeSubPath(volume: string, path: string): Promise<void> {
-    const id = await this.#create(
-      {
-        Image: this.options.sandboxImage,
-        Entrypoint: ['mkdir', '-p', '-m', '0777', `/volume/${path.replace(/^\/+/, '')}`],
-        User: '0',
-        Labels: { [label.cluster]: this.#cluster },
-        HostConfig: { NetworkMode: 'none', Binds: [`${volume}:/volume`] },
-      },
-      undefined,
-    );
-    try {
-      const container = this.#docker.getContainer(id);
-      await engineCall(() => container.start());
-      const { StatusCode } = (await engineCall(() => container.wait())) as { StatusCode: number };
-      if (StatusCode !== 0) throw new RuntimeError('other', `the directory ${path} could not be made in the volume ${volume}`);
-    } finally {
-      await this.#remove(id);
-    }
   }
 
   #filter(filter: { node?: string; podUid?: string }): Labels {

@@ -14,8 +14,10 @@ export interface EngineMounts {
 /** The engine's mounts for ours. Paths of a node lie in the node's own volume, of which a container gets only a part. */
 export async function engineMounts(engine: Engine, nodeVolume: (node: string) => string, mounts: Mount[]): Promise<EngineMounts> {
   const result: EngineMounts = { mounts: [], binds: [] };
+  // From there on `mounts` can make directories as well, and say what becomes of what is mounted below.
+  const says = await engine.atLeast('1.44');
   for (const mount of mounts) {
-    const path = await bindable(engine, mount.source);
+    const path = says ? undefined : await bindable(engine, mount.source);
     if (path !== undefined && !path.includes(':')) {
       // Of what holds its own directory, or lies in it, the engine takes no private mounts; it chooses well when nothing is said.
       const propagation = mount.propagation === 'private' ? [] : [propagations[mount.propagation]];
@@ -29,25 +31,29 @@ export async function engineMounts(engine: Engine, nodeVolume: (node: string) =>
 /** The path that a bind would have whose directory the engine is to make. */
 async function bindable(engine: Engine, source: Mount['source']): Promise<string | undefined> {
   if (source.kind === 'host') return source.path;
-  // An engine that knows sub-paths of volumes wants them to be there already (missingSubPaths).
-  if (source.kind !== 'volume' || !source.subPath || (await engine.atLeast('1.45'))) return undefined;
+  if (source.kind !== 'volume' || !source.subPath) return undefined;
   return `${await engine.mountpoint(source.name)}/${source.subPath.replace(/^\/+/, '')}`;
 }
 
-/** The directories of volumes that have to be made before a container can mount them. */
-export async function missingSubPaths(engine: Engine, mounts: Mount[]): Promise<{ volume: string; path: string }[]> {
-  const wanted = mounts.flatMap(({ source }) => (source.kind === 'volume' && source.subPath ? [{ volume: source.name, path: source.subPath }] : []));
-  return wanted.length > 0 && (await engine.atLeast('1.45')) ? wanted : [];
+/** Kubernetes' read-only leaves alone what is mounted below, unless it is asked for. */
+function recursion({ readOnly, recursiveReadOnly }: Mount): Record<string, boolean> {
+  if (!readOnly) return {};
+  return recursiveReadOnly ? { ReadOnlyForceRecursive: true } : { ReadOnlyNonRecursive: true };
 }
 
 async function engineMount(engine: Engine, nodeVolume: (node: string) => string, mount: Mount): Promise<Docker.MountSettings> {
   const { source } = mount;
   const common = { Target: mount.target, ReadOnly: mount.readOnly };
+  const says = await engine.atLeast('1.44');
   const bind = (path: string, propagation = propagations[mount.propagation]): Docker.MountSettings => ({
     ...common,
     Type: 'bind',
     Source: path,
-    BindOptions: { Propagation: propagation },
+    BindOptions: {
+      // The engine takes a forced recursion for private mounts only.
+      Propagation: mount.recursiveReadOnly ? 'rprivate' : propagation,
+      ...(says ? { CreateMountpoint: true, ...recursion(mount) } : {}),
+    },
   });
   const volume = async (name: string, subPath: string | undefined): Promise<Docker.MountSettings> => {
     const inside = subPath?.replace(/^\/+/, '');

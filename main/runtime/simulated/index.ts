@@ -305,6 +305,20 @@ class SimulatedRuntime implements Runtime {
 
   async removeVolume(): Promise<void> {}
 
+  async removePodVolumes(): Promise<void> {}
+
+  async podsWithVolumes(): Promise<string[]> {
+    return [];
+  }
+
+  async copyVolume(): Promise<void> {}
+
+  async volumeSubPath(_name: string, path: string): Promise<string> {
+    return path;
+  }
+
+  async setVolumeGroup(): Promise<void> {}
+
   watch(onEvent: (event: RuntimeEvent) => void, onGap: () => void): { cancel(): void } {
     this.#watchers.add(onEvent);
     // As an engine's stream once it is open: what was before it has to be listed.

@@ -5,7 +5,11 @@ import type { Duplex } from 'node:stream';
 export class FakeAgent implements NodeAgent {
   readonly files = new Map<string, Buffer>();
   readonly directories = new Map<string, { mode: number; group?: number }>();
-  readonly volumes = new Map<string, { files: VolumeFile[]; owner?: number; group?: number }>();
+  readonly volumes = new Map<string, { files: VolumeFile[]; group?: number }>();
+  /** Names of links that lead out of their volumes. */
+  readonly links = new Set<string>();
+  /** Bytes, by path. */
+  readonly used = new Map<string, number>();
   readonly probes: ProbeRequest[] = [];
   answer: (request: ProbeRequest) => ProbeResult = () => ({ result: 'success', output: '' });
   #lose: () => void = () => {};
@@ -28,7 +32,7 @@ export class FakeAgent implements NodeAgent {
     if (result !== 'success') throw new Error(output);
   }
 
-  async writeVolume(path: string, files: VolumeFile[], options: { owner?: number; group?: number }): Promise<void> {
+  async writeVolume(path: string, files: VolumeFile[], options: { group?: number }): Promise<void> {
     this.volumes.set(path, { files, ...options });
   }
 
@@ -42,8 +46,15 @@ export class FakeAgent implements NodeAgent {
     return file && { kind: 'file', size: file.length };
   }
 
-  /** Bytes on the disk, by path. */
-  readonly used = new Map<string, number>();
+  async subPath(directory: string, below: string): Promise<string> {
+    if (below.split('/').some((name) => this.links.has(name))) throw new Error(`subpath "${below}" not within volume path`);
+    return `${directory}/${below}`;
+  }
+
+  async list(path: string): Promise<string[]> {
+    const below = [...this.files.keys(), ...this.directories.keys(), ...this.volumes.keys()].filter((key) => key.startsWith(`${path}/`));
+    return [...new Set(below.map((key) => key.slice(path.length + 1).split('/')[0]!))];
+  }
 
   async usage(path: string): Promise<number> {
     return this.used.get(path) ?? 0;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { PodSpec } from '../../../main/api/index.ts';
+import { engineVolumeDriver } from '../../../main/api/engineVolumes.ts';
+import type { PersistentVolume, PodSpec } from '../../../main/api/index.ts';
 import { resources } from '../../../main/client/index.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { Harness } from './harness.ts';
@@ -22,7 +23,7 @@ describe('a volume', () => {
     const path = directory(h, 'web', 'configmap');
     expect(h.agent.volumes.get(path)!.files.map(({ path, mode }) => [path, mode])).toEqual([['a', 0o400], ['b', 0o400]]);
     h.server.change(resources.configMaps, 'default', 'c', (configMap) => (configMap.data!.a = '3'));
-    await h.clock.advance(90_000);
+    await settle();
     expect(h.agent.text(path, 'a')).toBe('3');
   });
 
@@ -33,8 +34,46 @@ describe('a volume', () => {
     expect(h.pod('web').status!.containerStatuses![0]!.state).toEqual({ waiting: { reason: 'ContainerCreating' } });
     expect(h.condition('web', 'PodReadyToStartContainers')!.status).toBe('False');
     h.server.seed(resources.configMaps, { metadata: { name: 'c', namespace: 'default' }, data: {} });
-    await h.clock.advance(1000);
+    await settle();
     expect(h.pod('web').status!.phase).toBe('Running');
+  });
+
+  it('that is taken away keeps what it held', async () => {
+    const h = await start();
+    h.server.seed(resources.configMaps, { metadata: { name: 'c', namespace: 'default' }, data: { a: '1' } });
+    await h.create('web', mounting({ configMap: { name: 'c' } }));
+    h.server.drop(resources.configMaps, 'default', 'c');
+    await settle();
+    expect(h.agent.text(directory(h, 'web', 'configmap'), 'a')).toBe('1');
+    expect(h.said('web')).toContain('FailedMount: MountVolume.SetUp failed for volume "v" : configmap "c" not found');
+    expect(h.pod('web').status!.phase).toBe('Running');
+  });
+
+  it('that no container mounts is not looked at', async () => {
+    const h = await start();
+    await h.create('web', { volumes: [{ name: 'v', configMap: { name: 'not there' } }] });
+    expect(h.pod('web').status!.phase).toBe('Running');
+  });
+
+  it('that fails does not hide that others fail as well', async () => {
+    const h = await start();
+    const volumes = [{ name: 'a', configMap: { name: 'c' } }, { name: 'b', secret: { secretName: 's' } }];
+    await h.create('web', { containers: [{ name: 'web', image: 'web:1', volumeMounts: volumes.map(({ name }) => ({ name, mountPath: `/${name}` })) }], volumes });
+    expect(h.said('web').sort()).toEqual([
+      'FailedMount: MountVolume.SetUp failed for volume "a" : configmap "c" not found',
+      'FailedMount: MountVolume.SetUp failed for volume "b" : secret "s" not found',
+    ]);
+  });
+
+  it('of a token belongs to the user of the containers, and the rest of the volume does not', async () => {
+    const h = await start();
+    h.server.seed(resources.configMaps, { metadata: { name: 'c', namespace: 'default' }, data: { a: '1' } });
+    const sources = [{ configMap: { name: 'c' } }, { downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } }];
+    await h.create('web', { ...mounting({ projected: { sources, defaultMode: 0o440 } }), securityContext: { runAsUser: 1000 } });
+    expect(h.agent.volumes.get(directory(h, 'web', 'projected'))!.files).toEqual([
+      { path: 'a', data: Buffer.from('1').toString('base64'), mode: 0o440 },
+      { path: 'name', data: Buffer.from('web').toString('base64'), mode: 0o440 },
+    ]);
   });
 
   it('of an optional Secret that is missing is empty', async () => {
@@ -69,6 +108,14 @@ describe('a volume', () => {
     expect(h.agent.directories.get(directory(h, 'web', 'empty-dir'))).toMatchObject({ mode: 0o2777, group: 2000 });
   });
 
+  it('of a pod that was deleted while nobody was there goes when somebody comes', async () => {
+    const h = await start();
+    h.agent.directories.set('pods/long-gone/volumes/kubernetes.io~empty-dir/v', { mode: 0o777 });
+    await h.create('web', mounting({ emptyDir: {} }));
+    await h.restart();
+    expect([...h.agent.directories.keys()]).toEqual([directory(h, 'web', 'empty-dir')]);
+  });
+
   it('goes with its pod', async () => {
     const h = await start();
     await h.create('web', mounting({ emptyDir: {} }));
@@ -89,5 +136,86 @@ describe('a volume', () => {
     await settle();
     expect(h.pod('web').status!.phase).toBe('Running');
     expect(condition().status).toBe('True');
+  });
+});
+
+describe('a claim of a pod', () => {
+  const claimed = mounting({ persistentVolumeClaim: { claimName: 'data' } });
+
+  async function bound(h: Harness, spec: PersistentVolume['spec'] = {}): Promise<void> {
+    const { metadata } = h.server.seed(resources.persistentVolumeClaims, {
+      metadata: { name: 'data', namespace: 'default' },
+      spec: { volumeName: 'pv' },
+      status: { phase: 'Bound' },
+    });
+    const claimRef = { namespace: 'default', name: 'data', uid: metadata!.uid };
+    h.server.seed(resources.persistentVolumes, { metadata: { name: 'pv' }, spec: { csi: { driver: engineVolumeDriver, volumeHandle: 'pv' }, claimRef, ...spec } });
+  }
+
+  const processing = (problem: string) =>
+    `FailedMount: Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process volumes=[v]: error processing PVC default/data: ${problem}`;
+
+  it('is waited for until it is bound', async () => {
+    const h = await start();
+    await h.create('web', claimed);
+    expect(h.said('web')).toEqual([processing('failed to fetch PVC from API server: persistentvolumeclaims "data" not found')]);
+    h.server.seed(resources.persistentVolumeClaims, { metadata: { name: 'data', namespace: 'default' }, status: { phase: 'Pending' } });
+    await h.clock.advance(1000);
+    expect(h.said('web')).toContain(processing('PVC is not bound'));
+    h.server.drop(resources.persistentVolumeClaims, 'default', 'data');
+    await bound(h);
+    await h.clock.advance(5000);
+    expect(h.pod('web').status!.phase).toBe('Running');
+  });
+
+  it('for one pod only is not given to a second one', async () => {
+    const h = await start();
+    await bound(h, { accessModes: ['ReadWriteOncePod'] });
+    await h.create('web', claimed);
+    await h.create('second', claimed);
+    expect(h.said('second')).toEqual(['FailedMount: MountVolume.SetUp failed for volume "pv" : volume uses the ReadWriteOncePod access mode and is already in use by another pod']);
+    await h.delete('web');
+    await h.clock.advance(20_000);
+    expect(h.pod('second').status!.phase).toBe('Running');
+  });
+
+  it('whose volume is elsewhere is refused', async () => {
+    const h = await start();
+    const matchExpressions = [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['another'] }];
+    await bound(h, { nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions }] } } });
+    await h.create('web', claimed);
+    expect(h.said('web')).toEqual(['FailedMount: MountVolume.NodeAffinity check failed for volume "pv" : no matching NodeSelectorTerms']);
+  });
+
+  it('is given to the pod’s group once, as its policy says', async () => {
+    const given: unknown[] = [];
+    const h = await start();
+    h.runtime.setVolumeGroup = async (...about) => void given.push(about);
+    await bound(h);
+    await h.create('web', { ...claimed, securityContext: { fsGroup: 2000, fsGroupChangePolicy: 'OnRootMismatch' } });
+    await h.clock.advance(200_000);
+    expect(given).toEqual([[{ kind: 'volume', name: 'pv' }, { group: 2000, readOnly: false, onRootMismatch: true }]]);
+  });
+
+  it('of a driver that nobody has installed says so', async () => {
+    const h = await start();
+    await bound(h, { csi: { driver: 'csi.example.com', volumeHandle: 'x' } });
+    await h.create('web', claimed);
+    expect(h.said('web')).toEqual([
+      'FailedMount: MountVolume.MountDevice failed for volume "pv" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name csi.example.com not found in the list of registered CSI drivers',
+    ]);
+  });
+});
+
+describe('a sub-path', () => {
+  it('that a link leads out of its volume is refused', async () => {
+    const h = await start();
+    h.agent.links.add('escape');
+    const containers = [{ name: 'web', image: 'web:1', volumeMounts: [{ name: 'v', mountPath: '/v', subPath: 'escape' }] }];
+    await h.create('web', { ...mounting({ emptyDir: {} }), containers });
+    expect(h.pod('web').status!.containerStatuses![0]!.state!.waiting).toEqual({
+      reason: 'CreateContainerConfigError',
+      message: 'failed to prepare subPath for volumeMount "v" of container "web"',
+    });
   });
 });

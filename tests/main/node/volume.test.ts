@@ -24,13 +24,14 @@ beforeEach(async () => {
 
 afterEach(() => fs.rm(path.dirname(root), { recursive: true, force: true }));
 
-const file = (name: string, content: string, mode = 0o644) => ({
+const file = (name: string, content: string, mode = 0o644, owner?: number) => ({
+  ...(owner === undefined ? {} : { owner }),
   path: name,
   data: Buffer.from(content).toString('base64'),
   mode,
 });
 let turn = 0;
-const write = (files: ReturnType<typeof file>[], ownership: { owner?: number; group?: number } = {}) =>
+const write = (files: ReturnType<typeof file>[], ownership: { group?: number } = {}) =>
   volume.inDirectory('cm', true, (directory) =>
     writeAtomically(directory, files, ownership, new Date('2026-01-02T03:04:05Z'), String(++turn)),
   );
@@ -79,8 +80,9 @@ onLinux('a volume of files', () => {
     expect((await names()).filter((name) => !name.startsWith('..'))).toEqual([]);
   });
 
-  asRoot('belongs to its group, which may read it', async () => {
-    await write([file('a', '1', 0o600)], { group: 2000, owner: 1000 });
+  asRoot('belongs to its group, which may read it, and a file of it to a user', async () => {
+    await write([file('a', '1', 0o600, 1000), file('b', '1', 0o600)], { group: 2000 });
+    expect((await fs.stat(path.join(root, 'cm/b'))).uid).toBe(0);
     const stat = await fs.stat(path.join(root, 'cm/a'));
     expect([stat.uid, stat.gid, stat.mode & 0o7777]).toEqual([1000, 2000, 0o640]);
     const directory = await fs.stat(path.join(root, 'cm/..data'));
@@ -116,6 +118,30 @@ onLinux('the node volume', () => {
 
   test('makes no parents when it is told so', async () => {
     await expect(volume.makeDirectory('not/there', { mode: 0o755, recursive: false })).rejects.toThrow('does not exist');
+  });
+
+  test('finds and makes a sub-path of a directory, with its mode', async () => {
+    await volume.makeDirectory('pod/v', { mode: 0o777, recursive: true });
+    expect(await volume.subPath('pod/v', 'a//b/.')).toBe('pod/v/a/b');
+    const { mode } = await fs.stat(path.join(root, 'pod/v/a/b'));
+    expect(mode & 0o7777).toBe(0o777);
+    await fs.symlink('a/b', path.join(root, 'pod/v/inside'));
+    expect(await volume.subPath('pod/v', 'inside')).toBe('pod/v/a/b');
+    await write([file('key', 'value')]);
+    expect(await volume.subPath('cm', 'key')).toMatch(/^cm\/\.\.2026_.*\/key$/);
+  });
+
+  test('refuses a sub-path that a link leads out of its directory', async () => {
+    await volume.makeDirectory('pod/v', { mode: 0o777, recursive: true });
+    await volume.makeDirectory('other/v', { mode: 0o777, recursive: true });
+    for (const [name, target] of Object.entries({ out: outside, up: '../../other/v', own: '/v/x', lost: 'nowhere' })) {
+      await fs.symlink(target, path.join(root, 'pod/v', name));
+      await expect(volume.subPath('pod/v', name)).rejects.toThrow();
+      await expect(volume.subPath('pod/v', `${name}/made`)).rejects.toThrow();
+    }
+    await expect(volume.subPath('pod/v', '../../other/v')).rejects.toThrow("must not contain '..'");
+    expect(await fs.readdir(outside)).toEqual([]);
+    expect(await fs.readdir(path.join(root, 'other/v'))).toEqual([]);
   });
 
   test('never follows a link that a pod left behind', async () => {

@@ -1,0 +1,24 @@
+/** Volumes could not be made ready; each message is that of a FailedMount event. */
+export class VolumeError extends Error {
+  constructor(readonly messages: string[]) {
+    super(messages.join('; '));
+  }
+}
+
+/** What the volume stands for could not be found out: nothing was tried with the volume itself. */
+export class UnresolvedVolume extends Error {}
+
+/** Another step than the mount itself has failed: the message begins with its name. */
+export class VolumeStepError extends Error {
+  constructor(
+    /** `MapVolume.SetUpDevice`, `MountVolume.MountDevice` … */
+    readonly step: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
