@@ -275,7 +275,7 @@ class Engine implements Cluster {
     const informers = new InformerFactory(client, clock, log.child('informers'));
     const configuration = this.#schedulerConfiguration;
     const scheduler = new Scheduler({ client: this.#client(api, 'system:kube-scheduler', 'kube-scheduler'), informers, clock, random, log, configuration });
-    const controllers = startControllers({ client, informers, clock, random, log, rootCA, volumes: nodes });
+    const controllers = startControllers({ client, informers, clock, random, log, rootCA, volumes: nodes.volumes });
     this.#stops.push(async () => {
       await scheduler.stop();
       await controllers.stop();

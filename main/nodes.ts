@@ -9,6 +9,7 @@ import type { KubeletApi } from './api/kubelet.ts';
 import { EventRecorder, resources, type Client, type InformerFactory } from './client/index.ts';
 import { startCloud, type Cloud } from './cloud/index.ts';
 import { createForwarder, startDns, type Dns } from './dns/index.ts';
+import type { EngineVolumes } from './controllers/index.ts';
 import { createKubelet, type Kubelet } from './kubelet/index.ts';
 import { startNetworkPolicy, type NetworkPolicyEnforcement } from './networkPolicy/index.ts';
 import { connectAgent, type NodeAgent } from './node/index.ts';
@@ -81,10 +82,16 @@ export class Nodes {
     return this.#nodes.get(name)?.kubelet?.api;
   }
 
-  /** Removes a named volume of the engine with its data. */
-  async removeVolume(name: string): Promise<void> {
+  /** The named volumes of the engine that the nodes are on. */
+  readonly volumes: EngineVolumes = {
+    createVolume: async (...about) => this.#prepared().createVolume(...about),
+    removeVolume: async (name) => this.#prepared().removeVolume(name),
+    copyVolume: async (from, to) => this.#prepared().copyVolume(from, to),
+  };
+
+  #prepared(): Runtime {
     if (!this.#runtime) throw new Error('the nodes are not prepared');
-    await this.#runtime.removeVolume(name);
+    return this.#runtime;
   }
 
   /**
@@ -155,7 +162,7 @@ export class Nodes {
 
   /** Resolves when all nodes are registered. */
   async start(informers: InformerFactory): Promise<void> {
-    if (!this.#runtime) throw new Error('the nodes are not prepared');
+    this.#prepared();
     this.#informers = informers;
     const known = informers.informer(resources.nodes);
     const nodes = [...this.#nodes.values()];

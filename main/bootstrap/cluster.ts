@@ -1,3 +1,4 @@
+import { engineVolumeDriver, engineVolumeProvisioner } from '../api/engineVolumes.ts';
 import { mandatoryLevels, mandatorySchemas, suggestedLevels, suggestedSchemas } from '../api/flowControl.ts';
 import type { Service, ServiceCIDR } from '../api/index.ts';
 import type { KubeObject } from '../api/meta.ts';
@@ -36,6 +37,7 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
     ensure(client, resources.priorityLevelConfigurations, [...mandatoryLevels, ...suggestedLevels]),
     ensure(client, resources.flowSchemas, [...mandatorySchemas, ...suggestedSchemas]),
     ensure(client, resources.serviceCIDRs, [serviceCIDR(options)]),
+    ensure(client, resources.csiDrivers, [engineVolumesDriver]),
     ...(options.endpoint ? [ensureEndpoints(client, options.endpoint)] : []),
   ]);
 }
@@ -90,9 +92,18 @@ const standardClass = {
   apiVersion: 'storage.k8s.io/v1',
   kind: 'StorageClass',
   metadata: { name: 'standard', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
-  provisioner: 'skiff.dev/docker-volume',
+  provisioner: engineVolumeProvisioner,
   reclaimPolicy: 'Delete',
   volumeBindingMode: 'WaitForFirstConsumer',
+  allowVolumeExpansion: true,
+};
+
+/** Volumes of the engine need no attaching, and any node reaches them. */
+const engineVolumesDriver = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'CSIDriver',
+  metadata: { name: engineVolumeDriver },
+  spec: { attachRequired: false, podInfoOnMount: false, fsGroupPolicy: 'File', volumeLifecycleModes: ['Persistent'] },
 };
 
 /** Creates the objects that are not there; another starter of the same cluster may have been faster. */

@@ -5,10 +5,14 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
 
-/** Whoever can remove named volumes of the engine with their data. */
-export interface VolumeDeleter {
-  /** Resolves also when there is no such volume. */
+/** Whoever can reach the named volumes of the container engine. */
+export interface EngineVolumes {
+  /** Idempotent; `mode` is that of the volume's root. */
+  createVolume(name: string, labels: Record<string, string>, options: { mode: number }): Promise<void>;
+  /** With its data; resolves also when there is no such volume. */
   removeVolume(name: string): Promise<void>;
+  /** Puts all that a volume holds over what another holds. */
+  copyVolume(from: string, to: string): Promise<void>;
 }
 
 /** What every controller is given. */
@@ -20,8 +24,8 @@ export interface ControllerContext {
   log: Logger;
   /** PEM of the authority that signed the API server's certificate, for every namespace's kube-root-ca.crt. */
   rootCA?: string;
-  /** Removes the data of released volumes; without it they stay, and say so. */
-  volumes?: VolumeDeleter;
+  /** Holds the data of provisioned volumes; without it none can be made or removed, and they say so. */
+  volumes?: EngineVolumes;
 }
 
 /** A running loop of the controller manager. Its constructor asks for informers and puts keys into a queue. */

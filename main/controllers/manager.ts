@@ -6,6 +6,7 @@ import { DisruptionController } from './disruption/disruptionController.ts';
 import { EndpointsController } from './endpoints.ts';
 import { EndpointSliceController } from './endpointSlice.ts';
 import { EndpointSliceMirroringController } from './endpointSliceMirroring.ts';
+import { EphemeralVolumeController } from './ephemeralVolume.ts';
 import { GarbageCollector } from './garbageCollector.ts';
 import { HorizontalPodAutoscalerController } from './horizontalPodAutoscaler/horizontalPodAutoscalerController.ts';
 import { JobController } from './job/jobController.ts';
@@ -20,8 +21,10 @@ import { RootCACertPublisher } from './rootCA.ts';
 import { ServiceAccountController } from './serviceAccount.ts';
 import { StatefulSetController } from './statefulSet/statefulSetController.ts';
 import { TaintEvictionController } from './taintEviction.ts';
+import { VolumeExpander } from './volumeExpander.ts';
+import { VolumeModifier } from './volumeModifier.ts';
 import { VolumeProvisioner } from './volumeProvisioner.ts';
-import { PVCProtectionController, PVProtectionController } from './volumeProtection.ts';
+import { PVCProtectionController, PVProtectionController, VACProtectionController } from './volumeProtection.ts';
 
 /** Every controller of the cluster: the kube-controller-manager's list. */
 const controllers: (new (context: ControllerContext) => Controller)[] = [
@@ -47,8 +50,12 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   PodGCController,
   PersistentVolumeBinder,
   VolumeProvisioner,
+  VolumeExpander,
+  VolumeModifier,
+  EphemeralVolumeController,
   PVCProtectionController,
   PVProtectionController,
+  VACProtectionController,
   GarbageCollector,
 ];
 

@@ -1,21 +1,32 @@
-import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../api/index.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { keyOf } from '../api/meta.ts';
-import { parseQuantity } from '../api/quantity.ts';
 import {
+  betaProvisionerAnnotation,
   bindCompletedAnnotation,
   boundByControllerAnnotation,
   claimClass,
+  claimHasClass,
+  defaultClass,
   findMatchingVolume,
+  hasAccessModes,
   isVolumeBoundToClaim,
+  noProvisioner,
+  provisionedByAnnotation,
+  provisionerAnnotation,
+  requestedSize,
+  sameAttributesClass,
+  sameVolumeMode,
   selectedNodeAnnotation,
   volumeClass,
+  volumeSize,
 } from '../api/persistentVolumes.ts';
+import { podClaimKeys } from '../api/podClaims.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
+import { addPodClaimIndex, podsOfClaim } from './pods.ts';
 
-const provisionerAnnotation = 'volume.kubernetes.io/storage-provisioner';
-const provisionedByAnnotation = 'pv.kubernetes.io/provisioned-by';
+/** How often a claim that waits is looked at again, and says again why. */
 const resync = 15_000;
 
 /** Brings claims and volumes together, and lets go volumes whose claim is gone. Mirrors pkg/controller/volume/persistentvolume. */
@@ -23,6 +34,7 @@ export class PersistentVolumeBinder extends QueueController {
   readonly #claims: Informer<PersistentVolumeClaim>;
   readonly #volumes: Informer<PersistentVolume>;
   readonly #classes: Informer<StorageClass>;
+  readonly #pods: Informer<Pod>;
 
   constructor(context: ControllerContext) {
     // One worker: two claims that are looked at together could take the same volume.
@@ -30,6 +42,8 @@ export class PersistentVolumeBinder extends QueueController {
     this.#claims = context.informers.informer(resources.persistentVolumeClaims);
     this.#volumes = context.informers.informer(resources.persistentVolumes);
     this.#classes = context.informers.informer(resources.storageClasses);
+    this.#pods = context.informers.informer(resources.pods);
+    addPodClaimIndex(this.#pods);
     const claimChanged = (claim: PersistentVolumeClaim) => this.enqueue(`claim/${keyOf(claim)}`, claim);
     this.#claims.on({
       add: claimChanged,
@@ -38,20 +52,40 @@ export class PersistentVolumeBinder extends QueueController {
         if (claim.spec?.volumeName) this.enqueue(`volume/${claim.spec.volumeName}`, claim);
       },
     });
-    const volumeChanged = (volume: PersistentVolume) => {
-      this.enqueue(`volume/${volume.metadata!.name}`, volume);
+    const wakeClaimOf = (volume: PersistentVolume) => {
       const ref = volume.spec?.claimRef;
       if (ref) this.enqueue(`claim/${ref.namespace}/${ref.name}`, volume);
+    };
+    const volumeChanged = (volume: PersistentVolume) => {
+      this.enqueue(`volume/${volume.metadata!.name}`, volume);
+      if (volume.spec?.claimRef) wakeClaimOf(volume);
       else this.#wakeWaiting(volume);
     };
     this.#volumes.on({
       add: volumeChanged,
-      update: (_, volume) => volumeChanged(volume),
-      delete: (volume) => {
-        const ref = volume.spec?.claimRef;
-        if (ref) this.enqueue(`claim/${ref.namespace}/${ref.name}`, volume);
+      update: (old, volume) => {
+        volumeChanged(volume);
+        if (old.spec?.claimRef?.uid !== volume.spec?.claimRef?.uid) wakeClaimOf(old);
+      },
+      delete: wakeClaimOf,
+    });
+    const classChanged = (storageClass: StorageClass) => this.#wakeClaimsOf(storageClass);
+    this.#classes.on({ add: classChanged, update: (_, storageClass) => classChanged(storageClass) });
+    // A claim that waits for its first consumer says so until there is one.
+    this.#pods.on({
+      add: (pod) => {
+        if (!pod.spec?.nodeName) for (const key of podClaimKeys(pod)) this.enqueue(`claim/${key}`, pod);
       },
     });
+  }
+
+  /** Claims that have named this class before it was there, and those that may take it as their default. */
+  #wakeClaimsOf(storageClass: StorageClass): void {
+    for (const claim of this.#claims.list()) {
+      if (claim.spec?.volumeName) continue;
+      if (!claimHasClass(claim) || claimClass(claim) === storageClass.metadata!.name)
+        this.enqueue(`claim/${keyOf(claim)}`, storageClass);
+    }
   }
 
   /** Claims that a free volume may suit. */
@@ -75,21 +109,44 @@ export class PersistentVolumeBinder extends QueueController {
   }
 
   async #syncUnboundClaim(client: Client, claim: PersistentVolumeClaim): Promise<void> {
+    this.queue.addAfter(`claim/${keyOf(claim)}`, resync);
     if (claim.spec!.volumeName) return this.#syncRequestedVolume(client, claim);
     const storageClass = this.#classes.get(claimClass(claim));
-    const delayed =
-      storageClass?.volumeBindingMode === 'WaitForFirstConsumer' &&
-      !claim.metadata!.annotations?.[selectedNodeAnnotation];
+    const delayed = storageClass?.volumeBindingMode === 'WaitForFirstConsumer';
     const volume = findMatchingVolume(claim, this.#volumes.list(), { delayBinding: delayed });
     if (volume) return this.#bind(client, volume, claim);
-    await this.#setClaimStatus(client, claim, { phase: 'Pending' });
-    if (delayed)
-      this.#say(claim, 'Normal', 'WaitForFirstConsumer', 'waiting for first consumer to be created before binding');
-    else if (claimClass(claim)) await this.#provision(client, claim, storageClass);
+    if (await this.#assignDefaultClass(client, claim)) return;
+    const waitsForConsumer = delayed && !claim.metadata!.annotations?.[selectedNodeAnnotation];
+    if (!waitsForConsumer && claimClass(claim)) await this.#provision(client, claim, storageClass);
     else {
-      const message = 'no persistent volumes available for this claim and no storage class is set';
-      this.#say(claim, 'Normal', 'FailedBinding', message);
+      if (waitsForConsumer) this.#sayWhoIsWaitedFor(claim);
+      else {
+        const message = 'no persistent volumes available for this claim and no storage class is set';
+        this.#say(claim, 'Normal', 'FailedBinding', message);
+      }
+      await this.#setPending(client, claim);
     }
+  }
+
+  /** A claim from before there was a default class gets it now. Resolves whether it did. */
+  async #assignDefaultClass(client: Client, claim: PersistentVolumeClaim): Promise<boolean> {
+    if (claimHasClass(claim)) return false;
+    const found = defaultClass(this.#classes.list());
+    if (!found) return false;
+    const spec = { ...claim.spec, storageClassName: found.metadata!.name };
+    await client.of(resources.persistentVolumeClaims).update({ ...claim, spec });
+    return true;
+  }
+
+  #sayWhoIsWaitedFor(claim: PersistentVolumeClaim): void {
+    const waiting = podsOfClaim(this.#pods, keyOf(claim))
+      .filter(({ spec, metadata }) => !spec?.nodeName && !metadata?.deletionTimestamp)
+      .map(({ metadata }) => metadata!.name!);
+    if (waiting.length > 0) {
+      const message = `waiting for ${waiting.length > 1 ? 'pods' : 'pod'} ${waiting.join(',')} to be scheduled`;
+      this.#say(claim, 'Normal', 'WaitForPodScheduled', message);
+    } else
+      this.#say(claim, 'Normal', 'WaitForFirstConsumer', 'waiting for first consumer to be created before binding');
   }
 
   /** Provisioners live outside: they are told by an annotation that it is their turn. */
@@ -103,10 +160,13 @@ export class PersistentVolumeBinder extends QueueController {
       return this.#say(claim, 'Warning', 'ProvisioningFailed', message);
     }
     const { provisioner } = storageClass;
-    if (provisioner === 'kubernetes.io/no-provisioner') return;
+    if (provisioner === noProvisioner) {
+      return this.#say(claim, 'Warning', 'ProvisioningFailed', `no volume plugin matched name: ${noProvisioner}`);
+    }
     const { namespace, name, annotations } = claim.metadata!;
     if (annotations?.[provisionerAnnotation] !== provisioner) {
-      const patch = { metadata: { annotations: { [provisionerAnnotation]: provisioner } } };
+      const told = { [provisionerAnnotation]: provisioner, [betaProvisionerAnnotation]: provisioner };
+      const patch = { metadata: { annotations: told } };
       await client.of(resources.persistentVolumeClaims).patch(namespace!, name!, 'merge', patch);
     }
     this.#say(
@@ -121,37 +181,48 @@ export class PersistentVolumeBinder extends QueueController {
   /** A claim that names its volume itself. */
   async #syncRequestedVolume(client: Client, claim: PersistentVolumeClaim): Promise<void> {
     const volume = this.#volumes.get(claim.spec!.volumeName!);
-    if (volume && (!volume.spec!.claimRef || isVolumeBoundToClaim(volume, claim))) {
+    if (volume && isVolumeBoundToClaim(volume, claim)) return this.#bind(client, volume, claim);
+    if (volume && !volume.spec!.claimRef) {
       const problem = mismatch(volume, claim);
       if (!problem) return this.#bind(client, volume, claim);
-      this.#say(
-        claim,
-        'Warning',
-        'VolumeMismatch',
-        `Cannot bind to requested volume "${volume.metadata!.name}": ${problem}`,
-      );
+      const message = `Cannot bind to requested volume "${volume.metadata!.name}": ${problem}`;
+      this.#say(claim, 'Warning', 'VolumeMismatch', message);
     } else if (volume) {
       const message = `volume "${volume.metadata!.name}" already bound to a different claim.`;
       this.#say(claim, 'Warning', 'FailedBinding', message);
     }
-    await this.#setClaimStatus(client, claim, { phase: 'Pending' });
+    await this.#setPending(client, claim);
   }
 
   async #syncBoundClaim(client: Client, claim: PersistentVolumeClaim): Promise<void> {
-    const lost = async (reason: string, message: string) => {
-      if (claim.status?.phase !== 'Lost') this.#say(claim, 'Warning', reason, message);
-      await this.#setClaimStatus(client, claim, { ...claim.status, phase: 'Lost' });
-    };
     if (!claim.spec!.volumeName) {
-      return lost('ClaimLost', 'Bound claim has lost reference to PersistentVolume. Data on the volume is lost!');
+      const message = 'Bound claim has lost reference to PersistentVolume. Data on the volume is lost!';
+      return this.#lose(client, claim, 'ClaimLost', message);
     }
-    const volume = this.#volumes.get(claim.spec!.volumeName);
-    if (!volume) return lost('ClaimLost', 'Bound claim has lost its PersistentVolume. Data on the volume is lost!');
-    const ref = volume.spec!.claimRef;
-    if (ref && ref.uid && ref.uid !== claim.metadata!.uid) {
-      return lost('ClaimMisbound', 'Two claims are bound to the same volume, this one is bound incorrectly');
+    const isOurs = (volume: PersistentVolume | undefined) =>
+      volume && (!volume.spec!.claimRef || volume.spec!.claimRef.uid === claim.metadata!.uid);
+    let volume = this.#volumes.get(claim.spec!.volumeName);
+    // The cache may be behind what this controller itself has written.
+    if (!isOurs(volume)) volume = await this.#liveVolume(client, claim.spec!.volumeName);
+    if (!volume) {
+      const message = 'Bound claim has lost its PersistentVolume. Data on the volume is lost!';
+      return this.#lose(client, claim, 'ClaimLost', message);
+    }
+    if (!isOurs(volume)) {
+      const message = 'Two claims are bound to the same volume, this one is bound incorrectly';
+      return this.#lose(client, claim, 'ClaimMisbound', message);
     }
     await this.#bind(client, volume, claim);
+  }
+
+  async #lose(client: Client, claim: PersistentVolumeClaim, reason: string, message: string): Promise<void> {
+    if (claim.status?.phase === 'Lost') return;
+    await this.#setClaimStatus(client, claim, withoutVolume(claim, 'Lost'));
+    this.#say(claim, 'Warning', reason, message);
+  }
+
+  #setPending(client: Client, claim: PersistentVolumeClaim): Promise<void> {
+    return this.#setClaimStatus(client, claim, withoutVolume(claim, 'Pending'));
   }
 
   /** Both sides, the volume first: whoever is interrupted in between finishes from where it stopped. */
@@ -166,12 +237,7 @@ export class PersistentVolumeBinder extends QueueController {
       spec: { ...claim.spec, volumeName: bound.metadata!.name },
     };
     const pointed = equalJson(next, claim) ? claim : await client.of(resources.persistentVolumeClaims).update(next);
-    await this.#setClaimStatus(client, pointed, {
-      ...pointed.status,
-      phase: 'Bound',
-      accessModes: bound.spec!.accessModes,
-      capacity: { storage: bound.spec!.capacity!.storage! },
-    });
+    await this.#setClaimStatus(client, pointed, boundStatus(pointed, bound));
   }
 
   async #pointVolume(
@@ -182,7 +248,8 @@ export class PersistentVolumeBinder extends QueueController {
     const { namespace, name, uid, resourceVersion } = claim.metadata!;
     const current = volume.spec!.claimRef;
     if (current?.uid === uid) return volume;
-    const ours: Record<string, string> = current ? {} : { [boundByControllerAnnotation]: 'yes' };
+    const reserved = isVolumeBoundToClaim(volume, claim);
+    const ours: Record<string, string> = reserved ? {} : { [boundByControllerAnnotation]: 'yes' };
     const claimRef = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid, resourceVersion };
     return client.of(resources.persistentVolumes).update({
       ...volume,
@@ -202,8 +269,38 @@ export class PersistentVolumeBinder extends QueueController {
     if (claim?.metadata!.uid !== ref.uid) return this.#release(client, volume);
     if (claim.spec!.volumeName === volume.metadata!.name) {
       await this.#setVolumeStatus(client, volume, 'Bound');
-    } else if (!claim.spec!.volumeName) this.enqueue(`claim/${keyOf(claim)}`, volume);
-    else await this.#unbind(client, volume);
+    } else if (!claim.spec!.volumeName) this.#reconnect(volume, claim);
+    else if (
+      volume.metadata!.annotations?.[provisionedByAnnotation] &&
+      volume.spec!.persistentVolumeReclaimPolicy === 'Delete'
+    ) {
+      // It was made for this claim, which has found another: nobody is ever going to want it.
+      await this.#release(client, volume);
+    } else await this.#unbind(client, volume);
+  }
+
+  /** The volume is bound and its claim does not know it yet. */
+  #reconnect(volume: PersistentVolume, claim: PersistentVolumeClaim): void {
+    if (sameVolumeMode(volume, claim)) return this.enqueue(`claim/${keyOf(claim)}`, volume);
+    const { name } = volume.metadata!;
+    this.#sayOfVolume(
+      volume,
+      'VolumeMismatch',
+      `Cannot bind PersistentVolume to requested PersistentVolumeClaim "${claim.metadata!.name}" due to incompatible volumeMode.`,
+    );
+    this.#say(
+      claim,
+      'Warning',
+      'VolumeMismatch',
+      `Cannot bind PersistentVolume "${name}" to requested PersistentVolumeClaim due to incompatible volumeMode.`,
+    );
+  }
+
+  async #liveVolume(client: Client, name: string): Promise<PersistentVolume | undefined> {
+    const { items } = await client
+      .of(resources.persistentVolumes)
+      .list('', { fieldSelector: `metadata.name=${name}` });
+    return items[0];
   }
 
   /** The cache may be behind; a volume must not be let go because of that. */
@@ -215,15 +312,12 @@ export class PersistentVolumeBinder extends QueueController {
   }
 
   async #release(client: Client, volume: PersistentVolume): Promise<void> {
-    const { name, annotations } = volume.metadata!;
     if (volume.status?.phase === 'Failed') return;
     const released = await this.#setVolumeStatus(client, volume, 'Released');
-    // Retain: the data stays for somebody to look after. Delete: whoever provisioned the volume deletes it.
-    if (volume.spec!.persistentVolumeReclaimPolicy !== 'Delete' || annotations?.[provisionedByAnnotation]) return;
-    const message = `error getting deleter volume plugin for volume "${name}": no deletable volume plugin matched`;
-    await this.#setVolumeStatus(client, released, 'Failed', message);
-    const about = { apiVersion: 'v1', kind: 'PersistentVolume', ...volume };
-    this.recorder.event(about, 'Warning', 'VolumeFailedDelete', message);
+    const failure = reclaimFailure(released);
+    if (!failure) return;
+    await this.#setVolumeStatus(client, released, 'Failed', failure.message);
+    this.#sayOfVolume(released, failure.reason, failure.message);
   }
 
   /** The claim has another volume. A user's reservation stays, ours goes. */
@@ -256,20 +350,61 @@ export class PersistentVolumeBinder extends QueueController {
   ): Promise<void> {
     if (equalJson(claim.status ?? {}, status)) return;
     await client.of(resources.persistentVolumeClaims).updateStatus({ ...claim, status });
-    if (status?.phase === 'Pending') this.queue.addAfter(`claim/${keyOf(claim)}`, resync);
   }
 
   #say(claim: PersistentVolumeClaim, type: 'Normal' | 'Warning', reason: string, message: string): void {
     this.recorder.event({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...claim }, type, reason, message);
   }
+
+  #sayOfVolume(volume: PersistentVolume, reason: string, message: string): void {
+    this.recorder.event({ apiVersion: 'v1', kind: 'PersistentVolume', ...volume }, 'Warning', reason, message);
+  }
 }
 
+type ClaimStatus = NonNullable<PersistentVolumeClaim['status']>;
+
+function withoutVolume(claim: PersistentVolumeClaim, phase: string): ClaimStatus {
+  const { accessModes: _, capacity: __, currentVolumeAttributesClassName: ___, ...rest } = claim.status ?? {};
+  return { ...rest, phase };
+}
+
+/**
+ * What a claim takes over from its volume. The capacity only when it becomes bound: afterwards whoever expands the
+ * volume says how much of it can be used, and whoever modifies it which attributes it has.
+ */
+function boundStatus(claim: PersistentVolumeClaim, volume: PersistentVolume): ClaimStatus {
+  const { status = {} } = claim;
+  const { accessModes, capacity, volumeAttributesClassName } = volume.spec!;
+  const next: ClaimStatus = { ...status, phase: 'Bound', accessModes };
+  if (status.phase !== 'Bound') next.capacity = { storage: capacity!.storage! };
+  if ((status.phase ?? 'Pending') === 'Pending' && volumeAttributesClassName !== undefined)
+    next.currentVolumeAttributesClassName = volumeAttributesClassName;
+  return next;
+}
+
+/** Why a released volume cannot be given back by this controller; undefined: it stays, or its provisioner removes it. */
+function reclaimFailure(volume: PersistentVolume): { reason: string; message: string } | undefined {
+  const { metadata, spec } = volume;
+  switch (spec!.persistentVolumeReclaimPolicy) {
+    case 'Recycle':
+      return { reason: 'VolumeFailedRecycle', message: 'No recycler plugin found for the volume!' };
+    case 'Delete': {
+      if (spec!.csi || metadata!.annotations?.[provisionedByAnnotation]) return undefined;
+      const problem = 'no deletable volume plugin matched';
+      const message = `error getting deleter volume plugin for volume "${metadata!.name}": ${problem}`;
+      return { reason: 'VolumeFailedDelete', message };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Mirrors pv_controller.go (checkVolumeSatisfyClaim). */
 function mismatch(volume: PersistentVolume, claim: PersistentVolumeClaim): string | undefined {
-  const wanted = parseQuantity(claim.spec!.resources?.requests?.storage ?? '0');
-  if (parseQuantity(volume.spec!.capacity?.storage ?? '0').cmp(wanted) < 0) return 'requested PV is too small';
+  if (volume.metadata!.deletionTimestamp) return `the volume is marked for deletion "${volume.metadata!.name}"`;
+  if (volumeSize(volume).cmp(requestedSize(claim)) < 0) return 'requested PV is too small';
   if (volumeClass(volume) !== claimClass(claim)) return 'storageClassName does not match';
-  if ((volume.spec!.volumeMode ?? 'Filesystem') !== (claim.spec!.volumeMode ?? 'Filesystem'))
-    return 'incompatible volumeMode';
-  const modes = volume.spec!.accessModes ?? [];
-  return (claim.spec!.accessModes ?? []).every((mode) => modes.includes(mode)) ? undefined : 'incompatible accessMode';
+  if (!sameAttributesClass(volume, claim)) return 'volumeAttributesClassName does not match';
+  if (!sameVolumeMode(volume, claim)) return 'incompatible volumeMode';
+  return hasAccessModes(volume, claim) ? undefined : 'incompatible accessMode';
 }

@@ -1,6 +1,7 @@
 import type { Pod, PodCondition } from '../api/index.ts';
 import type { Informer } from '../client/index.ts';
 import { controllerOf } from '../api/meta.ts';
+import { podClaimKeys } from '../api/podClaims.ts';
 import { findCondition } from './conditions.ts';
 
 export const podReadyCondition = (pod: Pod): PodCondition | undefined => findCondition(pod.status?.conditions, 'Ready');
@@ -52,3 +53,13 @@ export const podsControlledBy = (pods: Informer<Pod>, uid: string): Pod[] => pod
 
 export const orphanPods = (pods: Informer<Pod>, namespace: string): Pod[] =>
   pods.byIndex(podController, `orphan in ${namespace}`);
+
+const byClaim = 'persistentVolumeClaim';
+
+/** Lets `podsOfClaim` find pods without walking through all of them. */
+export function addPodClaimIndex(pods: Informer<Pod>): void {
+  pods.addIndex(byClaim, podClaimKeys);
+}
+
+/** The pods whose volumes name the claim `namespace/name`. */
+export const podsOfClaim = (pods: Informer<Pod>, key: string): Pod[] => pods.byIndex(byClaim, key);

@@ -1,13 +1,15 @@
-import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../api/index.ts';
-import type { KubeObject } from '../api/meta.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod, VolumeAttributesClass } from '../api/index.ts';
+import { keyOf, type KubeObject } from '../api/meta.ts';
+import { podClaimKeys } from '../api/podClaims.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer, type ResourceDef } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
-import { isPodFinished } from './pods.ts';
+import { addPodClaimIndex, isPodFinished, podsOfClaim } from './pods.ts';
 
 const claimFinalizer = 'kubernetes.io/pvc-protection';
 const volumeFinalizer = 'kubernetes.io/pv-protection';
-const byClaim = 'claim';
+const attributesFinalizer = 'kubernetes.io/vac-protection';
+const byAttributesClass = 'volumeAttributesClass';
 
 /** Keeps a claim that is being deleted until no pod uses it any more. Mirrors pkg/controller/volume/pvcprotection. */
 export class PVCProtectionController extends QueueController {
@@ -18,10 +20,10 @@ export class PVCProtectionController extends QueueController {
     super(context, 'pvc-protection-controller');
     this.#claims = context.informers.informer(resources.persistentVolumeClaims);
     this.#pods = context.informers.informer(resources.pods);
-    this.#pods.addIndex(byClaim, claimsOf);
+    addPodClaimIndex(this.#pods);
     this.#claims.on({ add: (claim) => this.enqueueObject(claim), update: (_, claim) => this.enqueueObject(claim) });
     const released = (pod: Pod) => {
-      for (const key of claimsOf(pod)) this.enqueue(key, pod);
+      for (const key of podClaimKeys(pod)) this.enqueue(key, pod);
     };
     this.#pods.on({ update: (_, pod) => isPodFinished(pod) && released(pod), delete: released });
   }
@@ -29,8 +31,17 @@ export class PVCProtectionController extends QueueController {
   protected async sync(key: string, client: Client): Promise<void> {
     const claim = this.#claims.get(key);
     if (!claim) return;
-    const used = this.#pods.byIndex(byClaim, key).some((pod) => pod.spec!.nodeName && !isPodFinished(pod));
+    const used = claim.metadata!.deletionTimestamp !== undefined && (await this.#isUsed(client, claim));
     await protect(client, resources.persistentVolumeClaims, claim, claimFinalizer, used);
+  }
+
+  /** The cache may not know a pod yet: before a claim goes, the API is asked as well. */
+  async #isUsed(client: Client, claim: PersistentVolumeClaim): Promise<boolean> {
+    const key = keyOf(claim);
+    const uses = (pod: Pod) => pod.spec!.nodeName && !isPodFinished(pod) && podClaimKeys(pod).includes(key);
+    if (podsOfClaim(this.#pods, key).some(uses)) return true;
+    const { items } = await client.of(resources.pods).list(claim.metadata!.namespace);
+    return items.some(uses);
   }
 }
 
@@ -54,6 +65,51 @@ export class PVProtectionController extends QueueController {
   }
 }
 
+/** Keeps a class of volume attributes while a claim or volume has it, or is to get it. Mirrors pkg/controller/volume/vacprotection. */
+export class VACProtectionController extends QueueController {
+  readonly #classes: Informer<VolumeAttributesClass>;
+  readonly #claims: Informer<PersistentVolumeClaim>;
+  readonly #volumes: Informer<PersistentVolume>;
+
+  constructor(context: ControllerContext) {
+    super(context, 'volumeattributesclass-protection-controller');
+    this.#classes = context.informers.informer(resources.volumeAttributesClasses);
+    this.#claims = context.informers.informer(resources.persistentVolumeClaims);
+    this.#volumes = context.informers.informer(resources.persistentVolumes);
+    this.#claims.addIndex(byAttributesClass, classesOfClaim);
+    this.#volumes.addIndex(byAttributesClass, classesOfVolume);
+    this.#classes.on({ add: (vac) => this.enqueueObject(vac), update: (_, vac) => this.enqueueObject(vac) });
+    const released = (names: string[], cause: KubeObject) => {
+      for (const name of names) this.enqueue(name, cause);
+    };
+    this.#claims.on({
+      update: (old, claim) => released(classesOfClaim(old), claim),
+      delete: (claim) => released(classesOfClaim(claim), claim),
+    });
+    this.#volumes.on({
+      update: (old, volume) => released(classesOfVolume(old), volume),
+      delete: (volume) => released(classesOfVolume(volume), volume),
+    });
+  }
+
+  protected async sync(key: string, client: Client): Promise<void> {
+    const found = this.#classes.get(key);
+    if (!found) return;
+    const used = [this.#claims, this.#volumes].some((informer) => informer.byIndex(byAttributesClass, key).length > 0);
+    await protect(client, resources.volumeAttributesClasses, found, attributesFinalizer, used);
+  }
+}
+
+function classesOfClaim({ spec, status }: PersistentVolumeClaim): string[] {
+  const { currentVolumeAttributesClassName: current, modifyVolumeStatus } = status ?? {};
+  const names = [spec?.volumeAttributesClassName, current, modifyVolumeStatus?.targetVolumeAttributesClassName];
+  return [...new Set(names.filter((name) => name !== undefined && name !== ''))] as string[];
+}
+
+function classesOfVolume({ spec }: PersistentVolume): string[] {
+  return spec?.volumeAttributesClassName ? [spec.volumeAttributesClassName] : [];
+}
+
 /** Puts the finalizer on while the object lives, and takes it off when it may go. */
 async function protect<T extends KubeObject>(
   client: Client,
@@ -71,13 +127,4 @@ async function protect<T extends KubeObject>(
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
-}
-
-/** Keys of the claims that a pod uses. */
-function claimsOf(pod: Pod): string[] {
-  const { namespace, name } = pod.metadata!;
-  return (pod.spec?.volumes ?? []).flatMap((volume) => {
-    if (volume.persistentVolumeClaim) return [`${namespace}/${volume.persistentVolumeClaim.claimName}`];
-    return volume.ephemeral ? [`${namespace}/${name}-${volume.name}`] : [];
-  });
 }

@@ -1,40 +1,43 @@
-import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../api/index.ts';
+import type { PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeAttributesClass } from '../api/index.ts';
+import { engineVolumeDriver as driver, engineVolumeProvisioner as provisioner } from '../api/engineVolumes.ts';
 import { keyOf } from '../api/meta.ts';
-import { claimClass, selectedNodeAnnotation } from '../api/persistentVolumes.ts';
+import {
+  betaProvisionerAnnotation,
+  claimClass,
+  provisionedByAnnotation,
+  provisionerAnnotation,
+  selectedNodeAnnotation,
+} from '../api/persistentVolumes.ts';
 import { isAlreadyExists, isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
-import { QueueController, type ControllerContext, type VolumeDeleter } from './controller.ts';
+import { QueueController, type ControllerContext, type EngineVolumes } from './controller.ts';
 
-/** What StorageClasses name to get their volumes from this controller. */
-const provisioner = 'skiff.dev/docker-volume';
-/** The csi driver of these volumes, which the kubelet knows as the engine's named volumes. */
-const driver = 'volumes.skiff.dev';
 const finalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
-const provisionerAnnotations = [
-  'volume.kubernetes.io/storage-provisioner',
-  'volume.beta.kubernetes.io/storage-provisioner',
-];
-const provisionedByAnnotation = 'pv.kubernetes.io/provisioned-by';
+const provisionerAnnotations = [provisionerAnnotation, betaProvisionerAnnotation];
 
 /**
  * Gives each claim of a class of ours a named volume of the engine, and removes the volume with its data once the claim
- * is gone. The volume itself comes into being when the first pod mounts it. Mirrors
- * sig-storage-lib-external-provisioner/controller/controller.go.
+ * is gone. The engine's volume is made before the object that tells of it, so that a volume that can be bound can be
+ * mounted. Mirrors sig-storage-lib-external-provisioner/controller/controller.go.
  */
 export class VolumeProvisioner extends QueueController {
   readonly #claims: Informer<PersistentVolumeClaim>;
   readonly #volumes: Informer<PersistentVolume>;
   readonly #classes: Informer<StorageClass>;
-  readonly #deleter: VolumeDeleter | undefined;
+  readonly #attributesClasses: Informer<VolumeAttributesClass>;
+  readonly #engine: EngineVolumes | undefined;
+  /** Volumes that were made for claims, by the claims' keys. */
+  readonly #made = new Map<string, string>();
 
   constructor(context: ControllerContext) {
     super(context, 'skiff-volume-provisioner');
-    this.#deleter = context.volumes;
+    this.#engine = context.volumes;
     this.#claims = context.informers.informer(resources.persistentVolumeClaims);
     this.#volumes = context.informers.informer(resources.persistentVolumes);
     this.#classes = context.informers.informer(resources.storageClasses);
+    this.#attributesClasses = context.informers.informer(resources.volumeAttributesClasses);
     const claimChanged = (claim: PersistentVolumeClaim) => this.enqueue(`claim/${keyOf(claim)}`, claim);
-    this.#claims.on({ add: claimChanged, update: (_, claim) => claimChanged(claim) });
+    this.#claims.on({ add: claimChanged, update: (_, claim) => claimChanged(claim), delete: claimChanged });
     const volumeChanged = (volume: PersistentVolume) => this.enqueue(`volume/${keyOf(volume)}`, volume);
     this.#volumes.on({ add: volumeChanged, update: (_, volume) => volumeChanged(volume) });
   }
@@ -47,6 +50,7 @@ export class VolumeProvisioner extends QueueController {
     }
     const claim = this.#claims.get(key.slice('claim/'.length));
     if (claim) await this.#syncClaim(client, claim);
+    else await this.#forget(key.slice('claim/'.length));
   }
 
   async #syncClaim(client: Client, claim: PersistentVolumeClaim): Promise<void> {
@@ -61,12 +65,18 @@ export class VolumeProvisioner extends QueueController {
 
   async #provision(client: Client, claim: PersistentVolumeClaim, storageClass: StorageClass): Promise<void> {
     this.#say(claim, 'Normal', 'Provisioning', `External provisioner is provisioning volume for claim "${keyOf(claim)}"`);
-    const problem = unsupported(claim);
-    if (problem) {
-      const message = `failed to provision volume with StorageClass "${storageClass.metadata!.name}": ${problem}`;
-      return this.#say(claim, 'Warning', 'ProvisioningFailed', message);
-    }
     const volume = volumeFor(claim, storageClass);
+    try {
+      refuseUnsupported(claim);
+      this.#checkAttributesClass(claim);
+      await this.#makeVolume(claim, volume);
+    } catch (error) {
+      const { name } = storageClass.metadata!;
+      const message = `failed to provision volume with StorageClass "${name}": ${(error as Error).message}`;
+      this.#say(claim, 'Warning', 'ProvisioningFailed', message);
+      if (error instanceof Unsupported) return;
+      throw error;
+    }
     try {
       await client.of(resources.persistentVolumes).create(volume);
     } catch (error) {
@@ -76,6 +86,34 @@ export class VolumeProvisioner extends QueueController {
       throw error;
     }
     this.#say(claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${volume.metadata!.name}`);
+  }
+
+  #checkAttributesClass({ spec }: PersistentVolumeClaim): void {
+    const name = spec!.volumeAttributesClassName;
+    if (!name) return;
+    const found = this.#attributesClasses.get(name);
+    if (!found) throw new Error(`volumeattributesclass.storage.k8s.io "${name}" not found`);
+    if (found.driverName !== driver)
+      throw new Unsupported(`VAC driver name ${found.driverName} does not match the driver of the volume ${driver}`);
+  }
+
+  /** As long as there is no PersistentVolume nobody has written to the volume: what an interrupted try has left is taken up. */
+  async #makeVolume(claim: PersistentVolumeClaim, volume: PersistentVolume): Promise<void> {
+    if (!this.#engine) throw new Error('no node is running that could make the volume');
+    const { volumeHandle, volumeAttributes } = volume.spec!.csi!;
+    // Whoever a container runs as can write, as in the volumes of most provisioners for one machine.
+    await this.#engine.createVolume(volumeHandle, volumeAttributes!, { mode: 0o777 });
+    const key = keyOf(claim);
+    if (this.#made.has(key) && this.#made.get(key) !== volumeHandle) await this.#forget(key);
+    this.#made.set(key, volumeHandle);
+  }
+
+  /** A claim that went while its volume was made: nobody else would remove it. */
+  async #forget(claimKey: string): Promise<void> {
+    const handle = this.#made.get(claimKey);
+    if (!handle) return;
+    if (!this.#volumes.get(handle)) await this.#engine?.removeVolume(handle);
+    this.#made.delete(claimKey);
   }
 
   async #syncVolume(client: Client, volume: PersistentVolume): Promise<void> {
@@ -92,8 +130,8 @@ export class VolumeProvisioner extends QueueController {
   async #delete(client: Client, volume: PersistentVolume): Promise<void> {
     const { name, uid, deletionTimestamp } = volume.metadata!;
     try {
-      if (!this.#deleter) throw new Error('no node is running that could remove the volume');
-      await this.#deleter.removeVolume(volume.spec!.csi!.volumeHandle);
+      if (!this.#engine) throw new Error('no node is running that could remove the volume');
+      await this.#engine.removeVolume(volume.spec!.csi!.volumeHandle);
     } catch (error) {
       this.recorder.event(
         { apiVersion: 'v1', kind: 'PersistentVolume', ...volume },
@@ -128,12 +166,14 @@ export class VolumeProvisioner extends QueueController {
   }
 }
 
-/** Why the engine has no such volume. */
-function unsupported(claim: PersistentVolumeClaim): string | undefined {
+/** The engine has no such volumes: trying again helps nobody. */
+class Unsupported extends Error {}
+
+function refuseUnsupported(claim: PersistentVolumeClaim): void {
   const { selector, volumeMode, dataSource, dataSourceRef } = claim.spec!;
-  if (selector) return 'claim.Spec.Selector is not supported';
-  if (volumeMode === 'Block') return 'volumes of mode Block are not supported';
-  return dataSource || dataSourceRef ? 'volumes with a data source are not supported' : undefined;
+  if (selector) throw new Unsupported('claim Selector is not supported');
+  if (volumeMode === 'Block') throw new Unsupported('volumes of mode Block are not supported');
+  if (dataSource || dataSourceRef) throw new Unsupported('volumes with a data source are not supported');
 }
 
 function volumeFor(claim: PersistentVolumeClaim, storageClass: StorageClass): PersistentVolume {
@@ -155,6 +195,7 @@ function volumeFor(claim: PersistentVolumeClaim, storageClass: StorageClass): Pe
       persistentVolumeReclaimPolicy: reclaimPolicy,
       storageClassName: storageClass.metadata!.name,
       mountOptions: storageClass.mountOptions,
+      ...(claim.spec!.volumeAttributesClassName ? { volumeAttributesClassName: claim.spec!.volumeAttributesClassName } : {}),
       claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name: claimName, uid, resourceVersion },
       csi: {
         driver,

@@ -2,7 +2,7 @@ import type { Pod } from '../../../main/api/index.ts';
 import { controllerOf, timestamp } from '../../../main/api/meta.ts';
 import { InformerFactory, resources } from '../../../main/client/index.ts';
 import { noLog } from '../../../main/util/log.ts';
-import type { Controller, ControllerContext } from '../../../main/controllers/index.ts';
+import type { Controller, ControllerContext, EngineVolumes } from '../../../main/controllers/index.ts';
 import { FakeClock, settle } from '../../support/fakeClock.ts';
 import { FakeServer } from '../../support/fakeServer.ts';
 import { seededRandom } from '../../support/objects.ts';
@@ -13,14 +13,29 @@ export class Cluster {
   readonly server = new FakeServer(this.clock);
   readonly client = this.server.client();
   readonly informers = new InformerFactory(this.client, this.clock, noLog);
-  /** Names of the engine's volumes that were removed. */
+  /** Names of the engine's volumes, with the mode of each one's root. */
+  readonly engineVolumes = new Map<string, number>();
   readonly removedVolumes: string[] = [];
+  /** `from → to` */
+  readonly copiedVolumes: string[] = [];
+  /** Why the engine cannot make volumes now. */
+  engineProblem: string | undefined;
   #controllers: Controller[] = [];
 
   async start(...constructors: (new (context: ControllerContext) => Controller)[]): Promise<void> {
     const { client, informers, clock } = this;
     const random = seededRandom();
-    const volumes = { removeVolume: async (name: string) => void this.removedVolumes.push(name) };
+    const volumes: EngineVolumes = {
+      createVolume: async (name, _, { mode }) => {
+        if (this.engineProblem) throw new Error(this.engineProblem);
+        this.engineVolumes.set(name, mode);
+      },
+      removeVolume: async (name) => {
+        this.engineVolumes.delete(name);
+        this.removedVolumes.push(name);
+      },
+      copyVolume: async (from, to) => void this.copiedVolumes.push(`${from} → ${to}`),
+    };
     this.#controllers = constructors.map((C) => new C({ client, informers, clock, random, log: noLog, volumes }));
     informers.start();
     await informers.synced();
@@ -66,6 +81,13 @@ export class Cluster {
         this.server.drop(resources.pods, pod.metadata!.namespace!, pod.metadata!.name!);
     }
     await settle();
+  }
+
+  /** Writes of that kind do not arrive, until `server.intercept` is taken away. */
+  fail(method: string, collection: string): void {
+    this.server.intercept = (request) => {
+      if (request.method === method && request.path.includes(`/${collection}`)) throw new Error('the API server is away');
+    };
   }
 
   /** Messages of the events about an object, oldest first. */

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { PersistentVolumeClaim } from '../../../main/api/index.ts';
+import { engineVolumeDriver } from '../../../main/api/engineVolumes.ts';
 import { resources } from '../../../main/client/index.ts';
 import { PersistentVolumeBinder } from '../../../main/controllers/persistentVolumeBinder.ts';
 import { PVCProtectionController, PVProtectionController } from '../../../main/controllers/volumeProtection.ts';
 import { VolumeProvisioner } from '../../../main/controllers/volumeProvisioner.ts';
-import { engineVolumeDriver } from '../../../main/kubelet/index.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { Cluster } from './harness.ts';
 
@@ -14,7 +15,11 @@ beforeEach(async () => {
 });
 afterEach(() => cluster.stop());
 
-async function claimOf(volumeBindingMode: string, reclaimPolicy = 'Delete'): Promise<void> {
+async function claimOf(
+  volumeBindingMode: string,
+  reclaimPolicy = 'Delete',
+  spec: PersistentVolumeClaim['spec'] = {},
+): Promise<void> {
   cluster.server.seed(resources.storageClasses, {
     metadata: { name: 'standard' },
     provisioner: 'skiff.dev/docker-volume',
@@ -28,6 +33,7 @@ async function claimOf(volumeBindingMode: string, reclaimPolicy = 'Delete'): Pro
       storageClassName: 'standard',
       accessModes: ['ReadWriteOnce'],
       resources: { requests: { storage: '1Gi' } },
+      ...spec,
     },
   });
   await settle(30);
@@ -60,6 +66,35 @@ it('a claim gets a volume of the engine, of its own', async () => {
   expect(claim()).toMatchObject({ spec: { volumeName: name }, status: { phase: 'Bound' } });
   expect(cluster.events('data', 'ExternalProvisioning')).toHaveLength(1);
   expect(cluster.events('data', 'ProvisioningSucceeded')).toEqual([`Successfully provisioned volume ${name}`]);
+});
+
+it('the engine has the volume before anybody can mount it, and whoever mounts it can write', async () => {
+  cluster.engineProblem = 'the engine is away';
+  await claimOf('Immediate');
+  expect(volumes()).toEqual([]);
+  expect(cluster.events('data', 'ProvisioningFailed')).toEqual([
+    'failed to provision volume with StorageClass "standard": the engine is away',
+  ]);
+  cluster.engineProblem = undefined;
+  await cluster.clock.advance(60_000);
+  expect([...cluster.engineVolumes]).toEqual([[volumes()[0]!.spec!.csi!.volumeHandle, 0o777]]);
+  expect(claim()!.status!.phase).toBe('Bound');
+});
+
+it('what was made for a claim that went meanwhile is removed', async () => {
+  cluster.fail('POST', 'persistentvolumes');
+  await claimOf('Immediate');
+  const [made] = cluster.engineVolumes.keys();
+  expect(volumes()).toEqual([]);
+  await deleteClaim();
+  expect(cluster.removedVolumes).toEqual([made]);
+});
+
+it('a volume is made with the attributes class of its claim', async () => {
+  cluster.server.seed(resources.volumeAttributesClasses, { metadata: { name: 'gold' }, driverName: engineVolumeDriver });
+  await claimOf('Immediate', 'Delete', { volumeAttributesClassName: 'gold' });
+  expect(volumes()[0]!.spec!.volumeAttributesClassName).toBe('gold');
+  expect(claim()!.status).toMatchObject({ phase: 'Bound', currentVolumeAttributesClassName: 'gold' });
 });
 
 it('a claim that waits for its first consumer gets none before a node is chosen', async () => {

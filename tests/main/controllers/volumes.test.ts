@@ -59,6 +59,89 @@ it('a claim gets the smallest volume that will do', async () => {
   expect(volume('big')!.status!.phase).toBe('Available');
 });
 
+it('a volume that can do only what is asked for comes before one that can do more', async () => {
+  await addVolume('able', '1Gi', { accessModes: ['ReadWriteOnce', 'ReadWriteMany'] });
+  await addVolume('plain', '5Gi');
+  await addClaim('data', '1Gi');
+  expect(claim('data')!.spec!.volumeName).toBe('plain');
+});
+
+it('a claim from before there was a default class gets it, and its volume with it', async () => {
+  await addClaim('old', '1Gi');
+  await addClaim('none', '1Gi', { storageClassName: '' });
+  const annotations = { 'storageclass.kubernetes.io/is-default-class': 'true' };
+  cluster.server.seed(resources.storageClasses, { metadata: { name: 'standard', annotations }, provisioner: 'example.com/disk' });
+  await settle(30);
+  expect(claim('old')!.spec!.storageClassName).toBe('standard');
+  expect(claim('old')!.metadata!.annotations).toMatchObject({
+    'volume.kubernetes.io/storage-provisioner': 'example.com/disk',
+    'volume.beta.kubernetes.io/storage-provisioner': 'example.com/disk',
+  });
+  expect(claim('none')!.spec!.storageClassName).toBe('');
+});
+
+it('a claim of a class that is not there says so, and goes on when it comes', async () => {
+  await addClaim('data', '1Gi', { storageClassName: 'fast' });
+  expect(cluster.events('data', 'ProvisioningFailed')).toEqual(['storageclass.storage.k8s.io "fast" not found']);
+  cluster.server.seed(resources.storageClasses, { metadata: { name: 'fast' }, provisioner: 'example.com/disk' });
+  await settle(30);
+  expect(cluster.events('data', 'ExternalProvisioning')).toHaveLength(1);
+});
+
+it('a claim that asks for a volume it cannot have says why', async () => {
+  await addVolume('small', '1Gi');
+  await addClaim('data', '2Gi', { volumeName: 'small' });
+  expect(cluster.events('data', 'VolumeMismatch')).toEqual(['Cannot bind to requested volume "small": requested PV is too small']);
+  await addVolume('taken', '1Gi', { claimRef: { namespace: 'other', name: 'theirs' } });
+  await addClaim('late', '1Gi', { volumeName: 'taken' });
+  expect(cluster.events('late', 'FailedBinding')).toEqual(['volume "taken" already bound to a different claim.']);
+  expect(volume('taken')!.spec!.claimRef).toEqual({ namespace: 'other', name: 'theirs' });
+});
+
+it('a claim whose volume was given to another is lost, and the other keeps it', async () => {
+  await addVolume('pv', '1Gi');
+  await addClaim('data', '1Gi');
+  cluster.server.change(resources.persistentVolumes, '', 'pv', (v) => {
+    v.spec!.claimRef = { namespace: 'default', name: 'other', uid: 'another-uid' };
+  });
+  await settle(30);
+  expect(claim('data')!.status).toEqual({ phase: 'Lost' });
+  expect(cluster.events('data', 'ClaimMisbound')).toEqual([
+    'Two claims are bound to the same volume, this one is bound incorrectly',
+  ]);
+});
+
+it('what was expanded is not set back by the binding', async () => {
+  await addVolume('pv', '1Gi');
+  await addClaim('data', '1Gi');
+  cluster.server.change(resources.persistentVolumes, '', 'pv', (v) => (v.spec!.capacity = { storage: '2Gi' }));
+  await settle(30);
+  expect(claim('data')!.status).toMatchObject({ phase: 'Bound', capacity: { storage: '1Gi' } });
+});
+
+it('a volume that nobody can give back fails when it is released', async () => {
+  await addVolume('pv', '1Gi', { persistentVolumeReclaimPolicy: 'Delete' });
+  await addClaim('data', '1Gi');
+  await cluster.client.of(resources.persistentVolumeClaims).delete('default', 'data');
+  await settle(30);
+  const message = 'error getting deleter volume plugin for volume "pv": no deletable volume plugin matched';
+  expect(volume('pv')!.status).toMatchObject({ phase: 'Failed', message });
+  expect(cluster.events('pv', 'VolumeFailedDelete')).toEqual([message]);
+});
+
+it('a claim that waits for a pod says for which', async () => {
+  cluster.server.seed(resources.storageClasses, {
+    metadata: { name: 'late' },
+    provisioner: 'example.com/disk',
+    volumeBindingMode: 'WaitForFirstConsumer',
+  });
+  await addClaim('data', '1Gi', { storageClassName: 'late' });
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+  cluster.server.seed(resources.pods, makePod('db', {}, { volumes }));
+  await settle(30);
+  expect(cluster.events('data', 'WaitForPodScheduled')).toEqual(['waiting for pod db to be scheduled']);
+});
+
 it('a claim that finds nothing waits and says so, until a volume comes', async () => {
   await addClaim('data', '1Gi');
   expect(claim('data')!.status!.phase).toBe('Pending');

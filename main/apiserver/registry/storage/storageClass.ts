@@ -1,6 +1,7 @@
 import type { StorageClass, VolumeAttributesClass } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { isQualifiedName } from '../../../api/names.ts';
+import { isDefaultClass } from '../../../api/persistentVolumes.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { byteLength } from '../../validation/names.ts';
 import { check, columns, define } from '../define.ts';
@@ -11,10 +12,6 @@ import type { Strategy } from '../strategy.ts';
 
 const bindingModes = ['Immediate', 'WaitForFirstConsumer'];
 const reclaimPolicies = ['Delete', 'Retain'];
-const defaultClass = 'storageclass.kubernetes.io/is-default-class';
-
-export const isDefaultClass = ({ metadata }: StorageClass) =>
-  metadata?.annotations?.[defaultClass] === 'true' || metadata?.annotations?.['storageclass.beta.kubernetes.io/is-default-class'] === 'true';
 
 export const storageClass: Strategy<StorageClass> = {
   definition: define('storage.k8s.io', 'v1', 'StorageClass', 'storageclasses', { namespaced: false, shortNames: ['sc'] }),
