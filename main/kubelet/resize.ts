@@ -5,7 +5,7 @@ import type { KubeletContext } from './context.ts';
 import type { ContainerToUpdate } from './podActions.ts';
 import { cgroupResources } from './qos.ts';
 import type { AnyContainer } from './spec.ts';
-import { messageOf } from './volumes/podVolumes.ts';
+import { messageOf } from './volumes/errors.ts';
 
 /** What counts of a container's resources while it runs: milli-CPUs and bytes, 0 for none. */
 export interface EffectiveResources {
