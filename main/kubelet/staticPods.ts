@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { ManifestFolder } from './manifestFolder.ts';
 import { isMirror, mirrorAnnotation, podKey, sourceAnnotation, uidOf } from './spec.ts';
-import { messageOf } from './volumes/podVolumes.ts';
+import { messageOf } from './volumes/errors.ts';
 
 /** How often the folder is looked at whether or not the system says that it has changed (upstream: FileCheckFrequency). */
 const checkMs = 20_000;
