@@ -7,7 +7,7 @@ import { formatSeconds } from './duration.ts';
 import { killContainer, killPod } from './killPod.ts';
 import { computePodActions, type ActuatedOf, type PodActions } from './podActions.ts';
 import { updateContainers, type ActuatedResources } from './resize.ts';
-import { annotation, latest, readySandbox, type RuntimeStatus } from './runtimeStatus.ts';
+import { latest, readySandbox, type RuntimeStatus } from './runtimeStatus.ts';
 import { ephemeralContainersOf, formatPod, hashOf, initContainersOf, isRestartableInit, uidOf, type AnyContainer } from './spec.ts';
 import { StartError } from './startError.ts';
 import { createContainer, startContainer } from './startContainer.ts';
