@@ -9,7 +9,7 @@ import type { PodWorker } from '../podWorker.ts';
 import { qosClassOf } from '../qos.ts';
 import { nodeStats } from '../server/stats.ts';
 import { initContainersOf, isRestartableInit, isStatic, isTerminalPhase, uidOf, type AnyContainer } from '../spec.ts';
-import { messageOf } from '../volumes/podVolumes.ts';
+import { messageOf } from '../volumes/errors.ts';
 import { overStorageLimit } from './localStorage.ts';
 
 /** How often the machine is looked at (upstream: 10 s), and how long a pressure is told after it was last seen. Milliseconds. */

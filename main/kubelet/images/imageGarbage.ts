@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Runtime } from '../../runtime/index.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
-import { messageOf } from '../volumes/podVolumes.ts';
+import { messageOf } from '../volumes/errors.ts';
 
 /** How long an image must not have been wanted before it goes (upstream: --minimum-image-ttl-duration). Milliseconds. */
 const leastAgeMs = 120_000;
