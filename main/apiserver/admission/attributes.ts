@@ -1,3 +1,4 @@
+import { equalJson } from '../../api/json.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { forbidden, type StatusError } from '../../api/status.ts';
 import type { ResourceDefinition } from '../registry/strategy.ts';
@@ -20,3 +21,11 @@ export const podCreation: AdmissionPlugin['handles'] = (operation, resource, sub
 
 /** The object as the kind that `handles` made sure it is. */
 export const as = <T extends KubeObject>(object: KubeObject | undefined) => object as T;
+
+/** Makes an object that others hold what another is. Returns whether it was another. */
+export function replaceObject(object: KubeObject, into: KubeObject): boolean {
+  if (equalJson(object, into)) return false;
+  for (const key of Object.keys(object)) delete object[key as keyof KubeObject];
+  Object.assign(object, into);
+  return true;
+}

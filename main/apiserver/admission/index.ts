@@ -3,6 +3,8 @@ import { defaultTolerationSeconds } from './defaultTolerationSeconds.ts';
 import { limitRanger } from './limitRanger.ts';
 import { namespaceLifecycle } from './namespaceLifecycle.ts';
 import { nodeRestriction } from './nodeRestriction.ts';
+import { mutatingPolicies } from './policies/mutating.ts';
+import { validatingPolicies } from './policies/validating.ts';
 import { podSecurity } from './podSecurity/index.ts';
 import { priority } from './priority.ts';
 import { resourceQuotaAdmission } from './resourceQuota.ts';
@@ -27,7 +29,9 @@ export function builtinAdmission(services: AdmissionServices): AdmissionPlugin[]
     defaultTolerationSeconds,
     defaultStorageClass,
     runtimeClassAdmission,
+    mutatingPolicies(services),
     mutatingWebhooks(services),
+    validatingPolicies(services),
     validatingWebhooks(services),
     resourceQuotaAdmission(),
   ];

@@ -13,6 +13,8 @@ export interface EnvironmentOptions {
   variables: Readonly<Record<string, CelType>>;
   /** Object types that expressions may name, to make or to compare: `Object`, `JSONPatch`. */
   types?: readonly CelType[];
+  /** Types of names that cannot be listed; asked before the listed ones are. */
+  typeOf?(name: string): CelType | undefined;
   /** Whether `jsonpatch.escapeKey` is there, as in mutating policies. */
   mutation?: boolean;
 }
@@ -37,7 +39,7 @@ export class Environment {
     this.#declarations = {
       functions: options.mutation ? mutationFunctions : baseFunctions,
       variable: (name) => variables.get(name),
-      type: (name) => types.get(name) ?? baseTypes.get(name),
+      type: (name) => options.typeOf?.(name) ?? types.get(name) ?? baseTypes.get(name),
     };
   }
 

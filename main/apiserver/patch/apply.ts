@@ -8,7 +8,7 @@ import { decodeOwners, encodeOwners, isSameManager, withSet, type Owner } from '
 import { MergeError, mergeTyped, withNamedFields, withoutFields } from './merge.ts';
 import { fieldsOf, formErrors } from './ownedFields.ts';
 import { comparisons, conflictsOf, filtered, ownersAfterUpdate, resetSet, setEntries, type FieldWrite } from './ownership.ts';
-import type { PatchSchema } from './schema.ts';
+import { anySchema, isAssociative, isMap, memberSchema, type PatchSchema } from './schema.ts';
 
 export interface ApplyWrite extends FieldWrite {
   kind: string;
@@ -184,4 +184,27 @@ function inNameOrder(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inNameOrder);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, inNameOrder(member)]));
+}
+
+/**
+ * An object with a configuration laid over it, without any record of who owns what: the mutation of an admission policy.
+ * The result shares parts with both. Throws an Error for a configuration that does not fit the schema, or that would replace
+ * what is only ever replaced as a whole. Mirrors k8s.io/apiserver/pkg/admission/plugin/policy/mutating/patch/smd.go.
+ */
+export function applyConfiguration(object: KubeObject, configuration: KubeObject, schema: PatchSchema): KubeObject {
+  const errors = formErrors(configuration, schema);
+  if (errors.length > 0) throw new Error(`failed to convert patch object to typed object: ${errors.join(', ')}`);
+  const atomic = atomicPaths(configuration, schema, '');
+  if (atomic.length > 0) throw new Error(`invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: ${atomic.join(', ')}`);
+  return mergeTyped(object, configuration, schema) as KubeObject;
+}
+
+function atomicPaths(value: unknown, schema: PatchSchema, path: string): string[] {
+  if (Array.isArray(value)) {
+    if (!isAssociative(schema)) return [path];
+    return value.flatMap((item) => atomicPaths(item, schema.element ?? anySchema, path));
+  }
+  if (!isMap(value)) return [];
+  const own = schema.atomic && path ? [path] : [];
+  return [...own, ...Object.keys(value).flatMap((name) => atomicPaths(value[name], memberSchema(schema, name), `${path}.${name}`))];
 }

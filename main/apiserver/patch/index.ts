@@ -11,5 +11,5 @@ export { applyJsonPatch } from './jsonPatch.ts';
 export { applyMergePatch } from './mergePatch.ts';
 export { applyStrategicMergePatch } from './strategicMergePatch.ts';
 export { updateManagedFields, type FieldWrite } from './ownership.ts';
-export { serverSideApply, type ApplyWrite } from './apply.ts';
+export { applyConfiguration, serverSideApply, type ApplyWrite } from './apply.ts';
 export { anySchema, patchSchemaOf, type PatchField, type PatchSchema } from './schema.ts';

@@ -5,6 +5,7 @@ import type { Random } from '../../util/random.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/serviceAccountTokens.ts';
 import type { Authorizer } from '../auth/types.ts';
+import { checkExpression } from '../admission/expressions/index.ts';
 import { admissionPolicies } from './admissionregistration/policies.ts';
 import { webhookConfigurations } from './admissionregistration/webhookConfigurations.ts';
 import { controllerRevision } from './apps/controllerRevision.ts';
@@ -77,7 +78,6 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
   const { objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts, kubelets, components = [] } = options;
   const stored = () => objects.list<Service>({ group: '', version: 'v1', resource: 'services' });
   const allocators = new ServiceAllocators(serviceCIDR, nodePorts, stored, random);
-  const checkExpression = () => {};
   return [
     of(namespace),
     of(node),

@@ -1,7 +1,10 @@
 import type { Status } from '../../../api/index.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { badRequest, StatusError } from '../../../api/status.ts';
+import { reject } from '../attributes.ts';
+import { matchConditionsHold } from '../expressions/index.ts';
 import { matchNamespace, matchObject, matchRules, type Match } from '../matching.ts';
+import { requestOf } from '../request.ts';
 import type { AdmissionAttributes, AdmissionServices } from '../types.ts';
 import type { RegisteredWebhook } from './registered.ts';
 
@@ -26,13 +29,17 @@ export interface AdmissionResponse {
   warnings?: string[];
 }
 
-/** Under which name the request is the webhook's business; undefined: it is not. */
-export async function shouldCall({ hook }: RegisteredWebhook, attributes: AdmissionAttributes, { resources }: AdmissionServices): Promise<Match | undefined> {
+/** Under which name the request is the webhook's business; undefined: it is not. Throws 403 where that cannot be told and must be. */
+export async function shouldCall({ hook }: RegisteredWebhook, attributes: AdmissionAttributes, { resources, authorizer }: AdmissionServices): Promise<Match | undefined> {
   if (!matchObject(hook.objectSelector, attributes)) return undefined;
   const match = matchRules(hook.rules ?? [], hook.matchPolicy, attributes, resources);
   // A namespace that is not there concerns only those whose rules are met.
   if (!match || !(await matchNamespace(hook.namespaceSelector, attributes))) return undefined;
-  return match;
+  const { object, oldObject } = attributes;
+  const holds = matchConditionsHold(hook.matchConditions, { attributes, match, object, oldObject, authorizer });
+  if (holds === true) return match;
+  if (holds === false || hook.failurePolicy === 'Ignore') return undefined;
+  throw reject(attributes, holds);
 }
 
 /** Rejects with a CallError, with the StatusError of a refusal, or with 400 where the webhook must not be asked on a dry run. */
@@ -59,27 +66,8 @@ export async function callWebhook({ hook }: RegisteredWebhook, match: Match, att
 }
 
 function reviewOf(uid: string, version: string, match: Match, attributes: AdmissionAttributes): KubeObject {
-  const { context, kind, resource, subresource, namespace, name, operation, object, oldObject } = attributes;
-  const part = subresource ? { subResource: subresource } : {};
-  const { name: username, uid: userUid, groups, extra } = context.user;
-  const request = {
-    uid,
-    kind: match.kind,
-    resource: { group: match.resource.group, version: match.resource.version, resource: match.resource.resource },
-    ...part,
-    requestKind: kind,
-    requestResource: { group: resource.group, version: resource.version, resource: resource.resource },
-    ...(subresource ? { requestSubResource: subresource } : {}),
-    ...(name ? { name } : {}),
-    ...(namespace ? { namespace } : {}),
-    operation,
-    userInfo: { username, ...(userUid ? { uid: userUid } : {}), groups, ...(extra ? { extra } : {}) },
-    object: object ?? null,
-    oldObject: oldObject ?? null,
-    dryRun: context.dryRun,
-    options: operation === 'CONNECT' ? null : context.options,
-  };
-  return { kind: 'AdmissionReview', apiVersion: `admission.k8s.io/${version}`, request } as KubeObject;
+  const { object = null, oldObject = null } = attributes;
+  return { kind: 'AdmissionReview', apiVersion: `admission.k8s.io/${version}`, request: { uid, ...requestOf(match, attributes), object, oldObject } } as KubeObject;
 }
 
 /** What the webhook says, or why it is not to be understood. */

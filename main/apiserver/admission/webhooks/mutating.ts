@@ -1,7 +1,7 @@
-import { equalJson } from '../../../api/json.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { internalError } from '../../../api/status.ts';
 import { applyJsonPatch } from '../../patch/index.ts';
+import { replaceObject } from '../attributes.ts';
 import { isExempt, type Match } from '../matching.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
 import { callWebhook, CallError, shouldCall } from './call.ts';
@@ -20,7 +20,7 @@ export function mutatingWebhooks(services: AdmissionServices): AdmissionPlugin {
     if (!patch) return false;
     if (patchType !== 'JSONPatch') throw new CallError(hook.name, `unsupported patch type ${JSON.stringify(patchType)}`);
     if (!attributes.object) throw internalError(`admission webhook ${JSON.stringify(hook.name)} attempted to modify the object, which is not supported for this operation`);
-    return change(attributes.object, patched(attributes.object, patch, attributes));
+    return replaceObject(attributes.object, patched(attributes.object, patch, attributes));
   }
 
   return {
@@ -67,12 +67,4 @@ function patched(object: KubeObject, patch: string, attributes: AdmissionAttribu
   } catch (error) {
     throw internalError(error instanceof Error ? error.message : String(error));
   }
-}
-
-/** Makes an object that others hold what another is. Returns whether it was another. */
-export function change(object: KubeObject, into: KubeObject): boolean {
-  if (equalJson(object, into)) return false;
-  for (const key of Object.keys(object)) delete object[key as keyof KubeObject];
-  Object.assign(object, into);
-  return true;
 }

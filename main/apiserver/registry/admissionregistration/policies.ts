@@ -17,7 +17,7 @@ import { labelSelector } from '../../validation/names.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
-import type { CheckExpression, ExpressionScope } from './expressions.ts';
+import type { CheckExpression, ExpressionScope } from '../../admission/expressions/index.ts';
 import { admissionGroup as group } from './webhookConfigurations.ts';
 
 /* Mirrors pkg/registry/admissionregistration/*policy* and pkg/apis/admissionregistration/{v1/defaults.go,validation}. */
@@ -168,7 +168,7 @@ function validatingPolicy(errors: FieldErrors, object: ValidatingAdmissionPolicy
     const trimmed = valueExpression?.trim();
     if (!trimmed) errors.required(`${field}.valueExpression`, 'valueExpression is not specified');
     else if (trimmed.length > maxAuditExpression) errors.required(`${field}.valueExpression`, `must not exceed ${maxAuditExpression} bytes in length`);
-    else expression(errors, `${field}.valueExpression`, trimmed, { ...scope, result: 'string?' });
+    else expression(errors, `${field}.valueExpression`, trimmed, { ...scope, result: 'string or null' });
     if (auditAnnotations.findIndex((other) => other.key === key) < i) errors.duplicate(`${field}.key`, key);
   });
 }
@@ -192,7 +192,7 @@ function validateMutation(errors: FieldErrors, field: string, mutation: Mutation
   else {
     const text = (patchType === 'JSONPatch' ? jsonPatch : applyConfiguration)?.expression?.trim();
     if (!text) errors.required(`${field}.${wanted}.expression`);
-    else expression(errors, `${field}.${wanted}.expression`, text, { ...scope, result: patchType === 'JSONPatch' ? 'jsonPatch' : 'object' });
+    else expression(errors, `${field}.${wanted}.expression`, text, { ...scope, result: patchType === 'JSONPatch' ? 'JSON patch' : 'object' });
   }
   if (mutation[other]) errors.invalid(`${field}.${other}`, `{${other}}`, `must not be specified when patchType is ${patchType}`);
 }

@@ -8,7 +8,7 @@ import { reviewVersions, webhookClientConfig } from '../../validation/webhooks.t
 import { check, columns, define } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
-import type { CheckExpression } from './expressions.ts';
+import type { CheckExpression } from '../../admission/expressions/index.ts';
 
 /* Mirrors pkg/registry/admissionregistration/*webhookconfiguration and pkg/apis/admissionregistration/{v1/defaults.go,validation}. */
 
