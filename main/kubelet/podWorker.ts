@@ -496,7 +496,7 @@ export class PodWorker {
     const spec = containerNamed(this.#pod, container.name);
     const path = terminationLog(uidOf(this.#pod), container.name, container.attempt);
     let text = '';
-    if (!this.#cleaned && container.reason !== 'ContainerCannotRun') {
+    if (!this.#cleaned && container.reason !== 'StartError') {
       const read = await (await this.context.files()).readFile(path, longestMessage).catch(() => undefined);
       text = read?.toString('utf8') ?? '';
       if (!text && spec?.terminationMessagePolicy === 'FallbackToLogsOnError' && container.exitCode !== 0) text = await this.#lastOfLog(container.id);

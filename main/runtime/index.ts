@@ -163,7 +163,7 @@ export interface Container {
   startedAt?: number;
   finishedAt?: number;
   exitCode?: number;
-  /** `OOMKilled`, `Error`, `Completed`, `ContainerCannotRun` … as the CRI reports it. */
+  /** `OOMKilled`, `Error`, `Completed`, `StartError` … as the CRI reports it. */
   reason?: string;
   message?: string;
   labels: Record<string, string>;
@@ -234,6 +234,10 @@ export interface RuntimeInfo {
   rootless?: boolean;
   /** Whether all that lies below a mount can be made read-only with it. */
   recursiveReadOnly?: boolean;
+  /** Tells this engine from others. */
+  engineId?: string;
+  /** The ways to run containers that it knows by name. */
+  handlers?: string[];
 }
 
 export interface RuntimeEvent {

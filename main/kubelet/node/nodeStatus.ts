@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Node, NodeCondition, NodeStatus } from '../../api/index.ts';
 import type { Pressure } from '../eviction/evictionManager.ts';
 import type { Image, RuntimeInfo } from '../../runtime/index.ts';
@@ -81,8 +82,8 @@ export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeS
     },
     conditions: conditions(facts, old?.conditions ?? []),
     nodeInfo: {
-      machineID: old?.nodeInfo?.machineID ?? '',
-      systemUUID: old?.nodeInfo?.systemUUID ?? '',
+      machineID: identity(facts),
+      systemUUID: identity(facts).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
       bootID: old?.nodeInfo?.bootID ?? '',
       kernelVersion: info.kernelVersion,
       osImage: info.osImage,
@@ -92,12 +93,21 @@ export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeS
       operatingSystem: info.os,
       architecture: info.architecture,
     },
+    // Nothing listens there: the API server, which knows this as the kubelet's port, asks the kubelet itself.
+    daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+    features: { supplementalGroupsPolicy: false },
+    runtimeHandlers: ['', ...(info.handlers ?? [])].map((name) => ({ name, features: { recursiveReadOnlyMounts: false, userNamespaces: false } })),
     images: facts.images
       .map(({ digests, tags, sizeBytes }) => ({ names: [...digests, ...tags], sizeBytes }))
       .filter(({ names }) => names.length > 0)
       .sort((a, b) => b.sizeBytes - a.sizeBytes)
       .slice(0, maxImages),
   };
+}
+
+/** The same for the same node on the same engine. */
+function identity({ name, info }: NodeFacts): string {
+  return createHash('sha256').update(`${info.engineId ?? info.name}\n${name}`).digest('hex').slice(0, 32);
 }
 
 function conditions(facts: NodeFacts, old: NodeCondition[]): NodeCondition[] {

@@ -144,7 +144,10 @@ export function stateOf(state: string): Container['state'] {
   }
 }
 
-/** Mirrors what dockershim made of an inspection (ContainerStatus): the reasons are Kubernetes'. */
+/** The reason of a container that was created but could not be started, as containerd gives it. */
+export const notStarted = 'StartError';
+
+/** Mirrors what containerd makes of a container's state (ContainerStatus): the reasons are Kubernetes'. */
 export function endingOf(info: Pick<Docker.ContainerInspectInfo, 'Created' | 'State'>): ContainerEnding {
   const { State: state } = info;
   const createdAt = Date.parse(info.Created);
@@ -155,7 +158,7 @@ export function endingOf(info: Pick<Docker.ContainerInspectInfo, 'Created' | 'St
     if (stateOf(state.Status) === 'created' && !state.Error) return times;
     // It was created but could not be started.
     const finishedAt = time(state.FinishedAt) ?? createdAt;
-    return { ...times, finishedAt, exitCode: state.ExitCode || 128, reason: 'ContainerCannotRun', message: state.Error };
+    return { ...times, finishedAt, exitCode: 128, reason: notStarted, message: state.Error };
   }
   const finishedAt = time(state.FinishedAt) ?? startedAt;
   const reason = state.OOMKilled ? 'OOMKilled' : state.ExitCode === 0 ? 'Completed' : 'Error';

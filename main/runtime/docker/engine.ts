@@ -55,6 +55,8 @@ export class Engine {
       cpus: info.NCPU,
       memoryBytes: info.MemTotal,
       cgroupVersion: info.CgroupVersion,
+      engineId: info.ID,
+      handlers: Object.keys((info.Runtimes as object | undefined) ?? {}).sort(),
       rootless: security.some((option) => option.includes('rootless')),
       // The engine leaves the choice to us from API 1.44 on; the kernel knows it since 5.12.
       recursiveReadOnly: isAtLeast(version.ApiVersion, '1.44') && isAtLeast(version.KernelVersion ?? '', '5.12'),

@@ -28,7 +28,7 @@ import {
   type VolumeOptions,
   type VolumeOwnership,
 } from '../index.ts';
-import { containerOptions, endingOf, resourceOptions, toContainer, type ContainerEnding, type ListedContainer } from './containers.ts';
+import { containerOptions, endingOf, notStarted, resourceOptions, toContainer, type ContainerEnding, type ListedContainer } from './containers.ts';
 import { Engine } from './engine.ts';
 import { engineCall, runtimeError, statusOf, tolerate } from './errors.ts';
 import { EventStream } from './events.ts';
@@ -408,4 +408,4 @@ class DockerRuntime implements Runtime {
 }
 
 /** What could not be started the engine still says to be only created: to us it has ended. */
-const stateNow = (state: string, { reason }: ContainerEnding) => (reason === 'ContainerCannotRun' ? 'exited' : state);
+const stateNow = (state: string, { reason }: ContainerEnding) => (reason === notStarted ? 'exited' : state);

@@ -15,7 +15,7 @@ describe('a container that the engine cannot start', () => {
     const id = await runtime.createContainer(sandbox, containerConfig(test, { command: ['/not/there'] }));
     await expect(runtime.startContainer(id)).rejects.toThrow('/not/there');
     for (let look = 0; look < 2; look++)
-      expect(await runtime.listContainers({ sandboxId: sandbox })).toEqual([expect.objectContaining({ id, state: 'exited', reason: 'ContainerCannotRun', message: expect.stringContaining('/not/there') })]);
-    expect(await runtime.containerStatus(id)).toMatchObject({ state: 'exited', reason: 'ContainerCannotRun' });
+      expect(await runtime.listContainers({ sandboxId: sandbox })).toEqual([expect.objectContaining({ id, state: 'exited', reason: 'StartError', message: expect.stringContaining('/not/there') })]);
+    expect(await runtime.containerStatus(id)).toMatchObject({ state: 'exited', reason: 'StartError' });
   });
 });

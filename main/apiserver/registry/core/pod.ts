@@ -24,6 +24,8 @@ export const pod: Strategy<Pod> = {
   nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: true,
   prepareForCreate(_context, object) {
+    // As upstream's conversion has it.
+    if (object.spec && (object.spec.terminationGracePeriodSeconds ?? 0) < 0) object.spec.terminationGracePeriodSeconds = 1;
     object.status = { phase: 'Pending', qosClass: qosClass(object.spec ?? { containers: [] }) };
   },
   prepareForUpdate(_context, object, old) {
