@@ -29,6 +29,14 @@ export interface MachineFacts {
   recursiveReadOnly: boolean;
 }
 
+/** What `/metrics` says has happened since the kubelet began. */
+export interface Counters {
+  /** By signal. */
+  evictions: Map<string, number>;
+  /** Ends of containers, by `<type> <exit code> <reason>`. */
+  terminated: Map<string, number>;
+}
+
 /** What the parts of one kubelet share. */
 export interface KubeletContext {
   nodeName: string;
@@ -50,8 +58,7 @@ export interface KubeletContext {
   statuses: StatusManager;
   backoff: CrashBackoff;
   allocation: AllocationManager;
-  /** What `/metrics` says has happened: evictions by signal. */
-  counters: { evictions: Map<string, number> };
+  counters: Counters;
   servicesOf(namespace: string): Service[];
   apiService(): Service | undefined;
   /** The text of a seccomp profile of this node. */

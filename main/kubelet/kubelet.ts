@@ -163,7 +163,7 @@ class NodeKubelet implements Kubelet {
         },
       }),
       statuses,
-      counters: { evictions: new Map() },
+      counters: { evictions: new Map(), terminated: new Map() },
       backoff: new CrashBackoff(clock),
       allocation: new AllocationManager(
         () => nodes.get(nodeName),

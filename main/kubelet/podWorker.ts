@@ -13,7 +13,7 @@ import { qosClassOf } from './qos.ts';
 import { resizeAction, type ActuatedResources } from './resize.ts';
 import { ResizeState } from './resizeState.ts';
 import { annotation, latest, readRuntimeStatus, restartSources, type RuntimeStatus } from './runtimeStatus.ts';
-import { allContainersOf, containerNamed, ephemeralContainersOf, formatPod, isStatic, isTerminalPhase, uidOf } from './spec.ts';
+import { allContainersOf, containerNamed, ephemeralContainersOf, fieldPathOf, formatPod, isStatic, isTerminalPhase, uidOf } from './spec.ts';
 import type { StartFailure } from './status/containerStatuses.ts';
 import type { NewCondition } from './status/conditions.ts';
 import { generatePodStatus } from './status/podStatus.ts';
@@ -81,6 +81,8 @@ export class PodWorker {
   readonly #starts = new Map<string, StartFailure>();
   readonly #attempts = new Map<string, number>();
   readonly #messages = new Map<string, string | undefined>();
+  /** Containers whose end has been counted, by id. */
+  readonly #ended = new Set<string>();
   /** Aborts a step that waits while the pod is to end. */
   readonly #abort = new AbortController();
   #killing: { grace: number } | undefined;
@@ -101,6 +103,7 @@ export class PodWorker {
     this.#runtime = seed;
     this.#fresh = true;
     this.#resize = new ResizeState(context, pod);
+    for (const { id, state } of seed.containers) if (state === 'exited') this.#ended.add(id);
     for (const { containerID, resources } of [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])])
       if (containerID && resources) this.#actuated.set(containerIdOf({ containerID }), { container: resources, ...(pod.spec?.resources ? { pod: pod.spec.resources } : {}) });
     for (const status of [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])])
@@ -457,6 +460,7 @@ export class PodWorker {
   async #report(terminal: boolean): Promise<PodStatus> {
     const { context } = this;
     const { containers } = this.#runtime;
+    this.#countEnds(containers);
     // One that was only created, for a sandbox that then failed, does not count: nothing of it ever ran.
     for (const { name, attempt, state } of containers) if (state !== 'created') this.#attempts.set(name, Math.max(attempt, this.#attempts.get(name) ?? 0));
     const imageNames = new Map<string, string>();
@@ -488,6 +492,18 @@ export class PodWorker {
         : status;
     if (!this.#gone) context.statuses.set(this.#pod, toSet);
     return status;
+  }
+
+  #countEnds(containers: Container[]): void {
+    const { terminated } = this.context.counters;
+    for (const { id, name, state, exitCode, reason } of containers) {
+      if (state !== 'exited' || this.#ended.has(id)) continue;
+      this.#ended.add(id);
+      const path = fieldPathOf(this.#pod, name) ?? '';
+      const type = path.startsWith('spec.init') ? 'init_container' : path.startsWith('spec.ephemeral') ? 'ephemeral_container' : 'container';
+      const key = `${type} ${exitCode ?? 0} ${reason ?? ''}`;
+      terminated.set(key, (terminated.get(key) ?? 0) + 1);
+    }
   }
 
   /** Mirrors kuberuntime_container.go (getTerminationMessage): the file, or with that policy the end of the log. */

@@ -74,9 +74,20 @@ export function oomScoreAdjust(pod: Pod, container: AnyContainer, memoryCapacity
   }
   const requested = (c: AnyContainer) => (c.resources?.requests?.memory ? parseQuantity(c.resources.requests.memory).value() : 0);
   const scoreOf = (bytes: number) => 1000 - Math.floor((1000 * bytes) / memoryCapacity);
-  let score = scoreOf(requested(container));
+  // What the pod as a whole asks for beyond its containers is shared among them.
+  const share = sharedRequest(pod, requested);
+  let score = scoreOf(requested(container) + share);
   if (isRestartableInit(container) && initContainersOf(pod).includes(container))
-    score = Math.min(score, scoreOf(Math.min(...pod.spec!.containers.map(requested))));
+    score = Math.min(score, scoreOf(Math.min(...pod.spec!.containers.map(requested)) + share));
   if (score < 1000 + guaranteedScore) return 1000 + guaranteedScore;
   return score === bestEffortScore ? score - 1 : score;
+}
+
+/** Bytes. Mirrors remainingPodMemReqPerContainer. */
+function sharedRequest(pod: Pod, requested: (container: AnyContainer) => number): number {
+  const whole = pod.spec?.resources?.requests?.memory;
+  if (whole === undefined) return 0;
+  const containers = [...pod.spec!.containers, ...initContainersOf(pod).filter(isRestartableInit)];
+  const left = parseQuantity(whole).value() - containers.reduce((sum, container) => sum + requested(container), 0);
+  return Math.floor(Math.max(0, left) / containers.length);
 }

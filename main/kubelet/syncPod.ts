@@ -148,7 +148,9 @@ async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActi
   const { hostNetwork } = pod.spec!;
   try {
     const ip = hostNetwork ? undefined : context.addresses.take(uid);
-    const { runtimeClassName } = pod.spec!;
+    const { runtimeClassName, hostUsers } = pod.spec!;
+    // The engine has one mapping of users for all of its containers: a pod that relies on one of its own must not run without.
+    if (hostUsers === false && context.machine.runtimeName !== 'simulated') throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
     const runtimeHandler = runtimeClassName ? await context.runtimeHandler(runtimeClassName) : undefined;
     const config = { ...sandboxConfig(context, pod, actions.attempt, ip), ...(runtimeHandler ? { runtimeHandler } : {}) };
     const id = await context.runtime.runSandbox(config, (id) => onCreated(id, ip ?? context.nodeIP));

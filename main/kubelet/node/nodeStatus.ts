@@ -96,7 +96,7 @@ export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeS
     // Nothing listens there: the API server, which knows this as the kubelet's port, asks the kubelet itself.
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     features: { supplementalGroupsPolicy: false },
-    runtimeHandlers: ['', ...(info.handlers ?? [])].map((name) => ({ name, features: { recursiveReadOnlyMounts: false, userNamespaces: false } })),
+    runtimeHandlers: ['', ...(info.handlers ?? [])].map((name) => ({ name, features: { recursiveReadOnlyMounts: info.recursiveReadOnly ?? false, userNamespaces: false } })),
     images: facts.images
       .map(({ digests, tags, sizeBytes }) => ({ names: [...digests, ...tags], sizeBytes }))
       .filter(({ names }) => names.length > 0)

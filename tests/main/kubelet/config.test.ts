@@ -142,6 +142,11 @@ describe('quality of service', () => {
     expect(qosClassOf(subject)).toBe(qos);
     expect(oomScoreAdjust(subject, subject.spec!.containers[0]!, 1024)).toBe(score);
   });
+  it('shares what the pod as a whole asks for among its containers', () => {
+    const container = (name: string, memory: string) => ({ name, image: 'i', resources: { requests: { memory } } });
+    const subject = pod({ resources: { requests: { memory: '512' } }, containers: [container('a', '256'), container('b', '128')] });
+    expect(subject.spec!.containers.map((one) => oomScoreAdjust(subject, one, 1024))).toEqual([688, 813]);
+  });
   it('becomes shares, quota and limit', () => {
     const subject = of({ requests: { cpu: '250m' }, limits: { cpu: '1500m', memory: '64Mi' } });
     expect(cgroupResources(subject, subject.spec!.containers[0]!, 2 ** 30)).toMatchObject({ cpuShares: 256, cpuQuota: 150_000, cpuPeriod: 100_000, memoryLimit: 67_108_864 });

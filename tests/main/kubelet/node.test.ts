@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { resources } from '../../../main/client/index.ts';
 import { RuntimeError } from '../../../main/runtime/index.ts';
+import { exitAnnotation } from '../../../main/runtime/simulated/index.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { Harness } from './harness.ts';
 
@@ -110,6 +111,9 @@ describe('the kubelet’s server', () => {
     expect(JSON.parse(await get('/runningpods')).items).toEqual([expect.objectContaining({ metadata: expect.objectContaining({ name: 'web' }) })]);
     expect(JSON.parse(await get('/configz')).kubeletconfig).toMatchObject({ clusterDomain: 'cluster.local', evictionHard: { 'memory.available': '100Mi' } });
     expect(await get('/metrics')).toContain('kubelet_running_containers{container_state="running"} 1');
+    await h.create('job', { restartPolicy: 'Never' }, { annotations: { [exitAnnotation]: '3' } });
+    await h.clock.advance(1);
+    expect(await get('/metrics')).toContain('kubelet_terminated_containers_total{container_type="container",exit_code="3",reason="Error"} 1');
     expect(await get('/metrics/probes')).toContain('# TYPE prober_probe_total counter');
     expect(await get('/metrics/resource')).toContain('container_memory_working_set_bytes{container="web",namespace="default",pod="web"} 0');
   });
