@@ -16,7 +16,10 @@ import type { ClusterEvent } from './events.ts';
 import { Nominator } from './nominator.ts';
 import { PodInfo } from './podInfo.ts';
 import { makePlugins, type PluginDependencies } from './plugins/index.ts';
+import { nodeVolumeLimits } from './plugins/nodeVolumeLimits.ts';
 import { volumeBinding } from './plugins/volumeBinding.ts';
+import { volumeRestrictions } from './plugins/volumeRestrictions.ts';
+import { volumeZone } from './plugins/volumeZone.ts';
 import { DefaultPreemption, type Candidate } from './preemption.ts';
 import { Profile } from './profile.ts';
 import { SchedulingQueue, type QueuedPod } from './queue.ts';
@@ -86,6 +89,10 @@ export class Scheduler {
     const claims = informers.informer(resources.persistentVolumeClaims);
     const volumes = informers.informer(resources.persistentVolumes);
     const classes = informers.informer(resources.storageClasses);
+    const csiNodes = informers.informer(resources.csiNodes);
+    const attachments = informers.informer(resources.volumeAttachments);
+    const csiDrivers = informers.informer(resources.csiDrivers);
+    const capacities = informers.informer(resources.csiStorageCapacities);
     const cache = this.#cache;
     const services = informers.informer(resources.services);
     const replicaSets = informers.informer(resources.replicaSets);
@@ -94,7 +101,12 @@ export class Scheduler {
       cache,
       namespaces: informers.informer(resources.namespaces),
       defaultSelector: defaultSelector(services, replicaSets, statefulSets),
-      volumeBinding: volumeBinding({ client: options.client.as('kube-scheduler'), clock, cache, claims, volumes, classes }),
+      volumePlugins: [
+        volumeRestrictions(cache, claims),
+        nodeVolumeLimits({ claims, volumes, classes, csiNodes, attachments }),
+        volumeBinding({ client: options.client.as('kube-scheduler'), clock, cache, claims, volumes, classes, csiDrivers, capacities }),
+        volumeZone({ claims, volumes, classes }),
+      ],
     };
     const lanes = configuration.profiles.map((profile) => this.#lane(profile, dependencies));
     this.#lanes = new Map(lanes.map((lane) => [lane.profile.name, lane]));
@@ -106,7 +118,7 @@ export class Scheduler {
     };
     this.#queue = new SchedulingQueue(clock, queueOptions, () => this.#wake());
     this.#watch(informers.informer(resources.nodes));
-    for (const informer of [claims, volumes, classes]) {
+    for (const informer of [claims, volumes, classes, csiNodes, capacities, csiDrivers]) {
       const changed = (object: Extract<ClusterEvent, { kind: 'VolumeChange' }>['object']) =>
         this.#queue.move({ kind: 'VolumeChange', object });
       informer.on({ add: changed, update: (_: unknown, object) => changed(object) });

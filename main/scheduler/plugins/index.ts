@@ -21,7 +21,8 @@ export interface PluginDependencies {
   cache: SchedulerCache;
   namespaces: Informer<Namespace>;
   defaultSelector: (pod: Pod) => Selector;
-  volumeBinding: Plugin;
+  /** Those that look at a pod's volumes. */
+  volumePlugins: readonly Plugin[];
 }
 
 /** Every plugin that has code of its own, set up by a profile's arguments. */
@@ -35,7 +36,7 @@ export function makePlugins(dependencies: PluginDependencies, args: PluginArgs):
     nodeAffinity(args.NodeAffinity),
     nodePorts,
     nodeResourcesFit(args.NodeResourcesFit),
-    dependencies.volumeBinding,
+    ...dependencies.volumePlugins,
     podTopologySpread(cache, dependencies.defaultSelector, args.PodTopologySpread),
     interPodAffinity(cache, dependencies.namespaces, args.InterPodAffinity),
     nodeResourcesBalancedAllocation(args.NodeResourcesBalancedAllocation),

@@ -1,5 +1,6 @@
-import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../../api/index.ts';
+import type { CSIDriver, CSIStorageCapacity, Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from '../../api/index.ts';
 import { cloneJson } from '../../api/json.ts';
+import { selectorFromLabelSelector } from '../../api/labels.ts';
 import { keyOf } from '../../api/meta.ts';
 import { matchesTerm } from '../../api/nodeSelector.ts';
 import {
@@ -8,16 +9,21 @@ import {
   findMatchingVolume,
   isClaimBound,
   isVolumeOnNode,
+  noProvisioner,
+  requestedSize,
   selectedNodeAnnotation,
 } from '../../api/persistentVolumes.ts';
+import { ephemeralClaimProblem, podClaims } from '../../api/podClaims.ts';
+import { parseQuantity } from '../../api/quantity.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
 import type { Clock } from '../../util/clock.ts';
 import { StateKey, type Plugin } from '../framework.ts';
 import type { SchedulerCache } from '../cache.ts';
-import { unresolvable } from '../status.ts';
+import { unresolvable, type Status } from '../status.ts';
 
 const name = 'VolumeBinding';
 const bindConflict = unresolvable(name, "node(s) didn't find available persistent volumes to bind");
+const notEnoughSpace = unresolvable(name, 'node(s) did not have enough free storage');
 const nodeConflict = unresolvable(name, "node(s) didn't match PersistentVolume's node affinity");
 const volumeMissing = unresolvable(name, 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)');
 const unboundImmediate = unresolvable(name, 'pod has unbound immediate PersistentVolumeClaims');
@@ -43,17 +49,20 @@ export interface VolumeBindingDependencies {
   claims: Informer<PersistentVolumeClaim>;
   volumes: Informer<PersistentVolume>;
   classes: Informer<StorageClass>;
+  csiDrivers: Informer<CSIDriver>;
+  capacities: Informer<CSIStorageCapacity>;
 }
 
 /**
  * Keeps a pod to nodes from which its volumes can be reached, and gives claims that wait for their first consumer a
  * volume, or a node to provision one for, before the pod is bound. Mirrors pkg/scheduler/framework/plugins/volumebinding.
  */
-export function volumeBinding({ client, clock, cache, claims, volumes, classes }: VolumeBindingDependencies): Plugin {
+export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
+  const { client, clock, cache, claims, volumes, classes } = dependencies;
   /** Volumes that are promised to a claim and not yet seen bound: volume name → claim uid. */
   const assumed = new Map<string, string>();
 
-  function decide(delayed: PersistentVolumeClaim[], node: Node): Decisions | undefined {
+  function decide(delayed: PersistentVolumeClaim[], node: Node): Decisions | Status {
     const decisions: Decisions = { bind: [], provision: [] };
     const taken = new Set<string>();
     for (const claim of delayed) {
@@ -69,12 +78,12 @@ export function volumeBinding({ client, clock, cache, claims, volumes, classes }
       if (volume) {
         taken.add(volume.metadata!.name!);
         decisions.bind.push({ claim, volume });
-      } else if (
-        (!selected || selected === node.metadata!.name) &&
-        canProvision(classes.get(claimClass(claim)), node)
-      ) {
-        decisions.provision.push(claim);
-      } else return undefined;
+        continue;
+      }
+      const storageClass = classes.get(claimClass(claim));
+      if ((selected && selected !== node.metadata!.name) || !canProvision(storageClass, node)) return bindConflict;
+      if (!hasRoom(dependencies, claim, storageClass!, node)) return notEnoughSpace;
+      decisions.provision.push(claim);
     }
     return decisions;
   }
@@ -95,12 +104,13 @@ export function volumeBinding({ client, clock, cache, claims, volumes, classes }
       await client.of(resources.persistentVolumes).update(copy);
     }
     for (const claim of provision) {
-      const { namespace, name: claimName, resourceVersion } = claim.metadata!;
+      const { namespace, name: claimName, uid } = claim.metadata!;
       if (claim.metadata!.annotations?.[selectedNodeAnnotation] === node) continue;
       const annotations = { [selectedNodeAnnotation]: node };
+      // Nobody but schedulers writes this, whatever else of the claim has changed since.
       await client
         .of(resources.persistentVolumeClaims)
-        .patch(namespace!, claimName!, 'merge', { metadata: { resourceVersion, annotations } });
+        .patch(namespace!, claimName!, 'merge', { metadata: { uid, annotations } });
     }
   }
 
@@ -127,13 +137,14 @@ export function volumeBinding({ client, clock, cache, claims, volumes, classes }
   return {
     name,
     preFilter(state, { pod }) {
-      const named = claimNames(pod);
+      const named = podClaims(pod);
       if (named.length === 0) return { skip: true };
       const found: Claims = { bound: [], delayed: [] };
       for (const { claimName, ephemeral } of named) {
         const claim = claims.get(`${pod.metadata!.namespace}/${claimName}`);
         const problem = claimProblem(claim, claimName, ephemeral);
-        if (problem || !claim) return { status: unresolvable(name, problem ?? '') };
+        const foreign = claim && ephemeral ? ephemeralClaimProblem(pod, claim) : undefined;
+        if (problem || foreign || !claim) return { status: unresolvable(name, problem ?? foreign ?? '') };
         if (isClaimBound(claim)) found.bound.push(claim);
         else if (classes.get(claimClass(claim))?.volumeBindingMode === 'WaitForFirstConsumer')
           found.delayed.push(claim);
@@ -149,14 +160,16 @@ export function volumeBinding({ client, clock, cache, claims, volumes, classes }
         if (!volume) return volumeMissing;
         if (!isVolumeOnNode(volume, node)) return nodeConflict;
       }
-      return delayed.length > 0 && !decide(delayed, node) ? bindConflict : undefined;
+      if (delayed.length === 0) return undefined;
+      const decided = decide(delayed, node);
+      return 'code' in decided ? decided : undefined;
     },
     reserve(state, _, nodeName) {
       const found = state.get(claimsKey);
       const node = cache.node(nodeName)?.node;
       if (!found?.delayed.length || !node) return undefined;
       const decisions = decide(found.delayed, node);
-      if (!decisions) return bindConflict;
+      if ('code' in decisions) return decisions;
       for (const { claim, volume } of decisions.bind) assumed.set(volume.metadata!.name!, claim.metadata!.uid!);
       state.set(decisionsKey, decisions);
       return undefined;
@@ -178,19 +191,6 @@ export function volumeBinding({ client, clock, cache, claims, volumes, classes }
   };
 }
 
-interface NamedClaim {
-  claimName: string;
-  /** Made for this pod alone, by the ephemeral volume controller. */
-  ephemeral: boolean;
-}
-
-function claimNames(pod: Pod): NamedClaim[] {
-  return (pod.spec!.volumes ?? []).flatMap((volume): NamedClaim[] => {
-    if (volume.persistentVolumeClaim) return [{ claimName: volume.persistentVolumeClaim.claimName, ephemeral: false }];
-    return volume.ephemeral ? [{ claimName: `${pod.metadata!.name}-${volume.name}`, ephemeral: true }] : [];
-  });
-}
-
 function claimProblem(
   claim: PersistentVolumeClaim | undefined,
   claimName: string,
@@ -208,10 +208,21 @@ function claimProblem(
 }
 
 function canProvision(storageClass: StorageClass | undefined, node: Node): boolean {
-  if (!storageClass || storageClass.provisioner === 'kubernetes.io/no-provisioner') return false;
+  if (!storageClass || storageClass.provisioner === noProvisioner) return false;
   const terms = storageClass.allowedTopologies ?? [];
   const matches = terms.some(({ matchLabelExpressions }) =>
     matchesTerm({ matchExpressions: matchLabelExpressions?.map((e) => ({ ...e, operator: 'In' })) }, node),
   );
   return terms.length === 0 || matches;
+}
+
+/** Of a driver that says how much room there is, some place that the node can reach has to have enough. Mirrors binder.go (hasEnoughCapacity). */
+function hasRoom({ csiDrivers, capacities }: VolumeBindingDependencies, claim: PersistentVolumeClaim, storageClass: StorageClass, node: Node): boolean {
+  if (!csiDrivers.get(storageClass.provisioner)?.spec?.storageCapacity) return true;
+  const wanted = requestedSize(claim);
+  return capacities.list().some(({ storageClassName, capacity, maximumVolumeSize, nodeTopology }) => {
+    const most = maximumVolumeSize ?? capacity;
+    if (storageClassName !== storageClass.metadata!.name || most === undefined || !nodeTopology) return false;
+    return parseQuantity(most).cmp(wanted) >= 0 && selectorFromLabelSelector(nodeTopology).matches(node.metadata!.labels);
+  });
 }

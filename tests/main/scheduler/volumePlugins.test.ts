@@ -1,0 +1,161 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../../main/api/index.ts';
+import { InformerFactory, resources } from '../../../main/client/index.ts';
+import { Scheduler } from '../../../main/scheduler/index.ts';
+import { noLog } from '../../../main/util/log.ts';
+import { FakeClock, settle } from '../../support/fakeClock.ts';
+import { FakeServer } from '../../support/fakeServer.ts';
+import { makeNode, makePod, seededRandom } from '../../support/objects.ts';
+
+let server: FakeServer;
+beforeEach(() => {
+  server = new FakeServer(new FakeClock());
+  server.seed(resources.namespaces, { metadata: { name: 'default' } });
+});
+
+function bound(name: string, spec: PersistentVolume['spec'] = {}, labels: Record<string, string> = {}, claim: PersistentVolumeClaim['spec'] = {}): void {
+  server.seed(resources.persistentVolumes, { metadata: { name: `pv-${name}`, labels }, spec });
+  server.seed(resources.persistentVolumeClaims, {
+    metadata: { name, namespace: 'default', annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
+    spec: { volumeName: `pv-${name}`, ...claim },
+    status: { phase: 'Bound' },
+  });
+}
+
+const using = (pod: string, claims: string[], nodeName?: string, priority?: number): Pod =>
+  makePod(pod, {}, {
+    ...(nodeName ? { nodeName } : {}),
+    ...(priority === undefined ? {} : { priority }),
+    volumes: claims.map((claimName) => ({ name: claimName, persistentVolumeClaim: { claimName } })),
+  });
+
+/** The node that the pod got, or the reasons why it got none. */
+async function place(pod: Pod, later?: () => void): Promise<string> {
+  server.seed(resources.pods, { ...pod, status: { phase: 'Pending' } });
+  const { clock } = server;
+  const client = server.client();
+  const informers = new InformerFactory(client, clock, noLog);
+  const scheduler = new Scheduler({ client, informers, clock, random: seededRandom(), log: noLog });
+  await scheduler.start();
+  await settle();
+  later?.();
+  await (clock as FakeClock).advance(later ? 30_000 : 0);
+  informers.stop();
+  await scheduler.stop();
+  const placed = server.find(resources.pods, 'default', pod.metadata!.name!)!;
+  if (placed.spec!.nodeName) return placed.spec!.nodeName;
+  const message = placed.status!.conditions!.find((condition) => condition.type === 'PodScheduled')!.message!;
+  return message.replace(/^0\/\d+ nodes are available: /, '').replace(/ preemption: .*/, '');
+}
+
+describe('a claim for one pod only', () => {
+  const alone = { accessModes: ['ReadWriteOncePod'] };
+  const taken = '2 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod.';
+
+  beforeEach(() => {
+    for (const name of ['a', 'b']) server.seed(resources.nodes, makeNode(name));
+    bound('data', {}, {}, alone);
+  });
+
+  it('is not given to a second pod, wherever the first one is', async () => {
+    server.seed(resources.pods, using('first', ['data'], 'a'));
+    expect(await place(using('second', ['data']))).toBe(taken);
+  });
+
+  it('is given to the next pod when the first one is gone', async () => {
+    server.seed(resources.pods, using('first', ['data'], 'a'));
+    expect(await place(using('second', ['data']), () => server.drop(resources.pods, 'default', 'first'))).toMatch(/^[ab]$/);
+  });
+
+  it('is taken from a pod that matters less', async () => {
+    server.seed(resources.pods, using('first', ['data'], 'a', 0));
+    await place(using('second', ['data'], undefined, 1000));
+    expect(server.find(resources.pods, 'default', 'first')?.metadata?.deletionTimestamp ?? 'gone').toBeTruthy();
+    expect(server.find(resources.pods, 'default', 'second')!.status!.nominatedNodeName).toBe('a');
+  });
+});
+
+describe('a pod goes where its volume is:', () => {
+  const zone = 'topology.kubernetes.io/zone';
+  beforeEach(() => {
+    server.seed(resources.nodes, makeNode('east', { labels: { [zone]: 'east' } }));
+    server.seed(resources.nodes, makeNode('west', { labels: { [zone]: 'west' } }));
+  });
+
+  it.each([
+    ['in its zone', { [zone]: 'west' }, 'west'],
+    ['in one of its zones', { [zone]: 'north__west' }, 'west'],
+    ['by the older name of the label', { 'failure-domain.beta.kubernetes.io/zone': 'west' }, 'west'],
+    ['nowhere when no node is there', { [zone]: 'north' }, '2 node(s) had no available volume zone.'],
+  ])('%s', async (_, labels, result) => {
+    bound('data', {}, labels);
+    expect(await place(using('p', ['data']))).toBe(result);
+  });
+});
+
+describe('a driver that can have so many volumes on a node', () => {
+  const csi = (handle: string) => ({ csi: { driver: 'csi.example.com', volumeHandle: handle } });
+  beforeEach(() => {
+    server.seed(resources.nodes, makeNode('a'));
+    server.seed(resources.csiNodes, { metadata: { name: 'a' }, spec: { drivers: [{ name: 'csi.example.com', nodeID: 'a', allocatable: { count: 2 } }] } });
+    for (const name of ['one', 'two', 'three']) bound(name, csi(name));
+  });
+
+  it('gets no more', async () => {
+    server.seed(resources.pods, using('first', ['one', 'two'], 'a'));
+    expect(await place(using('second', ['three']))).toBe('1 node(s) exceed max volume count.');
+  });
+
+  it('has one that several pods use only once', async () => {
+    server.seed(resources.pods, using('first', ['one', 'two'], 'a'));
+    expect(await place(using('second', ['two']))).toBe('a');
+  });
+
+  it('has one that is still attached', async () => {
+    for (const name of ['one', 'two'])
+      server.seed(resources.volumeAttachments, {
+        metadata: { name },
+        spec: { attacher: 'csi.example.com', nodeName: 'a', source: { persistentVolumeName: `pv-${name}` } },
+      });
+    expect(await place(using('p', ['three']))).toBe('1 node(s) exceed max volume count.');
+  });
+});
+
+describe('a driver that says how much room there is', () => {
+  const zone = 'topology.kubernetes.io/zone';
+  beforeEach(() => {
+    server.seed(resources.nodes, makeNode('east', { labels: { [zone]: 'east' } }));
+    server.seed(resources.nodes, makeNode('west', { labels: { [zone]: 'west' } }));
+    server.seed(resources.csiDrivers, { metadata: { name: 'csi.example.com' }, spec: { storageCapacity: true } });
+    server.seed(resources.storageClasses, { metadata: { name: 'disk' }, provisioner: 'csi.example.com', volumeBindingMode: 'WaitForFirstConsumer' });
+    server.seed(resources.persistentVolumeClaims, {
+      metadata: { name: 'data', namespace: 'default' },
+      spec: { storageClassName: 'disk', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '10Gi' } } },
+      status: { phase: 'Pending' },
+    });
+  });
+  const room = (name: string, capacity: string) =>
+    server.seed(resources.csiStorageCapacities, {
+      metadata: { name, namespace: 'default' },
+      storageClassName: 'disk',
+      nodeTopology: { matchLabels: { [zone]: name } },
+      capacity,
+    });
+
+  it('is asked before a volume is to be made', async () => {
+    room('east', '1Gi');
+    expect(await place(using('p', ['data']))).toBe('2 node(s) did not have enough free storage.');
+  });
+
+  it('gets the pod to where there is enough', async () => {
+    room('east', '1Gi');
+    room('west', '20Gi');
+    const provision = () =>
+      server.change(resources.persistentVolumeClaims, 'default', 'data', (claim) => {
+        expect(claim.metadata!.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'west' });
+        claim.metadata!.annotations!['pv.kubernetes.io/bind-completed'] = 'yes';
+        claim.spec!.volumeName = 'made';
+      });
+    expect(await place(using('p', ['data']), provision)).toBe('west');
+  });
+});
