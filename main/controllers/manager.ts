@@ -24,6 +24,7 @@ import { TaintEvictionController } from './taintEviction.ts';
 import { VolumeExpander } from './volumeExpander.ts';
 import { VolumeModifier } from './volumeModifier.ts';
 import { VolumeProvisioner } from './volumeProvisioner.ts';
+import { VolumeSnapshotController } from './volumeSnapshot/volumeSnapshotController.ts';
 import { PVCProtectionController, PVProtectionController, VACProtectionController } from './volumeProtection.ts';
 
 /** Every controller of the cluster: the kube-controller-manager's list. */
@@ -52,6 +53,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   VolumeProvisioner,
   VolumeExpander,
   VolumeModifier,
+  VolumeSnapshotController,
   EphemeralVolumeController,
   PVCProtectionController,
   PVProtectionController,

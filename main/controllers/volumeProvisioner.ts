@@ -6,11 +6,16 @@ import {
   claimClass,
   provisionedByAnnotation,
   provisionerAnnotation,
+  requestedSize,
   selectedNodeAnnotation,
+  volumeSize,
 } from '../api/persistentVolumes.ts';
+import { parseQuantity, type Quantity } from '../api/quantity.ts';
 import { isAlreadyExists, isNotFound } from '../api/status.ts';
+import { isSnapshotReady, snapshotGroup, type VolumeSnapshot, type VolumeSnapshotContent } from '../api/volumeSnapshots.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext, type EngineVolumes } from './controller.ts';
+import { volumeSnapshotContents, volumeSnapshots } from './volumeSnapshot/kinds.ts';
 
 const finalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
 const provisionerAnnotations = [provisionerAnnotation, betaProvisionerAnnotation];
@@ -25,6 +30,8 @@ export class VolumeProvisioner extends QueueController {
   readonly #volumes: Informer<PersistentVolume>;
   readonly #classes: Informer<StorageClass>;
   readonly #attributesClasses: Informer<VolumeAttributesClass>;
+  readonly #snapshots: Informer<VolumeSnapshot>;
+  readonly #contents: Informer<VolumeSnapshotContent>;
   readonly #engine: EngineVolumes | undefined;
   /** Volumes that were made for claims, by the claims' keys. */
   readonly #made = new Map<string, string>();
@@ -36,6 +43,8 @@ export class VolumeProvisioner extends QueueController {
     this.#volumes = context.informers.informer(resources.persistentVolumes);
     this.#classes = context.informers.informer(resources.storageClasses);
     this.#attributesClasses = context.informers.informer(resources.volumeAttributesClasses);
+    this.#snapshots = context.informers.informer(volumeSnapshots);
+    this.#contents = context.informers.informer(volumeSnapshotContents);
     const claimChanged = (claim: PersistentVolumeClaim) => this.enqueue(`claim/${keyOf(claim)}`, claim);
     this.#claims.on({ add: claimChanged, update: (_, claim) => claimChanged(claim), delete: claimChanged });
     const volumeChanged = (volume: PersistentVolume) => this.enqueue(`volume/${keyOf(volume)}`, volume);
@@ -101,11 +110,46 @@ export class VolumeProvisioner extends QueueController {
   async #makeVolume(claim: PersistentVolumeClaim, volume: PersistentVolume): Promise<void> {
     if (!this.#engine) throw new Error('no node is running that could make the volume');
     const { volumeHandle, volumeAttributes } = volume.spec!.csi!;
-    // Whoever a container runs as can write, as in the volumes of most provisioners for one machine.
-    await this.#engine.createVolume(volumeHandle, volumeAttributes!, { mode: 0o777 });
+    const source = this.#sourceOf(claim);
     const key = keyOf(claim);
     if (this.#made.has(key) && this.#made.get(key) !== volumeHandle) await this.#forget(key);
     this.#made.set(key, volumeHandle);
+    // Nothing of a copy that was cut short may be left under a whole one.
+    if (source) await this.#engine.removeVolume(volumeHandle);
+    // Whoever a container runs as can write, as in the volumes of most provisioners for one machine.
+    await this.#engine.createVolume(volumeHandle, volumeAttributes!, { mode: 0o777 });
+    if (source) await this.#engine.copyVolume(source, volumeHandle);
+  }
+
+  /** The engine's volume with what the new one is to hold; undefined: nothing. Throws while it is not there. */
+  #sourceOf({ spec, metadata }: PersistentVolumeClaim): string | undefined {
+    const { dataSourceRef: ref = spec!.dataSource } = spec!;
+    if (!ref) return undefined;
+    if (ref.apiGroup === snapshotGroup && ref.kind === 'VolumeSnapshot') return this.#snapshotSource(metadata!.namespace!, ref.name, requestedSize({ spec }));
+    if (ref.apiGroup || ref.kind !== 'PersistentVolumeClaim')
+      throw new Unsupported(`volumes with a data source of kind ${ref.kind} are not supported`);
+    const about = `error getting handle for DataSource Type PersistentVolumeClaim by Name ${ref.name}`;
+    const source = this.#claims.get(`${metadata!.namespace}/${ref.name}`);
+    if (!source) throw new Error(`${about}: error getting PVC ${ref.name} (namespace "${metadata!.namespace}") from api server: not found`);
+    if (source.metadata!.deletionTimestamp) throw new Error(`${about}: the PVC ${ref.name} is being deleted`);
+    const volume = source.status?.phase === 'Bound' ? this.#volumes.get(source.spec!.volumeName!) : undefined;
+    if (!volume) throw new Error(`${about}: the PVC ${ref.name} is not bound`);
+    if (volume.spec!.csi?.driver !== driver) throw new Unsupported(`${about}: the source PVC ${ref.name} is of another driver`);
+    if (volumeSize(volume).cmp(requestedSize({ spec })) > 0) throw new Unsupported(`${about}: new PVC request must be greater than or equal in size to the specified PVC data source`);
+    return volume.spec!.csi.volumeHandle;
+  }
+
+  #snapshotSource(namespace: string, name: string, wanted: Quantity): string {
+    const about = `error getting handle for DataSource Type VolumeSnapshot by Name ${name}`;
+    const snapshot = this.#snapshots.get(`${namespace}/${name}`);
+    if (!snapshot) throw new Error(`${about}: error getting snapshot ${name} from api server: not found`);
+    if (snapshot.metadata!.deletionTimestamp) throw new Error(`${about}: snapshot ${name} is currently being deleted`);
+    const content = isSnapshotReady(snapshot) ? this.#contents.get(snapshot.status!.boundVolumeSnapshotContentName!) : undefined;
+    if (!content?.status?.snapshotHandle) throw new Error(`${about}: snapshot ${name} is not Ready`);
+    if (content.spec!.driver !== driver) throw new Unsupported(`${about}: snapshot ${name} is of another driver`);
+    const { restoreSize } = snapshot.status!;
+    if (restoreSize && parseQuantity(restoreSize).cmp(wanted) > 0) throw new Unsupported(`requested volume size ${wanted.toString()} is less than the size ${restoreSize} for the source snapshot ${name}`);
+    return content.status.snapshotHandle;
   }
 
   /** A claim that went while its volume was made: nobody else would remove it. */
@@ -170,10 +214,9 @@ export class VolumeProvisioner extends QueueController {
 class Unsupported extends Error {}
 
 function refuseUnsupported(claim: PersistentVolumeClaim): void {
-  const { selector, volumeMode, dataSource, dataSourceRef } = claim.spec!;
+  const { selector, volumeMode } = claim.spec!;
   if (selector) throw new Unsupported('claim Selector is not supported');
   if (volumeMode === 'Block') throw new Unsupported('volumes of mode Block are not supported');
-  if (dataSource || dataSourceRef) throw new Unsupported('volumes with a data source are not supported');
 }
 
 function volumeFor(claim: PersistentVolumeClaim, storageClass: StorageClass): PersistentVolume {

@@ -29,6 +29,7 @@ import { changesOf, objectSource, podsNowOnNode, podsOfNode } from './sources.ts
 import { fieldPathOf, isMirror, isTerminalPhase, podKey, uidOf } from './spec.ts';
 import { StaticPods } from './staticPods.ts';
 import { StatusManager } from './status/statusManager.ts';
+import { ensureCSINode } from './volumes/csiNode.ts';
 import { messageOf } from './volumes/errors.ts';
 import { noFiles } from './volumes/files.ts';
 import { machineFiles, type HostFiles } from './volumes/hostPath.ts';
@@ -236,6 +237,7 @@ class NodeKubelet implements Kubelet {
       }),
     );
     await registered;
+    void this.#sayDrivers();
     await this.#startStaticPods();
     if (this.#stopped) return;
     this.#removeOrphans();
@@ -406,6 +408,16 @@ class NodeKubelet implements Kubelet {
         .then(() => addresses.release(uid))
         .then(() => volumes.removeRemains(uid))
         .catch((error: unknown) => this.#log.warn('what is left of a deleted pod could not be removed', { uid, error: messageOf(error) }));
+    }
+  }
+
+  async #sayDrivers(): Promise<void> {
+    const uid = this.#keeper?.node?.metadata?.uid;
+    if (this.#isSimulated || !uid) return;
+    try {
+      await ensureCSINode(this.options.client, this.nodeName, uid);
+    } catch (error) {
+      this.#log.warn('the CSI drivers of the node could not be told', { error: messageOf(error) });
     }
   }
 

@@ -84,6 +84,8 @@ export interface VolumeOptions {
   tmpfsBytes?: number;
   /** Permission bits of the root. */
   mode?: number;
+  /** The group of a volume of memory, which its directories hand on. */
+  group?: number;
   /** A directory of a file server, mounted when a container wants it. */
   nfs?: { server: string; path: string; options: string[] };
 }

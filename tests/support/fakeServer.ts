@@ -48,6 +48,8 @@ export class FakeServer implements Transport {
   #names = 0;
   /** Every request that came in, oldest first. */
   readonly requests: ApiRequest[] = [];
+  /** Kinds that a CustomResourceDefinition would bring. */
+  readonly customKinds: ResourceDef[] = [];
   /** Called before each request is served; what it throws is the answer. */
   intercept: ((request: ApiRequest) => void) | undefined;
   /** Answers what this server does not keep, such as metrics and scales; undefined: the server answers itself. */
@@ -428,7 +430,7 @@ export class FakeServer implements Transport {
       rest.splice(0, 2);
     }
     const [resource, name = '', subresource = ''] = rest;
-    const def = Object.values<ResourceDef>(resources).find((d) => d.group === group && d.resource === resource);
+    const def = [...Object.values<ResourceDef>(resources), ...this.customKinds].find((d) => d.group === group && d.resource === resource);
     if (!def) throw failure(404, 'NotFound', 'the server could not find the requested resource');
     return { def, namespace, name, subresource };
   }

@@ -153,15 +153,15 @@ export class PodVolumes {
   async #emptyDir(pod: Pod, volume: Volume): Promise<ReadyVolume> {
     const uid = uidOf(pod);
     const { medium = '', sizeLimit } = volume.emptyDir!;
+    const group = pod.spec?.securityContext?.fsGroup;
     if (medium === 'Memory') {
       const name = engineVolume(uid, volume.name);
       const tmpfsBytes = sizeLimit ? parseQuantity(sizeLimit).value() : 0;
-      await this.options.runtime.createVolume(name, podVolumeLabels(this.options.nodeName, uid), { tmpfsBytes });
+      await this.options.runtime.createVolume(name, podVolumeLabels(this.options.nodeName, uid), { tmpfsBytes, mode: 0o777, ...(group === undefined ? {} : { group }) });
       return { source: { kind: 'tmpfs', name, ...(tmpfsBytes > 0 ? { sizeBytes: tmpfsBytes } : {}) }, readOnly: false };
     }
     if (medium.startsWith('HugePages')) throw new Error('volumes of huge pages are not supported on this node');
     const path = volumeDirectory(uid, 'empty-dir', volume.name);
-    const group = pod.spec?.securityContext?.fsGroup;
     const files = await this.options.files();
     await files.makeDirectory(path, group === undefined ? { mode: 0o777, recursive: true } : { mode: 0o2777, group, recursive: true });
     return { source: { kind: 'node', node: this.options.nodeName, path }, readOnly: false };

@@ -66,7 +66,7 @@ export class EngineVolumes {
     await engineCall(() =>
       docker.createVolume({ Name: name, Driver: 'local', Labels: { ...labels, [label.cluster]: cluster }, ...(DriverOpts ? { DriverOpts } : {}) }),
     );
-    if (options.mode !== undefined) await this.#setMode(name, options.mode);
+    if (options.mode !== undefined && options.tmpfsBytes === undefined) await this.#setMode(name, options.mode);
   }
 
   async removeOfPod(podUid: string): Promise<void> {
@@ -171,8 +171,11 @@ export class EngineVolumes {
 }
 
 /** What the engine's own volume driver mounts; without options a volume is a directory of its own. */
-function driverOptions({ tmpfsBytes, nfs }: VolumeOptions): Record<string, string> | undefined {
-  if (tmpfsBytes !== undefined) return { type: 'tmpfs', device: 'tmpfs', o: `mode=1777${tmpfsBytes > 0 ? `,size=${tmpfsBytes}` : ''}` };
+function driverOptions({ tmpfsBytes, mode = 0o777, group, nfs }: VolumeOptions): Record<string, string> | undefined {
+  if (tmpfsBytes !== undefined) {
+    const rights = group === undefined ? [`mode=${mode.toString(8)}`] : [`mode=${(mode | 0o2000).toString(8)}`, `gid=${group}`];
+    return { type: 'tmpfs', device: 'tmpfs', o: [...rights, ...(tmpfsBytes > 0 ? [`size=${tmpfsBytes}`] : [])].join(',') };
+  }
   if (nfs) return { type: 'nfs', device: `:${nfs.path}`, o: [`addr=${nfs.server}`, ...nfs.options].join(',') };
   return undefined;
 }
