@@ -9,12 +9,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
 import { parseYaml } from './api/yaml.ts';
-import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, storeCheck, x509Authenticator, type ApiServer, type Egress, type HealthCheck } from './apiserver/index.ts';
-import { bootstrapCluster, contextName, ensureCertificates, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
+import { bootstrapTokens, builtinAdmission, builtinStrategies, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type Egress, type HealthCheck } from './apiserver/index.ts';
+import { bootstrapCluster, nodeRules, type ClusterCertificates, contextName, ensureCertificates, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory } from './client/index.ts';
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
-import { startControllers } from './controllers/index.ts';
+import { startControllers, type ControllerContext } from './controllers/index.ts';
 import { Nodes, type MachineFiles } from './nodes.ts';
 import type { Options } from './options.ts';
 import type { EngineDiscovery } from './runtime/index.ts';
@@ -47,6 +47,8 @@ const serviceCIDR = '10.96.0.0/16';
 const serviceIP = '10.96.0.1';
 const dnsIP = '10.96.0.10';
 const clusterDomain = 'cluster.local';
+/** Seconds for which the token in a Secret lasts, if the Secret does. */
+const endless = 100 * 365 * 24 * 3600;
 
 export function createCluster(options: ClusterOptions): Cluster {
   return new Engine(options);
@@ -185,6 +187,7 @@ class Engine implements Cluster {
       throw new Error(`${this.#files.store} is empty, though this cluster has been in use: put its files back, or start anew with --reset`);
     const objects = objectsOf(store);
     const rbac = new RbacAuthorizer(store);
+    const authorizer = new UnionAuthorizer([new NodeAuthorizer(store, nodeRules()), rbac]);
     const tokens = new ServiceAccountTokens(certificates.serviceAccountKey, 'https://kubernetes.default.svc.cluster.local', objects, clock, random);
     const egress: Egress = {
       dial: (host, port, from) => this.#nodes!.dial(host, port, from),
@@ -197,15 +200,17 @@ class Engine implements Cluster {
       random,
       log: log.child('apiserver'),
       strategies: builtinStrategies({
-        objects, random, rbac, authorizer: rbac, tokens, serviceCIDR, nodePorts: [30000, 32767], kubelets,
+        objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts: [30000, 32767], kubelets,
         components: [controlLoopCheck('scheduler'), controlLoopCheck('controller-manager'), { ...storeCheck(store), name: 'etcd-0' }],
       }),
       admission: builtinAdmission,
-      authenticators: [x509Authenticator, tokens],
-      authorizer: rbac,
+      authenticators: [x509Authenticator, tokens, bootstrapTokens(objects, clock)],
+      authorizer,
       tls: { certificate: certificates.serving.certificate, key: certificates.serving.key, clientCa: certificates.ca },
       kubelets,
       egress,
+      frontProxy: certificates.frontProxy,
+      pages: tokens.pages(),
       hosts: [serviceIP],
     });
     this.#stops.push(() => api.close());
@@ -232,10 +237,10 @@ class Engine implements Cluster {
     const [bound] = await Promise.all([api.listen({ port }), rbac.load()]);
     this.#stops.push(() => rbac.close());
     const admin = this.#client(api, 'system:apiserver', 'kube-apiserver');
-    await bootstrapCluster(admin, { serviceIP, serviceCIDR, dnsIP });
+    await bootstrapCluster(admin, { serviceIP, serviceCIDR, dnsIP, authentication: { clientCa: certificates.ca, frontProxyCa: certificates.frontProxy.ca } });
     // From here on the store is known to hold something.
     await writeMemory(this.#files, { port: bound });
-    const informers = await this.#startControlLoops(api, certificates.ca, nodes);
+    const informers = await this.#startControlLoops(api, certificates, tokens, nodes);
     this.#loopsRun = true;
 
     const name = contextName(this.options.name === 'default' ? '' : this.options.name);
@@ -267,7 +272,7 @@ class Engine implements Cluster {
   }
 
   /** Resolves with the informers that the whole process shares, when the controllers and the scheduler are at work. */
-  async #startControlLoops(api: ApiServer, rootCA: string, nodes: Nodes): Promise<InformerFactory> {
+  async #startControlLoops(api: ApiServer, certificates: ClusterCertificates, tokens: ServiceAccountTokens, nodes: Nodes): Promise<InformerFactory> {
     const log = this.#log;
     const clock = realClock;
     const random = systemRandom;
@@ -275,7 +280,10 @@ class Engine implements Cluster {
     const informers = new InformerFactory(client, clock, log.child('informers'));
     const configuration = this.#schedulerConfiguration;
     const scheduler = new Scheduler({ client: this.#client(api, 'system:kube-scheduler', 'kube-scheduler'), informers, clock, random, log, configuration });
-    const controllers = startControllers({ client, informers, clock, random, log, rootCA, volumes: nodes.volumes });
+    const issueToken: ControllerContext['issueToken'] = async (subject) =>
+      (await tokens.issue({ ...subject, audiences: [tokens.audience], seconds: endless, now: clock.now() })).token;
+    const signCertificate: ControllerContext['signCertificate'] = (request, usages, seconds) => certificates.sign(request, usages, seconds * 1000);
+    const controllers = startControllers({ client, informers, clock, random, log, rootCA: certificates.ca, volumes: nodes.volumes, issueToken, signCertificate });
     this.#stops.push(async () => {
       await scheduler.stop();
       await controllers.stop();

@@ -1,4 +1,5 @@
 import { failure, methodNotSupported, unauthorized } from '../api/status.ts';
+import type { Aggregator } from './aggregation/index.ts';
 import type { Authenticator, Credentials, RequestInfo, UserInfo } from './auth/types.ts';
 import { authorize } from './authorize.ts';
 import type { Answer, Call, Handler } from './call.ts';
@@ -39,6 +40,8 @@ export class Chain {
     private readonly site: Site,
     /** Subresources that are streams: `pods/log`. */
     private readonly streams: Readonly<Record<string, Handler>>,
+    /** Other servers, for what they answer. */
+    private readonly aggregator: Pick<Aggregator, 'handles' | 'answer'>,
   ) {
     this.#verbs = {
       get,
@@ -60,7 +63,7 @@ export class Chain {
     const counted = this.inflight.enter(info, user);
     try {
       await authorize(this.serving.authorizer, user, info);
-      return await this.#answer(call);
+      return await (this.aggregator.handles(call.path) ? this.aggregator.answer(call) : this.#answer(call));
     } finally {
       this.inflight.leave(counted);
     }

@@ -8,6 +8,8 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
 import type { AdmissionPlugin, AdmissionServices } from './admission/types.ts';
+import { Aggregator, type FrontProxy } from './aggregation/index.ts';
+import { PolicyStatusController } from './admission/policies/statusController.ts';
 import { AdmissionChain } from './admissionChain.ts';
 import type { Authenticator, Authorizer, UserInfo } from './auth/types.ts';
 import { Chain } from './chain.ts';
@@ -57,6 +59,8 @@ export interface ApiServerOptions {
   kubelets: KubeletLocator;
   /** The way to pods, nodes and Services. Default: what this process can reach by itself. */
   egress?: Egress;
+  /** What aggregated API servers know this server by; without it they take it for anybody. */
+  frontProxy?: FrontProxy;
   /** Further names and addresses under which clients reach this server: the address of the `kubernetes` Service. */
   hosts?: readonly string[];
   /** How many requests may be under way at once before 429; watches, streams and system:masters do not count. */
@@ -80,6 +84,9 @@ export interface ApiServer {
   transport(user: UserInfo, userAgent: string): InProcessTransport;
   close(): Promise<void>;
 }
+
+/** This server, where it writes by itself. */
+const self: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
 
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock, random, log } = options;
@@ -110,16 +117,39 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       return resources.version;
     },
     all: () => resources.all().map(({ strategy }) => strategy),
+  }, () => aggregator);
+  const aggregator = new Aggregator({
+    store,
+    objects,
+    egress,
+    clock,
+    random,
+    log,
+    frontProxy: options.frontProxy,
+    async setStatus(name, conditions) {
+      const path = `/apis/apiregistration.k8s.io/v1/apiservices/${name}/status`;
+      await local(self, 'kube-aggregator').request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { status: { conditions } } });
+    },
+  });
+  const policies = new PolicyStatusController({
+    store,
+    resources,
+    log,
+    async setStatus(name, status) {
+      const path = `/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/${name}/status`;
+      await local(self, 'kube-apiserver').request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { status } });
+    },
   });
   const site = siteOf({
     version: { ...version136, ...options.version },
-    discovery: new Discovery(resources, () => address),
+    discovery: new Discovery(resources, () => address, aggregator),
     metrics,
     checks: { healthz: checks, livez: checks, readyz: [...checks, ...(options.readiness ?? [])] },
     pages: options.pages ?? {},
     trees: { '/openapi/': openApi.answer },
   });
-  const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), site, streamHandlers(serving));
+  const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), site, streamHandlers(serving), aggregator);
+  const local = (user: UserInfo, userAgent: string) => new InProcessTransport(chain, clock, user, userAgent);
   const https = new HttpsServer(chain, new HostGuard(options.hosts ?? []), clock, log, options.tls, (served) => {
     metrics.observe(served);
     options.audit?.(served);
@@ -127,12 +157,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   return {
     async listen({ port }) {
       const taken = await https.listen(port);
+      await Promise.all([aggregator.start(), policies.start()]);
       address = `127.0.0.1:${taken}`;
       return taken;
     },
     handleConnection: (connection) => https.handleConnection(connection),
-    transport: (user, userAgent) => new InProcessTransport(chain, clock, user, userAgent),
+    transport: local,
     async close() {
+      aggregator.close();
+      policies.close();
       serving.admission.close();
       webhooks.close();
       await https.close();
@@ -146,5 +179,8 @@ export { builtinStrategies, type BuiltinOptions } from './registry/kinds.ts';
 export { RbacAuthorizer } from './auth/rbac.ts';
 export { ServiceAccountTokens } from './auth/serviceAccountTokens.ts';
 export { storeCheck } from './site/health.ts';
+export { bootstrapTokens } from './auth/bootstrapTokens.ts';
+export { NodeAuthorizer } from './auth/node.ts';
+export { UnionAuthorizer } from './auth/union.ts';
 export { x509Authenticator } from './auth/x509.ts';
 export { builtinAdmission } from './admission/index.ts';

@@ -55,13 +55,43 @@ export class Authority {
     });
     return { certificate: `${made.toString('pem')}\n`, key: await pemOf(keys.privateKey) };
   }
+
+  async sign(request: x509.Pkcs10CertificateRequest, usages: readonly string[], now: number, lifetime: number): Promise<string> {
+    const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
+    const extended = [...(usages.includes('server auth') ? [serverAuth] : []), ...(usages.includes('client auth') ? [clientAuth] : [])];
+    const flags = (usages.includes('digital signature') ? x509.KeyUsageFlags.digitalSignature : 0) | (usages.includes('key encipherment') ? x509.KeyUsageFlags.keyEncipherment : 0);
+    const names = request.getExtension('2.5.29.17');
+    const made = await x509.X509CertificateGenerator.create({
+      serialNumber: newSerial(),
+      subject: request.subjectName,
+      issuer: this.issuer.subjectName,
+      notBefore: new Date(now - backdated),
+      notAfter: new Date(now + lifetime),
+      signingKey: this.privateKey,
+      publicKey: request.publicKey,
+      signingAlgorithm: algorithm,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        ...(flags ? [new x509.KeyUsagesExtension(flags, true)] : []),
+        ...(extended.length ? [new x509.ExtendedKeyUsageExtension(extended)] : []),
+        await x509.AuthorityKeyIdentifierExtension.create(this.issuer.publicKey),
+        ...(names ? [names] : []),
+      ],
+    });
+    return `${made.toString('pem')}\n`;
+  }
 }
 
-export async function createAuthority(now: number, lifetime: number): Promise<Authority> {
+/** What is signed for somebody who keeps their key: PEM. `usages` are those of a CertificateSigningRequest. */
+export async function signRequest(authority: Authority, request: Buffer, usages: readonly string[], now: number, lifetime: number): Promise<string> {
+  return authority.sign(new x509.Pkcs10CertificateRequest(new Uint8Array(request)), usages, now, lifetime);
+}
+
+export async function createAuthority(now: number, lifetime: number, commonName = 'skiff-ca'): Promise<Authority> {
   const keys = await newKeys();
   const made = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: newSerial(),
-    name: nameOf({ commonName: 'skiff-ca' }),
+    name: nameOf({ commonName }),
     notBefore: new Date(now - backdated),
     notAfter: new Date(now + lifetime),
     keys,

@@ -21,6 +21,10 @@ export interface ClusterCertificates {
   admin: KeyPair;
   /** Signs service account tokens: ECDSA P-256, PEM. */
   serviceAccountKey: string;
+  /** What aggregated API servers know this one by, and the authority that signed it, PEM. */
+  frontProxy: KeyPair & { ca: string };
+  /** Signs a certificate request (DER) for `milliseconds`; resolves with PEM. */
+  sign(request: Buffer, usages: readonly string[], milliseconds: number): Promise<string>;
 }
 
 export interface CertificateOptions {
@@ -77,9 +81,27 @@ export async function ensureCertificates(directory: string, { clock, hosts = [] 
       sound(serving) && namesAll(serving.certificate, names) ? serving : await issue('apiserver', { commonName: 'kube-apiserver', hosts: names, use: 'server' }),
     admin: sound(admin) ? admin : await issue('admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'], use: 'client' }),
     serviceAccountKey: accountKey ?? newKey(),
+    frontProxy: await ensureFrontProxy(directory, now),
+    async sign(request, usages, milliseconds) {
+      const { openAuthority, signRequest } = await import('./authority.ts');
+      authority ??= await openAuthority(ca, caKey!);
+      return signRequest(authority, request, usages, clock.now(), milliseconds);
+    },
   };
   if (!accountKey) await writePrivate(file('sa.key'), certificates.serviceAccountKey);
   return certificates;
+}
+
+/** An authority of its own, so that nobody whom the cluster's authority has certified can speak for others. */
+async function ensureFrontProxy(directory: string, now: number): Promise<KeyPair & { ca: string }> {
+  const [ca, pair] = await Promise.all([readText(path.join(directory, 'front-proxy-ca.crt')), readPair(directory, 'front-proxy-client')]);
+  if (ca && pair && lasts(ca, now) && lasts(pair.certificate, now) && signedBy(pair.certificate, ca)) return { ...pair, ca };
+  const authority = await (await import('./authority.ts')).createAuthority(now, authorityDays * day, 'front-proxy-ca');
+  const made = await authority.issue({ commonName: 'front-proxy-client', use: 'client' }, now, leafDays * day);
+  const write = (name: string, text: string) => writePrivate(path.join(directory, name), text);
+  // Its key is not kept: a new client gets a new authority.
+  await Promise.all([write('front-proxy-ca.crt', authority.certificate), write('front-proxy-client.crt', made.certificate), write('front-proxy-client.key', made.key)]);
+  return { ...made, ca: authority.certificate };
 }
 
 async function readPair(directory: string, name: string): Promise<KeyPair | undefined> {

@@ -13,6 +13,8 @@ export interface BootstrapOptions {
   serviceCIDR?: string;
   /** Address of the cluster's DNS. */
   dnsIP?: string;
+  /** What extension API servers check this one's word and its clients by, PEM. */
+  authentication?: { clientCa: string; frontProxyCa: string };
   /** Where the API server answers behind the Service, inside the cluster's network: the Service's only endpoint. */
   endpoint?: { ip: string; port: number };
 }
@@ -38,6 +40,7 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
     ensure(client, resources.flowSchemas, [...mandatorySchemas, ...suggestedSchemas]),
     ensure(client, resources.serviceCIDRs, [serviceCIDR(options)]),
     ensure(client, resources.csiDrivers, [engineVolumesDriver]),
+    ...(options.authentication ? [ensureAuthentication(client, options.authentication)] : []),
     ...(options.endpoint ? [ensureEndpoints(client, options.endpoint)] : []),
   ]);
 }
@@ -121,6 +124,25 @@ async function ensure<T extends KubeObject>(client: Client, def: ResourceDef<T>,
         }),
       ),
   );
+}
+
+/** Where extension API servers read whom to believe. Mirrors pkg/controlplane/controller/clusterauthenticationtrust. */
+async function ensureAuthentication(client: Client, { clientCa, frontProxyCa }: NonNullable<BootstrapOptions['authentication']>): Promise<void> {
+  const configMaps = client.of(resources.configMaps);
+  const metadata = { name: 'extension-apiserver-authentication', namespace: 'kube-system' };
+  const data = {
+    'client-ca-file': clientCa,
+    'requestheader-allowed-names': '["front-proxy-client"]',
+    'requestheader-client-ca-file': frontProxyCa,
+    'requestheader-extra-headers-prefix': '["X-Remote-Extra-"]',
+    'requestheader-group-headers': '["X-Remote-Group"]',
+    'requestheader-uid-headers': '["X-Remote-Uid"]',
+    'requestheader-username-headers': '["X-Remote-User"]',
+  };
+  const { items } = await configMaps.list(metadata.namespace, { fieldSelector: `metadata.name=${metadata.name}` });
+  const [current] = items;
+  if (!current) await configMaps.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data });
+  else if (current.data?.['client-ca-file'] !== clientCa || current.data['requestheader-client-ca-file'] !== frontProxyCa) await configMaps.update({ ...current, data: { ...current.data, ...data } });
 }
 
 /** The endpoints of `kubernetes` are the API server's own business; a changed address replaces the old one. */

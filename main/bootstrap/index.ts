@@ -12,3 +12,4 @@ export {
   type KubeconfigEntry,
 } from './kubeconfig.ts';
 export { bootstrapCluster, type BootstrapOptions } from './cluster.ts';
+export { nodeRules } from './policy.ts';

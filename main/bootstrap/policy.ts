@@ -35,6 +35,9 @@ function aggregatedRules(name: string): string[] {
     .flatMap(([source]) => (aggregated[source] ? aggregatedRules(source) : clusterRoles[source]!));
 }
 
+/** What every kubelet may do, besides reading what its pods refer to. */
+export const nodeRules = (): PolicyRule[] => clusterRoles['system:node']!.map(ruleOf);
+
 export function defaultClusterRoles(): ClusterRole[] {
   return Object.entries(clusterRoles).map(([name, rules]) => {
     const into = aggregations[name];

@@ -24,6 +24,10 @@ export interface ControllerContext {
   log: Logger;
   /** PEM of the authority that signed the API server's certificate, for every namespace's kube-root-ca.crt. */
   rootCA?: string;
+  /** A token of a service account that lasts as long as a Secret; without it Secrets that ask for one get none. */
+  issueToken?(subject: { namespace: string; name: string; uid: string; secret: { name: string; uid: string } }): Promise<string>;
+  /** Signs a certificate request (DER) for `seconds`; resolves with PEM. Without it approved requests stay unsigned. */
+  signCertificate?(request: Buffer, usages: readonly string[], seconds: number): Promise<string>;
   /** Holds the data of provisioned volumes; without it none can be made or removed, and they say so. */
   volumes?: EngineVolumes;
 }

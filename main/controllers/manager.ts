@@ -1,3 +1,8 @@
+import { BootstrapSigner, TokenCleaner } from './bootstrapTokens.ts';
+import { CertificateApprover } from './certificates/approving.ts';
+import { CertificateCleaner } from './certificates/cleaning.ts';
+import { CertificateSigner } from './certificates/signing.ts';
+import { ClusterRoleAggregationController } from './clusterRoleAggregation.ts';
 import type { Controller, ControllerContext } from './controller.ts';
 import { CronJobController } from './cronJob/cronJobController.ts';
 import { DaemonSetController } from './daemonSet/daemonSetController.ts';
@@ -11,6 +16,7 @@ import { GarbageCollector } from './garbageCollector.ts';
 import { HorizontalPodAutoscalerController } from './horizontalPodAutoscaler/horizontalPodAutoscalerController.ts';
 import { JobController } from './job/jobController.ts';
 import { TTLAfterFinishedController } from './job/ttlAfterFinished.ts';
+import { LegacyTokensController } from './legacyTokens.ts';
 import { NamespaceController } from './namespace.ts';
 import { NodeLifecycleController } from './nodeLifecycle.ts';
 import { PersistentVolumeBinder } from './persistentVolumeBinder.ts';
@@ -31,6 +37,13 @@ import { PVCProtectionController, PVProtectionController, VACProtectionControlle
 const controllers: (new (context: ControllerContext) => Controller)[] = [
   NamespaceController,
   ServiceAccountController,
+  LegacyTokensController,
+  TokenCleaner,
+  BootstrapSigner,
+  ClusterRoleAggregationController,
+  CertificateApprover,
+  CertificateSigner,
+  CertificateCleaner,
   RootCACertPublisher,
   DeploymentController,
   ReplicaSetController,

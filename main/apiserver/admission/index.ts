@@ -1,3 +1,5 @@
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
+import { defaultIngressClass } from './defaultIngressClass.ts';
 import { defaultStorageClass } from './defaultStorageClass.ts';
 import { defaultTolerationSeconds } from './defaultTolerationSeconds.ts';
 import { limitRanger } from './limitRanger.ts';
@@ -5,11 +7,14 @@ import { namespaceLifecycle } from './namespaceLifecycle.ts';
 import { nodeRestriction } from './nodeRestriction.ts';
 import { mutatingPolicies } from './policies/mutating.ts';
 import { validatingPolicies } from './policies/validating.ts';
+import { persistentVolumeClaimResize } from './persistentVolumeClaimResize.ts';
 import { podSecurity } from './podSecurity/index.ts';
+import { podTopologyLabels } from './podTopologyLabels.ts';
 import { priority } from './priority.ts';
 import { resourceQuotaAdmission } from './resourceQuota.ts';
 import { runtimeClassAdmission } from './runtimeClass.ts';
 import { serviceAccountAdmission } from './serviceAccount.ts';
+import { storageObjectInUseProtection } from './storageObjectInUseProtection.ts';
 import { taintNodesByCondition } from './taintNodesByCondition.ts';
 import type { AdmissionPlugin, AdmissionServices } from './types.ts';
 import { mutatingWebhooks } from './webhooks/mutating.ts';
@@ -28,7 +33,14 @@ export function builtinAdmission(services: AdmissionServices): AdmissionPlugin[]
     priority,
     defaultTolerationSeconds,
     defaultStorageClass,
+    storageObjectInUseProtection,
+    persistentVolumeClaimResize,
     runtimeClassAdmission,
+    certificateApproval(services),
+    certificateSigning(services),
+    certificateSubjectRestriction,
+    defaultIngressClass,
+    podTopologyLabels,
     mutatingPolicies(services),
     mutatingWebhooks(services),
     validatingPolicies(services),

@@ -17,6 +17,8 @@ export class LiveObjects<T extends KubeObject> {
   constructor(
     private readonly store: Store,
     resource: { group: string; resource: string },
+    /** Called after every change. */
+    private readonly changed: () => void = () => {},
   ) {
     this.#root = rootOf(resource);
   }
@@ -75,5 +77,6 @@ export class LiveObjects<T extends KubeObject> {
       else this.#objects.set(key, objectOf<T>(entry));
     }
     this.#version++;
+    this.changed();
   }
 }

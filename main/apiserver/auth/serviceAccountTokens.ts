@@ -1,8 +1,9 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { timestamp, type KubeObject } from '../../api/meta.ts';
 import { unauthorized } from '../../api/status.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Random } from '../../util/random.ts';
+import type { Answer } from '../call.ts';
 import type { Objects } from '../registry/strategy.ts';
 import type { Authenticator, Credentials, UserInfo } from './types.ts';
 
@@ -48,6 +49,7 @@ const remembered = 2000;
 export class ServiceAccountTokens implements Authenticator {
   readonly #privateKey: KeyObject;
   readonly #publicKey: KeyObject;
+  readonly #keyId: string;
   /** Tokens whose signature was checked before; the claims are looked at each time. */
   readonly #verified = new Map<string, Claims>();
 
@@ -61,6 +63,23 @@ export class ServiceAccountTokens implements Authenticator {
   ) {
     this.#privateKey = createPrivateKey(privateKey);
     this.#publicKey = createPublicKey(this.#privateKey);
+    this.#keyId = createHash('sha256').update(this.#publicKey.export({ type: 'spki', format: 'der' })).digest('base64url');
+  }
+
+  /** By which others find out who signs these tokens and with which key. Mirrors pkg/serviceaccount/openidmetadata.go. */
+  pages(): Record<string, () => Answer> {
+    const document = (contentType: string, body: object) => (): Answer => ({ type: 'text', code: 200, contentType, body: JSON.stringify(body), headers: { 'cache-control': 'public, max-age=3600' } });
+    const key = { use: 'sig', kid: this.#keyId, alg: 'ES256', ...this.#publicKey.export({ format: 'jwk' }) };
+    return {
+      '/.well-known/openid-configuration': document('application/json', {
+        issuer: this.issuer,
+        jwks_uri: `${this.issuer}/openid/v1/jwks`,
+        response_types_supported: ['id_token'],
+        subject_types_supported: ['public'],
+        id_token_signing_alg_values_supported: ['ES256'],
+      }),
+      '/openid/v1/jwks': document('application/jwk-set+json', { keys: [key] }),
+    };
   }
 
   get audience(): string {
@@ -80,7 +99,7 @@ export class ServiceAccountTokens implements Authenticator {
         serviceaccount: { name, uid },
       },
     })
-      .setProtectedHeader({ alg: 'ES256', kid: 'skiff' })
+      .setProtectedHeader({ alg: 'ES256', kid: this.#keyId })
       .setIssuer(this.issuer)
       .setSubject(usernameOf(namespace, name))
       .setAudience(audiences)

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { schemaData } from '../../api/generated/schemaData.ts';
 import { loadDescriptions } from '../../api/schema.ts';
+import type { Aggregator } from '../aggregation/index.ts';
 import type { Answer, Call } from '../call.ts';
 import { v2Document, v3Document } from './documents.ts';
 import { gnosticDocument } from './gnostic.ts';
@@ -32,7 +33,11 @@ export class OpenApi {
   #versions = new Map<string, { hash: string; served: ServedResource[] }>();
   readonly #made = new Map<string, Promise<Uint8Array>>();
 
-  constructor(private readonly resources: ServedResources) {}
+  constructor(
+    private readonly resources: ServedResources,
+    /** Other servers, which have their own documents. */
+    private readonly aggregator: () => Pick<Aggregator, 'version' | 'groups' | 'handles' | 'answer'>,
+  ) {}
 
   /** Answers what lies under `/openapi/`; undefined: nothing is there. */
   readonly answer = async (call: Call): Promise<Answer | undefined> => {
@@ -40,6 +45,7 @@ export class OpenApi {
     const path = call.info.path.replace(/\/+$/, '');
     if (path === '/openapi/v2') return this.#v2(call);
     if (path === '/openapi/v3') return this.#index(call);
+    if (this.aggregator().handles(path.slice('/openapi/v3'.length))) return this.aggregator().answer(call);
     return path.startsWith('/openapi/v3/') ? this.#v3(call, path.slice('/openapi/v3/'.length)) : undefined;
   };
 
@@ -58,7 +64,9 @@ export class OpenApi {
   }
 
   #index(call: Call): Answer {
-    const paths = Object.fromEntries([...this.#versions].map(([path, { hash }]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]));
+    const aggregator = this.aggregator();
+    const others = aggregator.groups().flatMap(({ group, versions }) => versions.map(({ version }): [string, { hash: string }] => [`apis/${group}/${version}`, { hash: String(aggregator.version) }]));
+    const paths = Object.fromEntries([...this.#versions, ...others].map(([path, { hash }]) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]));
     return document(call, 'application/json', hashed(JSON.stringify(paths)), JSON.stringify({ paths }));
   }
 

@@ -5,6 +5,8 @@ import type { Random } from '../../util/random.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/serviceAccountTokens.ts';
 import type { Authorizer } from '../auth/types.ts';
+import { apiService } from './apiregistration/apiService.ts';
+import { certificateSigningRequest } from './certificates/certificateSigningRequest.ts';
 import { checkExpression } from '../admission/expressions/index.ts';
 import { admissionPolicies } from './admissionregistration/policies.ts';
 import { webhookConfigurations } from './admissionregistration/webhookConfigurations.ts';
@@ -133,6 +135,8 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
     of(volumeAttributesClass),
     of(selfSubjectReview),
     of(tokenReview(tokens)),
+    of(apiService),
+    of(certificateSigningRequest),
     ...webhookConfigurations(checkExpression).map((strategy) => of(strategy as Strategy<KubeObject>)),
     ...admissionPolicies(checkExpression).map((strategy) => of(strategy as Strategy<KubeObject>)),
     ...accessReviews(authorizer, rbac).map((strategy) => of(strategy as Strategy<KubeObject>)),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject } from '../../api/meta.ts';
+import type { AggregatedGroup, Aggregator } from '../aggregation/index.ts';
 import type { Answer, Call } from '../call.ts';
 import { streamSubresources } from '../streaming/subresources.ts';
 import type { ResourceTable } from '../registry/resources.ts';
@@ -24,12 +25,15 @@ interface Version {
 /** What there is to ask for. Mirrors k8s.io/apiserver/pkg/endpoints/discovery. */
 export class Discovery {
   #computedFor = -1;
+  #othersComputedFor = -1;
   #groups = new Map<string, Version[]>();
   readonly #aggregated = new Map<string, { etag: string; body: string }>();
 
   constructor(
     private readonly resources: ResourceTable,
     private readonly serverAddress: () => string,
+    /** Other servers and what they serve. */
+    private readonly aggregator: Pick<Aggregator, 'version' | 'groups'>,
   ) {}
 
   /** Answers `/api`, `/apis` and what lies under them; undefined: nothing is there. */
@@ -49,21 +53,22 @@ export class Discovery {
   #named(call: Call, rest: string[]): Answer | undefined {
     const [group, version, ...more] = rest;
     if (group === undefined) {
-      const groups = [...this.#groups.keys()].filter((g) => g !== '').map((g) => this.#group(g, false));
+      const groups = [...[...this.#groups.keys()].filter((g) => g !== '').map((g) => this.#group(g, false)), ...this.#others.map((other) => groupOf(other.group, other.versions, false))];
       return this.#aggregate(call, false) ?? object({ kind: 'APIGroupList', apiVersion: 'v1', groups });
     }
+    const other = this.#others.find((candidate) => candidate.group === group);
+    if (other && version === undefined) return object(groupOf(group, other.versions, true));
     if (!this.#groups.has(group) || group === '' || more.length) return undefined;
     return version === undefined ? object(this.#group(group, true)) : this.#resourceList(group, version);
   }
 
   #group(group: string, alone: boolean): object {
-    const versions = this.#versions(group).map(({ version }) => ({ groupVersion: `${group}/${version}`, version }));
-    return {
-      ...(alone ? { kind: 'APIGroup', apiVersion: 'v1' } : {}),
-      name: group,
-      versions,
-      preferredVersion: versions[0],
-    };
+    return groupOf(group, this.#versions(group), alone);
+  }
+
+  /** Groups that only other servers serve. */
+  get #others(): AggregatedGroup[] {
+    return this.aggregator.groups().filter(({ group }) => !this.#groups.has(group));
   }
 
   #resourceList(group: string, version: string): Answer | undefined {
@@ -81,6 +86,7 @@ export class Discovery {
     let document = this.#aggregated.get(key);
     if (!document) {
       const items = [...this.#groups.keys()].filter((group) => (group === '') === core).map((group) => this.#aggregatedGroup(group));
+      if (!core) for (const { group, versions } of this.#others) items.push({ metadata: { name: group, creationTimestamp: null }, versions });
       const body = JSON.stringify({ kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items });
       document = { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
       this.#aggregated.set(key, document);
@@ -111,6 +117,8 @@ export class Discovery {
   }
 
   #refresh(): void {
+    if (this.#othersComputedFor !== this.aggregator.version) this.#aggregated.clear();
+    this.#othersComputedFor = this.aggregator.version;
     if (this.#computedFor === this.resources.version) return;
     this.#computedFor = this.resources.version;
     this.#aggregated.clear();
@@ -130,6 +138,11 @@ export class Discovery {
     const rank = (group: string) => (groupOrder.includes(group) ? groupOrder.indexOf(group) : groupOrder.length);
     this.#groups = new Map([...groups].sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1)));
   }
+}
+
+function groupOf(name: string, served: readonly { version: string }[], alone: boolean): object {
+  const versions = served.map(({ version }) => ({ groupVersion: `${name}/${version}`, version }));
+  return { ...(alone ? { kind: 'APIGroup', apiVersion: 'v1' } : {}), name, versions, preferredVersion: versions[0] };
 }
 
 const object = (value: object): Answer => ({ type: 'object', code: 200, object: value as KubeObject });

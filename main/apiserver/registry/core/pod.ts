@@ -248,6 +248,7 @@ function assign(context: RequestContext, name: string, { metadata, target }: Bin
   object.spec!.nodeName = target!.name;
   if (metadata?.annotations) object.metadata!.annotations = { ...object.metadata!.annotations, ...metadata.annotations };
   if (metadata?.labels) object.metadata!.labels = { ...object.metadata!.labels, ...metadata.labels };
+  if (metadata?.labels) object.metadata!.labels = { ...object.metadata!.labels, ...metadata.labels };
   const status = (object.status ??= {});
   delete status.nominatedNodeName;
   const others = (status.conditions ?? []).filter((condition) => condition.type !== 'PodScheduled');

@@ -27,7 +27,8 @@ type Tree = { [key: string]: Tree } & { [key: number]: Tree };
 
 function server(...resources: ServedResource[]) {
   const table = { version: 1, resources, all: () => table.resources };
-  const openApi = new OpenApi(table);
+  const alone = { version: 0, groups: () => [], handles: () => false, answer: () => Promise.reject(new Error('there are no other servers')) };
+  const openApi = new OpenApi(table, () => alone);
   async function ask(path: string, more: Partial<Call> = {}) {
     const [pathname = '', query] = path.split('?');
     const call = { method: 'GET', info: { path: pathname }, query: new URLSearchParams(query), ...more };
