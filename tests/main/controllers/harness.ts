@@ -18,6 +18,8 @@ export class Cluster {
   readonly removedVolumes: string[] = [];
   /** `from → to` */
   readonly copiedVolumes: string[] = [];
+  /** What controllers are given besides. */
+  more: Partial<ControllerContext> = {};
   /** Why the engine cannot make volumes now. */
   engineProblem: string | undefined;
   #controllers: Controller[] = [];
@@ -36,7 +38,7 @@ export class Cluster {
       },
       copyVolume: async (from, to) => void this.copiedVolumes.push(`${from} → ${to}`),
     };
-    this.#controllers = constructors.map((C) => new C({ client, informers, clock, random, log: noLog, volumes }));
+    this.#controllers = constructors.map((C) => new C({ client, informers, clock, random, log: noLog, volumes, ...this.more }));
     informers.start();
     await informers.synced();
     for (const controller of this.#controllers) controller.start();

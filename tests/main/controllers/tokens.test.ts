@@ -1,0 +1,78 @@
+import { createHmac } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { resources } from '../../../main/client/index.ts';
+import { BootstrapSigner, TokenCleaner } from '../../../main/controllers/bootstrapTokens.ts';
+import { ClusterRoleAggregationController } from '../../../main/controllers/clusterRoleAggregation.ts';
+import { LegacyTokensController } from '../../../main/controllers/legacyTokens.ts';
+import { settle } from '../../support/fakeClock.ts';
+import { Cluster } from './harness.ts';
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const encoded = (values: Record<string, string>) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, base64(value)]));
+
+let cluster: Cluster;
+beforeEach(async () => {
+  cluster = new Cluster();
+  cluster.more = { rootCA: 'the authority', issueToken: ({ name, secret }) => Promise.resolve(`token of ${name} in ${secret.name}`) };
+  await cluster.start(LegacyTokensController, TokenCleaner, BootstrapSigner, ClusterRoleAggregationController);
+});
+afterEach(() => cluster.stop());
+
+describe('a Secret for a service account', () => {
+  const secrets = () => cluster.client.of(resources.secrets);
+  const secret = () => cluster.server.find(resources.secrets, 'default', 'robot-token');
+
+  it('gets its token, and goes with the account', async () => {
+    await secrets().create({ metadata: { name: 'robot-token', namespace: 'default', annotations: { 'kubernetes.io/service-account.name': 'robot' } }, type: 'kubernetes.io/service-account-token' });
+    await settle();
+    expect(secret()!.data).toBeUndefined();
+    const account = await cluster.client.of(resources.serviceAccounts).create({ metadata: { name: 'robot', namespace: 'default' } });
+    await settle();
+    expect(secret()!.data).toEqual(encoded({ token: 'token of robot in robot-token', 'ca.crt': 'the authority', namespace: 'default' }));
+    expect(secret()!.metadata!.annotations!['kubernetes.io/service-account.uid']).toBe(account.metadata!.uid);
+    await cluster.client.of(resources.serviceAccounts).delete('default', 'robot');
+    await settle();
+    expect(secret()).toBeUndefined();
+  });
+});
+
+describe('a bootstrap token', () => {
+  const token = (more: Record<string, string> = {}) => ({
+    metadata: { name: 'bootstrap-token-abcdef', namespace: 'kube-system' },
+    type: 'bootstrap.kubernetes.io/token',
+    data: encoded({ 'token-id': 'abcdef', 'token-secret': '0123456789abcdef', 'usage-bootstrap-signing': 'true', ...more }),
+  });
+
+  it('goes when its time is over', async () => {
+    await cluster.client.of(resources.secrets).create(token({ expiration: new Date(cluster.clock.now() + 60_000).toISOString() }));
+    await settle();
+    expect(cluster.server.all(resources.secrets)).toHaveLength(1);
+    await cluster.clock.advance(61_000);
+    await settle();
+    expect(cluster.server.all(resources.secrets)).toEqual([]);
+  });
+
+  it('signs what everybody may read of the cluster', async () => {
+    await cluster.client.of(resources.secrets).create(token());
+    await cluster.client.of(resources.configMaps).create({ metadata: { name: 'cluster-info', namespace: 'kube-public' }, data: { kubeconfig: 'the way in' } });
+    await settle();
+    const header = Buffer.from('{"alg":"HS256","kid":"abcdef"}').toString('base64url');
+    const signature = createHmac('sha256', '0123456789abcdef').update(`${header}.${Buffer.from('the way in').toString('base64url')}`).digest('base64url');
+    const data = () => cluster.server.find(resources.configMaps, 'kube-public', 'cluster-info')!.data;
+    expect(data()).toEqual({ kubeconfig: 'the way in', 'jws-kubeconfig-abcdef': `${header}..${signature}` });
+    await cluster.client.of(resources.secrets).delete('kube-system', 'bootstrap-token-abcdef');
+    await settle();
+    expect(data()).toEqual({ kubeconfig: 'the way in' });
+  });
+});
+
+it('a role made of others says what they allow', async () => {
+  const roles = cluster.client.of(resources.clusterRoles);
+  const rule = (resource: string) => ({ verbs: ['get'], apiGroups: [''], resources: [resource] });
+  await roles.create({ metadata: { name: 'all' }, aggregationRule: { clusterRoleSelectors: [{ matchLabels: { part: 'yes' } }] } });
+  await roles.create({ metadata: { name: 'b', labels: { part: 'yes' } }, rules: [rule('secrets'), rule('pods')] });
+  await roles.create({ metadata: { name: 'a', labels: { part: 'yes' } }, rules: [rule('pods')] });
+  await roles.create({ metadata: { name: 'c', labels: { part: 'no' } }, rules: [rule('nodes')] });
+  await settle();
+  expect(cluster.server.find(resources.clusterRoles, '', 'all')!.rules).toEqual([rule('pods'), rule('secrets')]);
+});
