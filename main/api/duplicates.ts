@@ -4,11 +4,13 @@ const maxDepth = 500;
 
 /**
  * Which members a JSON text names twice, in upstream's words: `duplicate field "spec.replicas"`. The last one counts,
- * which is what JSON.parse keeps. The text must be valid JSON.
+ * which is what JSON.parse keeps. `others` are complaints about members that the kind does not have (`unknown field …`);
+ * all come in the order of the text, as Go's decoder meets them. The text must be valid JSON.
  * Throws an Error for a text that is nested absurdly.
  */
-export function duplicateFields(text: string): string[] {
+export function duplicateFields(text: string, others: readonly string[] = []): string[] {
   const complaints: string[] = [];
+  const waiting = new Set(others);
   const path: string[] = [];
   let at = 0;
 
@@ -33,6 +35,10 @@ export function duplicateFields(text: string): string[] {
       if (text[at] === '}') break;
       const name = string();
       path.push(path.length ? `.${name}` : name);
+      if (waiting.size) {
+        const unknown = `unknown field ${JSON.stringify(path.join(''))}`;
+        if (waiting.delete(unknown)) complaints.push(unknown);
+      }
       if (seen.has(name) && complaints.length < maxComplaints) {
         const complaint = `duplicate field ${JSON.stringify(path.join(''))}`;
         if (!complaints.includes(complaint)) complaints.push(complaint);
@@ -70,5 +76,5 @@ export function duplicateFields(text: string): string[] {
     else while (at < text.length && !',]} \t\r\n'.includes(text[at]!)) at++;
   };
   value();
-  return complaints;
+  return [...complaints, ...waiting];
 }

@@ -79,7 +79,7 @@ export type Answer =
   | { type: 'list'; page: Page; registry: Registry }
   | { type: 'watch'; registry: Registry; open(sink: WatchSink): Promise<{ cancel(): void }> }
   /** An object that is not (or not as such) in the store: Status, scale, review. */
-  | { type: 'object'; code: number; object: KubeObject }
+  | { type: 'object'; code: number; object: KubeObject; /** It has no table and no metadata to show instead: a client that takes only these gets 406. */ plainOnly?: boolean }
   | { type: 'text'; code: number; contentType: string; body: string | Uint8Array; headers?: Record<string, string> }
   /** Bytes as they come; resolves when all were written. */
   | { type: 'stream'; contentType: string; pump(out: Writable, signal: AbortSignal): Promise<void> }

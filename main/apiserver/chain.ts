@@ -87,6 +87,7 @@ export class Chain {
     }
     const registry = this.serving.resources.find(info.group, info.version, info.resource);
     if (!registry || !fits(registry, info)) throw notServed();
+    if (registry.strategy.deprecation) call.warnings.push(registry.strategy.deprecation);
     if (info.subresource) {
       const stream = this.streams[`${info.group ? `${info.group}/` : ''}${info.resource}/${info.subresource}`];
       return stream ? stream(call, registry) : subresource(this.serving, call, registry);

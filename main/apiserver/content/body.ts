@@ -10,8 +10,8 @@ import { bodyFormat } from './negotiate.ts';
 /** What a request carries, before anybody has looked at it. */
 export interface Parsed {
   value: unknown;
-  /** Complaints about keys that stand twice in the text. */
-  duplicates?: () => string[];
+  /** Complaints about keys that stand twice in the text, together with the other complaints about it. */
+  duplicates?: (others: string[]) => string[];
   /** An object of this process, typed by the compiler: its fields need no check, but it may share parts with others. */
   trusted: boolean;
 }
@@ -28,7 +28,7 @@ export async function parseBody(call: Call, kind: string): Promise<Parsed | unde
     case 'yaml': {
       const text = body.bytes.toString('utf8');
       try {
-        return { value: parseYaml(text), duplicates: () => yamlDuplicates(text), trusted: false };
+        return { value: parseYaml(text), duplicates: (others) => [...yamlDuplicates(text), ...others], trusted: false };
       } catch (error) {
         throw unrecognized(kind, `couldn't get version/kind; json parse error: ${messageOf(error)}`, body.bytes);
       }
@@ -47,7 +47,7 @@ function parseJsonText(bytes: Buffer, kind: string): Parsed {
   const text = bytes.toString('utf8');
   try {
     const value: unknown = JSON.parse(text);
-    return { value, duplicates: () => (isSameText(text, value) ? [] : duplicateFields(text)), trusted: false };
+    return { value, duplicates: (others) => (isSameText(text, value) ? others : duplicateFields(text, others)), trusted: false };
   } catch (error) {
     throw unrecognized(kind, `couldn't get version/kind; json parse error: ${messageOf(error)}`, bytes);
   }

@@ -34,7 +34,7 @@ function normalized(value: Record<string, unknown>, kind: GroupVersionKind): Kub
 function checked({ duplicates, value }: Parsed, kind: GroupVersionKind, context: RequestContext): KubeObject {
   const { object, complaints } = decoded(value, kind);
   if (context.fieldValidation === 'Ignore') return object;
-  const all = duplicates ? [...duplicates(), ...complaints] : complaints;
+  const all = duplicates ? duplicates(complaints) : complaints;
   if (!all.length) return object;
   if (context.fieldValidation === 'Strict') throw unhandled(kind, `strict decoding error: ${all.join(', ')}`);
   context.warnings.push(...all);

@@ -6,7 +6,7 @@ import type { Answer, Call } from '../call.ts';
 import type { Registry } from '../registry/generic.ts';
 import type { Page } from '../registry/listing.ts';
 import { objectOf } from '../registry/stored.ts';
-import { mediaTypes, negotiate, notAcceptable, plainJson, type Accepted } from './negotiate.ts';
+import { mediaTypes, negotiate, negotiatePlain, notAcceptable, plainJson, type Accepted } from './negotiate.ts';
 import { includeObjectOf, partialListOf, partialOf, tableOf, type ListMetadata } from './table.ts';
 
 /** An answer as bytes or text for the wire. */
@@ -22,7 +22,7 @@ export type Settled = Exclude<Answer, { type: 'watch' | 'stream' | 'relay' | 'ta
 /** Stored objects go out as they lie in the store, unless the client wants them in another shape. Throws 400, 406. */
 export function encodeAnswer(answer: Settled, call: Pick<Call, 'accept' | 'query' | 'now' | 'userAgent'>): Encoded {
   if (answer.type === 'text') return answer;
-  const accepted = negotiate(call.accept);
+  const accepted = answer.type === 'object' && answer.plainOnly ? negotiatePlain(call.accept) : negotiate(call.accept);
   const pretty = accepted.format === 'json' && wantsPretty(call);
   if (accepted.format === 'json' && !accepted.as && !pretty) return { code: codeOf(answer), contentType: mediaTypes.json, body: storedText(answer) };
   const object = accepted.as ? transformed(answer, call, accepted.as) : plainObject(answer);

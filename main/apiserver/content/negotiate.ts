@@ -41,6 +41,14 @@ export function negotiate(accept: string | undefined): Accepted {
   return accepted;
 }
 
+/** The same for an answer that can only be shown as it is. Throws 406. */
+export function negotiatePlain(accept: string | undefined): Accepted {
+  if (!accept || !accept.includes('as=')) return negotiate(accept);
+  const accepted = choose(parseAccept(accept).filter(({ parameters }) => parameters['as'] === undefined));
+  if (!accepted) throw notAcceptable(everyType);
+  return accepted;
+}
+
 function choose(clauses: Clause[]): Accepted | undefined {
   for (const clause of clauses)
     for (const [format, mediaType] of formats) {

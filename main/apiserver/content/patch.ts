@@ -1,6 +1,7 @@
 import { cloneJson } from '../../api/json.ts';
 import { badRequest } from '../../api/status.ts';
-import { parseYaml } from '../../api/yaml.ts';
+import { duplicateFields } from '../../api/duplicates.ts';
+import { parseYaml, yamlDuplicates } from '../../api/yaml.ts';
 import type { Call } from '../call.ts';
 import { unsupportedMediaType } from './negotiate.ts';
 
@@ -20,15 +21,33 @@ export function patchTypeOf(call: Call, allowed: readonly PatchType[]): PatchTyp
   return type;
 }
 
+/** A patch, and what strict decoding complains about in its text. */
+export interface ReadPatch {
+  patch: unknown;
+  complaints: string[];
+}
+
 /** The patch in a request's body. Throws 400, 413. */
-export async function readPatch(call: Call, type: PatchType): Promise<unknown> {
+export async function readPatch(call: Call, type: PatchType): Promise<ReadPatch> {
   const body = await call.body();
-  if (body.type === 'value') return cloneJson(body.value);
+  if (body.type === 'value') return { patch: cloneJson(body.value), complaints: [] };
   const text = body.type === 'none' ? '' : body.bytes.toString('utf8');
   try {
-    return type === 'apply' ? parseYaml(text) : JSON.parse(text);
+    const patch: unknown = type === 'apply' ? parseYaml(text) : JSON.parse(text);
+    return { patch, complaints: complaintsOf(type, text, patch) };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw badRequest(type === 'apply' ? `error decoding YAML: ${why}` : `error decoding patch: ${why}`);
   }
+}
+
+const operationMembers = new Set(['from', 'op', 'path', 'value']);
+
+function complaintsOf(type: PatchType, text: string, patch: unknown): string[] {
+  if (type === 'apply') return yamlDuplicates(text);
+  if (type !== 'json') return JSON.stringify(patch).length === text.length ? [] : duplicateFields(text);
+  const unknown = (Array.isArray(patch) ? (patch as unknown[]) : []).flatMap((operation, i) =>
+    Object.keys(operation ?? {}).filter((name) => !operationMembers.has(name)).map((name) => `unknown field ${JSON.stringify(`[${i}].${name}`)}`),
+  );
+  return duplicateFields(text, unknown).map((complaint) => `json patch ${complaint}`);
 }

@@ -11,6 +11,7 @@ import { fieldWrite, manageFieldsOnUpdate } from '../managedFields.ts';
 import { checkName, dedupOwners, settleNamespace } from '../metaChecks.ts';
 import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, patchSchemaOf, serverSideApply } from '../patch/index.ts';
 import type { ObjectSubresource, Registry } from '../registry/generic.ts';
+import { objectOf } from '../registry/stored.ts';
 import type { RequestContext, Subresource } from '../registry/strategy.ts';
 import type { Serving } from '../serving.ts';
 import { writeContext } from '../writeContext.ts';
@@ -28,7 +29,7 @@ export async function patchObject(serving: Serving, call: Call, registry: Regist
   const { strategy, definition } = registry;
   const builtIn = schemaOf(definition) !== undefined;
   const type = patchTypeOf(call, builtIn ? ['json', 'merge', 'strategic', 'apply'] : ['json', 'merge', 'apply']);
-  const patch = await readPatch(call, type);
+  const { patch, complaints } = await readPatch(call, type);
   const context = writeContext(call, info.namespace, 'PatchOptions', type === 'apply' ? 'apply' : 'other');
   const admit = new Admit(serving, context, registry, info.subresource, info.name);
 
@@ -39,7 +40,7 @@ export async function patchObject(serving: Serving, call: Call, registry: Regist
     forceCreate: type === 'apply' && !subresource,
     async change(current) {
       const object =
-        type === 'apply' ? applied(call, registry, context, current, patch) : patched(call, registry, context, current, type, patch);
+        type === 'apply' ? applied(call, registry, context, current, patch, complaints) : patched(call, registry, context, current, type, patch, complaints);
       if (object.metadata!.uid && !current)
         throw conflict(registry.subject, info.name, `uid mismatch: the provided object specified uid ${object.metadata!.uid}, and no existing object was found`);
       settleNamespace(object, context.namespace, definition.namespaced);
@@ -66,13 +67,61 @@ export async function patchView(
   registry: Registry,
   part: Extract<Subresource<KubeObject>, { type: 'view' }>,
 ): Promise<Answer> {
-  const type = patchTypeOf(call, ['json', 'merge', 'strategic']);
-  const patch = await readPatch(call, type);
-  const context = writeContext(call, call.info.namespace, 'PatchOptions', 'other');
+  const type = patchTypeOf(call, ['json', 'merge', 'strategic', 'apply']);
+  const { patch } = await readPatch(call, type);
+  const context = writeContext(call, call.info.namespace, 'PatchOptions', type === 'apply' ? 'apply' : 'other');
+  if (type === 'apply') return applyView(serving, call, registry, part, context, patch);
   return writeView(serving, call, registry, part, context, (view) => {
     const schema = patchSchemaOf(schemaOf(part.kind));
     return type === 'json' ? applyJsonPatch(view, patch) : type === 'merge' ? applyMergePatch(view, patch) : applyStrategicMergePatch(view, patch, schema);
   });
+}
+
+/** Applies a view: whoever does so owns the fields of the object that the view shows. */
+async function applyView(
+  serving: Serving,
+  call: Call,
+  registry: Registry,
+  part: Extract<Subresource<KubeObject>, { type: 'view' }>,
+  context: RequestContext,
+  patch: unknown,
+): Promise<Answer> {
+  const { definition } = registry;
+  const { name, namespace } = call.info;
+  const configuration = configurationOf(patch);
+  const expected = apiVersionOf(part.kind);
+  if (configuration.apiVersion !== expected || configuration.kind !== part.kind.kind)
+    throw badRequest(`invalid object type: ${configuration.apiVersion}, Kind=${configuration.kind}`);
+  const shown: KubeObject = { apiVersion: registry.apiVersion, kind: definition.kind, metadata: { name, ...(namespace ? { namespace } : {}) } };
+  part.apply(shown, configuration);
+  const admit = new Admit(serving, context, registry, call.info.subresource, name);
+  const { entry } = await registry.update(context, {
+    namespace,
+    name,
+    async change(current) {
+      const object = serverSideApply(current, shown, {
+        ...fieldWrite(registry, context, call.info.subresource),
+        kind: definition.kind,
+        force: call.query.flag('force') ?? false,
+      });
+      const [view, old] = [part.get(object), part.get(current!)];
+      await admit.mutate('UPDATE', view, old);
+      const errors = part.validate(view);
+      if (errors.length) throw invalid({ group: part.kind.group, kind: part.kind.kind }, name, errors);
+      (await admit.validate('UPDATE', view, old))?.();
+      return object;
+    },
+  });
+  return { type: 'object', code: 200, object: part.get(objectOf(entry)) };
+}
+
+/** Throws 400 for what is no object of a kind. */
+function configurationOf(patch: unknown): KubeObject {
+  if (!isObject(patch)) throw badRequest('error decoding YAML: the configuration is no object');
+  const configuration = patch as KubeObject;
+  if (!configuration.kind) throw badRequest("Object 'Kind' is missing");
+  if (!configuration.apiVersion) throw badRequest("Object 'apiVersion' is missing");
+  return configuration;
 }
 
 function patched(
@@ -82,20 +131,28 @@ function patched(
   current: KubeObject | undefined,
   type: Exclude<PatchType, 'apply'>,
   patch: unknown,
+  complaints: string[],
 ): KubeObject {
   if (!current) throw notFound(registry.subject, info.name);
   switch (type) {
     case 'json':
-      return settled(registry, context, applyJsonPatch(current, patch));
+      return settled(registry, context, applyJsonPatch(current, patch), complaints);
     case 'merge':
-      return settled(registry, context, applyMergePatch(current, patch));
+      return settled(registry, context, applyMergePatch(current, patch), complaints);
     case 'strategic':
-      return settled(registry, context, applyStrategicMergePatch(current, patch, patchSchemaOf(schemaOf(registry.definition))));
+      return settled(registry, context, applyStrategicMergePatch(current, patch, patchSchemaOf(schemaOf(registry.definition))), complaints);
   }
 }
 
+/** What strict decoding complains about, as the request wants it heard. Throws 400. */
+function heed(context: RequestContext, complaints: string[]): void {
+  if (!complaints.length || context.fieldValidation === 'Ignore') return;
+  if (context.fieldValidation === 'Strict') throw badRequest(`error decoding YAML: strict decoding error: ${complaints.join(', ')}`);
+  for (const text of complaints) if (!context.warnings.includes(text)) context.warnings.push(text);
+}
+
 /** A patched object, its fields checked as `fieldValidation` asks. Throws 422. */
-function settled({ definition }: Registry, context: RequestContext, object: KubeObject): KubeObject {
+function settled({ definition }: Registry, context: RequestContext, object: KubeObject, ofPatch: string[]): KubeObject {
   const refuse = (why: string) => invalid({ group: '', kind: '' }, '', [invalidField('patch', JSON.stringify(object), why)]);
   let decoded: ReturnType<typeof decodeObject>;
   try {
@@ -104,23 +161,22 @@ function settled({ definition }: Registry, context: RequestContext, object: Kube
     if (error instanceof DecodeError) throw refuse(error.message);
     throw error;
   }
-  if (decoded.complaints.length && context.fieldValidation === 'Strict') throw refuse(`strict decoding error: ${decoded.complaints.join(', ')}`);
-  if (context.fieldValidation === 'Warn') for (const text of decoded.complaints) if (!context.warnings.includes(text)) context.warnings.push(text);
+  const complaints = [...ofPatch, ...decoded.complaints];
+  if (complaints.length && context.fieldValidation === 'Strict') throw refuse(`strict decoding error: ${complaints.join(', ')}`);
+  if (context.fieldValidation === 'Warn') for (const text of complaints) if (!context.warnings.includes(text)) context.warnings.push(text);
   decoded.object.metadata ??= {};
   return decoded.object;
 }
 
-function applied(call: Call, registry: Registry, context: RequestContext, current: KubeObject | undefined, patch: unknown): KubeObject {
+function applied(call: Call, registry: Registry, context: RequestContext, current: KubeObject | undefined, patch: unknown, complaints: string[]): KubeObject {
   const { definition } = registry;
-  if (!isObject(patch)) throw badRequest('error decoding YAML: the configuration is no object');
-  const configuration = patch as KubeObject;
-  if (!configuration.kind) throw badRequest("Object 'Kind' is missing");
-  if (!configuration.apiVersion) throw badRequest("Object 'apiVersion' is missing");
+  const configuration = configurationOf(patch);
   const object = serverSideApply(current, configuration, {
     ...fieldWrite(registry, context, call.info.subresource),
     kind: definition.kind,
     force: call.query.flag('force') ?? false,
   });
+  heed(context, complaints);
   object.apiVersion = apiVersionOf(definition);
   object.kind = definition.kind;
   object.metadata ??= {};

@@ -61,9 +61,9 @@ export class Registry {
     this.root = rootOf(storedAs?.definition ?? this.definition);
     this.store = storedAs ? convertedStore(store, this.definition, storedAs) : store;
     this.apiVersion = apiVersionOf(this.definition);
-    const named = storedAs?.definition ?? this.definition;
-    this.subject = { group: named.group, kind: named.resource };
-    this.kindSubject = { group: named.group, kind: named.kind };
+    const stored = storedAs?.definition ?? this.definition;
+    this.subject = { group: this.definition.group, kind: this.definition.resource };
+    this.kindSubject = { group: stored.group, kind: stored.kind };
   }
 
   /** What all keys of the namespace (or of all of them) start with. */

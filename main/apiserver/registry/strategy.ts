@@ -65,6 +65,8 @@ export interface StoredAs {
  */
 export interface Strategy<T extends KubeObject = KubeObject> {
   readonly definition: ResourceDefinition;
+  /** What clients are warned of on every request, where the kind is on its way out. */
+  readonly deprecation?: string;
   /** Absent: objects are stored in the version that is served. */
   readonly storedAs?: StoredAs;
   /** Fills in defaults (upstream: pkg/apis/<group>/v1/defaults.go). Runs on every decoded request body and patch result. */

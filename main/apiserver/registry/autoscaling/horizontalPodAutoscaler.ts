@@ -20,7 +20,7 @@ const downRules: V2HPAScalingRules = { selectPolicy: 'Max', policies: [percentPo
 
 export const horizontalPodAutoscaler: Strategy<V2HorizontalPodAutoscaler> = {
   definition,
-  hasGeneration: true,
+  hasGeneration: false,
   nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: true,
   defaults(object) {
@@ -219,7 +219,7 @@ const v1Definition = define('autoscaling', 'v1', 'HorizontalPodAutoscaler', 'hor
 export const horizontalPodAutoscalerV1: Strategy<HorizontalPodAutoscaler> = {
   definition: v1Definition,
   storedAs: { definition, toStored: (object) => toV2(object as HorizontalPodAutoscaler), fromStored: (object) => toV1(object as V2HorizontalPodAutoscaler) },
-  hasGeneration: true,
+  hasGeneration: false,
   nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: true,
   defaults(object) {

@@ -35,7 +35,10 @@ export const job: Strategy<Job> = {
     object.status ??= {};
   },
   prepareForCreate(_context, object) {
+    // Labels that were taken from the template stay the template's (the two share one map upstream).
+    const shared = equalJson(object.metadata?.labels, object.spec?.template?.metadata?.labels);
     generateSelector(object);
+    if (shared) object.metadata!.labels = { ...object.spec?.template?.metadata?.labels };
     object.status = {};
   },
   prepareForUpdate(_context, object, old) {

@@ -9,6 +9,7 @@ import type { FieldErrors } from '../../validation/field.ts';
 export const lease: Strategy<Lease> = {
   definition: define('coordination.k8s.io', 'v1', 'Lease', 'leases'),
   hasGeneration: false,
+  allowUnconditionalUpdate: false,
   nameRule: 'dnsSubdomain',
   allowCreateOnUpdate: true,
   defaults(object) {

@@ -18,6 +18,7 @@ export function componentStatus(components: readonly HealthCheck[]): Strategy<Co
       },
       list: () => Promise.all(components.map(statusOf)),
     },
+    deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
     hasGeneration: false,
     nameRule: 'pathSegment',
     validate: () => [],

@@ -13,6 +13,7 @@ import type { Strategy } from '../strategy.ts';
 
 export const endpoints: Strategy<Endpoints> = {
   definition: define('', 'v1', 'Endpoints', 'endpoints', { shortNames: ['ep'] }),
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
   allowCreateOnUpdate: true,

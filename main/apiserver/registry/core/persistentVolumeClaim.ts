@@ -21,16 +21,11 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
   },
   prepareForCreate(_context, object) {
     object.status = { phase: 'Pending' };
-    const spec = object.spec!;
-    // The older and the newer field say the same (pkg/api/persistentvolumeclaim, NormalizeDataSources).
-    if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource };
-    else if (!spec.dataSource && spec.dataSourceRef && !spec.dataSourceRef.namespace) {
-      const { namespace: _, ...local } = spec.dataSourceRef;
-      spec.dataSource = local;
-    }
+    normalizeDataSources(object.spec!);
   },
   prepareForUpdate(_context, object, old) {
     object.status = old.status;
+    normalizeDataSources(object.spec!);
   },
   validate: (_context, object) => check((errors) => claimSpec(errors, 'spec', object.spec ?? {})),
   validateUpdate: (_context, object, old) => check((errors) => {
@@ -55,6 +50,15 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
   },
   subresources: { status: statusSubresource<PersistentVolumeClaim>(definition) },
 };
+
+/** The older and the newer field say the same (pkg/api/persistentvolumeclaim, NormalizeDataSources). */
+function normalizeDataSources(spec: NonNullable<PersistentVolumeClaim['spec']>): void {
+  if (spec.dataSource && !spec.dataSourceRef) spec.dataSourceRef = { ...spec.dataSource };
+  else if (!spec.dataSource && spec.dataSourceRef && !spec.dataSourceRef.namespace) {
+    const { namespace: _, ...local } = spec.dataSourceRef;
+    spec.dataSource = local;
+  }
+}
 
 export function defaultClaimSpec(spec: NonNullable<PersistentVolumeClaim['spec']>): void {
   spec.volumeMode ??= 'Filesystem';

@@ -23,10 +23,15 @@ export const pod: Strategy<Pod> = {
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: true,
-  prepareForCreate(_context, object) {
+  prepareForCreate({ now }, object) {
     // As upstream's conversion has it.
     if (object.spec && (object.spec.terminationGracePeriodSeconds ?? 0) < 0) object.spec.terminationGracePeriodSeconds = 1;
     object.status = { phase: 'Pending', qosClass: qosClass(object.spec ?? { containers: [] }) };
+    if (object.spec?.schedulingGates?.length)
+      object.status.conditions = [{
+        type: 'PodScheduled', status: 'False', lastTransitionTime: timestamp(now), reason: 'SchedulingGated',
+        message: 'Scheduling is blocked due to non-empty scheduling gates',
+      }];
   },
   prepareForUpdate(_context, object, old) {
     object.status = old.status;

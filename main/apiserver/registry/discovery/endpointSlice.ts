@@ -24,6 +24,8 @@ export const endpointSlice: Strategy<EndpointSlice> = {
       port.protocol ??= 'TCP';
     }
   },
+  prepareForCreate: (_context, object) => dropTopology(object, undefined),
+  prepareForUpdate: (_context, object, old) => dropTopology(object, old),
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
     validate(errors, object);
@@ -38,6 +40,12 @@ export const endpointSlice: Strategy<EndpointSlice> = {
     age(object, now),
   ],
 };
+
+/** What a version before this one knew of an endpoint's place stays only where it has been before. */
+function dropTopology(object: EndpointSlice, old: EndpointSlice | undefined): void {
+  if (old?.endpoints?.some(({ deprecatedTopology }) => deprecatedTopology)) return;
+  for (const endpoint of object.endpoints ?? []) delete endpoint.deprecatedTopology;
+}
 
 function validate(errors: FieldErrors, object: EndpointSlice): void {
   const type = object.addressType;

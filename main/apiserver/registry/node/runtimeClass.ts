@@ -13,6 +13,7 @@ import type { Strategy } from '../strategy.ts';
 export const runtimeClass: Strategy<RuntimeClass> = {
   definition: define('node.k8s.io', 'v1', 'RuntimeClass', 'runtimeclasses', { namespaced: false }),
   hasGeneration: false,
+  allowUnconditionalUpdate: false,
   nameRule: 'dnsSubdomain',
   defaults: (object) => canonicalQuantities(object.overhead?.podFixed),
   validate: (_context, object) => check((errors) => validate(errors, object)),

@@ -16,6 +16,7 @@ const noStatus = () => ({ currentHealthy: 0, desiredHealthy: 0, disruptionsAllow
 export const podDisruptionBudget: Strategy<PodDisruptionBudget> = {
   definition,
   hasGeneration: true,
+  allowUnconditionalUpdate: false,
   nameRule: 'dnsSubdomain',
   defaults(object) {
     object.spec ??= {};

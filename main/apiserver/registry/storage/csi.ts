@@ -15,7 +15,9 @@ const group = 'storage.k8s.io';
 
 export const csiDriver: Strategy<CSIDriver> = {
   definition: define(group, 'v1', 'CSIDriver', 'csidrivers', { namespaced: false }),
-  hasGeneration: true,
+  // Counted, but not from the beginning.
+  hasGeneration: false,
+  allowUnconditionalUpdate: false,
   nameRule: 'dnsSubdomain',
   returnsDeletedObject: true,
   defaults(object) {
@@ -28,6 +30,13 @@ export const csiDriver: Strategy<CSIDriver> = {
     spec.seLinuxMount ??= false;
     if (!spec.volumeLifecycleModes?.length) spec.volumeLifecycleModes = ['Persistent'];
   },
+  prepareForUpdate(_context, object, old) {
+    if (!equalJson(object.spec, old.spec)) object.metadata!.generation = (old.metadata?.generation ?? 0) + 1;
+  },
+  warnings: ({ spec }) =>
+    spec?.tokenRequests?.length && spec.serviceAccountTokenInSecrets === undefined
+      ? ['spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes']
+      : [],
   validate: (_context, object) => check((errors) => csiDriverName(errors, 'metadata.name', nameOf(object))),
   validateUpdate: (_context, object, old) => check((errors) => {
     if (object.spec?.attachRequired !== old.spec?.attachRequired) errors.invalid('spec.attachRequired', object.spec?.attachRequired, fieldImmutable);
@@ -50,6 +59,7 @@ export const csiDriver: Strategy<CSIDriver> = {
 export const csiNode: Strategy<CSINode> = {
   definition: define(group, 'v1', 'CSINode', 'csinodes', { namespaced: false }),
   hasGeneration: false,
+  allowUnconditionalUpdate: false,
   nameRule: 'dnsSubdomain',
   returnsDeletedObject: true,
   validate: (_context, object) => check((errors) => {
@@ -72,6 +82,7 @@ const attachment = define(group, 'v1', 'VolumeAttachment', 'volumeattachments', 
 export const volumeAttachment: Strategy<VolumeAttachment> = {
   definition: attachment,
   hasGeneration: false,
+  allowUnconditionalUpdate: false,
   nameRule: 'dnsSubdomain',
   returnsDeletedObject: true,
   defaults(object) {
@@ -92,7 +103,7 @@ export const volumeAttachment: Strategy<VolumeAttachment> = {
   validateUpdate: (_context, object, old) => check((errors) => {
     if (!equalJson(object.spec, old.spec)) errors.invalid('spec', object.spec, 'field is immutable');
   }),
-  columns: [...columns('Name', 'Attacher', 'PV', 'Node', 'Attached?', 'Age')],
+  columns: columns('Name', 'Attacher', 'PV', 'Node', 'Attached?', 'Age').map((column) => (column.name === 'Attacher' ? { ...column, format: 'name' } : column)),
   row: (object, now) => [
     nameOf(object),
     object.spec?.attacher ?? '',
@@ -108,16 +119,16 @@ export const volumeAttachment: Strategy<VolumeAttachment> = {
 export const csiStorageCapacity: Strategy<CSIStorageCapacity> = {
   definition: define(group, 'v1', 'CSIStorageCapacity', 'csistoragecapacities'),
   hasGeneration: false,
-  nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: false,
+  nameRule: 'dnsSubdomain',
   validate: (_context, object) => check((errors) => validateCapacity(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
     validateCapacity(errors, object);
     if (!equalJson(object.nodeTopology, old.nodeTopology)) errors.invalid('nodeTopology', object.nodeTopology ?? null, fieldImmutable);
     if (object.storageClassName !== old.storageClassName) errors.invalid('storageClassName', object.storageClassName, fieldImmutable);
   }),
-  columns: columns('Name', 'StorageClassName', 'Capacity'),
-  row: (object) => [nameOf(object), object.storageClassName, object.capacity ?? '<unset>'],
+  columns: columns('Name', 'Created At'),
+  row: (object) => [nameOf(object), object.metadata?.creationTimestamp],
 };
 
 function validateCapacity(errors: FieldErrors, object: CSIStorageCapacity): void {

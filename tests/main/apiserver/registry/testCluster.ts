@@ -70,6 +70,11 @@ export class TestCluster {
     return (await this.transportOf(admin).request({ method, path, body })).warnings;
   }
 
+  /** Server-side apply. */
+  async apply<T = KubeObject>(path: string, body: unknown, query: { fieldManager: string; force?: boolean }): Promise<T> {
+    return (await this.transportOf(admin).request<T>({ method: 'PATCH', path, query, body, contentType: 'application/apply-patch+yaml' })).body;
+  }
+
   /** The message with which a request is refused. */
   async refusal(...request: Parameters<TestCluster['ask']>): Promise<string> {
     try {

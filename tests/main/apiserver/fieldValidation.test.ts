@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { duplicateFields } from '../../../main/api/duplicates.ts';
+import { negotiate, negotiatePlain } from '../../../main/apiserver/content/negotiate.ts';
+import type { Deployment } from '../../../main/api/index.ts';
+import { StatusError } from '../../../main/api/status.ts';
+import { TestCluster } from './registry/testCluster.ts';
+
+describe('what strict decoding complains about', () => {
+  it('comes in the order of the text', () => {
+    const text = '{"spec":{"odd":1,"replicas":2,"replicas":3,"list":[{"strange":1,"name":"a","name":"b"}]}}';
+    expect(duplicateFields(text, ['unknown field "spec.odd"', 'unknown field "spec.list[0].strange"'])).toEqual([
+      'unknown field "spec.odd"', 'duplicate field "spec.replicas"', 'unknown field "spec.list[0].strange"', 'duplicate field "spec.list[0].name"',
+    ]);
+  });
+
+  it('loses none that is not found in the text', () => {
+    expect(duplicateFields('{"a":1}', ['unknown field "b"'])).toEqual(['unknown field "b"']);
+  });
+});
+
+describe('an answer that has no table', () => {
+  it('is refused to who takes nothing else, and shown plainly to everybody else', () => {
+    const table = 'application/json;as=Table;g=meta.k8s.io;v=v1';
+    expect(negotiate(table).as?.kind).toBe('Table');
+    expect(() => negotiatePlain(table)).toThrow(StatusError);
+    expect(negotiatePlain(`${table},application/json`)).toEqual({ format: 'json' });
+  });
+});
+
+describe('scale', () => {
+  let cluster: TestCluster;
+  beforeAll(async () => {
+    cluster = await TestCluster.start();
+    await cluster.ask('POST', '/api/v1/namespaces', { metadata: { name: 'default' } });
+  });
+  afterAll(() => cluster.close());
+
+  it('applied, it makes its applier the owner of the replicas', async () => {
+    const path = '/apis/apps/v1/namespaces/default/deployments';
+    const template = { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'x' }] } };
+    await cluster.ask('POST', path, { metadata: { name: 'web' }, spec: { replicas: 1, selector: { matchLabels: { app: 'web' } }, template } });
+    const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'web' }, spec: { replicas: 3 } };
+    const apply = (force: boolean) => cluster.apply(`${path}/web/scale`, scale, { fieldManager: 'scaler', force });
+    await expect(apply(false)).rejects.toMatchObject({ status: { reason: 'Conflict' } });
+    expect(await apply(true)).toMatchObject({ kind: 'Scale', spec: { replicas: 3 } });
+    const { metadata, spec } = await cluster.ask<Deployment>('GET', `${path}/web`);
+    expect(spec!.replicas).toBe(3);
+    expect(metadata!.managedFields!.find(({ manager }) => manager === 'scaler')).toMatchObject({
+      operation: 'Apply', subresource: 'scale', apiVersion: 'apps/v1', fieldsV1: { 'f:spec': { 'f:replicas': {} } },
+    });
+  });
+});
