@@ -124,7 +124,7 @@ export function bindingConditions(errors: FieldErrors, path: string, wanted: str
       if (list === failing && wanted.includes(condition))
         errors.invalid(`${path}.${name}[${i}]`, condition, 'bindingFailureConditions must not overlap with bindingConditions');
     });
-  if (!wanted.length && failing.length) errors.invalid(`${path}.bindingConditions`, wanted, 'bindingConditions are required to use bindingFailureConditions');
+  if (!wanted.length && failing.length) errors.invalid(`${path}.bindingConditions`, undefined, 'bindingConditions are required to use bindingFailureConditions');
   if (!failing.length && wanted.length)
-    errors.invalid(`${path}.bindingFailureConditions`, failing, 'bindingFailureConditions are required to use bindingConditions');
+    errors.invalid(`${path}.bindingFailureConditions`, undefined, 'bindingFailureConditions are required to use bindingConditions');
 }

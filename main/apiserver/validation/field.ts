@@ -23,6 +23,11 @@ export class FieldErrors {
     this.#add('FieldValueInvalid', field, `Invalid value: ${show(value)}`, detail);
   }
 
+  /** Where showing the value would help nobody. */
+  invalidWithoutValue(field: string, detail: string): void {
+    this.#add('FieldValueInvalid', field, 'Invalid value', detail);
+  }
+
   /** One finding a message: for the checks of api/names.ts, which return several. */
   invalidEach(field: string, value: unknown, messages: string[]): void {
     for (const message of messages) this.invalid(field, value, message);

@@ -193,9 +193,9 @@ export function pullPolicy(errors: FieldErrors, field: string, policy: string | 
 }
 
 export function csiDriverName(errors: FieldErrors, field: string, name: string | undefined): void {
-  if (!name) errors.required(field);
-  if ((name ?? '').length > 63) errors.tooLong(field, 63);
-  errors.invalidEach(field, name ?? '', isDns1123Subdomain((name ?? '').toLowerCase()));
+  if (!name) return errors.required(field);
+  if (name.length > 63) errors.tooLong(field, 63);
+  errors.invalidEach(field, name, isDns1123Subdomain(name.toLowerCase()));
 }
 
 function keysToPaths(errors: FieldErrors, field: string, items: KeyToPath[] | undefined): void {

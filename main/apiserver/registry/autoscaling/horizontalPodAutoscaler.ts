@@ -91,6 +91,8 @@ function validate(errors: FieldErrors, { spec }: V2HorizontalPodAutoscaler, old?
   if (!maxReplicas) errors.required('spec.maxReplicas', 'must be set and greater than 0');
   else if (maxReplicas < 0) errors.invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to 1');
   if (maxReplicas < minReplicas) errors.invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`');
+  if (minReplicas === 0 && !metrics.some(({ type }) => type === 'Object' || type === 'External'))
+    errors.forbidden('spec.metrics', 'must specify at least one Object or External metric to support scaling to zero replicas');
   const before = old?.spec?.scaleTargetRef;
   const sameTarget = before !== undefined && before.apiVersion === ref?.apiVersion && before.kind === ref?.kind;
   reference(errors, 'spec.scaleTargetRef', ref, sameTarget ? 'any' : ref?.kind === 'ReplicationController' ? 'core' : 'named');

@@ -3,6 +3,7 @@ import { equalJson } from '../../../api/json.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import { isDns1123Label } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { podFailurePolicy, successPolicy } from '../../validation/jobPolicies.ts';
 import { fieldImmutable, labelSelector, nonNegative } from '../../validation/names.ts';
 import { validatePodTemplateSpec } from '../../validation/pod.ts';
 import { podTemplateWarnings } from '../../validation/podWarnings.ts';
@@ -128,11 +129,15 @@ export function validateJobSpec(errors: FieldErrors, field: string, spec: JobSpe
       errors.invalid(`${field}.parallelism`, spec.parallelism, 'must be less than or equal to 100000 when completion mode is Indexed');
     if (spec.maxFailedIndexes !== undefined && spec.maxFailedIndexes > (spec.completions ?? Infinity))
       errors.invalid(`${field}.maxFailedIndexes`, spec.maxFailedIndexes, 'must be less than or equal to completions');
+    if (spec.maxFailedIndexes !== undefined && spec.maxFailedIndexes > 100000)
+      errors.invalid(`${field}.maxFailedIndexes`, spec.maxFailedIndexes, 'must be less than or equal to 100000');
+    if (spec.successPolicy) successPolicy(errors, `${field}.successPolicy`, spec);
   } else {
     for (const name of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const)
       if (spec[name] !== undefined) errors.invalid(`${field}.${name}`, spec[name], 'requires indexed completion mode');
     if (spec.successPolicy) errors.invalid(`${field}.successPolicy`, spec.successPolicy, 'requires indexed completion mode');
   }
+  if (spec.podFailurePolicy) podFailurePolicy(errors, `${field}.podFailurePolicy`, spec);
   const replacement = spec.podReplacementPolicy;
   const allowed = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed'];
   if (replacement !== undefined && !allowed.includes(replacement)) errors.notSupported(`${field}.podReplacementPolicy`, replacement, allowed);

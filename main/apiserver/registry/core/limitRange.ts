@@ -34,8 +34,9 @@ function validate(errors: FieldErrors, object: LimitRange): void {
   const types = new Set<string>();
   object.spec?.limits?.forEach((item, i) => {
     const path = `spec.limits[${i}]`;
-    errors.invalidEach(`${path}.type`, item.type, isQualifiedName(item.type ?? ''));
-    if (!item.type?.includes('/') && !['Pod', 'Container', 'PersistentVolumeClaim'].includes(item.type))
+    const messages = isQualifiedName(item.type ?? '');
+    errors.invalidEach(`${path}.type`, item.type, messages);
+    if (!messages.length && !item.type?.includes('/') && !['Pod', 'Container', 'PersistentVolumeClaim'].includes(item.type))
       errors.invalid(`${path}.type`, item.type, 'must be a standard limit type or fully qualified');
     if (types.has(item.type)) errors.duplicate(`${path}.type`, item.type);
     types.add(item.type);

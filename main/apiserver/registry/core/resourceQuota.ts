@@ -11,7 +11,14 @@ import type { Strategy } from '../strategy.ts';
 const definition = define('', 'v1', 'ResourceQuota', 'resourcequotas', { shortNames: ['quota'] });
 const scopes = ['Terminating', 'NotTerminating', 'BestEffort', 'NotBestEffort', 'PriorityClass', 'CrossNamespacePodAffinity', 'VolumeAttributesClass'];
 const pairs = [['BestEffort', 'NotBestEffort'], ['Terminating', 'NotTerminating']] as const;
-const podResources = /^((requests|limits)\.)?(cpu|memory|ephemeral-storage)$|^pods$/;
+const podResources = /^((requests|limits)\.)?(cpu|memory)$|^pods$/;
+
+/** Which standard resources a scope can narrow (pkg/apis/core/helper, IsResourceQuotaScopeValidForResource). */
+function fits(scope: string, name: string): boolean {
+  if (scope === 'BestEffort') return name === 'pods';
+  if (scope === 'VolumeAttributesClass') return name === 'persistentvolumeclaims' || name === 'requests.storage';
+  return !scopes.includes(scope) || podResources.test(name);
+}
 
 export const resourceQuota: Strategy<ResourceQuota> = {
   definition,
@@ -66,17 +73,22 @@ function validate(errors: FieldErrors, { spec = {} }: ResourceQuota): void {
   const conflict = (seen: Set<string>) => {
     for (const [a, b] of pairs) if (seen.has(a) && seen.has(b)) errors.invalid('spec.scopes', spec.scopes ?? null, 'conflicting scopes');
   };
-  const unfit = () => Object.keys(spec.hard ?? {}).filter((name) => quotaResources.has(name) && !podResources.test(name));
+  const unfit = (scope: string) => Object.keys(spec.hard ?? {}).filter((name) => quotaResources.has(name) && !fits(scope, name));
   for (const scope of spec.scopes ?? []) {
     if (!scopes.includes(scope)) errors.invalid('spec.scopes', spec.scopes, 'unsupported scope');
-    for (const _ of unfit()) errors.invalid('spec.scopes', spec.scopes, 'unsupported scope applied to resource');
+    for (const _ of unfit(scope)) errors.invalid('spec.scopes', spec.scopes, 'unsupported scope applied to resource');
   }
   conflict(new Set(spec.scopes));
   const path = 'spec.scopeSelector.matchExpressions';
+  // Shown as the internal type, which has no names for JSON.
+  const shown = {
+    MatchExpressions: spec.scopeSelector?.matchExpressions?.map(({ scopeName, operator, values }) => ({ ScopeName: scopeName, Operator: operator, Values: values ?? null })),
+  };
   for (const requirement of spec.scopeSelector?.matchExpressions ?? []) {
     const { scopeName, operator, values = [] } = requirement;
     if (!scopes.includes(scopeName)) errors.invalid(`${path}.scopeName`, scopeName, 'unsupported scope');
-    if (!['PriorityClass', 'VolumeAttributesClass'].includes(scopeName) && operator !== 'Exists')
+    else for (const _ of unfit(scopeName)) errors.invalid(path, shown, 'unsupported scope applied to resource');
+    if (scopes.includes(scopeName) && !['PriorityClass', 'VolumeAttributesClass'].includes(scopeName) && operator !== 'Exists')
       errors.invalid(
         `${path}.operator`,
         operator,

@@ -1,8 +1,7 @@
 import type { EndpointSlice } from '../../../api/index.ts';
 import { isDns1123Label, isDns1123Subdomain, isLabelValue } from '../../../api/names.ts';
-import { protocol } from '../../validation/containers.ts';
 import type { FieldErrors } from '../../validation/field.ts';
-import { fieldImmutable, ipAddress, labels, qualifiedName } from '../../validation/names.ts';
+import { fieldImmutable, ipAddress, labels, protocols, qualifiedName } from '../../validation/names.ts';
 import { endpointIP } from '../../validation/service.ts';
 import { check, columns, define } from '../define.ts';
 import { age, firstThree, nameOf } from '../printers.ts';
@@ -61,7 +60,7 @@ function validate(errors: FieldErrors, object: EndpointSlice): void {
     if (port.name) errors.invalidEach(`${path}.name`, port.name, isDns1123Label(port.name));
     if (names.has(port.name ?? '')) errors.duplicate(`${path}.name`, port.name ?? '');
     names.add(port.name ?? '');
-    protocol(errors, `${path}.protocol`, port.protocol);
+    if (!protocols.includes((port.protocol ?? '') as 'TCP')) errors.notSupported(`${path}.protocol`, port.protocol ?? '', protocols);
     if (port.appProtocol !== undefined) qualifiedName(errors, `${path}.appProtocol`, port.appProtocol);
   });
 }
@@ -83,6 +82,13 @@ function validateEndpoint(errors: FieldErrors, path: string, endpoint: NonNullab
   if (Object.keys(endpoint.deprecatedTopology ?? {}).length > 16)
     errors.tooMany(`${path}.deprecatedTopology`, Object.keys(endpoint.deprecatedTopology!).length, 16);
   labels(errors, `${path}.deprecatedTopology`, endpoint.deprecatedTopology);
+  const nodes = new Set<string>();
+  endpoint.hints?.forNodes?.forEach(({ name = '' }, i) => {
+    const field = `${path}.hints.forNodes[${i}].name`;
+    if (nodes.has(name)) errors.duplicate(field, name);
+    nodes.add(name);
+    errors.invalidEach(field, name, isDns1123Subdomain(name));
+  });
   const zones = new Set<string>();
   endpoint.hints?.forZones?.forEach((zone, i) => {
     const field = `${path}.hints.forZones[${i}].name`;

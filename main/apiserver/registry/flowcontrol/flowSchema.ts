@@ -54,7 +54,7 @@ function validate(errors: FieldErrors, object: FlowSchema): void {
   if (precedence > maxPrecedence) errors.invalid(path, precedence, `must not be greater than ${maxPrecedence}`);
   if (precedence === 1 && name !== 'exempt') errors.invalid(path, precedence, "only the schema named 'exempt' may have matchingPrecedence 1");
   const distinguisher = spec?.distinguisherMethod;
-  if (distinguisher && !distinguishers.includes(distinguisher.type)) errors.notSupported('spec.distinguisherMethod.type', distinguisher, distinguishers);
+  if (distinguisher && !distinguishers.includes(distinguisher.type)) errors.notSupported('spec.distinguisherMethod.type', { Type: distinguisher.type }, distinguishers);
   const level = spec?.priorityLevelConfiguration?.name;
   if (level) errors.invalidEach('spec.priorityLevelConfiguration.name', level, isDns1123Subdomain(level));
   else errors.required('spec.priorityLevelConfiguration.name', 'must reference a priority level');

@@ -167,5 +167,6 @@ function validateClass(errors: FieldErrors, { spec = {} }: IngressClass): void {
   if (scope === undefined) errors.required('spec.parameters.scope');
   else if (scope !== 'Cluster' && scope !== 'Namespace') errors.notSupported('spec.parameters.scope', scope, ['Cluster', 'Namespace']);
   else if (scope === 'Namespace' && namespace === undefined) errors.required('spec.parameters.namespace', "`parameters.scope` is set to 'Namespace'");
+  else if (scope === 'Namespace') errors.invalidEach('spec.parameters.namespace', namespace, isDns1123Label(namespace ?? ''));
   else if (scope === 'Cluster' && namespace !== undefined) errors.forbidden('spec.parameters.namespace', "`parameters.scope` is set to 'Cluster'");
 }

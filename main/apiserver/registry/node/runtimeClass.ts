@@ -25,7 +25,8 @@ export const runtimeClass: Strategy<RuntimeClass> = {
 };
 
 function validate(errors: FieldErrors, object: RuntimeClass): void {
-  errors.invalidEach('handler', object.handler ?? '', isDns1123Label(object.handler ?? ''));
+  if (!object.handler) errors.required('handler');
+  else errors.invalidEach('handler', object.handler, isDns1123Label(object.handler));
   labels(errors, 'scheduling.nodeSelector', object.scheduling?.nodeSelector);
   validateTolerations(errors, 'scheduling.tolerations', object.scheduling?.tolerations);
 }

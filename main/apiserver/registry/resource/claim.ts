@@ -92,6 +92,7 @@ function defaultSpec(spec: ResourceClaimSpec | undefined): void {
   for (const request of spec?.devices?.requests ?? [])
     for (const wanted of [request.exactly, ...(request.firstAvailable ?? [])]) {
       if (!wanted) continue;
+      for (const toleration of wanted.tolerations ?? []) toleration.operator ??= 'Equal';
       wanted.allocationMode ||= 'ExactCount';
       if (wanted.allocationMode === 'ExactCount') wanted.count ||= 1;
     }

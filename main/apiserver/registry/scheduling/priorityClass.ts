@@ -40,5 +40,7 @@ function validate(errors: FieldErrors, object: PriorityClass): void {
     errors.forbidden('value', `maximum allowed value of a user defined priority is ${highestUser}`);
   }
   const policy = object.preemptionPolicy;
-  if (policy !== undefined && policy !== 'PreemptLowerPriority' && policy !== 'Never') errors.notSupported('preemptionPolicy', policy, ['Never', 'PreemptLowerPriority']);
+  if (policy === '') errors.required('preemptionPolicy');
+  else if (policy !== undefined && policy !== 'PreemptLowerPriority' && policy !== 'Never')
+    errors.notSupported('preemptionPolicy', policy, ['PreemptLowerPriority', 'Never']);
 }

@@ -1,8 +1,8 @@
 import type { CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
-import { isDns1123Subdomain } from '../../../api/names.ts';
+import { isDns1123Subdomain, isQualifiedName } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
-import { fieldImmutable, isNegative, labelSelector } from '../../validation/names.ts';
+import { byteLength, fieldImmutable, isNegative, labelSelector } from '../../validation/names.ts';
 import { quantityOf } from '../../validation/resources.ts';
 import { csiDriverName } from '../../validation/volumes.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
@@ -37,8 +37,9 @@ export const csiDriver: Strategy<CSIDriver> = {
     spec?.tokenRequests?.length && spec.serviceAccountTokenInSecrets === undefined
       ? ['spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes']
       : [],
-  validate: (_context, object) => check((errors) => csiDriverName(errors, 'metadata.name', nameOf(object))),
+  validate: (_context, object) => check((errors) => validateDriver(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
+    validateDriver(errors, object);
     if (object.spec?.attachRequired !== old.spec?.attachRequired) errors.invalid('spec.attachRequired', object.spec?.attachRequired, fieldImmutable);
     if (!equalJson(object.spec?.volumeLifecycleModes, old.spec?.volumeLifecycleModes))
       errors.invalid('spec.volumeLifecycleModes', object.spec?.volumeLifecycleModes, fieldImmutable);
@@ -56,6 +57,30 @@ export const csiDriver: Strategy<CSIDriver> = {
   ],
 };
 
+const lifecycleModes = ['Persistent', 'Ephemeral'];
+const groupPolicies = ['File', 'None', 'ReadWriteOnceWithFSType'];
+
+function validateDriver(errors: FieldErrors, { spec, ...object }: CSIDriver): void {
+  const name = nameOf(object);
+  // What is wrong with it as a name of any object has been said already.
+  if (name.length > 63 && name.length <= 253) errors.tooLong('metadata.name', 63);
+  for (const mode of spec?.volumeLifecycleModes ?? [])
+    if (!lifecycleModes.includes(mode)) errors.notSupported('spec.volumeLifecycleModes', mode, lifecycleModes);
+  const policy = spec?.fsGroupPolicy;
+  if (policy !== undefined && !groupPolicies.includes(policy)) errors.notSupported('spec.fsGroupPolicy', policy, groupPolicies);
+  const audiences = new Set<string>();
+  spec?.tokenRequests?.forEach(({ audience, expirationSeconds }, i) => {
+    const path = `spec.tokenRequests[${i}]`;
+    if (audiences.has(audience)) errors.duplicate(`${path}.audience`, audience);
+    audiences.add(audience);
+    if (expirationSeconds === undefined) return;
+    if (expirationSeconds < 600) errors.invalid(`${path}.expirationSeconds`, expirationSeconds, 'may not specify a duration less than 10 minutes');
+    if (expirationSeconds > 2 ** 32) errors.invalid(`${path}.expirationSeconds`, expirationSeconds, 'may not specify a duration larger than 2^32 seconds');
+  });
+  const period = spec?.nodeAllocatableUpdatePeriodSeconds;
+  if (period !== undefined && period < 10) errors.invalid('spec.nodeAllocatableUpdatePeriodSeconds', period, 'must be greater than or equal to 10 seconds');
+}
+
 export const csiNode: Strategy<CSINode> = {
   definition: define(group, 'v1', 'CSINode', 'csinodes', { namespaced: false }),
   hasGeneration: false,
@@ -68,6 +93,15 @@ export const csiNode: Strategy<CSINode> = {
       const path = `spec.drivers[${i}]`;
       csiDriverName(errors, `${path}.name`, driver.name);
       if (!driver.nodeID) errors.required(`${path}.nodeID`);
+      else if (byteLength(driver.nodeID) > 256) errors.invalid(`${path}.nodeID`, driver.nodeID, 'must be 256 characters or less');
+      if ((driver.allocatable?.count ?? 0) < 0) errors.invalid(`${path}.allocatable.count`, driver.allocatable!.count, isNegative);
+      const keys = new Set<string>();
+      for (const key of driver.topologyKeys ?? []) {
+        if (!key) errors.required(path);
+        if (keys.has(key)) errors.duplicate(path, key);
+        keys.add(key);
+        errors.invalidEach(path, key, isQualifiedName(key));
+      }
       if (names.has(driver.name)) errors.duplicate(`${path}.name`, driver.name);
       names.add(driver.name);
     });
@@ -96,9 +130,14 @@ export const volumeAttachment: Strategy<VolumeAttachment> = {
   },
   validate: (_context, object) => check((errors) => {
     csiDriverName(errors, 'spec.attacher', object.spec?.attacher);
-    if (!object.spec?.nodeName) errors.required('spec.nodeName');
-    if (!object.spec?.source?.persistentVolumeName && !object.spec?.source?.inlineVolumeSpec)
-      errors.required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
+    const { persistentVolumeName: volume, inlineVolumeSpec: inline } = object.spec?.source ?? {};
+    if (volume === undefined && !inline) errors.required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
+    else if (volume !== undefined && inline) errors.forbidden('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
+    else if (volume !== undefined) {
+      if (!volume) errors.required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName');
+      errors.invalidEach('spec.source.persistentVolumeName', volume, isDns1123Subdomain(volume));
+    }
+    errors.invalidEach('spec.nodeName', object.spec?.nodeName ?? '', isDns1123Subdomain(object.spec?.nodeName ?? ''));
   }),
   validateUpdate: (_context, object, old) => check((errors) => {
     if (!equalJson(object.spec, old.spec)) errors.invalid('spec', object.spec, 'field is immutable');

@@ -46,10 +46,33 @@ function validate(errors: FieldErrors, object: StorageClass): void {
   driver(errors, 'provisioner', object.provisioner);
   parameters(errors, object.parameters, true);
   const policy = object.reclaimPolicy;
-  if (policy !== undefined && !reclaimPolicies.includes(policy)) errors.notSupported('reclaimPolicy', policy, reclaimPolicies);
+  if (policy && !reclaimPolicies.includes(policy)) errors.notSupported('reclaimPolicy', policy, reclaimPolicies);
   const mode = object.volumeBindingMode;
-  if (!mode) errors.required('volumeBindingMode');
+  if (mode === undefined) errors.required('volumeBindingMode');
   else if (!bindingModes.includes(mode)) errors.notSupported('volumeBindingMode', mode, bindingModes);
+  topologies(errors, object.allowedTopologies);
+}
+
+/** Mirrors pkg/apis/core/validation/validation.go (ValidateTopologySelectorTerm) and that no two terms say the same. */
+function topologies(errors: FieldErrors, terms: StorageClass['allowedTopologies'] = []): void {
+  const seen = new Set<string>();
+  terms.forEach(({ matchLabelExpressions = [] }, i) => {
+    const path = `allowedTopologies[${i}].matchLabelExpressions`;
+    const keys = new Set<string>();
+    matchLabelExpressions.forEach(({ key = '', values = [] }, j) => {
+      const field = `${path}[${j}]`;
+      if (!values.length) errors.required(`${field}.values`);
+      values.forEach((value, k) => {
+        if (values.indexOf(value) < k) errors.duplicate(`${field}.values[${k}]`, value);
+      });
+      errors.invalidEach(`${field}.key`, key, isQualifiedName(key));
+      if (keys.has(key)) errors.duplicate(`${field}.key`, key);
+      keys.add(key);
+    });
+    const text = JSON.stringify(matchLabelExpressions.map(({ key, values = [] }) => [key, [...new Set(values)].sort()]).sort());
+    if (!keys.size || seen.has(text)) errors.duplicate(path, '');
+    seen.add(text);
+  });
 }
 
 function driver(errors: FieldErrors, field: string, name: string | undefined): void {

@@ -83,8 +83,8 @@ it('an eviction waits for what a disruption budget allows', async () => {
   const ready = { ...pod.status, phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
   await cluster.ask('PUT', `${pods}/p/status`, { ...pod, status: ready });
   const budgets = '/apis/policy/v1/namespaces/default/poddisruptionbudgets';
-  const budget = await cluster.ask<object>('POST', budgets, { metadata: { name: 'b' }, spec: { selector, minAvailable: 1 } });
-  const status = (disruptionsAllowed: number) => cluster.ask('PUT', `${budgets}/b/status`, { ...budget, metadata: { name: 'b' }, status: { disruptionsAllowed, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1, observedGeneration: 1 } });
+  await cluster.ask('POST', budgets, { metadata: { name: 'b' }, spec: { selector, minAvailable: 1 } });
+  const status = async (disruptionsAllowed: number) => cluster.ask('PUT', `${budgets}/b/status`, { ...(await cluster.ask<object>('GET', `${budgets}/b`)), status: { disruptionsAllowed, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1, observedGeneration: 1 } });
   await status(0);
   expect(await cluster.refusal('POST', `${pods}/p/eviction`, { metadata: { name: 'p' } })).toBe("Cannot evict pod as it would violate the pod's disruption budget.");
   await status(1);
