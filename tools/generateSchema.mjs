@@ -1,5 +1,6 @@
 // Writes main/api/generated/{schemaData,descriptionsData}.ts: the API's types as main/api/schema.ts reads them, from the
-// committed facts and from what @kubernetes/client-node's declarations say. Fails where the two disagree.
+// committed facts and from what @kubernetes/client-node's declarations say. Fails where the two disagree. Descriptions that
+// client-node lacks or shortens are those of kubernetes-models, where it is installed.
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +8,8 @@ import { gzipSync } from 'node:zlib';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const models = path.join(root, 'node_modules/@kubernetes/client-node/dist/gen/models');
+const documented = path.join(root, 'node_modules/kubernetes-models');
+const documentedMeta = path.join(root, 'node_modules/@kubernetes-models/apimachinery/apis/meta/v1');
 
 /** What the documents of a cluster leave out: only webhooks and clients meet these packages and types. */
 const notDocumented = new Set(['admission/v1', 'apidiscovery/v2']);
@@ -61,6 +64,27 @@ function readModel(model) {
   return { description, fields: new Map(attributes.map(({ name, baseName }) => [baseName, members.get(name)])) };
 }
 
+/** Where kubernetes-models declares a type; it knows nothing that client-node does not, but says more about members. */
+function declarationOf(id, packages) {
+  const [home, name] = id.split('.');
+  const { group, version } = packages[home];
+  const folder = home === 'meta/v1' ? documentedMeta : path.join(documented, group, version);
+  const file = path.join(folder, `${name}.d.ts`);
+  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : undefined;
+}
+
+/** The descriptions in a declaration: the type's own, and those of its members. */
+function readDescriptions(declaration, name) {
+  const start = declaration.search(new RegExp(`export interface I${name} (?:extends TypeMeta )?\\{`));
+  if (start < 0) return ['', {}];
+  const before = declaration.slice(0, start).trimEnd();
+  const heading = before.endsWith('*/') ? before.slice(before.lastIndexOf('/**') + 3, -2) : '';
+  const body = declaration.slice(start, declaration.indexOf('\n}', start));
+  const members = {};
+  for (const [, comment, member] of body.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*^ {4}"([^"]+)"\??:/gm)) members[member] = plain(comment);
+  return [plain(heading), members];
+}
+
 function disagreements(id, fields, model, kind) {
   const found = [];
   for (const [name, { required }] of model.fields) {
@@ -83,7 +107,10 @@ export async function generate() {
     problems.push(...disagreements(id, flatFields(types, id), read, kind));
     const described = {};
     for (const [name, { description }] of read.fields) if (description) described[name] = description;
-    descriptions[id] = [read.description, described];
+    const declaration = declarationOf(id, packages);
+    const [heading, members] = declaration ? readDescriptions(declaration, id.split('.')[1]) : ['', {}];
+    for (const [name, text] of Object.entries(members)) if (read.fields.has(name)) described[name] = text.replaceAll('\\*', '*');
+    descriptions[id] = [heading.replaceAll('\\*', '*') || read.description, described];
   }
   if (problems.length) throw new Error(`the facts and @kubernetes/client-node disagree:\n${problems.join('\n')}`);
   write('schemaData', JSON.stringify({ packages, types }));

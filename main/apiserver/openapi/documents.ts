@@ -1,6 +1,6 @@
 import type { Json } from '../../api/json.ts';
 import { schemaById, schemaOf, type Descriptions } from '../../api/schema.ts';
-import { definitionName, deleteOptionsDefinition, pathsOf, type Operation, type Parameter, type ServedResource } from './operations.ts';
+import { definitionName, deleteOptionsDefinition, groupWord, pathsOf, type Operation, type Parameter, type ServedResource } from './operations.ts';
 import { Definitions, patchDefinition, type JsonObject } from './schemas.ts';
 
 const info = { title: 'Kubernetes', version: 'v1.36.2' };
@@ -40,7 +40,8 @@ const sorted = (entries: Iterable<[string, Json]>): JsonObject => Object.fromEnt
 /** One group and version, as /openapi/v3 has it. */
 export function v3Document(served: readonly ServedResource[], descriptions: Descriptions): JsonObject {
   const reference = (name: string) => ({ $ref: `#/components/schemas/${name}` });
-  const content = (types: readonly string[], name: string) => Object.fromEntries(types.map((type) => [type, { schema: reference(name) }]));
+  const schema = (name: string): JsonObject => (name === 'string' ? { type: 'string' } : reference(name));
+  const content = (types: readonly string[], name: string) => Object.fromEntries((name === 'string' ? ['*/*'] : types).map((type) => [type, { schema: schema(name) }]));
   const parameter = ({ name, in: place, type }: Parameter): JsonObject => ({
     in: place,
     name,
@@ -79,6 +80,35 @@ export function v3Document(served: readonly ServedResource[], descriptions: Desc
   };
 }
 
+const listTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+
+/** The paths that say what there is: of the server, of its groups and of their versions. */
+function discoveryPaths(served: readonly ServedResource[], reference: (name: string) => JsonObject): [string, Json][] {
+  const path = (text: string, description: string, kind: string, tag: string): [string, Json] => [
+    text,
+    {
+      get: {
+        consumes: listTypes,
+        description,
+        operationId: `get${tag.split('_').map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')}${kind}`,
+        produces: listTypes,
+        responses: { 200: { description: 'OK', schema: reference(`io.k8s.apimachinery.pkg.apis.meta.v1.${kind}`) }, 401: { description: 'Unauthorized' } },
+        schemes: ['https'],
+        tags: [tag],
+      },
+    },
+  ];
+  const paths = [path('/api/', 'get available API versions', 'APIVersions', 'core'), path('/apis/', 'get available API versions', 'APIGroupList', 'apis')];
+  const done = new Set<string>();
+  for (const { definition: { group, version } } of served) {
+    const word = groupWord(group);
+    if (group && !done.has(group)) paths.push(path(`/apis/${group}/`, 'get information of a group', 'APIGroup', word));
+    if (!done.has(`${group}/${version}`)) paths.push(path(group ? `/apis/${group}/${version}/` : `/api/${version}/`, 'get available resources', 'APIResourceList', `${word}_${version}`));
+    done.add(group).add(`${group}/${version}`);
+  }
+  return paths;
+}
+
 /** Everything in one document, as /openapi/v2 has it. */
 export function v2Document(served: readonly ServedResource[], descriptions: Descriptions): JsonObject {
   const reference = (name: string) => ({ $ref: `#/definitions/${name}` });
@@ -100,7 +130,7 @@ export function v2Document(served: readonly ServedResource[], descriptions: Desc
       ...(bodies.length + operation.parameters.length ? { parameters: [...bodies, ...operation.parameters.map(parameter)] } : {}),
       produces: operation.watchable ? [...bodyTypes, ...watchTypes] : bodyTypes,
       responses: {
-        ...Object.fromEntries(Object.entries(operation.responses).map(([code, name]) => [code, { description: codeText[code]!, schema: reference(name) }])),
+        ...Object.fromEntries(Object.entries(operation.responses).map(([code, name]) => [code, { description: codeText[code]!, schema: name === 'string' ? { type: 'string' } : reference(name) }])),
         401: { description: 'Unauthorized' },
       },
       schemes: ['https'],
@@ -114,11 +144,13 @@ export function v2Document(served: readonly ServedResource[], descriptions: Desc
       { ...Object.fromEntries(operations.map((operation) => [operation.method, write(operation)])), parameters: parameters.map(parameter) },
     ]),
   );
-  const definitions = [...definitionsFor(served, descriptions).found].map(([name, schema]): [string, Json] => [name, toV2(schema)]);
+  const found = definitionsFor(served, descriptions);
+  for (const kind of ['APIVersions', 'APIGroupList', 'APIGroup', 'APIResourceList']) found.add(schemaById(`meta/v1.${kind}`)!);
+  const definitions = [...found.found].map(([name, schema]): [string, Json] => [name, toV2(schema)]);
   return {
     swagger: '2.0',
     info,
-    paths: sorted(paths),
+    paths: sorted([...paths, ...discoveryPaths(served, reference)]),
     definitions: sorted(definitions),
     parameters: sorted(shared),
     securityDefinitions: { BearerToken: bearerToken },

@@ -153,6 +153,8 @@ const messages = {
     { name: 'put', number: 3, as: one((w, v) => message('Operation')(w, v)) },
     { name: 'post', number: 4, as: one((w, v) => message('Operation')(w, v)) },
     { name: 'delete', number: 5, as: one((w, v) => message('Operation')(w, v)) },
+    { name: 'options', number: 6, as: one((w, v) => message('Operation')(w, v)) },
+    { name: 'head', number: 7, as: one((w, v) => message('Operation')(w, v)) },
     { name: 'patch', number: 8, as: one((w, v) => message('Operation')(w, v)) },
     { name: 'parameters', number: 9, as: list(parametersItem) },
   ],

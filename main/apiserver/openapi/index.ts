@@ -116,6 +116,8 @@ function document(call: Call, contentType: string, hash: string, body: string | 
 const hashed = (text: string) => createHash('sha512').update(text).digest('hex').toUpperCase();
 
 let types: string | undefined;
+/** Counts how often what the documents say of the same kinds has changed. */
+const format = 2;
 
 /** Of what is served and of the types that this version of Skiff knows: clients keep documents across restarts. */
 function hashOf(served: readonly ServedResource[]): string {
@@ -124,7 +126,7 @@ function hashOf(served: readonly ServedResource[]): string {
     definition,
     Object.entries(subresources).map(([name, { kind, verbs }]) => [name, kind, verbs]),
   ]);
-  return hashed(types + JSON.stringify(described));
+  return hashed(`${format} ${types}${JSON.stringify(described)}`);
 }
 
 /** Whether the first type that we can write is the protobuf one, in any of its three spellings. */

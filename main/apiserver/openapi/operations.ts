@@ -1,6 +1,7 @@
 import { apiVersionOf, resourcePath, type GroupVersionKind } from '../../api/meta.ts';
-import { schemaOf } from '../../api/schema.ts';
+import { schemaOf, type FieldSchema } from '../../api/schema.ts';
 import type { ResourceDefinition } from '../registry/strategy.ts';
+import { streamSubresources } from '../streaming/subresources.ts';
 
 /** A kind that is served; a registry's strategy is one. */
 export interface ServedResource {
@@ -17,7 +18,7 @@ export interface Parameter {
 
 /** One operation, before it is written as v2 or v3 wants it. */
 export interface Operation {
-  method: 'get' | 'put' | 'post' | 'patch' | 'delete';
+  method: 'get' | 'put' | 'post' | 'patch' | 'delete' | 'head' | 'options';
   /** `post`, `list`, `deletecollection` …: x-kubernetes-action. */
   action: string;
   id: string;
@@ -29,7 +30,7 @@ export interface Operation {
   body?: string;
   patch: boolean;
   watchable: boolean;
-  /** Definition of the answer's body by code. */
+  /** Definition of the answer's body by code; `string` for text. */
   responses: Record<string, string>;
 }
 
@@ -66,7 +67,7 @@ const allVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch'
 const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
 
 /** `rbac.authorization.k8s.io` → rbacAuthorization; '' → core. */
-function groupWord(group: string): string {
+export function groupWord(group: string): string {
   if (!group) return 'core';
   const words = group.replace(/\.k8s\.io$/, '').split('.');
   return words.map((word, i) => (i ? capital(word) : word)).join('');
@@ -134,11 +135,55 @@ export function pathsOf({ definition, subresources = {} }: ServedResource): Path
     if (operations.length) paths.push({ path: `${item}/${name}`, parameters: [inPath('name'), ...where, pretty], operations });
   }
 
+  paths.push(...streamPaths(definition, item, where, tag, words));
+
   if (namespaced && verbs.has('list')) {
     const all = decodeURIComponent(resourcePath(definition));
     paths.push({ path: all, parameters: [...list, pretty], operations: [{ ...lists(`list${words(`${kind}ForAllNamespaces`)}`), parameters: [] }] });
   }
   return paths;
+}
+
+const connectMethods = ['get', 'post'] as const;
+const proxyMethods = ['delete', 'get', 'head', 'options', 'patch', 'post', 'put'] as const;
+
+/** The paths of subresources that are streams: what they take is in their options, which travel as the query. */
+function streamPaths(definition: ResourceDefinition, item: string, where: Parameter[], tag: string, words: (suffix: string) => string): PathItem[] {
+  const { group, version, kind, resource, namespaced } = definition;
+  return streamSubresources
+    .filter((stream) => stream.group === group && stream.resource === resource)
+    .flatMap(({ subresource, kind: optionsKind }): PathItem[] => {
+      const isLog = subresource === 'log';
+      const options = optionsOf({ group, version, kind: isLog ? 'PodLogOptions' : optionsKind });
+      const operations = (suffix: string): Operation[] =>
+        (isLog ? (['get'] as const) : subresource === 'proxy' ? proxyMethods : connectMethods).map((method) => ({
+          method,
+          action: isLog ? 'get' : 'connect',
+          id: isLog ? `read${words(`${namespaced ? 'Namespaced' : ''}${kind}Log`)}` : `connect${words(`${capital(method)}${namespaced ? 'Namespaced' : ''}${kind}${capital(subresource)}${suffix}`)}`,
+          description: isLog ? `read log of the specified ${kind}` : `connect ${method.toUpperCase()} requests to ${subresource} of ${kind}`,
+          tag,
+          kind: { group, version, kind: optionsKind },
+          parameters: [],
+          patch: false,
+          watchable: false,
+          responses: { 200: 'string' },
+        }));
+      const parameters = [inPath('name'), ...where, ...options, ...(isLog ? [string('pretty')] : [])];
+      const path = `${item}/${subresource}`;
+      return [
+        { path, parameters, operations: operations('') },
+        ...(subresource === 'proxy' ? [{ path: `${path}/{path}`, parameters: [...parameters, inPath('path')], operations: operations('WithPath') }] : []),
+      ];
+    });
+}
+
+function optionsOf(kind: GroupVersionKind): Parameter[] {
+  const fields = [...(schemaOf(kind)?.fields.values() ?? [])].filter(({ name }) => name !== 'apiVersion' && name !== 'kind');
+  const typeOf = ({ type }: FieldSchema): Parameter['type'] => {
+    const scalar = type.kind === 'scalar' ? type.scalar : 'string';
+    return scalar === 'bool' ? 'boolean' : scalar === 'int32' || scalar === 'int64' ? 'integer' : 'string';
+  };
+  return fields.map((field) => ({ name: field.name, in: 'query' as const, type: typeOf(field) })).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function itemOperations(
