@@ -2,7 +2,7 @@ import type { Node, Pod, PodSpec, ResourceRequirements } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import { admit, type Rejection } from './admission.ts';
-import { isRestartableInit, isTerminalPhase, uidOf, type AnyContainer } from './spec.ts';
+import { isTerminalPhase, uidOf, type AnyContainer } from './spec.ts';
 
 /** What a pod's containers, and the pod as a whole, are given. */
 export interface Allocation {
@@ -85,9 +85,9 @@ export class AllocationManager {
   }
 }
 
-/** Containers whose resources can change while they run: not those that run to their end before the others begin. */
+/** Containers whose resources can change while they run. */
 export function resizableContainersOf(spec: PodSpec): AnyContainer[] {
-  return [...(spec.initContainers ?? []).filter(isRestartableInit), ...spec.containers];
+  return [...(spec.initContainers ?? []), ...spec.containers];
 }
 
 function allocationOf(spec: PodSpec): Allocation {

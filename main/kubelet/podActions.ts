@@ -157,7 +157,11 @@ function initContainerActions(pod: Pod, status: RuntimeStatus, probed: ProbeOutc
         start.push(index);
         break;
       case 'running': {
-        if (!sidecar) break;
+        if (!sidecar) {
+          // It runs to its end whatever happens: only what it may use changes.
+          resized(pod, container, current, actuatedOf, actions);
+          break;
+        }
         if (container.startupProbe) {
           const outcome = probed('startup', current.id);
           if (outcome === 'failure') {

@@ -44,6 +44,19 @@ describe('a pod that is resized', () => {
     expect(h.events('web').map(({ reason }) => reason)).toEqual(expect.arrayContaining(['ResizeStarted', 'ResizeCompleted']));
   });
 
+  it('changes an init container that runs', async () => {
+    const { h, updates } = await started();
+    await h.create('web', { initContainers: [{ name: 'init', image: 'init:1', resources: small }], containers: [{ name: 'web', image: 'web:1' }] });
+    h.server.change(resources.pods, 'default', 'web', (object) => {
+      object.spec!.initContainers![0]!.resources = large;
+      object.metadata!.generation!++;
+    });
+    await settle();
+    expect(updates).toEqual([expect.objectContaining({ id: (await h.container('web', 'init'))!.id, cpuQuota: 40_000 })]);
+    expect(h.pod('web').status!.initContainerStatuses![0]).toMatchObject({ resources: large, restartCount: 0 });
+    expect(h.condition('web', 'PodResizeInProgress')).toBeUndefined();
+  });
+
   it('starts a container again whose policy for what changes says so', async () => {
     const { h, updates } = await started();
     await h.create('web', pod(small, [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }, { resourceName: 'memory', restartPolicy: 'RestartContainer' }]));

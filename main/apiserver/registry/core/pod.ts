@@ -1,5 +1,5 @@
 import type { Binding, ContainerStatus, Eviction, Pod, Status } from '../../../api/index.ts';
-import { cloneJson, equalJson } from '../../../api/json.ts';
+import { equalJson } from '../../../api/json.ts';
 import { timestamp, type KubeObject } from '../../../api/meta.ts';
 import { badRequest, conflict, failure, forbidden, invalid, tooManyRequests } from '../../../api/status.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
@@ -11,6 +11,7 @@ import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf, since } from '../printers.ts';
 import type { Actions, RequestContext, Strategy, Subresource } from '../strategy.ts';
 import { defaultPod } from './podDefaults.ts';
+import { podResize } from './podResize.ts';
 
 /* Mirrors pkg/registry/core/pod/strategy.go, storage/storage.go and storage/eviction.go. */
 
@@ -106,39 +107,7 @@ export const pod: Strategy<Pod> = {
         }
       }),
     },
-    resize: {
-      type: 'object',
-      kind: definition,
-      verbs: ['get', 'patch', 'update'],
-      prepareForUpdate(_context, object, old) {
-        const wanted = object.spec;
-        object.spec = cloneJson(old.spec!);
-        for (const kind of ['containers', 'initContainers'] as const)
-          object.spec[kind]?.forEach((container) => {
-            const changed = wanted?.[kind]?.find((c) => c.name === container.name);
-            if (!changed) return;
-            container.resources = changed.resources;
-            container.resizePolicy = changed.resizePolicy;
-          });
-        object.spec.resources = wanted?.resources;
-        object.status = old.status;
-      },
-      validateUpdate: (_context, object, old) => check((errors) => {
-        validatePodSpec(errors, 'spec', object.spec!, object.metadata, true);
-        if (qosClass(object.spec!) !== (old.status?.qosClass ?? qosClass(old.spec!)))
-          errors.invalid('spec', old.status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing');
-        object.spec?.containers?.forEach((container, i) => {
-          const before = old.spec?.containers.find((c) => c.name === container.name);
-          for (const what of ['requests', 'limits'] as const)
-            for (const name of Object.keys({ ...container.resources?.[what], ...before?.resources?.[what] })) {
-              const [now, was] = [container.resources?.[what]?.[name], before?.resources?.[what]?.[name]];
-              const path = `spec.containers[${i}].resources.${what}`;
-              if (name !== 'cpu' && name !== 'memory' && now !== was) errors.forbidden('spec', 'only cpu and memory resources are mutable');
-              else if (now === undefined && was !== undefined) errors.forbidden(path, `resource ${what} cannot be removed`);
-            }
-        });
-      }),
-    },
+    resize: podResize(definition),
     binding: binding(),
     eviction: eviction(),
   },
