@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
 import { parseYaml } from './api/yaml.ts';
 import { bootstrapTokens, builtinAdmission, builtinStrategies, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type Egress, type HealthCheck } from './apiserver/index.ts';
-import { bootstrapCluster, nodeRules, type ClusterCertificates, contextName, ensureCertificates, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
+import { bootstrapCluster, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory } from './client/index.ts';
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
@@ -224,6 +224,7 @@ class Engine implements Cluster {
       clusterDomain,
       serviceCIDR,
       api: { address: serviceIP, port: 443 },
+      publishApi: (endpoint) => ensureEndpoints(this.#client(api, 'system:apiserver', 'kube-apiserver'), endpoint),
       clock,
       random,
       log,

@@ -36,6 +36,8 @@ export interface NodesOptions {
   serviceCIDR: string;
   /** The Service address and port of the API. */
   api: { address: string; port: number };
+  /** Where the API answers behind that address: at one of the nodes. Called again when that node is another. */
+  publishApi(endpoint: { ip: string; port: number }): Promise<void>;
   clock: Clock;
   random: Random;
   log: Logger;
@@ -51,6 +53,9 @@ export interface MachineFiles {
 
 /** The names of a cluster's first nodes. */
 const nodeName = (index: number) => `node-${index}`;
+
+/** Where the API server of a control plane node listens. */
+const nodeApiPort = 6443;
 
 /** Addresses that look like a node's and its pods', no more: nothing is ever sent to them. */
 const simulatedPlace = (index: number) => ({
@@ -174,6 +179,7 @@ export class Nodes {
       }),
     );
     if (this.#machines) this.#startNetwork(this.#machines, informers);
+    await this.#publishApi();
     this.#takeRequests(informers);
   }
 
@@ -196,6 +202,7 @@ export class Nodes {
       remove: async (name) => {
         await this.#nodes.get(name)?.remove();
         this.#nodes.delete(name);
+        await this.#publishApi();
       },
       setPower: async (name, on) => this.#nodes.get(name)?.setPower(on),
       clock,
@@ -211,6 +218,12 @@ export class Nodes {
     const node = this.#put(name, this.#freeIndex());
     await node.prepare();
     await node.join();
+    await this.#publishApi();
+  }
+
+  async #publishApi(): Promise<void> {
+    const [first] = [...this.#nodes.values()].sort((a, b) => a.place.index - b.place.index);
+    if (first) await this.options.publishApi({ ip: first.place.ip, port: nodeApiPort });
   }
 
   #freeIndex(): number {
@@ -227,7 +240,7 @@ export class Nodes {
       place: { name, index, ...(machines ? machines.place(index) : simulatedPlace(index)) },
       runtime: this.#runtime!,
       machines,
-      connect: (of) => this.#connect(machines!, of),
+      connect: () => this.#connect(machines!, node.place),
       createKubelet: (place, agent) => this.#createKubelet(place, agent),
       onAgent: (of) => {
         this.#policies?.refresh(of);
@@ -260,13 +273,13 @@ export class Nodes {
     });
   }
 
-  async #connect(machines: DockerMachines, name: string): Promise<NodeAgent> {
+  async #connect(machines: DockerMachines, { name, ip }: NodePlace): Promise<NodeAgent> {
     const { options } = this;
     const forward = createForwarder({ clock: options.clock });
     return connectAgent(
       await machines.connect(name),
       { onApiConnection: (connection) => options.onApiConnection(connection), onForeignQuestion: forward },
-      { api: options.api, dns: { address: options.clusterDNS, port: 53 } },
+      { api: options.api, dns: { address: options.clusterDNS, port: 53 }, node: { address: ip, port: nodeApiPort } },
     );
   }
 

@@ -150,7 +150,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   });
   const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), site, streamHandlers(serving), aggregator);
   const local = (user: UserInfo, userAgent: string) => new InProcessTransport(chain, clock, user, userAgent);
-  const https = new HttpsServer(chain, new HostGuard(options.hosts ?? []), clock, log, options.tls, (served) => {
+  const https = new HttpsServer(chain, new HostGuard(options.hosts ?? [], (address) => egress.covers(address)), clock, log, options.tls, (served) => {
     metrics.observe(served);
     options.audit?.(served);
   });

@@ -146,7 +146,7 @@ async function ensureAuthentication(client: Client, { clientCa, frontProxyCa }: 
 }
 
 /** The endpoints of `kubernetes` are the API server's own business; a changed address replaces the old one. */
-async function ensureEndpoints(client: Client, { ip, port }: { ip: string; port: number }): Promise<void> {
+export async function ensureEndpoints(client: Client, { ip, port }: { ip: string; port: number }): Promise<void> {
   const metadata = { name: 'kubernetes', namespace: 'default', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } };
   const subsets = [{ addresses: [{ ip }], ports: [{ name: 'https', port, protocol: 'TCP' }] }];
   const endpoints = client.of(resources.endpoints);

@@ -11,5 +11,5 @@ export {
   writeKubeconfig,
   type KubeconfigEntry,
 } from './kubeconfig.ts';
-export { bootstrapCluster, type BootstrapOptions } from './cluster.ts';
+export { bootstrapCluster, ensureEndpoints, type BootstrapOptions } from './cluster.ts';
 export { nodeRules } from './policy.ts';

@@ -9,6 +9,8 @@ import { Mux } from './mux.ts';
 export interface LocalServices {
   api: { address: string; port: number };
   dns: { address: string; port: number };
+  /** The node's own address, at which the API answers as well: what stands behind its Service. */
+  node?: { address: string; port: number };
 }
 
 /**

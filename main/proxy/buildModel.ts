@@ -1,7 +1,7 @@
-import type { EndpointSlice, Node, Service } from '../api/index.ts';
+import type { EndpointSlice, Node, Pod, Service } from '../api/index.ts';
 import { keyOf } from '../api/meta.ts';
 import { categorizeEndpoints, type NodeView } from './endpoints.ts';
-import type { ProxyModel, ServicePort } from './model.ts';
+import type { HealthCheck, HostPort, ProxyModel, ServicePort } from './model.ts';
 
 const defaultAffinitySeconds = 10_800;
 
@@ -10,6 +10,8 @@ export interface ClusterView {
   /** The slices of a Service, by its key. */
   slicesOf(key: string): EndpointSlice[];
   nodes: Node[];
+  /** Pods of a node; only those with host ports matter. */
+  podsOf(node: string): Pod[];
   /** Range of all pods' addresses. */
   clusterCIDR: string;
   /** Ports that every node serves by itself, as `10.96.0.1:443/TCP`: no rule may lead away from there. */
@@ -31,11 +33,50 @@ export function buildModel(cluster: ClusterView, nodeName: string): ProxyModel |
     const via = internalIP(other);
     return other !== node && via && other.spec?.podCIDR ? [{ cidr: other.spec.podCIDR, via }] : [];
   });
-  const services = cluster.services
-    .filter(isProxied)
-    .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
-    .flatMap((service) => servicePorts(service, cluster, view));
-  return { clusterCIDR: cluster.clusterCIDR, nodeCIDR, nodeIP, services, routes };
+  const proxied = cluster.services.filter(isProxied).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  return {
+    clusterCIDR: cluster.clusterCIDR,
+    nodeCIDR,
+    nodeIP,
+    services: proxied.flatMap((service) => servicePorts(service, cluster, view)),
+    hostPorts: cluster.podsOf(nodeName).flatMap(hostPortsOf),
+    healthChecks: proxied.flatMap((service) => healthCheck(service, cluster, view)),
+    routes,
+  };
+}
+
+export const hasHostPorts = ({ spec }: Pod): boolean =>
+  !spec?.hostNetwork &&
+  [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].some(({ ports }) => ports?.some(({ hostPort }) => hostPort));
+
+function hostPortsOf({ spec, status }: Pod): HostPort[] {
+  const ip = status?.podIP;
+  if (!ip || !isIPv4(ip) || status?.phase === 'Succeeded' || status?.phase === 'Failed') return [];
+  const sideCars = (spec!.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  return [...spec!.containers, ...sideCars].flatMap(({ ports = [] }) =>
+    ports.flatMap(({ hostPort, hostIP, containerPort, protocol }) =>
+      hostPort && (!hostIP || isIPv4(hostIP))
+        ? [
+            {
+              protocol: (protocol ?? 'TCP') as HostPort['protocol'],
+              ...(hostIP && hostIP !== '0.0.0.0' ? { hostIP } : {}),
+              hostPort,
+              pod: { ip, port: containerPort },
+            },
+          ]
+        : [],
+    ),
+  );
+}
+
+/** Mirrors pkg/proxy/healthcheck/service_health.go: distinct ready endpoints on this node, whatever their port. */
+function healthCheck(service: Service, cluster: ClusterView, node: NodeView): HealthCheck[] {
+  const port = service.spec!.healthCheckNodePort;
+  if (!port || service.spec!.externalTrafficPolicy !== 'Local') return [];
+  const { namespace, name } = service.metadata as { namespace: string; name: string };
+  const slices = cluster.slicesOf(keyOf(service));
+  const local = (service.spec!.ports ?? []).flatMap((each) => categorizeEndpoints(service, each, slices, node).local);
+  return [{ namespace, name, port, localEndpoints: new Set(local.map(({ ip }) => ip)).size }];
 }
 
 /** Mirrors pkg/proxy/util/utils.go (ShouldSkipService) and the label that gives a Service to another proxy. */

@@ -1,10 +1,10 @@
 /** kube-proxy's place: turns Services and EndpointSlices into what each node's rules are made of. */
-import type { EndpointSlice, Node } from '../api/index.ts';
+import type { EndpointSlice, Node, Pod } from '../api/index.ts';
 import { resources, type InformerFactory } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import { FanOut } from '../util/fanOut.ts';
 import type { Logger } from '../util/log.ts';
-import { buildModel, internalIP } from './buildModel.ts';
+import { buildModel, hasHostPorts, internalIP } from './buildModel.ts';
 import type { ProxyModel } from './model.ts';
 
 export type { EndpointAddress, ProxyModel, ServicePort } from './model.ts';
@@ -51,7 +51,9 @@ export function startProxy(options: ProxyOptions): Proxy {
   const services = informers.informer(resources.services);
   const slices = informers.informer(resources.endpointSlices);
   const nodes = informers.informer(resources.nodes);
+  const pods = informers.informer(resources.pods);
   slices.addIndex('proxy/service', ownerKey);
+  pods.addIndex('proxy/hostPorts', (pod) => (pod.spec?.nodeName && hasHostPorts(pod) ? [pod.spec.nodeName] : []));
   const servedByNodes = new Set(options.servedByNodes);
 
   const fanOut = new FanOut<ProxyModel>({
@@ -60,12 +62,13 @@ export function startProxy(options: ProxyOptions): Proxy {
     targets: options.nodes ?? (() => nodes.list().map((node) => node.metadata!.name!)),
     compute: (node) =>
       // Rules from half of the picture would cut connections that are alive.
-      services.hasSynced && slices.hasSynced && nodes.hasSynced
+      services.hasSynced && slices.hasSynced && nodes.hasSynced && pods.hasSynced
         ? buildModel(
             {
               services: services.list(),
               slicesOf: (key) => slices.byIndex('proxy/service', key),
               nodes: nodes.list(),
+              podsOf: (name) => pods.byIndex('proxy/hostPorts', name),
               clusterCIDR: options.clusterCIDR,
               servedByNodes,
             },
@@ -82,7 +85,14 @@ export function startProxy(options: ProxyOptions): Proxy {
     update: (old: Node, node: Node) => void (placeOf(old) !== placeOf(node) && changed()),
     delete: changed,
   };
-  const ends = [services.on(handlers), slices.on(handlers), nodes.on(nodeHandlers)];
+  const podChanged = (pod: Pod) => void (hasHostPorts(pod) && changed());
+  const podHandlers = {
+    add: podChanged,
+    update: (old: Pod, pod: Pod) =>
+      void (old.status?.podIP === pod.status?.podIP && old.status?.phase === pod.status?.phase ? undefined : podChanged(pod)),
+    delete: podChanged,
+  };
+  const ends = [services.on(handlers), slices.on(handlers), nodes.on(nodeHandlers), pods.on(podHandlers)];
   // The last list may have been empty: then no event tells that it is in.
   void informers.synced().then(changed);
   return {

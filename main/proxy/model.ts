@@ -8,6 +8,10 @@ export interface ProxyModel {
   nodeCIDR: string;
   nodeIP: string;
   services: ServicePort[];
+  /** Ports of the node that lead to one of its pods. */
+  hostPorts: HostPort[];
+  /** Ports at which load balancers ask whether the node has endpoints of a Service. */
+  healthChecks: HealthCheck[];
   /** Other nodes: their pods are reached through them. */
   routes: { cidr: string; via: string }[];
 }
@@ -33,6 +37,22 @@ export interface ServicePort {
   externalLocal: boolean;
   /** Seconds of client-IP affinity; 0: none. */
   affinitySeconds: number;
+}
+
+export interface HostPort {
+  protocol: ServicePort['protocol'];
+  /** Undefined: every address of the node. */
+  hostIP?: string;
+  hostPort: number;
+  pod: EndpointAddress;
+}
+
+export interface HealthCheck {
+  namespace: string;
+  name: string;
+  port: number;
+  /** How many endpoints of the Service this node has. */
+  localEndpoints: number;
 }
 
 export interface EndpointAddress {

@@ -139,13 +139,17 @@ export class Agent {
 
   async #listen(local: LocalServices): Promise<void> {
     await this.#network.addLocal(local);
-    const api = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => void this.#tunnel(socket));
+    const serveApi = ({ address, port }: { address: string; port: number }) =>
+      new Promise<void>((resolve, reject) => {
+        const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => void this.#tunnel(socket));
+        server.once('error', reject);
+        server.listen(port, address, resolve);
+      });
     await Promise.all([
       listenDns(this.#dns, local.dns.address, local.dns.port),
-      new Promise<void>((resolve, reject) => {
-        api.once('error', reject);
-        api.listen(local.api.port, local.api.address, resolve);
-      }),
+      serveApi(local.api),
+      // A pod in the node's network may have that port: the Service does without.
+      local.node && serveApi(local.node).catch((error: Error) => console.error('the API cannot answer at the node', error.message)),
     ]);
   }
 

@@ -4,6 +4,7 @@ import type { PolicyModel } from '../../networkPolicy/model.ts';
 import { planTable, renderChanges, type Plan } from '../../proxy/dataplane/index.ts';
 import type { ProxyModel } from '../../proxy/model.ts';
 import type { LocalServices } from '../connect.ts';
+import { HealthChecks } from './healthChecks.ts';
 
 /** Runs a program with `input`; rejects with what it said. */
 export function runWith(program: string, args: string[], input: string): Promise<void> {
@@ -43,6 +44,7 @@ class Table {
 /** The node's addresses, routes and rules: what `ip` and `nft` are told. Changes are made one after the other. */
 export class Network {
   readonly #services = new Table('ip skiff');
+  readonly #healthChecks = new HealthChecks();
   readonly #policies = new Table('ip skiff-policy');
   #routes = new Map<string, string>();
   #turn: Promise<void> = Promise.resolve();
@@ -62,6 +64,7 @@ export class Network {
     return this.#inTurn(async () => {
       await this.#syncRoutes(model.routes);
       await this.#services.apply(planTable(model));
+      this.#healthChecks.sync(model.nodeIP, model.healthChecks);
     });
   }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { EndpointAddress, ProxyModel, ServicePort } from '../model.ts';
+import type { EndpointAddress, HostPort, ProxyModel, ServicePort } from '../model.ts';
+import { planMovedFlows } from './movedFlows.ts';
 
 /** Marks connections whose source becomes the node's own address, as kube-proxy's masquerade bit. */
 const masquerade = '0x4000';
@@ -10,11 +11,11 @@ export interface Plan {
   chains: Map<string, { hook?: string; rules: string[] }>;
   /** Sets and maps with fixed content, by name: key → value (empty for a set). */
   maps: Map<string, { type: string; kind: 'set' | 'map'; elements: Map<string, string> }>;
-  /** Sets that the kernel fills: which client goes to which endpoint. */
-  affinity: Map<string, string>;
+  /** Sets that the kernel fills, by name: their declaration. */
+  dynamic: Map<string, string>;
 }
 
-export const emptyPlan = (): Plan => ({ chains: new Map(), maps: new Map(), affinity: new Map() });
+export const emptyPlan = (): Plan => ({ chains: new Map(), maps: new Map(), dynamic: new Map() });
 
 /**
  * What the node does with packets. Mirrors pkg/proxy/nftables/proxier.go in where packets go; unlike there every
@@ -38,7 +39,11 @@ export function planTable(model: ProxyModel): Plan {
   const nodePort = `ip daddr ${model.nodeIP} meta l4proto . th dport vmap`;
   chains.set('reject-chain', { rules: ['reject'] });
   chains.set('services', {
-    rules: ['ip daddr . meta l4proto . th dport vmap @service-ips', `${nodePort} @service-nodeports`],
+    rules: [
+      'ip daddr . meta l4proto . th dport vmap @service-ips',
+      `${nodePort} @service-nodeports`,
+      'ip daddr . meta l4proto . th dport vmap @host-ports',
+    ],
   });
   chains.set('endpoints-check', {
     rules: ['ip daddr . meta l4proto . th dport vmap @no-endpoint-services', `${nodePort} @no-endpoint-nodeports`],
@@ -49,6 +54,8 @@ export function planTable(model: ProxyModel): Plan {
     hook: 'type nat hook postrouting priority srcnat',
     rules: [
       `meta mark & ${masquerade} != 0 masquerade fully-random`,
+      // A program of the node that speaks to its own loopback address cannot be answered there from outside.
+      'ip saddr 127.0.0.0/8 ct status dnat masquerade fully-random',
       // A pod that reaches itself through its Service would otherwise answer itself directly.
       'ct status dnat ip saddr . ip daddr @hairpin-connections masquerade fully-random',
     ],
@@ -74,7 +81,20 @@ export function planTable(model: ProxyModel): Plan {
     for (const endpoint of [...service.endpoints, ...service.localEndpoints])
       if (inCIDR(endpoint.ip, model.nodeCIDR)) hairpins.set(`${endpoint.ip} . ${endpoint.ip}`, '');
   }
+  const hostPorts = map('host-ports', 'map', 'ipv4_addr . inet_proto . inet_service : verdict');
+  for (const hostPort of model.hostPorts) {
+    planHostPort(plan, model, hostPort, hostPorts);
+    hairpins.set(`${hostPort.pod.ip} . ${hostPort.pod.ip}`, '');
+  }
+  planMovedFlows(plan, model);
   return plan;
+}
+
+function planHostPort(plan: Plan, model: ProxyModel, { protocol, hostIP, hostPort, pod }: HostPort, elements: Map<string, string>): void {
+  const name = protocol.toLowerCase();
+  const chain = `host-port-${name}-${hostPort}-${pod.ip}-${pod.port}`;
+  plan.chains.set(chain, { rules: [`meta l4proto ${name} dnat to ${pod.ip}:${pod.port}`] });
+  for (const ip of hostIP ? [hostIP] : [model.nodeIP, '127.0.0.1']) elements.set(`${ip} . ${name} . ${hostPort}`, `goto ${chain}`);
 }
 
 type Elements = Record<'serviceIPs' | 'nodePorts' | 'refusedIPs' | 'refusedNodePorts', Map<string, string>>;
@@ -144,7 +164,7 @@ function planEndpoints(plan: Plan, service: ServicePort, name: string, endpoints
     // Shared by the chains of both policies: a client stays where it was. A set cannot change its timeout, so its
     // name has it.
     const clients = `affinity-${service.affinitySeconds}s-${endpoint}`;
-    plan.affinity.set(clients, `type ipv4_addr ; flags dynamic,timeout ; timeout ${service.affinitySeconds}s ;`);
+    plan.dynamic.set(clients, `type ipv4_addr ; flags dynamic,timeout ; timeout ${service.affinitySeconds}s ;`);
     plan.chains.set(`endpoint-${endpoint}`, { rules: [`update @${clients} { ip saddr }`, dnat(`${ip}:${port}`)] });
     rules.push(`ip saddr @${clients} goto endpoint-${endpoint}`);
     targets.push(`${index} : goto endpoint-${endpoint}`);

@@ -9,8 +9,8 @@ export function renderChanges(table: string, before: Plan | undefined, after: Pl
   if (!before) lines.push(`add table ${table}`, `delete table ${table}`, `add table ${table}`);
   const old = before ?? emptyPlan();
 
-  for (const [name, declaration] of after.affinity)
-    if (!old.affinity.has(name)) lines.push(`add set ${table} ${name} { ${declaration} }`);
+  for (const [name, declaration] of after.dynamic)
+    if (!old.dynamic.has(name)) lines.push(`add set ${table} ${name} { ${declaration} }`);
   for (const [name, { hook }] of after.chains)
     if (!old.chains.has(name)) lines.push(`add chain ${table} ${name}${hook ? ` { ${hook} ; policy accept ; }` : ''}`);
   for (const [name, { type, kind }] of after.maps)
@@ -35,6 +35,6 @@ export function renderChanges(table: string, before: Plan | undefined, after: Pl
   for (const name of staleChains) lines.push(`flush chain ${table} ${name}`);
   for (const name of staleChains) lines.push(`delete chain ${table} ${name}`);
   for (const [name, { kind }] of old.maps) if (!after.maps.has(name)) lines.push(`delete ${kind} ${table} ${name}`);
-  for (const name of old.affinity.keys()) if (!after.affinity.has(name)) lines.push(`delete set ${table} ${name}`);
+  for (const name of old.dynamic.keys()) if (!after.dynamic.has(name)) lines.push(`delete set ${table} ${name}`);
   return lines.length > 0 ? `${lines.join('\n')}\n` : '';
 }

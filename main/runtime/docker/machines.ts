@@ -244,7 +244,8 @@ class EngineMachines implements DockerMachines {
         // Besides the network: addresses of well-known ports, and files that belong to the pods' users.
         CapAdd: ['NET_ADMIN', 'NET_BIND_SERVICE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL'],
         SecurityOpt: ['no-new-privileges'],
-        Sysctls: { 'net.ipv4.ip_forward': '1' },
+        // The second lets a node's own programs reach host ports at its loopback address.
+        Sysctls: { 'net.ipv4.ip_forward': '1', 'net.ipv4.conf.all.route_localnet': '1' },
         RestartPolicy: { Name: 'unless-stopped' },
         LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
         Mounts: [{ Type: 'volume', Source: volume, Target: '/var/lib/skiff' } as Docker.MountSettings],

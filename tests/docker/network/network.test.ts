@@ -81,7 +81,7 @@ async function sync(): Promise<void> {
   for (const [index, agent] of agents.entries()) {
     await agent.syncProxy(
       buildModel(
-        { services, slicesOf, nodes, clusterCIDR: machines.clusterCIDR, servedByNodes },
+        { services, slicesOf, nodes, podsOf: () => [], clusterCIDR: machines.clusterCIDR, servedByNodes },
         nodes[index]!.metadata!.name!,
       )!,
     );

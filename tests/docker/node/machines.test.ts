@@ -224,7 +224,7 @@ test('the kernel takes every change of rules', async () => {
     nodeCIDR: '10.244.1.0/24',
     nodeIP: '10.244.0.2',
     services,
-    routes: [],
+    hostPorts: [], healthChecks: [], routes: [],
   });
   for (const services of steps) await agent.syncProxy(model(services));
   // Not even a table that a human broke stops the next change for good.

@@ -11,6 +11,7 @@ let clock: FakeClock;
 let server: FakeServer;
 let informers: InformerFactory;
 let nodes: Nodes;
+let published: string;
 
 beforeEach(async () => {
   clock = new FakeClock();
@@ -26,6 +27,7 @@ beforeEach(async () => {
     clusterDomain: 'cluster.local',
     serviceCIDR: '10.96.0.0/16',
     api: { address: '10.96.0.1', port: 443 },
+    publishApi: async ({ ip }) => void (published = ip),
     clock,
     random: seededRandom(),
     log: noLog,
@@ -93,6 +95,13 @@ test('the last word of a kubelet does not bring its node back', async () => {
   server.seed(resources.nodes, { metadata: { name: 'node-2' } });
   await clock.advance(1000);
   expect(names()).toEqual(['node-1']);
+});
+
+test('the API answers at the first node that there is', async () => {
+  expect(published).toBe('172.16.0.1');
+  await server.client('kubectl').of(resources.nodes).delete('', 'node-1');
+  await clock.advance(1000);
+  expect(published).toBe('172.16.0.2');
 });
 
 test('the place of a removed node is given to the next', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Endpoint, EndpointSlice, Node, Service } from '../../../main/api/index.ts';
+import type { Endpoint, EndpointSlice, Node, Pod, Service } from '../../../main/api/index.ts';
 import { buildModel } from '../../../main/proxy/index.ts';
+import { makePod } from '../../support/objects.ts';
 
 const node = (name: string, number: number, zone?: string): Node => ({
   metadata: { name, ...(zone ? { labels: { 'topology.kubernetes.io/zone': zone } } : {}) },
@@ -51,12 +52,14 @@ function build(
   slices: EndpointSlice[],
   on = 'one',
   nodes = [node('one', 1, 'a'), node('two', 2, 'b')],
+  pods: Pod[] = [],
 ) {
   return buildModel(
     {
       services,
       slicesOf: () => slices,
       nodes,
+      podsOf: () => pods,
       clusterCIDR: '10.244.0.0/16',
       servedByNodes: new Set(['10.96.0.1:443/TCP']),
     },
@@ -75,6 +78,8 @@ test('a node has its own addresses and the way to the others', () => {
     nodeCIDR: '10.244.1.0/24',
     nodeIP: '10.244.0.2',
     services: [],
+    hostPorts: [],
+    healthChecks: [],
     routes: [{ cidr: '10.244.2.0/24', via: '10.244.0.3' }],
   });
 });
@@ -186,4 +191,36 @@ describe('which endpoints serve', () => {
     expect(endpointsOf({}, [hinted('10.244.1.1', 'b'), far]).all).toEqual(['10.244.1.1', '10.244.2.1']);
     expect(endpointsOf({}, [hinted('10.244.1.1', 'c'), hinted('10.244.1.2', 'd')]).all).toHaveLength(2);
   });
+});
+
+describe('host ports', () => {
+  const withPorts = (ports: NonNullable<Pod['spec']>['containers'][number]['ports'], status: Pod['status'] = { podIP: '10.244.1.9' }): Pod => ({
+    ...makePod('web', {}, { nodeName: 'one', containers: [{ name: 'main', image: 'web', ports }] }),
+    status,
+  });
+  const hostPorts = (pod: Pod) => build([], [], 'one', undefined, [pod])!.hostPorts;
+
+  test('lead to the pod, from one address of the node or from all', () => {
+    expect(hostPorts(withPorts([{ containerPort: 80, hostPort: 8080 }, { containerPort: 81 }]))).toEqual([
+      { protocol: 'TCP', hostPort: 8080, pod: { ip: '10.244.1.9', port: 80 } },
+    ]);
+    expect(hostPorts(withPorts([{ containerPort: 53, hostPort: 53, hostIP: '127.0.0.1', protocol: 'UDP' }]))).toEqual([
+      { protocol: 'UDP', hostIP: '127.0.0.1', hostPort: 53, pod: { ip: '10.244.1.9', port: 53 } },
+    ]);
+  });
+
+  test('lead nowhere before a pod has an address and after its end', () => {
+    const ports = [{ containerPort: 80, hostPort: 8080 }];
+    expect(hostPorts(withPorts(ports, {}))).toEqual([]);
+    expect(hostPorts(withPorts(ports, { podIP: '10.244.1.9', phase: 'Succeeded' }))).toEqual([]);
+  });
+});
+
+test('a load balancer may ask how many endpoints a node has of a Service with policy Local', () => {
+  const spec = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 32_000 } as const;
+  const slices = [slice([at('10.244.1.5', 'one'), at('10.244.1.6', 'one', { ready: false }), at('10.244.2.5', 'two')])];
+  expect(build([service(spec)], slices)!.healthChecks).toEqual([
+    { namespace: 'default', name: 'web', port: 32_000, localEndpoints: 1 },
+  ]);
+  expect(build([service({ ...spec, externalTrafficPolicy: 'Cluster' })], slices)!.healthChecks).toEqual([]);
 });

@@ -26,6 +26,8 @@ const model = (...services: ServicePort[]): ProxyModel => ({
   nodeCIDR: '10.244.1.0/24',
   nodeIP: '10.244.0.2',
   services,
+  hostPorts: [],
+  healthChecks: [],
   routes: [],
 });
 
