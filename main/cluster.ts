@@ -224,6 +224,7 @@ class Engine implements Cluster {
       clusterDomain,
       serviceCIDR,
       api: { address: serviceIP, port: 443 },
+      certificate: certificates.edge,
       publishApi: (endpoint) => ensureEndpoints(this.#client(api, 'system:apiserver', 'kube-apiserver'), endpoint),
       clock,
       random,

@@ -7,9 +7,10 @@ import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { KubeletApi } from './api/kubelet.ts';
 import { EventRecorder, resources, type Client, type InformerFactory } from './client/index.ts';
-import { startCloud, type Cloud } from './cloud/index.ts';
+import { listenOnHost, portProblem, startCloud, type Cloud } from './cloud/index.ts';
 import { createForwarder, startDns, type Dns } from './dns/index.ts';
 import type { EngineVolumes } from './controllers/index.ts';
+import { startGateway } from './gateway/index.ts';
 import { createKubelet, type Kubelet } from './kubelet/index.ts';
 import { startNetworkPolicy, type NetworkPolicyEnforcement } from './networkPolicy/index.ts';
 import { connectAgent, type NodeAgent } from './node/index.ts';
@@ -38,6 +39,8 @@ export interface NodesOptions {
   api: { address: string; port: number };
   /** Where the API answers behind that address: at one of the nodes. Called again when that node is another. */
   publishApi(endpoint: { ip: string; port: number }): Promise<void>;
+  /** Shown to TLS clients that ask for a name without a certificate of its own. */
+  certificate: { certificate: string; key: string };
   clock: Clock;
   random: Random;
   log: Logger;
@@ -331,7 +334,19 @@ export class Nodes {
       random,
       log: options.log,
     });
+    const gateway = startGateway({
+      client: options.client('system:cloud-controller-manager', 'ingress-controller'),
+      informers,
+      dial: (host, port, from) => this.dial(host, port, from),
+      listen: listenOnHost,
+      portProblem,
+      fallback: options.certificate,
+      clock,
+      random,
+      log: options.log,
+    });
     this.#stops.push(
+      () => gateway.stop(),
       () => this.#proxy?.stop(),
       () => this.#policies?.stop(),
       () => this.#dns?.stop(),

@@ -17,6 +17,8 @@ export interface ClusterCertificates {
   ca: string;
   /** What the API server shows. */
   serving: KeyPair;
+  /** What Ingresses and Gateways show for names that nobody has a certificate for. */
+  edge: KeyPair;
   /** `kubernetes-admin` of `system:masters`. */
   admin: KeyPair;
   /** Signs service account tokens: ECDSA P-256, PEM. */
@@ -52,10 +54,11 @@ export async function ensureCertificates(directory: string, { clock, hosts = [] 
   const file = (name: string) => path.join(directory, name);
   const now = clock.now();
   const names = [...new Set([...standardHosts, ...hosts])];
-  const [caText, caKey, serving, admin, accountKey] = await Promise.all([
+  const [caText, caKey, serving, edge, admin, accountKey] = await Promise.all([
     readText(file('ca.crt')),
     readText(file('ca.key')),
     readPair(directory, 'apiserver'),
+    readPair(directory, 'edge'),
     readPair(directory, 'admin'),
     readText(file('sa.key')),
   ]);
@@ -79,6 +82,7 @@ export async function ensureCertificates(directory: string, { clock, hosts = [] 
     ca,
     serving:
       sound(serving) && namesAll(serving.certificate, names) ? serving : await issue('apiserver', { commonName: 'kube-apiserver', hosts: names, use: 'server' }),
+    edge: sound(edge) ? edge : await issue('edge', { commonName: 'Skiff default certificate', hosts: ['localhost', '127.0.0.1', '::1'], use: 'server' }),
     admin: sound(admin) ? admin : await issue('admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'], use: 'client' }),
     serviceAccountKey: accountKey ?? newKey(),
     frontProxy: await ensureFrontProxy(directory, now),

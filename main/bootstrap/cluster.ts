@@ -41,6 +41,7 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
     ensure(client, resources.serviceCIDRs, [serviceCIDR(options)]),
     ensure(client, resources.csiDrivers, [engineVolumesDriver]),
     ...(options.authentication ? [ensureAuthentication(client, options.authentication)] : []),
+    ensure(client, resources.ingressClasses, [ingressClass]),
     ...(options.endpoint ? [ensureEndpoints(client, options.endpoint)] : []),
   ]);
 }
@@ -107,6 +108,14 @@ const engineVolumesDriver = {
   kind: 'CSIDriver',
   metadata: { name: engineVolumeDriver },
   spec: { attachRequired: false, podInfoOnMount: false, fsGroupPolicy: 'File', volumeLifecycleModes: ['Persistent'] },
+};
+
+/** Served by main/gateway, at this computer's own ports. */
+const ingressClass = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'IngressClass',
+  metadata: { name: 'skiff', annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
+  spec: { controller: 'skiff.dev/ingress' },
 };
 
 /** Creates the objects that are not there; another starter of the same cluster may have been faster. */

@@ -11,7 +11,7 @@ import { listenOnHost, type HostListen } from './hostPorts.ts';
 import { NodeCloud, type CloudMachine } from './nodes.ts';
 import { ServiceCloud } from './services.ts';
 
-export { listenOnHost, type HostListen, type HostListener } from './hostPorts.ts';
+export { listenOnHost, portProblem, type HostListen, type HostListener } from './hostPorts.ts';
 export type { CloudMachine } from './nodes.ts';
 
 /** The part of a node's agent that the cloud needs. */

@@ -15,6 +15,7 @@ export const arrows = {
   'main/scheduler': { to: ['main/client'], why: 'rooms meet through API objects: set nodeName, and the kubelet notices' },
   'main/controllers': { to: ['main/client'], why: 'rooms meet through API objects, never through another controller' },
   'main/cloud': { to: ['main/client'], why: 'the cloud meets the cluster through Node and Service objects; machines are given to it' },
+  'main/gateway': { to: ['main/client'], why: 'the edge turns Ingresses and routes into a table; ports and the way into the cluster are given to it' },
   'main/kubelet': { to: ['main/client', 'main/runtime', 'main/node'], why: 'a kubelet knows its API server, its runtime and its node agent' },
   'main/runtime': { to: [], closed: ['main/api'], why: 'the runtime knows sandboxes and containers, no Pod objects' },
   'main/node': { to: ['main/proxy', 'main/networkPolicy', 'main/dns'], why: 'the agent runs the pure models of the proxy, of policies and of DNS inside the node container' },

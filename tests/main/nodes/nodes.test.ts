@@ -28,6 +28,7 @@ beforeEach(async () => {
     serviceCIDR: '10.96.0.0/16',
     api: { address: '10.96.0.1', port: 443 },
     publishApi: async ({ ip }) => void (published = ip),
+    certificate: { certificate: '', key: '' },
     clock,
     random: seededRandom(),
     log: noLog,

@@ -1,0 +1,91 @@
+/**
+ * What a proxy at the edge of the cluster does with requests, as data: the common form of Ingresses and of Gateway API's
+ * routes.
+ */
+export interface RouteTable {
+  listeners: Listener[];
+}
+
+/** What is served at one port of this computer. */
+export interface Listener {
+  port: number;
+  tls: boolean;
+  /** Best first: the first that matches is taken. */
+  routes: Route[];
+  /** Of a listener with TLS; the most specific name wins. */
+  certificates: Certificate[];
+  /** TLS connections that are passed on as they are, by the name that the client asks for; best first. */
+  passthrough: PassthroughRoute[];
+}
+
+export interface Certificate {
+  /** `example.com`, `*.example.com` or empty for all names. */
+  hostname: string;
+  certificate: string;
+  key: string;
+}
+
+export interface PassthroughRoute {
+  hostname: string;
+  backends: WeightedBackend[];
+}
+
+export interface Route {
+  /** Whose it is, for logs: `Ingress default/web`. */
+  owner: string;
+  /** `example.com`, `*.example.com` or empty for all names. */
+  hostname: string;
+  /** Whether `*.` stands for one label only, as Ingress has it, or for any number, as Gateway API has it. */
+  oneLabel: boolean;
+  match: RequestMatch;
+  filters: Filter[];
+  backends: WeightedBackend[];
+  /** Milliseconds until the whole answer must have begun; undefined: no limit. */
+  timeoutMs?: number;
+  /** For routes that are equally specific: the older object's first. */
+  created: string;
+  /** Requests are gRPC's: refusals are said in its way. */
+  grpc?: boolean;
+}
+
+export interface RequestMatch {
+  path: { type: 'Exact' | 'Prefix' | 'RegularExpression'; value: string };
+  method?: string;
+  headers: ValueMatch[];
+  query: ValueMatch[];
+}
+
+export interface ValueMatch {
+  /** Of a header: in lower case. */
+  name: string;
+  type: 'Exact' | 'RegularExpression';
+  value: string;
+}
+
+export interface HeaderChange {
+  set: { name: string; value: string }[];
+  add: { name: string; value: string }[];
+  remove: string[];
+}
+
+export type PathChange = { type: 'ReplaceFullPath'; value: string } | { type: 'ReplacePrefixMatch'; value: string };
+
+export type Filter =
+  | { type: 'RequestHeaders'; change: HeaderChange }
+  | { type: 'ResponseHeaders'; change: HeaderChange }
+  | { type: 'Rewrite'; hostname?: string; path?: PathChange }
+  | { type: 'Redirect'; scheme?: string; hostname?: string; port?: number; path?: PathChange; statusCode: number }
+  | { type: 'Mirror'; backend: ServiceBackend; /** Of each 100 requests. */ percent: number };
+
+export interface WeightedBackend {
+  weight: number;
+  /** Undefined for one that cannot be used: requests that fall to it are answered with 500. */
+  backend?: ServiceBackend;
+  filters: Filter[];
+}
+
+export interface ServiceBackend {
+  namespace: string;
+  service: string;
+  port: number | string;
+}

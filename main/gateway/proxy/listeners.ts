@@ -1,0 +1,182 @@
+import http from 'node:http';
+import http2 from 'node:http2';
+import { pipeline, type Duplex } from 'node:stream';
+import tls from 'node:tls';
+import type { Logger } from '../../util/log.ts';
+import { hostMatches } from '../match.ts';
+import type { Certificate, Listener, RouteTable } from '../model.ts';
+import type { Random } from '../../util/random.ts';
+import { resolveBackend, type BackendsView } from '../backends.ts';
+import { serverName } from './clientHello.ts';
+import { dialFirst, type Dial } from './dialAgent.ts';
+import { chooseWeighted, type ProxyRequest, type ProxyResponse, type RequestProxy } from './requestProxy.ts';
+
+/** Opens a port of this computer; rejects with the operating system's error. */
+export type Listen = (address: string, port: number, onConnection: (connection: Duplex) => void) => Promise<{ close(): void }>;
+
+export interface ListenersOptions {
+  listen: Listen;
+  proxy: RequestProxy;
+  backends: BackendsView;
+  dial: Dial;
+  random: Random;
+  log: Logger;
+  /** Shown where no certificate has the name that a client asks for. */
+  fallback: { certificate: string; key: string };
+}
+
+export const address = '127.0.0.1';
+const preface = 'PRI * HTTP/2.0';
+const maxHello = 64 * 1024;
+
+/** The open ports: what arrives there is served by the newest routes. */
+export class Listeners {
+  readonly #open = new Map<number, { port: OpenPort; closing: { close(): void } }>();
+  readonly #problems = new Map<number, unknown>();
+
+  constructor(private readonly options: ListenersOptions) {}
+
+  /** Why a port is not open: what the operating system said. */
+  problem(port: number): unknown {
+    return this.#problems.get(port);
+  }
+
+  isOpen(port: number): boolean {
+    return this.#open.has(port);
+  }
+
+  /** Resolves when every port that can be open is. */
+  async sync({ listeners }: RouteTable): Promise<void> {
+    const wanted = new Map(listeners.map((listener) => [listener.port, listener]));
+    for (const [port, { closing }] of this.#open) {
+      if (wanted.has(port)) continue;
+      closing.close();
+      this.#open.delete(port);
+    }
+    for (const port of this.#problems.keys()) if (!wanted.has(port)) this.#problems.delete(port);
+    for (const [number, listener] of wanted) {
+      const open = this.#open.get(number);
+      if (open) {
+        open.port.listener = listener;
+        continue;
+      }
+      const port = new OpenPort(this.options, listener);
+      try {
+        const closing = await this.options.listen(address, number, (connection) => port.accept(connection));
+        this.#open.set(number, { port, closing });
+        this.#problems.delete(number);
+      } catch (error) {
+        this.#problems.set(number, error);
+      }
+    }
+  }
+
+  close(): void {
+    for (const { closing } of this.#open.values()) closing.close();
+    this.#open.clear();
+  }
+}
+
+class OpenPort {
+  readonly #http1: http.Server;
+  readonly #http2: http2.Http2Server;
+  #secure: http2.Http2SecureServer | undefined;
+  readonly #contexts = new WeakMap<Certificate, tls.SecureContext>();
+  #fallback: tls.SecureContext | undefined;
+
+  constructor(
+    private readonly options: ListenersOptions,
+    public listener: Listener,
+  ) {
+    const handle = (request: ProxyRequest, response: ProxyResponse) => options.proxy.handle(request, response, this.listener);
+    const upgrade = (request: http.IncomingMessage, socket: Duplex, head: Buffer) => options.proxy.upgrade(request, socket, head, this.listener);
+    this.#http1 = http.createServer({ noDelay: true }, handle);
+    this.#http1.on('upgrade', upgrade);
+    this.#http2 = http2.createServer({}, handle);
+  }
+
+  accept(connection: Duplex): void {
+    connection.on('error', () => connection.destroy());
+    const look = (judge: (bytes: Buffer) => ((socket: Duplex) => void) | undefined) => {
+      let seen = Buffer.alloc(0);
+      const onData = (chunk: Buffer) => {
+        seen = Buffer.concat([seen, chunk]);
+        const serve = judge(seen);
+        if (!serve) return;
+        connection.off('data', onData);
+        connection.pause();
+        connection.unshift(seen);
+        serve(connection);
+      };
+      connection.on('data', onData);
+    };
+    if (!this.listener.tls)
+      return look((bytes) => {
+        const start = bytes.toString('latin1', 0, preface.length);
+        if (start === preface) return (socket) => void this.#http2.emit('connection', socket);
+        // The first letters of another method are enough.
+        return preface.startsWith(start) ? undefined : (socket) => this.#serveHttp1(socket);
+      });
+    look((bytes) => {
+      const name = serverName(bytes) ?? (bytes.length > maxHello ? '' : undefined);
+      return name === undefined ? undefined : (socket) => this.#acceptTls(socket, name);
+    });
+  }
+
+  #serveHttp1(socket: Duplex): void {
+    this.#http1.emit('connection', socket);
+    socket.resume();
+  }
+
+  #acceptTls(connection: Duplex, name: string): void {
+    const route = this.listener.passthrough.find(({ hostname }) => hostMatches(hostname, name, false));
+    if (!route) {
+      this.#secure ??= this.#secureServer();
+      this.#secure.emit('connection', connection);
+      return;
+    }
+    const chosen = chooseWeighted(route.backends, this.options.random.next());
+    const resolved = chosen?.backend && resolveBackend(this.options.backends, chosen.backend);
+    const endpoints = resolved?.kind === 'endpoints' ? resolved.endpoints : [];
+    const start = Math.floor(this.options.random.next() * endpoints.length);
+    dialFirst(this.options.dial, [...endpoints.slice(start), ...endpoints.slice(0, start)]).then(
+      (inside) => {
+        pipeline(connection, inside, () => {});
+        pipeline(inside, connection, () => {});
+      },
+      () => connection.destroy(),
+    );
+  }
+
+  #secureServer(): http2.Http2SecureServer {
+    const { certificate, key } = this.options.fallback;
+    const server = http2.createSecureServer(
+      {
+        allowHTTP1: true,
+        cert: certificate,
+        key,
+        SNICallback: (name, done) => {
+          try {
+            done(null, this.#contextFor(name.toLowerCase()));
+          } catch (error) {
+            done(error as Error);
+          }
+        },
+      },
+      (request, response) => this.options.proxy.handle(request, response, this.listener),
+    );
+    server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, head: Buffer) => this.options.proxy.upgrade(request, socket, head, this.listener));
+    server.on('tlsClientError', (error) => this.options.log.debug('a TLS client went away', { error: error.message }));
+    return server;
+  }
+
+  #contextFor(name: string): tls.SecureContext {
+    const suited = this.listener.certificates
+      .filter(({ hostname }) => hostMatches(hostname, name, false))
+      .sort((a, b) => b.hostname.replace('*', '').length - a.hostname.replace('*', '').length)[0];
+    if (!suited) return (this.#fallback ??= tls.createSecureContext({ cert: this.options.fallback.certificate, key: this.options.fallback.key }));
+    let context = this.#contexts.get(suited);
+    if (!context) this.#contexts.set(suited, (context = tls.createSecureContext({ cert: suited.certificate, key: suited.key })));
+    return context;
+  }
+}
