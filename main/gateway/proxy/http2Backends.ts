@@ -1,4 +1,5 @@
-import http2, { type ClientHttp2Session, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import http2, { type ClientHttp2Session, type Http2ServerRequest, type Http2ServerResponse, type IncomingHttpHeaders } from 'node:http2';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { pipeline } from 'node:stream';
 import type { Endpoint } from '../backends.ts';
 import type { Filter } from '../model.ts';
@@ -33,9 +34,7 @@ export class Http2Backends {
       if (!ends) pipeline(backend, stream, () => {});
     });
     // The response sends them by itself when the stream has ended.
-    backend.on('trailers', (fields) => {
-      for (const [name, value] of Object.entries(fields)) if (!name.startsWith(':') && value !== undefined) response.setTrailer(name, value);
-    });
+    backend.on('trailers', (fields) => response.addTrailers(plainFields(fields)));
     backend.on('error', () => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
     stream.on('close', () => backend.close(http2.constants.NGHTTP2_CANCEL));
     pipeline(request, backend, () => {});
@@ -70,3 +69,7 @@ export class Http2Backends {
     return opening;
   }
 }
+
+/** Without those that say how the stream itself goes. */
+const plainFields = (fields: IncomingHttpHeaders): OutgoingHttpHeaders =>
+  Object.fromEntries(Object.entries(fields).filter(([name, value]) => !name.startsWith(':') && value !== undefined));
