@@ -239,11 +239,12 @@ export class Nodes {
   /** Throws when the network has no room for that index. */
   #put(name: string, index: number): ClusterNode {
     const machines = this.#machines;
+    const where: NodePlace = { name, index, ...(machines ? machines.place(index) : simulatedPlace(index)) };
     const node = new ClusterNode({
-      place: { name, index, ...(machines ? machines.place(index) : simulatedPlace(index)) },
+      place: where,
       runtime: this.#runtime!,
       machines,
-      connect: () => this.#connect(machines!, node.place),
+      connect: () => this.#connect(machines!, where),
       createKubelet: (place, agent) => this.#createKubelet(place, agent),
       onAgent: (of) => {
         this.#policies?.refresh(of);
