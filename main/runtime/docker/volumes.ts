@@ -56,8 +56,14 @@ export interface VolumesOptions {
   remove(id: string): Promise<void>;
 }
 
+/** The kind of the containers that live just to reach into a volume. */
+const helperKind = 'volume-helper';
+
 /** Named volumes of the engine. Only a container can reach into one: it is made for that, and goes at once. */
 export class EngineVolumes {
+  #swept: Promise<void> | undefined;
+  #helpers = 0;
+
   constructor(private readonly options: VolumesOptions) {}
 
   async create(name: string, labels: Labels, options: VolumeOptions): Promise<void> {
@@ -87,12 +93,26 @@ export class EngineVolumes {
 
   /** Volumes that are not this cluster's stay, whatever an object of the cluster says. */
   async remove(name: string): Promise<void> {
+    await this.#sweep();
     const volume = this.options.docker.getVolume(name);
     const found = await tolerate([404], () => volume.inspect());
     if (!found) return;
     if (found.Labels?.[label.cluster] !== this.options.cluster)
       throw new RuntimeError('invalid', `the volume ${name} of the container engine does not belong to this cluster`);
     await tolerate([404], () => volume.remove());
+  }
+
+  /** Helpers of a process that was killed hold their volumes until somebody takes them away. */
+  #sweep(): Promise<void> {
+    this.#swept ??= (async () => {
+      const wanted = [`${label.cluster}=${this.options.cluster}`, `${label.kind}=${helperKind}`];
+      const left = await engineCall(() => this.options.docker.listContainers({ all: true, filters: { label: wanted } }));
+      await Promise.all(left.map(({ Id }) => this.options.remove(Id)));
+    })().catch((error: unknown) => {
+      this.#swept = undefined;
+      throw error;
+    });
+    return this.#swept;
   }
 
   /** Unpacking a directory over one that is there gives it the mode: no process has to run for it. */
@@ -149,18 +169,20 @@ export class EngineVolumes {
 
   #reaching(binds: string[], command: string[]): Docker.ContainerCreateOptions {
     return {
+      name: `skiff-${this.options.cluster}.volumes-${++this.#helpers}`,
       Image: this.options.image,
       Entrypoint: command,
       User: '0',
       AttachStdout: true,
       AttachStderr: true,
-      Labels: { [label.cluster]: this.options.cluster },
+      Labels: { [label.cluster]: this.options.cluster, [label.kind]: helperKind },
       Healthcheck: { Test: ['NONE'] },
       HostConfig: { NetworkMode: 'none', Binds: binds, LogConfig: { Type: 'none', Config: {} } },
     };
   }
 
   async #with<T>(options: Docker.ContainerCreateOptions, use: (container: Docker.Container) => Promise<T>): Promise<T> {
+    await this.#sweep();
     const id = await this.options.create(options);
     try {
       return await use(this.options.docker.getContainer(id));
