@@ -22,7 +22,7 @@ export interface InformerHandlers<T> {
 
 /**
  * A local copy of a collection, kept up to date by list and watch. Its objects are shared with everybody: never
- * change one. Handlers run in order, one event after the other, and must not take long: they put keys into queues.
+ * change one. They have no managedFields. Handlers run in order, one event after the other, and must not take long: they put keys into queues.
  */
 export interface Informer<T> {
   get(key: string): T | undefined;
@@ -148,7 +148,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     const gone = new Set(this.#indexer.keys());
     for (const item of items) {
       gone.delete(keyOf(item));
-      this.#put(item);
+      this.#put(trimmed(item));
     }
     for (const key of gone) this.#remove(key);
     this.#resourceVersion = resourceVersion;
@@ -181,7 +181,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
           onEvent: (event) => {
             if (this.#stopped) return;
             events++;
-            const object = event.object as T;
+            const object = trimmed(event.object as T);
             if (event.type === 'DELETED') this.#remove(keyOf(object), this.#typed(object));
             else if (event.type !== 'BOOKMARK') this.#put(this.#typed(object));
             this.#resourceVersion = object.metadata?.resourceVersion ?? this.#resourceVersion;
@@ -232,6 +232,16 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
   #about() {
     return { resource: this.def.resource, ...this.options };
   }
+}
+
+/**
+ * Without the record of who owns which field: nobody who watches needs it, and it takes more memory than all the rest of
+ * an object. Upstream's controller manager trims what its informers keep in the same way (app/controllermanager.go).
+ */
+function trimmed<T extends KubeObject>(object: T): T {
+  if (!object.metadata?.managedFields) return object;
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }
 
 /** The informers of one component or process: whoever asks for the same collection shares one. */

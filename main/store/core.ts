@@ -14,7 +14,7 @@ export interface HistoryLimits {
   maxAge?: number;
   /** How many revisions; default 100,000. */
   maxRevisions?: number;
-  /** How much of the history stays in memory, bytes (roughly); default 8 MiB. */
+  /** How much of the history stays in memory, bytes (roughly); default 4 MiB. */
   memoryBytes?: number;
 }
 
@@ -99,7 +99,7 @@ export class StoreCore implements Store {
     this.#limits = {
       maxAge: options.history?.maxAge ?? 3_600_000,
       maxRevisions: options.history?.maxRevisions ?? 100_000,
-      memoryBytes: options.history?.memoryBytes ?? 8 * 1024 * 1024,
+      memoryBytes: options.history?.memoryBytes ?? 4 * 1024 * 1024,
     };
     const { revision, compacted, entries } = options.start;
     for (const entry of entries) {

@@ -18,7 +18,7 @@ export interface DiskStoreOptions {
   clock: Clock;
   log: Logger;
   history?: HistoryLimits;
-  /** How much text may have its parsed form beside it in `memo`, characters; default 8 Mi. */
+  /** How much text may have its parsed form beside it in `memo`, characters; default 3 Mi. */
   memoChars?: number;
   /** A log file that has grown to this is followed by another, bytes; default 4 MiB. */
   logFileBytes?: number;
@@ -53,7 +53,7 @@ export async function openDiskStore(options: DiskStoreOptions): Promise<Store> {
 
 async function openLocked(options: DiskStoreOptions, files: Files, unlock: () => Promise<void>): Promise<Store> {
   const { directory, clock } = options;
-  const memos = new MemoKeeper(options.memoChars ?? 8 * 1024 * 1024);
+  const memos = new MemoKeeper(options.memoChars ?? 3 * 1024 * 1024);
   const causes = new Causes();
   let closing = false;
   const low = new Low<Snapshot>(new SnapshotFile(files, directory, memos, causes, () => closing), nothing);

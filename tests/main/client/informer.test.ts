@@ -49,6 +49,20 @@ it('follows a collection from its list on', async () => {
   expect(informer.get('default/a')).toBe(server.find(resources.configMaps, 'default', 'a'));
 });
 
+it('keeps no record of who owns which field, and leaves it to the server', async () => {
+  const managedFields = [{ manager: 'kubectl', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1: { 'f:data': {} } }];
+  const owned = (name: string) => server.seed(resources.configMaps, { metadata: { name, namespace: 'default', managedFields }, data: { v: '1' } });
+  owned('listed');
+  const informer = await start();
+  owned('watched');
+  await settle();
+  for (const name of ['listed', 'watched']) {
+    expect(informer.get(`default/${name}`)).toMatchObject({ metadata: { name }, data: { v: '1' } });
+    expect(informer.get(`default/${name}`)!.metadata).not.toHaveProperty('managedFields');
+    expect(server.find(resources.configMaps, 'default', name)!.metadata!.managedFields).toEqual(managedFields);
+  }
+});
+
 it('resumes a watch that ends where it ended, without a new list', async () => {
   await start();
   await clock.advance(2000);
