@@ -1,4 +1,5 @@
 import { DecodeError } from './decodeError.ts';
+import { equalJson } from './json.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject } from './meta.ts';
 import { normalizeObject } from './normalize.ts';
 import { parseQuantity } from './quantity.ts';
@@ -35,6 +36,27 @@ export function decodeObject(gvk: GroupVersionKind, value: unknown): Decoded {
   const { apiVersion, kind, metadata, ...rest } = isRecord(value) ? value : decoder.top(meta, value);
   const head = normalizeObject(meta, decoder.top(meta, { apiVersion, kind, metadata }));
   return { object: { apiVersion: apiVersionOf(gvk), kind: gvk.kind, ...head, ...rest }, complaints: decoder.complaints };
+}
+
+/**
+ * The same for a `value` that a decoded object was changed into: parts that are as they were have been decoded before, and
+ * are taken as they are.
+ */
+export function decodeChanged(gvk: GroupVersionKind, value: object, before: KubeObject): Decoded {
+  const schema = schemaOf(gvk);
+  if (!schema || !isRecord(value)) return decodeObject(gvk, value);
+  const known = before as Record<string, unknown>;
+  // Without a prototype, so that `__proto__` is only a name.
+  const changed = Object.create(null) as Record<string, unknown>;
+  const same = Object.create(null) as Record<string, unknown>;
+  for (const name in value) (Object.hasOwn(known, name) && equalJson(value[name], known[name]) ? same : changed)[name] = value[name];
+  const { object, complaints } = decodeObject(gvk, changed);
+  const decoded: Record<string, unknown> = {};
+  for (const name of schema.fields.keys()) {
+    const member = same[name] ?? (object as Record<string, unknown>)[name];
+    if (member !== undefined) decoded[name] = member;
+  }
+  return { object: decoded, complaints };
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

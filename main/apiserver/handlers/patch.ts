@@ -1,4 +1,4 @@
-import { decodeObject, DecodeError } from '../../api/decode.ts';
+import { decodeChanged, decodeObject, DecodeError } from '../../api/decode.ts';
 import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
 import { schemaOf } from '../../api/schema.ts';
 import { badRequest, conflict, failure, invalid, notFound } from '../../api/status.ts';
@@ -136,11 +136,11 @@ function patched(
   if (!current) throw notFound(registry.subject, info.name);
   switch (type) {
     case 'json':
-      return settled(registry, context, applyJsonPatch(current, patch), complaints);
+      return settled(registry, context, current, applyJsonPatch(current, patch), complaints);
     case 'merge':
-      return settled(registry, context, applyMergePatch(current, patch), complaints);
+      return settled(registry, context, current, applyMergePatch(current, patch), complaints);
     case 'strategic':
-      return settled(registry, context, applyStrategicMergePatch(current, patch, patchSchemaOf(schemaOf(registry.definition))), complaints);
+      return settled(registry, context, current, applyStrategicMergePatch(current, patch, patchSchemaOf(schemaOf(registry.definition))), complaints);
   }
 }
 
@@ -152,11 +152,11 @@ function heed(context: RequestContext, complaints: string[]): void {
 }
 
 /** A patched object, its fields checked as `fieldValidation` asks. Throws 422. */
-function settled({ definition }: Registry, context: RequestContext, object: KubeObject, ofPatch: string[]): KubeObject {
+function settled({ definition }: Registry, context: RequestContext, current: KubeObject, object: KubeObject, ofPatch: string[]): KubeObject {
   const refuse = (why: string) => invalid({ group: '', kind: '' }, '', [invalidField('patch', JSON.stringify(object), why)]);
-  let decoded: ReturnType<typeof decodeObject>;
+  let decoded: ReturnType<typeof decodeChanged>;
   try {
-    decoded = decodeObject(definition, object);
+    decoded = decodeChanged(definition, object, current);
   } catch (error) {
     if (error instanceof DecodeError) throw refuse(error.message);
     throw error;

@@ -33,7 +33,10 @@ class Comparer implements Comparison {
   readonly #path: string[] = [];
 
   root(left: Record<string, unknown>, right: Record<string, unknown>, schema: PatchSchema): void {
-    this.#members(withMetadata(left), withMetadata(right), schema, unownedRoot);
+    // Most writes change one of an object's parts: that the others are the same is found out fastest without their schema.
+    const same = new Set(unownedRoot);
+    for (const name in left) if (right[name] !== undefined && equalJson(left[name], right[name])) same.add(name);
+    this.#members(withMetadata(left), withMetadata(right), schema, same);
   }
 
   #visit(left: unknown, right: unknown, schema: PatchSchema): void {

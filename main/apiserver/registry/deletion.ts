@@ -59,7 +59,8 @@ export async function deleteObject(
 }
 
 function nextStep(registry: Registry, context: RequestContext, current: KubeObject, options: DeleteOptions): Step {
-  const object = cloneJson(current);
+  // Only a kind that holds back its objects changes more of them than their metadata.
+  const object = registry.strategy.holdsBack ? cloneJson(current) : { ...current, metadata: { ...current.metadata } };
   const metadata = object.metadata!;
   const requested = options.gracePeriodSeconds !== undefined && options.gracePeriodSeconds < 0 ? 1 : options.gracePeriodSeconds;
   let grace: number | undefined;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { decodeObject, DecodeError } from '../../../main/api/decode.ts';
+import { decodeChanged, decodeObject, DecodeError } from '../../../main/api/decode.ts';
 import { duplicateFields } from '../../../main/api/duplicates.ts';
+import { cloneJson } from '../../../main/api/json.ts';
 
 const deployments = { group: 'apps', version: 'v1', kind: 'Deployment' };
 const pods = { group: '', version: 'v1', kind: 'Pod' };
@@ -156,6 +157,25 @@ describe('a request body', () => {
     expect(complaints).toEqual(['unknown field "metadata.__proto__"']);
     expect(Object.keys(object.metadata!.labels!)).toEqual(['__proto__']);
     expect(object).not.toHaveProperty('metadata.polluted');
+  });
+});
+
+describe('an object that was changed', () => {
+  const before = decodeObject(deployments, deployment({ replicas: 1, ...template({ image: 'a:1' }) })).object;
+  const changed = (change: Record<string, unknown>) => decodeChanged(deployments, { ...cloneJson(before), ...change }, before);
+
+  it('comes out as if all of it had been read', () => {
+    const change = { metadata: { name: 'web', labels: { app: 'web' }, creationTimestamp: null }, status: { replicas: 1, conditions: null } };
+    const { object, complaints } = changed(change);
+    expect(object).toEqual(decodeObject(deployments, { ...before, ...change }).object);
+    expect(Object.keys(object)).toEqual(['apiVersion', 'kind', 'metadata', 'spec', 'status']);
+    expect(complaints).toEqual([]);
+  });
+
+  it('is checked where it was changed', () => {
+    expect(changed({ extra: 1, ['__proto__']: { a: 1 }, spec: { replicas: 2, more: true } }).complaints).toEqual(['unknown field "spec.more"', 'unknown field "extra"', 'unknown field "__proto__"']);
+    expect(() => changed({ spec: { replicas: '2' } })).toThrow(DecodeError);
+    expect(changed({ spec: null }).object).toEqual(decodeObject(deployments, { ...before, spec: null }).object);
   });
 });
 
