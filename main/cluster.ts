@@ -3,14 +3,15 @@
  * Runs in plain Node and on the app's worker thread alike.
  */
 import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
 import { parseYaml } from './api/yaml.ts';
-import { bootstrapTokens, builtinAdmission, builtinStrategies, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type Egress, type HealthCheck } from './apiserver/index.ts';
-import { bootstrapCluster, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
+import { auditPolicy, bootstrapTokens, builtinAdmission, builtinStrategies, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck } from './apiserver/index.ts';
+import { bootstrapCluster, certificateSigner, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory } from './client/index.ts';
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
@@ -24,7 +25,7 @@ import { realClock } from './util/clock.ts';
 import { noLog, type Logger } from './util/log.ts';
 import { systemRandom } from './util/random.ts';
 
-export interface ClusterOptions extends Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port' | 'schedulerConfig'> {
+export interface ClusterOptions extends Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port' | 'schedulerConfig' | 'auditPolicy' | 'auditLog'> {
   log?: Logger;
   /** The packaged app's folder of resources; undefined when run from its sources. */
   resources?: string;
@@ -211,6 +212,7 @@ class Engine implements Cluster {
       egress,
       frontProxy: certificates.frontProxy,
       pages: tokens.pages(),
+      audit: await this.#openAudit(),
       hosts: [serviceIP],
     });
     this.#stops.push(() => api.close());
@@ -284,7 +286,8 @@ class Engine implements Cluster {
     const scheduler = new Scheduler({ client: this.#client(api, 'system:kube-scheduler', 'kube-scheduler'), informers, clock, random, log, configuration });
     const issueToken: ControllerContext['issueToken'] = async (subject) =>
       (await tokens.issue({ ...subject, audiences: [tokens.audience], seconds: endless, now: clock.now() })).token;
-    const signCertificate: ControllerContext['signCertificate'] = (request, usages, seconds) => certificates.sign(request, usages, seconds * 1000);
+    const sign = certificateSigner(this.#files.pki, clock);
+    const signCertificate: ControllerContext['signCertificate'] = (request, usages, seconds) => sign(request, usages, seconds * 1000);
     const controllers = startControllers({ client, informers, clock, random, log, rootCA: certificates.ca, volumes: nodes.volumes, issueToken, signCertificate });
     this.#stops.push(async () => {
       await scheduler.stop();
@@ -298,6 +301,17 @@ class Engine implements Cluster {
   /** A client of this process; the components of the control plane may do everything. */
   #client(api: ApiServer, user: string, userAgent: string): Client {
     return new Client(api.transport({ name: user, groups: ['system:masters', 'system:authenticated'] }, userAgent), { userAgent });
+  }
+
+  /** Appends to the log; what a crash cuts off is the last line. */
+  async #openAudit(): Promise<{ policy: AuditPolicy; sink(line: string): void } | undefined> {
+    const { auditPolicy: file, auditLog } = this.options;
+    if (!file) return undefined;
+    const policy = auditPolicy(parseYaml(await readFile(file, 'utf8')));
+    const log = createWriteStream(auditLog ?? path.join(this.#files.directory, 'audit.log'), { flags: 'a', mode: 0o600 });
+    log.on('error', (error) => this.#log.error('the audit log cannot be written', { error: error.message }));
+    this.#stops.push(() => new Promise<void>((resolve) => log.end(resolve)));
+    return { policy, sink: (line) => log.write(`${line}\n`) };
   }
 
   async #openStore(): Promise<Store> {

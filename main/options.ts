@@ -15,6 +15,10 @@ export interface Options {
   nodes: number;
   /** The API server's port; 0: the one of the last start, else 6443 or any free one. */
   port: number;
+  /** A file of kind Policy of audit.k8s.io/v1; undefined: nothing is told of requests. */
+  auditPolicy?: string;
+  /** Where audit events go; undefined: beside the cluster's files. */
+  auditLog?: string;
   /** A file of kind KubeSchedulerConfiguration; undefined: Kubernetes' defaults. */
   schedulerConfig?: string;
 }
@@ -29,6 +33,8 @@ export const usage = `Usage: npm start -- [options]
   --nodes N             how many nodes (default: 1)
   --port N              port of the API server on 127.0.0.1 (default: that of the last start, else 6443, else any free one)
   --scheduler-config F  a KubeSchedulerConfiguration: profiles, their plugins and weights (default: Kubernetes' own)
+  --audit-policy F      a Policy of audit.k8s.io/v1: which requests are written down as events, and how far (default: none)
+  --audit-log F         where those events go, a line each (default: audit.log beside the cluster's files)
   --reset               remove everything of this cluster from Docker and disk, then start anew
   --delete              remove everything of this cluster from Docker and disk, then end
   --help                print this
@@ -94,6 +100,12 @@ export function parseOptions(words: string[]): Options {
         break;
       case '--scheduler-config':
         options.schedulerConfig = path.resolve(take(flag, inline));
+        break;
+      case '--audit-policy':
+        options.auditPolicy = path.resolve(take(flag, inline));
+        break;
+      case '--audit-log':
+        options.auditLog = path.resolve(take(flag, inline));
         break;
       case '--reset':
         options.action = 'reset';

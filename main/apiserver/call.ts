@@ -3,6 +3,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import type { TerminalSize } from '../api/kubelet.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Entry } from '../store/index.ts';
+import type { AuditedRequest } from './audit/index.ts';
 import type { RequestInfo, UserInfo } from './auth/types.ts';
 import type { Query } from './query.ts';
 import type { Registry } from './registry/generic.ts';
@@ -32,6 +33,8 @@ export interface Call {
   now: number;
   /** Texts of `Warning` headers of the answer. */
   warnings: string[];
+  /** Is told how the request goes on; absent where nobody wants to know. */
+  audited?: AuditedRequest;
   /** What authorization and admission note for the audit log. */
   auditAnnotations?: Record<string, string>;
   /** Runs when the client has gone, or at once if it has already. */

@@ -1,5 +1,6 @@
 import { failure, methodNotSupported, unauthorized } from '../api/status.ts';
 import type { Aggregator } from './aggregation/index.ts';
+import type { Auditor } from './audit/index.ts';
 import type { Authenticator, Credentials, RequestInfo, UserInfo } from './auth/types.ts';
 import { authorize } from './authorize.ts';
 import type { Answer, Call, Handler } from './call.ts';
@@ -42,6 +43,7 @@ export class Chain {
     private readonly streams: Readonly<Record<string, Handler>>,
     /** Other servers, for what they answer. */
     private readonly aggregator: Pick<Aggregator, 'handles' | 'answer'>,
+    private readonly auditor?: Auditor,
   ) {
     this.#verbs = {
       get,
@@ -62,8 +64,14 @@ export class Chain {
     const call: Call = Object.assign(incoming, { info, user });
     const counted = this.inflight.enter(info, user);
     try {
+      call.audited = this.auditor?.begin(call, requester);
       await authorize(this.serving.authorizer, user, info);
-      return await (this.aggregator.handles(call.path) ? this.aggregator.answer(call) : this.#answer(call));
+      const answer = await (this.aggregator.handles(call.path) ? this.aggregator.answer(call) : this.#answer(call));
+      call.audited?.answered(answer);
+      return answer;
+    } catch (error) {
+      call.audited?.failed(error);
+      throw error;
     } finally {
       this.inflight.leave(counted);
     }

@@ -8,14 +8,15 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
 import type { AdmissionPlugin, AdmissionServices } from './admission/types.ts';
-import { Aggregator, type FrontProxy } from './aggregation/index.ts';
+import { Aggregator, registerLocal, type FrontProxy } from './aggregation/index.ts';
 import { PolicyStatusController } from './admission/policies/statusController.ts';
 import { AdmissionChain } from './admissionChain.ts';
+import { Auditor, type AuditPolicy, type AuditSink } from './audit/index.ts';
 import type { Authenticator, Authorizer, UserInfo } from './auth/types.ts';
 import { Chain } from './chain.ts';
 import { directEgress, type Egress } from './egress/index.ts';
 import { HostGuard } from './http/hosts.ts';
-import { HttpsServer, type Served, type ServingCertificate } from './http/server.ts';
+import { HttpsServer, type ServingCertificate } from './http/server.ts';
 import { Inflight } from './inflight.ts';
 import { InProcessTransport } from './inProcess.ts';
 import { OpenApi } from './openapi/index.ts';
@@ -71,8 +72,8 @@ export interface ApiServerOptions {
   readiness?: readonly HealthCheck[];
   /** Documents at paths of their own: `/.well-known/openid-configuration`, `/openid/v1/jwks`. */
   pages?: Readonly<Record<string, Page>>;
-  /** Called after every request, for the audit log. */
-  audit?(served: Served): void;
+  /** Which requests are told, and who is told of them. */
+  audit?: { policy: AuditPolicy; sink: AuditSink };
 }
 
 export interface ApiServer {
@@ -148,16 +149,18 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     pages: options.pages ?? {},
     trees: { '/openapi/': openApi.answer },
   });
-  const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), site, streamHandlers(serving), aggregator);
+  const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), site, streamHandlers(serving), aggregator, options.audit && new Auditor(options.audit.policy, options.audit.sink, clock, random));
   const local = (user: UserInfo, userAgent: string) => new InProcessTransport(chain, clock, user, userAgent);
-  const https = new HttpsServer(chain, new HostGuard(options.hosts ?? [], (address) => egress.covers(address)), clock, log, options.tls, (served) => {
-    metrics.observe(served);
-    options.audit?.(served);
-  });
+  const https = new HttpsServer(chain, new HostGuard(options.hosts ?? [], (address) => egress.covers(address)), clock, log, options.tls, (served) => metrics.observe(served));
   return {
     async listen({ port }) {
       const taken = await https.listen(port);
       await Promise.all([aggregator.start(), policies.start()]);
+      if (resources.find('apiregistration.k8s.io', 'v1', 'apiservices')) {
+        const register = () => registerLocal(resources, local(self, 'kube-aggregator'), aggregator.registered()).catch((error: unknown) => log.warn('what is served cannot be registered', { error: String(error) }));
+        resources.changed = () => void register();
+        await register();
+      }
       address = `127.0.0.1:${taken}`;
       return taken;
     },
@@ -179,6 +182,7 @@ export { builtinStrategies, type BuiltinOptions } from './registry/kinds.ts';
 export { RbacAuthorizer } from './auth/rbac.ts';
 export { ServiceAccountTokens } from './auth/serviceAccountTokens.ts';
 export { storeCheck } from './site/health.ts';
+export { auditPolicy, type AuditPolicy } from './audit/index.ts';
 export { bootstrapTokens } from './auth/bootstrapTokens.ts';
 export { NodeAuthorizer } from './auth/node.ts';
 export { UnionAuthorizer } from './auth/union.ts';

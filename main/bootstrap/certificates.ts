@@ -25,8 +25,6 @@ export interface ClusterCertificates {
   serviceAccountKey: string;
   /** What aggregated API servers know this one by, and the authority that signed it, PEM. */
   frontProxy: KeyPair & { ca: string };
-  /** Signs a certificate request (DER) for `milliseconds`; resolves with PEM. */
-  sign(request: Buffer, usages: readonly string[], milliseconds: number): Promise<string>;
 }
 
 export interface CertificateOptions {
@@ -86,14 +84,23 @@ export async function ensureCertificates(directory: string, { clock, hosts = [] 
     admin: sound(admin) ? admin : await issue('admin', { commonName: 'kubernetes-admin', organizations: ['system:masters'], use: 'client' }),
     serviceAccountKey: accountKey ?? newKey(),
     frontProxy: await ensureFrontProxy(directory, now),
-    async sign(request, usages, milliseconds) {
-      const { openAuthority, signRequest } = await import('./authority.ts');
-      authority ??= await openAuthority(ca, caKey!);
-      return signRequest(authority, request, usages, clock.now(), milliseconds);
-    },
   };
   if (!accountKey) await writePrivate(file('sa.key'), certificates.serviceAccountKey);
   return certificates;
+}
+
+/** Signs certificate requests (DER) with the authority in `directory`, for so many milliseconds; resolves with PEM. */
+export function certificateSigner(directory: string, clock: Clock): (request: Buffer, usages: readonly string[], milliseconds: number) => Promise<string> {
+  let opening: Promise<Authority> | undefined;
+  const open = async () => {
+    const [ca, key] = await Promise.all([readText(path.join(directory, 'ca.crt')), readText(path.join(directory, 'ca.key'))]);
+    if (!ca || !key) throw new Error(`there is no authority in ${directory}`);
+    return (await import('./authority.ts')).openAuthority(ca, key);
+  };
+  return async (request, usages, milliseconds) => {
+    const { signRequest } = await import('./authority.ts');
+    return signRequest(await (opening ??= open()), request, usages, clock.now(), milliseconds);
+  };
 }
 
 /** An authority of its own, so that nobody whom the cluster's authority has certified can speak for others. */

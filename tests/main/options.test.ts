@@ -7,13 +7,15 @@ describe('the options of a start', () => {
   });
 
   test('values come behind the flag or behind an equals sign', () => {
-    expect(parseOptions(['--name', 'dev', '--nodes=3', '--runtime=simulated', '--port', '7443', '--data=/var/skiff', '--scheduler-config=/etc/s.yaml', '--headless'])).toMatchObject({
+    expect(parseOptions(['--name', 'dev', '--nodes=3', '--runtime=simulated', '--port', '7443', '--data=/var/skiff', '--scheduler-config=/etc/s.yaml', '--audit-policy=/etc/p.yaml', '--audit-log', '/var/a.log', '--headless'])).toMatchObject({
       name: 'dev',
       nodes: 3,
       runtime: 'simulated',
       port: 7443,
       data: '/var/skiff',
       schedulerConfig: '/etc/s.yaml',
+      auditPolicy: '/etc/p.yaml',
+      auditLog: '/var/a.log',
       headless: true,
     });
   });

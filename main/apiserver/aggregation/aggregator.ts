@@ -80,6 +80,11 @@ export class Aggregator {
     return parts ? this.#known.get(`${parts[2]}.${parts[1]}`) : undefined;
   }
 
+  /** Every APIService, those of this server included. */
+  registered(): Iterable<APIService> {
+    return this.#services.all();
+  }
+
   handles(path: string): boolean {
     return this.#serviceAt(path) !== undefined;
   }

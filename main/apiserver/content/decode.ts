@@ -22,6 +22,7 @@ export async function decodeObject(call: Call, kind: GroupVersionKind, context: 
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
   object.metadata ??= {};
+  call.audited?.request(object);
   return object;
 }
 

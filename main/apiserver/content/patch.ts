@@ -29,6 +29,12 @@ export interface ReadPatch {
 
 /** The patch in a request's body. Throws 400, 413. */
 export async function readPatch(call: Call, type: PatchType): Promise<ReadPatch> {
+  const read = await parsePatch(call, type);
+  call.audited?.request(read.patch as object);
+  return read;
+}
+
+async function parsePatch(call: Call, type: PatchType): Promise<ReadPatch> {
   const body = await call.body();
   if (body.type === 'value') return { patch: cloneJson(body.value), complaints: [] };
   const text = body.type === 'none' ? '' : body.bytes.toString('utf8');

@@ -45,6 +45,7 @@ function deletedStatus({ definition }: Registry, { metadata }: KubeObject): Kube
 export async function deletionOf(call: Call): Promise<{ context: RequestContext; options: DeleteOptions }> {
   const parsed = await parseBody(call, 'DeleteOptions');
   const options = parsed ? fromBody(parsed.value) : fromQuery(call);
+  if (parsed) call.audited?.request(options);
   const errors = check(options);
   if (errors.length) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
   const context = writeContext(call, call.info.namespace, 'DeleteOptions');

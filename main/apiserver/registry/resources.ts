@@ -5,6 +5,8 @@ import type { Registry } from './generic.ts';
 export class ResourceTable {
   readonly #registries = new Map<string, Registry>();
   #version = 0;
+  /** Called after a collection came or went. */
+  changed: () => void = () => {};
 
   /** Changes whenever a collection comes or goes, for what is computed from all of them. */
   get version(): number {
@@ -14,10 +16,13 @@ export class ResourceTable {
   add(registry: Registry): void {
     this.#registries.set(keyOf(registry.definition), registry);
     this.#version++;
+    this.changed();
   }
 
   remove(resource: GroupVersionResource): void {
-    if (this.#registries.delete(keyOf(resource))) this.#version++;
+    if (!this.#registries.delete(keyOf(resource))) return;
+    this.#version++;
+    this.changed();
   }
 
   find(group: string, version: string, resource: string): Registry | undefined {
