@@ -207,7 +207,10 @@ export interface ContainerStats {
   cpuNanoseconds: number;
   memoryWorkingSetBytes: number;
   memoryUsageBytes: number;
-  rootfsUsedBytes?: number;
+  /** Memory that belongs to no file. */
+  memoryRssBytes?: number;
+  pageFaults?: number;
+  majorPageFaults?: number;
 }
 
 export type RuntimeErrorCode = 'notFound' | 'conflict' | 'imageNotFound' | 'pullFailed' | 'invalid' | 'unavailable' | 'other';

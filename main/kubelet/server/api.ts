@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/index.ts';
 import type { ContainerIO, ContainerTarget, ExecResult, KubeletApi, PodTarget } from '../../api/kubelet.ts';
 import { badRequest, internalError, notFound, StatusError } from '../../api/status.ts';
-import { RuntimeError, type Container, type ExecIO } from '../../runtime/index.ts';
+import { RuntimeError, type Container, type ContainerStats, type ExecIO } from '../../runtime/index.ts';
 import type { KubeletContext } from '../context.ts';
 import type { PodWorker } from '../podWorker.ts';
 import { latest, readySandbox } from '../runtimeStatus.ts';
@@ -40,6 +40,13 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
   const { runtime } = context;
   const workers = () => state.pods().map((pod) => state.worker(pod.metadata!.uid!)!);
   const meter = new UsageMeter(context, workers);
+  let before = new Map<string, ContainerStats>();
+  const summarize = async () => {
+    const [stats, machine] = await Promise.all([nodeStats(context, workers()), context.agent().then((agent) => agent.machineState()).catch(() => undefined)]);
+    const result = summary(context, workers(), { stats, before, machine });
+    before = stats;
+    return result;
+  };
 
   const workerOf = ({ uid, name }: PodTarget): PodWorker => {
     const worker = state.worker(uid);
@@ -101,7 +108,7 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
         case '/configz':
           return json(configz(context));
         case '/stats/summary':
-          return json(summary(context, workers(), await nodeStats(context, workers())));
+          return json(await summarize());
         case '/metrics':
           return metrics(kubeletMetrics(context, workers()));
         case '/metrics/probes':

@@ -1,3 +1,4 @@
+import type { MachineState } from '../../node/index.ts';
 import type { ContainerStats } from '../../runtime/index.ts';
 import type { KubeletContext } from '../context.ts';
 import type { PodWorker } from '../podWorker.ts';
@@ -11,35 +12,73 @@ export async function nodeStats(context: KubeletContext, workers: PodWorker[]): 
   return new Map(stats.map((one) => [one.id, one]));
 }
 
-const usage = (stats: ContainerStats) => ({
-  cpu: { time: timestamp(stats.timestamp), usageCoreNanoSeconds: stats.cpuNanoseconds },
-  memory: { time: timestamp(stats.timestamp), usageBytes: stats.memoryUsageBytes, workingSetBytes: stats.memoryWorkingSetBytes },
-});
+/** A measurement, and the one before it where there is one: CPU is told over the time in between. */
+const usage = (stats: ContainerStats, before: ContainerStats | undefined) => {
+  const time = timestamp(stats.timestamp);
+  const elapsed = before ? stats.timestamp - before.timestamp : 0;
+  const nanoCores = before && elapsed > 0 ? Math.max(0, Math.round(((stats.cpuNanoseconds - before.cpuNanoseconds) / elapsed) * 1000)) : undefined;
+  return {
+    cpu: { time, ...(nanoCores === undefined ? {} : { usageNanoCores: nanoCores }), usageCoreNanoSeconds: stats.cpuNanoseconds },
+    memory: {
+      time,
+      usageBytes: stats.memoryUsageBytes,
+      workingSetBytes: stats.memoryWorkingSetBytes,
+      rssBytes: stats.memoryRssBytes ?? 0,
+      pageFaults: stats.pageFaults ?? 0,
+      majorPageFaults: stats.majorPageFaults ?? 0,
+    },
+  };
+};
 
-function sum(all: ContainerStats[]): ContainerStats | undefined {
-  if (all.length === 0) return undefined;
-  return all.reduce((total, one) => ({
+function sum(all: ContainerStats[]): ContainerStats {
+  const total = (field: keyof Omit<ContainerStats, 'id'>) => all.reduce((result, one) => result + (one[field] ?? 0), 0);
+  return {
     id: '',
-    timestamp: Math.max(total.timestamp, one.timestamp),
-    cpuNanoseconds: total.cpuNanoseconds + one.cpuNanoseconds,
-    memoryUsageBytes: total.memoryUsageBytes + one.memoryUsageBytes,
-    memoryWorkingSetBytes: total.memoryWorkingSetBytes + one.memoryWorkingSetBytes,
-  }));
+    timestamp: Math.max(...all.map((one) => one.timestamp)),
+    cpuNanoseconds: total('cpuNanoseconds'),
+    memoryUsageBytes: total('memoryUsageBytes'),
+    memoryWorkingSetBytes: total('memoryWorkingSetBytes'),
+    memoryRssBytes: total('memoryRssBytes'),
+    pageFaults: total('pageFaults'),
+    majorPageFaults: total('majorPageFaults'),
+  };
+}
+
+/** All of them together; what was not there before is left out of what was. */
+function together(ids: string[], stats: Map<string, ContainerStats>, before: Map<string, ContainerStats>) {
+  if (ids.length === 0) return {};
+  const known = ids.flatMap((id) => before.get(id) ?? []);
+  return usage(sum(ids.map((id) => stats.get(id)!)), known.length === ids.length ? sum(known) : undefined);
+}
+
+export interface SummarySources {
+  stats: Map<string, ContainerStats>;
+  /** The measurement of the summary before. */
+  before: Map<string, ContainerStats>;
+  /** What is left of the machine; undefined: not known. */
+  machine: MachineState | undefined;
 }
 
 /** `/stats/summary` (k8s.io/kubelet/pkg/apis/stats/v1alpha1). */
-export function summary(context: KubeletContext, workers: PodWorker[], stats: Map<string, ContainerStats>): unknown {
+export function summary(context: KubeletContext, workers: PodWorker[], { stats, before, machine }: SummarySources): unknown {
   const pods = workers.map((worker) => {
     const { pod } = worker;
     const containers = worker.runtimeStatus.containers.filter(({ id }) => stats.has(id));
-    const total = sum(containers.map(({ id }) => stats.get(id)!));
     return {
       podRef: { name: pod.metadata!.name, namespace: pod.metadata!.namespace, uid: uidOf(pod) },
       startTime: pod.status?.startTime ?? null,
-      containers: containers.map(({ id, name, startedAt, createdAt }) => ({ name, startTime: timestamp(startedAt ?? createdAt), ...usage(stats.get(id)!) })),
-      ...(total ? usage(total) : {}),
+      containers: containers.map(({ id, name, startedAt, createdAt }) => ({ name, startTime: timestamp(startedAt ?? createdAt), ...usage(stats.get(id)!, before.get(id)) })),
+      ...together(containers.map(({ id }) => id), stats, before),
     };
   });
-  const total = sum([...stats.values()]);
-  return { node: { nodeName: context.nodeName, ...(total ? usage(total) : {}) }, pods };
+  const now = timestamp(context.clock.now());
+  return { node: { nodeName: context.nodeName, systemContainers: [], ...together([...stats.keys()], stats, before), ...(machine ? { fs: fileSystem(machine, now) } : {}) }, pods };
 }
+
+const fileSystem = ({ diskTotalBytes, diskAvailableBytes, inodes, inodesFree }: MachineState, time: string) => ({
+  time,
+  availableBytes: diskAvailableBytes,
+  capacityBytes: diskTotalBytes,
+  usedBytes: diskTotalBytes - diskAvailableBytes,
+  ...(inodes > 0 ? { inodesFree, inodes, inodesUsed: inodes - inodesFree } : {}),
+});

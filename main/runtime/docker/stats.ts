@@ -10,12 +10,21 @@ export async function statsOf(docker: Docker, id: string): Promise<ContainerStat
   if (!stats || !(timestamp > 0) || !stats.memory_stats?.usage) return undefined;
   const { usage, stats: memory } = stats.memory_stats;
   // Pages of files that the kernel can drop at once are not part of the working set (cgroup v1 and v2 have own names).
-  const inactive = (memory as unknown as Record<string, number | undefined>)?.total_inactive_file ?? memory?.inactive_file ?? 0;
+  const of = (name: string) => {
+    const known = memory as unknown as Record<string, number | undefined> | undefined;
+    return known?.[`total_${name}`] ?? known?.[name];
+  };
+  const inactive = of('inactive_file') ?? 0;
+  const rss = of('rss') ?? of('anon');
+  const [faults, majorFaults] = [of('pgfault'), of('pgmajfault')];
   return {
     id,
     timestamp,
     cpuNanoseconds: stats.cpu_stats.cpu_usage.total_usage,
     memoryUsageBytes: usage,
     memoryWorkingSetBytes: Math.max(0, usage - inactive),
+    ...(rss === undefined ? {} : { memoryRssBytes: rss }),
+    ...(faults === undefined ? {} : { pageFaults: faults }),
+    ...(majorFaults === undefined ? {} : { majorPageFaults: majorFaults }),
   };
 }
