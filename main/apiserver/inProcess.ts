@@ -75,10 +75,12 @@ export class InProcessTransport {
       opened?.cancel();
     };
     request.signal?.addEventListener('abort', () => end(), { once: true });
+    const tell = (changes: WatchChange[]) => {
+      for (const change of changes) if (!ended) handlers.onEvent(eventOf(change));
+    };
     void this.#open(incoming, {
-      changes(changes) {
-        for (const change of changes) if (!ended) handlers.onEvent(eventOf(change));
-      },
+      initial: tell,
+      changes: tell,
       bookmark: (object) => ended || handlers.onEvent({ type: 'BOOKMARK', object }),
       end,
     }).then(

@@ -10,7 +10,8 @@ import { includeObjectOf, partialOf, tableOf, type IncludeObject } from './table
 /** Turns changes into lines of a watch's answer. */
 export interface EventEncoder {
   readonly contentType: string;
-  change(change: WatchChange): Uint8Array;
+  /** In order, as one text. */
+  changes(changes: WatchChange[]): Uint8Array;
   /** Bookmarks and errors. */
   other(type: 'BOOKMARK' | 'ERROR', object: KubeObject): Uint8Array;
 }
@@ -35,18 +36,31 @@ function jsonOf(accept: string | undefined): string | undefined {
 const recent = new Map<Entry, { type: WatchChange['type']; line: Uint8Array }>();
 const recentLimit = 256;
 
+/** The last changes that came together: as long as watchers do not read them, all of them hold the same bytes. */
+let together: { changes: WatchChange[]; bytes: Uint8Array } = { changes: [], bytes: new Uint8Array() };
+
 const plain: EventEncoder = {
   contentType: 'application/json',
-  change({ type, entry }) {
-    const known = recent.get(entry);
-    if (known?.type === type) return known.line;
-    const line = Buffer.from(`{"type":"${type}","object":${entry.value}}\n`);
-    if (recent.size >= recentLimit) recent.delete(recent.keys().next().value!);
-    recent.set(entry, { type, line });
-    return line;
+  changes(changes) {
+    if (changes.length === 1) return plainLine(changes[0]!);
+    if (!areSame(changes, together.changes)) together = { changes, bytes: Buffer.concat(changes.map(plainLine)) };
+    return together.bytes;
   },
   other: lineOf,
 };
+
+function plainLine({ type, entry }: WatchChange): Uint8Array {
+  const known = recent.get(entry);
+  if (known?.type === type) return known.line;
+  const line = Buffer.from(`{"type":"${type}","object":${entry.value}}\n`);
+  if (recent.size >= recentLimit) recent.delete(recent.keys().next().value!);
+  recent.set(entry, { type, line });
+  return line;
+}
+
+function areSame(a: WatchChange[], b: WatchChange[]): boolean {
+  return a.length === b.length && a.every(({ type, entry }, i) => entry === b[i]!.entry && type === b[i]!.type);
+}
 
 function lineOf(type: string, object: unknown): Uint8Array {
   return Buffer.from(`${JSON.stringify({ type, object })}\n`);
@@ -63,8 +77,8 @@ class TransformingEncoder implements EventEncoder {
     private readonly now: () => number,
   ) {}
 
-  change({ type, entry }: WatchChange): Uint8Array {
-    return lineOf(type, this.#transform(objectOf(entry)));
+  changes(changes: WatchChange[]): Uint8Array {
+    return Buffer.concat(changes.map(({ type, entry }) => lineOf(type, this.#transform(objectOf(entry)))));
   }
 
   other(type: 'BOOKMARK' | 'ERROR', object: KubeObject): Uint8Array {

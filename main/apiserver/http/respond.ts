@@ -7,6 +7,7 @@ import type { Answer, Call } from '../call.ts';
 import { encodeAnswer, encodeObject, longList, type Encoded } from '../content/encode.ts';
 import { negotiate, plainJson, type Accepted } from '../content/negotiate.ts';
 import { eventEncoder } from '../content/watchEvents.ts';
+import type { WatchChange } from '../registry/watching.ts';
 
 /** HTTP/2's compatibility response has all of it that is used here. */
 export type Response = ServerResponse;
@@ -118,25 +119,35 @@ function headersOf({ warnings }: Exchange['call'], contentType: string): Record<
 async function sendWatch(response: Response, { call }: Exchange, answer: Extract<Answer, { type: 'watch' }>, clock: Clock): Promise<void> {
   const encoder = eventEncoder(call, answer.registry, () => clock.now());
   let ended = false;
-  const put = (bytes: Uint8Array) => {
-    if (ended) return;
+  let goOn: (() => void) | undefined;
+  /** False: the client has not taken what it was sent before. */
+  const put = (bytes: Uint8Array): boolean => {
+    if (ended) return false;
     if (!response.headersSent) begin(response, encoder.contentType);
-    response.write(bytes);
-    if (backlogOf(response) > maxWatchBacklog) {
-      finish();
-      handle.cancel();
-    }
+    const taken = response.write(bytes);
+    if (backlogOf(response) <= maxWatchBacklog) return taken;
+    // What has piled up goes at once: the client may never read it.
+    ended = true;
+    handle.cancel();
+    response.destroy();
+    return false;
   };
   const finish = () => {
     if (!ended) response.end();
     ended = true;
   };
+  response.on('drain', () => goOn?.());
   const handle = await answer.open({
-    changes(changes) {
-      if (changes.length === 1) return put(encoder.change(changes[0]!));
-      for (let i = 0; i < changes.length; i += batch) put(Buffer.concat(changes.slice(i, i + batch).map((change) => encoder.change(change))));
+    async initial(changes) {
+      for (const some of portions(changes)) {
+        if (!put(encoder.changes(some)) && !ended) await new Promise<void>((resolve) => (goOn = resolve));
+        if (ended) return;
+      }
     },
-    bookmark: (object) => put(encoder.other('BOOKMARK', object)),
+    changes(changes) {
+      for (const some of portions(changes)) put(encoder.changes(some));
+    },
+    bookmark: (object) => void put(encoder.other('BOOKMARK', object)),
     end(error) {
       if (error) put(encoder.other('ERROR', error.status));
       finish();
@@ -145,6 +156,7 @@ async function sendWatch(response: Response, { call }: Exchange, answer: Extract
   call.onGone(() => {
     ended = true;
     handle.cancel();
+    goOn?.();
   });
   if (!response.headersSent) begin(response, encoder.contentType);
 }
@@ -172,7 +184,19 @@ function begin(response: Response, contentType: string): void {
   response.flushHeaders();
 }
 
-const batch = 500;
+/** How much text goes out in one write, roughly, in characters. */
+const portionChars = 256 * 1024;
+
+function* portions(changes: WatchChange[]): Generator<WatchChange[]> {
+  let from = 0;
+  for (let to = 0, chars = 0; to < changes.length; ) {
+    chars += changes[to++]!.entry.value.length;
+    if (chars < portionChars && to < changes.length) continue;
+    yield from === 0 && to === changes.length ? changes : changes.slice(from, to);
+    from = to;
+    chars = 0;
+  }
+}
 
 function backlogOf(response: Response): number {
   const { stream } = response as Response & { stream?: { writableLength: number } };

@@ -19,6 +19,8 @@ export interface WatchChange {
 }
 
 export interface WatchSink {
+  /** What there is when the watch begins. Resolves when the client is ready for more. */
+  initial(changes: WatchChange[]): Promise<void> | void;
   /** All that became known at once, in order. */
   changes(changes: WatchChange[]): void;
   bookmark(object: KubeObject): void;
@@ -29,6 +31,8 @@ export interface WatchSink {
 // The interval of upstream's bookmarks (storage/cacher/cacher.go, defaultBookmarkFrequency).
 const bookmarkInterval = 60_000;
 const initialEventsEnd = 'k8s.io/initial-events-end';
+/** A client that takes so long over the initial list that this many events come meanwhile has to begin anew. */
+const mostWaiting = 10_000;
 const tooOld = 'The resourceVersion for the provided watch is too old.';
 
 /**
@@ -71,7 +75,7 @@ class Watcher {
     if (initial) {
       this.#waiting = [];
       // Sent in a turn of its own, as the store's events are: the caller first gets its handle.
-      setImmediate(() => this.#sendInitial(after, initial));
+      setImmediate(() => void this.#sendInitial(after, initial));
     }
     this.#timers.push(this.clock.setTimer(this.request.timeoutMilliseconds, () => this.#end(undefined)));
     if (this.request.allowBookmarks) this.#bookmarkLater();
@@ -94,9 +98,14 @@ class Watcher {
     }
   }
 
-  #sendInitial(revision: number, entries: Entry[]): void {
+  async #sendInitial(revision: number, entries: Entry[]): Promise<void> {
     if (this.#done) return;
-    if (entries.length) this.sink.changes(entries.map((entry) => ({ type: 'ADDED', entry })));
+    try {
+      if (entries.length) await this.sink.initial(entries.map((entry) => ({ type: 'ADDED', entry })));
+    } catch (error) {
+      return this.#end(internalError(error instanceof Error ? error.message : String(error)));
+    }
+    if (this.#done) return;
     if (this.request.allowBookmarks) this.sink.bookmark(this.#bookmarkOf(revision, true));
     const waiting = this.#waiting!;
     this.#waiting = undefined;
@@ -107,6 +116,7 @@ class Watcher {
     if (this.#done) return;
     if (this.#waiting) {
       this.#waiting.push(...events);
+      if (this.#waiting.length > mostWaiting) this.#end(undefined);
       return;
     }
     const changes: WatchChange[] = [];

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
+import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -195,6 +196,51 @@ describe('answers', () => {
     expect(reply.text).toBe('');
     expect(Number(reply.headers['content-length'])).toBeGreaterThan(0);
   });
+});
+
+describe('watches', () => {
+  const large = '/apis/test.skiff/v1/namespaces/large/widgets';
+  const megabyte = 'x'.repeat(2 ** 20);
+  const put = (name: string, value: string) => harness.local.request({ method: 'POST', path: large, body: { metadata: { name }, data: { value } } });
+  const watch = (query: string): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const { certificate: cert, key } = harness.admin;
+      const path = `${large}?watch=true&${query}`;
+      https.get({ host: '127.0.0.1', port: harness.port, ca: harness.ca, cert, key, path, agent: false, servername: 'localhost' }, resolve).on('error', reject);
+    });
+
+  it('begin with a list at the pace of the client, however long it is', async () => {
+    for (let i = 0; i < 40; i++) await put(`w-${i}`, megabyte);
+    const response = await watch('sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true');
+    await put('later', '1');
+    const parts: Buffer[] = [];
+    for await (const part of response) {
+      parts.push(part as Buffer);
+      if ((part as Buffer).includes('"name":"later"')) break;
+    }
+    const lines = Buffer.concat(parts).toString().split('\n').slice(0, -1);
+    const seen = lines.map((line) => /"name":"([^"]*)"/.exec(line.slice(0, 300))?.[1] ?? line.slice(0, 20));
+    expect(seen).toHaveLength(42);
+    expect(seen.slice(-2)).toEqual(['{"type":"BOOKMARK","', 'later']);
+  }, 60_000);
+
+  it('that are not read are cut off before they take much, and hold up nobody', async () => {
+    const { revision } = harness.store;
+    const slow = await watch(`resourceVersion=${revision}`);
+    slow.on('error', () => undefined);
+    const cut = new Promise((resolve) => slow.once('close', resolve));
+    const fast = await watch(`resourceVersion=${revision}`);
+    let read = 0;
+    fast.on('data', (part: Buffer) => (read += part.length));
+    for (let i = 0; i < 48; i++) {
+      await put(`slow-${i}`, megabyte);
+      while (read < (i + 1) * 2 ** 20) await once(fast, 'data');
+    }
+    slow.resume();
+    await cut;
+    expect(slow.complete).toBe(false);
+    fast.destroy();
+  }, 60_000);
 });
 
 describe('what is there', () => {
