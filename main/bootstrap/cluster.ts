@@ -1,6 +1,7 @@
 import { engineVolumeDriver, engineVolumeProvisioner } from '../api/engineVolumes.ts';
 import { mandatoryLevels, mandatorySchemas, suggestedLevels, suggestedSchemas } from '../api/flowControl.ts';
-import type { Service, ServiceCIDR } from '../api/index.ts';
+import type { RbacSubject, Service, ServiceCIDR } from '../api/index.ts';
+import { equalJson } from '../api/json.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { isAlreadyExists } from '../api/status.ts';
 import { resources, type Client, type ResourceDef } from '../client/index.ts';
@@ -29,10 +30,10 @@ const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-le
 export async function bootstrapCluster(client: Client, options: BootstrapOptions = {}): Promise<void> {
   await ensure(client, resources.namespaces, systemNamespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })));
   await Promise.all([
-    ensure(client, resources.clusterRoles, defaultClusterRoles()),
-    ensure(client, resources.clusterRoleBindings, defaultClusterRoleBindings()),
-    ensure(client, resources.roles, defaultRoles()),
-    ensure(client, resources.roleBindings, defaultRoleBindings()),
+    ensure(client, resources.clusterRoles, defaultClusterRoles(), (role, wanted) => (role.aggregationRule ? role : { ...role, rules: together(role.rules, wanted.rules) })),
+    ensure(client, resources.clusterRoleBindings, defaultClusterRoleBindings(), withSubjects),
+    ensure(client, resources.roles, defaultRoles(), (role, wanted) => ({ ...role, rules: together(role.rules, wanted.rules) })),
+    ensure(client, resources.roleBindings, defaultRoleBindings(), withSubjects),
     ensure(client, resources.services, services(options)),
     ensure(client, resources.priorityClasses, priorityClasses),
     ensure(client, resources.storageClasses, [standardClass]),
@@ -118,12 +119,35 @@ const ingressClass = {
   spec: { controller: 'skiff.dev/ingress' },
 };
 
-/** Creates the objects that are not there; another starter of the same cluster may have been faster. */
-async function ensure<T extends KubeObject>(client: Client, def: ResourceDef<T>, wanted: KubeObject[]): Promise<void> {
+const autoupdate = 'rbac.authorization.kubernetes.io/autoupdate';
+
+/** What is there, and what is wanted besides (upstream: pkg/registry/rbac/reconciliation). */
+function together<T>(present: readonly T[] | undefined, wanted: readonly T[] | undefined): T[] {
+  const missing = (wanted ?? []).filter((one) => !present?.some((other) => equalJson(one, other)));
+  return [...(present ?? []), ...missing];
+}
+
+const withSubjects = <T extends { subjects?: RbacSubject[] }>(binding: T, wanted: T): T => {
+  const subjects = together(binding.subjects, wanted.subjects);
+  return subjects.length ? { ...binding, subjects } : binding;
+};
+
+/**
+ * Creates the objects that are not there; another starter of the same cluster may have been faster. Those that are there
+ * get what `reconcile` adds to them, unless somebody has said that they are to stay as they are.
+ */
+async function ensure<T extends KubeObject>(client: Client, def: ResourceDef<T>, wanted: readonly KubeObject[], reconcile?: (present: T, wanted: T) => T): Promise<void> {
   const api = client.of(def);
   const { items } = await api.list();
   const key = ({ metadata }: KubeObject) => `${metadata?.namespace ?? ''}/${metadata!.name}`;
-  const present = new Set(items.map(key));
+  const present = new Map(items.map((item) => [key(item), item]));
+  const updated = wanted.flatMap((object) => {
+    const old = present.get(key(object));
+    if (!old || !reconcile || old.metadata?.annotations?.[autoupdate] !== 'true') return [];
+    const next = reconcile(old, object as T);
+    return equalJson(next, old) ? [] : next;
+  });
+  await Promise.all(updated.map((object) => api.update(object)));
   await Promise.all(
     wanted
       .filter((object) => !present.has(key(object)))

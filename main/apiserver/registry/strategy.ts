@@ -69,6 +69,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly deprecation?: string;
   /** Absent: objects are stored in the version that is served. */
   readonly storedAs?: StoredAs;
+  /** An object of this version as another version of the kind shows it; absent: `storedAs` says it, or the versions differ in name only. */
+  convert?(object: KubeObject, apiVersion: string): Promise<KubeObject>;
   /** Fills in defaults (upstream: pkg/apis/<group>/v1/defaults.go). Runs on every decoded request body and patch result. */
   defaults?(object: T): void;
   /** Clears what a creator may not set; the generic registry sets uid, creationTimestamp, generation 1 and managedFields. */

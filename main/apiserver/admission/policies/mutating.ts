@@ -7,6 +7,7 @@ import { applyConfiguration, applyJsonPatch, patchSchemaOf } from '../../patch/i
 import { reject } from '../attributes.ts';
 import { matchConditionsHold, OutOfBudget, RequestEvaluation } from '../expressions/index.ts';
 import { isExempt, type Match } from '../matching.ts';
+import { seenAs, takeBack } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
 import { replaceObject } from '../attributes.ts';
 import { RegisteredPolicies } from './registered.ts';
@@ -65,7 +66,8 @@ export function mutatingPolicies(services: AdmissionServices): AdmissionPlugin {
       const namespace = all.length ? await namespaceOf(attributes) : undefined;
       for (const invocation of all) {
         const { policy, binding, match, params } = invocation;
-        const holds = matchConditionsHold(policy.spec?.matchConditions, { attributes, match, object, oldObject: attributes.oldObject, params, authorizer: services.authorizer });
+        const seen = await seenAs(attributes, match, services);
+        const holds = matchConditionsHold(policy.spec?.matchConditions, { attributes, match, object: seen.object, oldObject: seen.oldObject, params, authorizer: services.authorizer });
         if (typeof holds === 'string') refusals.push({ policy, binding, message: holds, reason: 'Invalid' });
         if (holds !== true || !object) continue;
         const id = JSON.stringify([policy.metadata!.name, binding.metadata!.name, params?.metadata?.namespace, params?.metadata?.name]);
@@ -73,7 +75,9 @@ export function mutatingPolicies(services: AdmissionServices): AdmissionPlugin {
         let changed = false;
         for (const mutation of policy.spec?.mutations ?? []) {
           try {
-            changed = replaceObject(object, mutated(mutation, object, invocation, attributes, services, namespace)) || changed;
+            const one = replaceObject(seen.object!, mutated(mutation, seen.object!, invocation, seen, services, namespace));
+            if (one && seen !== attributes) replaceObject(object, await takeBack(attributes, seen, match, services));
+            changed ||= one;
           } catch (error) {
             if (error instanceof StatusError) throw error;
             refusals.push({ policy, binding, message: error instanceof Error ? error.message : String(error), reason: 'Invalid' });

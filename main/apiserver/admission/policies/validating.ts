@@ -5,6 +5,7 @@ import { celLimits } from '../../cel/index.ts';
 import { reject } from '../attributes.ts';
 import { matchConditionsHold, OutOfBudget, RequestEvaluation } from '../expressions/index.ts';
 import { isExempt, type Match } from '../matching.ts';
+import { seenAs } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
 import { RegisteredPolicies } from './registered.ts';
 import { namespaceOf, paramsOf, selects } from './selection.ts';
@@ -49,8 +50,9 @@ export function validatingPolicies(services: AdmissionServices): AdmissionPlugin
           try {
             const params = await paramsOf(policy.spec?.paramKind, binding.spec?.paramRef, attributes, services);
             const namespace = await namespaceOf(attributes);
+            const seen = await seenAs(attributes, match, services);
             for (const param of params) {
-              const judgement = judge(policy, match, attributes, services, param, namespace);
+              const judgement = judge(policy, match, seen, services, param, namespace);
               for (const denial of judgement.denials) enforce(attributes, policy, binding, denial, () => denied.push({ policy, binding, ...denial }));
               for (const message of judgement.failed) denied.push({ policy, binding, message });
               for (const { key, value } of judgement.annotations) {

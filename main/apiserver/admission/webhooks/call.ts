@@ -5,6 +5,7 @@ import { reject } from '../attributes.ts';
 import { matchConditionsHold } from '../expressions/index.ts';
 import { matchNamespace, matchObject, matchRules, type Match } from '../matching.ts';
 import { requestOf } from '../request.ts';
+import { seenAs } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionServices } from '../types.ts';
 import type { RegisteredWebhook } from './registered.ts';
 
@@ -30,13 +31,14 @@ export interface AdmissionResponse {
 }
 
 /** Under which name the request is the webhook's business; undefined: it is not. Throws 403 where that cannot be told and must be. */
-export async function shouldCall({ hook }: RegisteredWebhook, attributes: AdmissionAttributes, { resources, authorizer }: AdmissionServices): Promise<Match | undefined> {
+export async function shouldCall({ hook }: RegisteredWebhook, attributes: AdmissionAttributes, services: AdmissionServices): Promise<Match | undefined> {
   if (!matchObject(hook.objectSelector, attributes)) return undefined;
-  const match = matchRules(hook.rules ?? [], hook.matchPolicy, attributes, resources);
+  const match = matchRules(hook.rules ?? [], hook.matchPolicy, attributes, services.resources);
   // A namespace that is not there concerns only those whose rules are met.
   if (!match || !(await matchNamespace(hook.namespaceSelector, attributes))) return undefined;
-  const { object, oldObject } = attributes;
-  const holds = matchConditionsHold(hook.matchConditions, { attributes, match, object, oldObject, authorizer });
+  if (!hook.matchConditions?.length) return match;
+  const { object, oldObject } = await seenAs(attributes, match, services);
+  const holds = matchConditionsHold(hook.matchConditions, { attributes, match, object, oldObject, authorizer: services.authorizer });
   if (holds === true) return match;
   if (holds === false || hook.failurePolicy === 'Ignore') return undefined;
   throw reject(attributes, holds);

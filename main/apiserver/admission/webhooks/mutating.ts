@@ -3,6 +3,7 @@ import { internalError } from '../../../api/status.ts';
 import { applyJsonPatch } from '../../patch/index.ts';
 import { replaceObject } from '../attributes.ts';
 import { isExempt, type Match } from '../matching.ts';
+import { seenAs, takeBack } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
 import { callWebhook, CallError, shouldCall } from './call.ts';
 import { RegisteredWebhooks, type RegisteredWebhook } from './registered.ts';
@@ -16,11 +17,14 @@ export function mutatingWebhooks(services: AdmissionServices): AdmissionPlugin {
   /** Returns whether the object is another afterwards. */
   async function ask(webhook: RegisteredWebhook, match: Match, attributes: AdmissionAttributes): Promise<boolean> {
     const { hook } = webhook;
-    const { patch, patchType } = await callWebhook(webhook, match, attributes, services, true);
+    const seen = await seenAs(attributes, match, services);
+    const { patch, patchType } = await callWebhook(webhook, match, seen, services, true);
     if (!patch) return false;
     if (patchType !== 'JSONPatch') throw new CallError(hook.name, `unsupported patch type ${JSON.stringify(patchType)}`);
     if (!attributes.object) throw internalError(`admission webhook ${JSON.stringify(hook.name)} attempted to modify the object, which is not supported for this operation`);
-    return replaceObject(attributes.object, patched(attributes.object, patch, attributes));
+    if (seen === attributes) return replaceObject(attributes.object, patched(attributes.object, patch, attributes));
+    replaceObject(seen.object!, patched(seen.object!, patch, seen));
+    return replaceObject(attributes.object, await takeBack(attributes, seen, match, services));
   }
 
   return {

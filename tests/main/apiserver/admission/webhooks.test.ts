@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ConfigMap, MutatingWebhookConfiguration } from '../../../../main/api/index.ts';
+import type { ConfigMap, HorizontalPodAutoscaler, MutatingWebhookConfiguration } from '../../../../main/api/index.ts';
 import { TestCluster } from '../registry/testCluster.ts';
 import { WebhookServer } from '../support/webhookServer.ts';
 
@@ -104,6 +104,24 @@ describe('admission webhooks', () => {
     const client = cluster.client();
     await client.request({ method: 'POST', path: configMaps, body: configMap('one'), query: { dryRun: 'All' } });
     expect(hooks.seen[0]!.request).toMatchObject({ dryRun: true, options: { dryRun: ['All'] } });
+  });
+
+  it('see the version of a kind that they speak of, whichever was asked for', async () => {
+    hooks.answers['/change'] = () => ({ patch: [{ op: 'replace', path: '/spec/targetCPUUtilizationPercentage', value: 55 }] });
+    const rules = [{ operations: ['CREATE'], apiGroups: ['autoscaling'], apiVersions: ['v1'], resources: ['horizontalpodautoscalers'] }];
+    await register('Mutating', 'old', { ...to('/change'), rules });
+    const made = await cluster.ask<HorizontalPodAutoscaler>('POST', '/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers', {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'web' },
+      spec: { maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 40 } } }] },
+    });
+    expect(hooks.seen[0]!.request).toMatchObject({
+      kind: { version: 'v1' },
+      requestKind: { version: 'v2' },
+      object: { apiVersion: 'autoscaling/v1', spec: { targetCPUUtilizationPercentage: 40 } },
+    });
+    expect(made).toMatchObject({ apiVersion: 'autoscaling/v2', spec: { metrics: [{ resource: { target: { averageUtilization: 55 } } }] } });
   });
 
   it('never judge what registers them', async () => {
