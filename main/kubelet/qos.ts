@@ -1,38 +1,12 @@
-import type { Pod, ResourceRequirements } from '../api/index.ts';
+import type { Pod } from '../api/index.ts';
+import { qosClass } from '../api/qos.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import type { ContainerResources } from '../runtime/index.ts';
 import { initContainersOf, isRestartableInit, type AnyContainer } from './spec.ts';
 
 export type QOSClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
-/** Mirrors pkg/apis/core/v1/helper/qos/qos.go (ComputePodQOS). */
-export function qosClassOf(pod: Pod): QOSClass {
-  const whole = pod.spec?.resources;
-  const all: (ResourceRequirements | undefined)[] =
-    whole && (whole.requests || whole.limits)
-      ? [whole]
-      : [...initContainersOf(pod), ...(pod.spec?.containers ?? [])].map((container) => container.resources);
-  let anything = false;
-  let guaranteed = true;
-  for (const resources of all) {
-    for (const name of ['cpu', 'memory']) {
-      const request = amount(resources?.requests?.[name]);
-      const limit = amount(resources?.limits?.[name]);
-      if (request || limit) anything = true;
-      // A request that is not given is its limit.
-      if (!limit || (request && request.cmp(limit) !== 0)) guaranteed = false;
-    }
-  }
-  if (!anything) return 'BestEffort';
-  return guaranteed ? 'Guaranteed' : 'Burstable';
-}
-
-/** undefined for none and for zero, which count alike. */
-function amount(text: string | undefined) {
-  if (text === undefined) return undefined;
-  const quantity = parseQuantity(text);
-  return quantity.isZero() ? undefined : quantity;
-}
+export const qosClassOf = (pod: Pod) => qosClass(pod.spec!) as QOSClass;
 
 const minShares = 2;
 const maxShares = 262_144;
