@@ -33,6 +33,7 @@ import { ensureCSINode } from './volumes/csiNode.ts';
 import { messageOf } from './volumes/errors.ts';
 import { noFiles } from './volumes/files.ts';
 import { machineFiles, type HostFiles } from './volumes/hostPath.ts';
+import { hostPlace } from './volumes/hostPlaces.ts';
 import { objectChanges } from './volumes/objectChanges.ts';
 import { PodVolumes } from './volumes/podVolumes.ts';
 import { TokenManager } from './volumes/tokens.ts';
@@ -135,7 +136,7 @@ class NodeKubelet implements Kubelet {
       client,
       recorder: this.#recorder,
       runtime,
-      machine: { runtimeName: '', cpus: 1, memoryBytes: 2 ** 30, recursiveReadOnly: false },
+      machine: { runtimeName: '', cpus: 1, memoryBytes: 2 ** 30, recursiveReadOnly: false, engineIsHere: true },
       addresses: new AddressPool(options.podCIDR, [nodeIP]),
       dns: { clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain },
       objects,
@@ -149,6 +150,7 @@ class NodeKubelet implements Kubelet {
         tokens: new TokenManager(client, clock),
         hostFiles,
         nodeName,
+        place: (name) => hostPlace(name, this.#context.machine.engineIsHere, process.platform),
         files,
         onChange: (uid) => this.#workers.get(uid)?.volumesChanged(),
       }),
@@ -199,7 +201,7 @@ class NodeKubelet implements Kubelet {
     const { options } = this;
     const info = await this.#reachRuntime();
     if (this.#stopped) return;
-    this.#context.machine = { runtimeName: info.name, cpus: info.cpus, memoryBytes: info.memoryBytes, recursiveReadOnly: info.recursiveReadOnly ?? false };
+    this.#context.machine = { runtimeName: info.name, cpus: info.cpus, memoryBytes: info.memoryBytes, recursiveReadOnly: info.recursiveReadOnly ?? false, engineIsHere: info.onThisMachine ?? true };
     const changes = changesOf(options.runtime);
     this.#ends.push(changes.onGap(() => void this.#afterGap()));
     this.#keeper = new NodeKeeper(

@@ -38,6 +38,8 @@ export async function createContainer(context: KubeletContext, pod: Pod, contain
     throw error;
   });
 
+  await ensureVolumeImages(context, pod, container, say, inputs.signal);
+
   let config;
   try {
     config = await configOf(context, pod, container, image, inputs);
@@ -84,6 +86,19 @@ const sayer =
 function failure(say: Sayer, reason: string, error: unknown): StartError {
   say('Warning', 'Failed', `Error: ${messageOf(error)}`);
   return new StartError(reason, messageOf(error));
+}
+
+/** Images that are mounted are pulled as those that run. Mirrors kuberuntime_manager.go (getImageVolumes). */
+async function ensureVolumeImages(context: KubeletContext, pod: Pod, container: AnyContainer, say: Sayer, signal: AbortSignal): Promise<void> {
+  const mounted = new Set(container.volumeMounts?.map(({ name }) => name));
+  for (const { name, image } of pod.spec?.volumes ?? []) {
+    if (!image || !mounted.has(name)) continue;
+    const wanted = { image: image.reference, imagePullPolicy: image.pullPolicy };
+    await unlessAborted(context.images.ensure(pod, wanted, say), signal).catch((error: unknown) => {
+      if (error instanceof StartError && !error.known) say('Warning', 'Failed', `Error: ${error.reason}`);
+      throw error;
+    });
+  }
 }
 
 async function configOf(context: KubeletContext, pod: Pod, container: AnyContainer, image: Image, inputs: StartInputs) {

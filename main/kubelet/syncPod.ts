@@ -15,6 +15,7 @@ import type { StartFailure } from './status/containerStatuses.ts';
 import { messageOf } from './volumes/errors.ts';
 import { engineVolume } from './volumes/files.ts';
 import { memoryVolumesOf, type ReadyVolumes } from './volumes/podVolumes.ts';
+import { reachesIntoMemory } from './volumes/references.ts';
 
 export interface SyncInputs {
   volumes: ReadyVolumes;
@@ -74,7 +75,8 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
     const failed = new AbortController();
     const signal = AbortSignal.any([inputs.signal, failed.signal]);
     const sandbox = await createSandbox(context, pod, actions, (id, ip) => {
-      created = inTurn(firstContainers(pod, actions), (container) => create(container, id, ip, signal));
+      const early = firstContainers(pod, actions).filter((container) => !reachesIntoMemory(pod, container));
+      created = inTurn(early, (container) => create(container, id, ip, signal));
     }).catch((error: unknown) => {
       failed.abort(error);
       throw error;

@@ -243,6 +243,8 @@ export interface RuntimeInfo {
   engineId?: string;
   /** The ways to run containers that it knows by name. */
   handlers?: string[];
+  /** Whether the engine runs on this machine, and not in a virtual one or elsewhere. */
+  onThisMachine?: boolean;
 }
 
 export interface RuntimeEvent {

@@ -1,4 +1,4 @@
-import { mkdir, open, realpath, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { HostPathVolumeSource } from '../../api/index.ts';
 
@@ -45,7 +45,10 @@ export const machineFiles: HostFiles = {
         return undefined;
       });
       // A link that leads nowhere is there already, so this rejects.
-      if (real === undefined) await mkdir(next, { mode: (await stat(root)).mode & 0o7777 });
+      if (real === undefined) {
+        await mkdir(next);
+        await chmod(next, (await stat(root)).mode & 0o7777);
+      }
       at = real ?? next;
       if (at !== root && !at.startsWith(root === '/' ? root : `${root}${path.sep}`)) throw new Error(`subpath ${JSON.stringify(below)} not within volume path`);
     }

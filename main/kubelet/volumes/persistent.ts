@@ -3,14 +3,13 @@ import type { PersistentVolume, Pod } from '../../api/index.ts';
 import type { Mount, Runtime } from '../../runtime/index.ts';
 import { uidOf } from '../spec.ts';
 import { messageOf, VolumeStepError } from './errors.ts';
-import { checkHostPath, type HostFiles } from './hostPath.ts';
+import type { HostFiles } from './hostPath.ts';
+import { hostPathSource, type HostPathOptions } from './hostPlaces.ts';
 import { networkVolume } from './network.ts';
 import type { ReadyVolume } from './podVolumes.ts';
 
-export interface PersistentOptions {
+export interface PersistentOptions extends HostPathOptions {
   runtime: Runtime;
-  hostFiles: HostFiles;
-  nodeName: string;
 }
 
 /** Makes a PersistentVolume ready for one pod of this node. */
@@ -18,11 +17,9 @@ export async function readyPersistent(options: PersistentOptions, pod: Pod, volu
   const { hostPath, local, csi, nfs } = volume.spec!;
   const { runtime, hostFiles } = options;
   if (volume.spec!.volumeMode === 'Block') return device(hostFiles, volume);
-  if (hostPath) {
-    await checkHostPath(hostPath, hostFiles);
-    return { source: { kind: 'host', path: hostPath.path }, readOnly };
-  }
+  if (hostPath) return { source: await hostPathSource(options, hostPath), readOnly };
   if (local) {
+    if (options.place(local.path) === 'node') return { source: await hostPathSource(options, { path: local.path, type: 'Directory' }), readOnly };
     const found = await hostFiles.stat(local.path);
     if (found === undefined) throw new VolumeStepError('MountVolume.NewMounter initialization', `path "${local.path}" does not exist`);
     if (found !== 'directory') throw new Error('only directories can be mounted as local volumes on this node');

@@ -9,8 +9,8 @@ import type { ObjectSource } from '../config/environment.ts';
 import { uidOf } from '../spec.ts';
 import { checkNodeAffinity, checkVolumeMode, volumeOfClaim } from './claims.ts';
 import { messageOf, UnresolvedVolume, VolumeError, VolumeStepError } from './errors.ts';
-import { engineVolume, podDirectory, podsDirectory, volumeDirectory, type NodeFiles } from './files.ts';
-import { checkHostPath, type HostFiles } from './hostPath.ts';
+import { engineVolume, podDirectory, podsDirectory, volumeDirectory } from './files.ts';
+import { hostPathSource, type HostPathOptions } from './hostPlaces.ts';
 import { networkVolume } from './network.ts';
 import type { ObjectChanges } from './objectChanges.ts';
 import { giveToGroup, readyPersistent } from './persistent.ts';
@@ -31,16 +31,12 @@ export interface ReadyVolume {
 
 export type ReadyVolumes = Map<string, ReadyVolume>;
 
-export interface PodVolumesOptions {
+export interface PodVolumesOptions extends HostPathOptions {
   client: Client;
   runtime: Runtime;
   objects: ObjectSource;
   changes: ObjectChanges;
   tokens: TokenManager;
-  hostFiles: HostFiles;
-  nodeName: string;
-  /** The files of the node; rejects while its agent cannot be reached. */
-  files(): Promise<NodeFiles>;
   /** Something in the volumes of a pod may have to be written anew. */
   onChange(podUid: string): void;
 }
@@ -124,10 +120,7 @@ export class PodVolumes {
     const claim = podClaim(pod, volume);
     if (claim) return this.#claim(pod, claim);
     if (volume.emptyDir) return this.#emptyDir(pod, volume);
-    if (hostPath) {
-      await checkHostPath(hostPath, this.options.hostFiles);
-      return { source: { kind: 'host', path: hostPath.path }, readOnly: false };
-    }
+    if (hostPath) return { source: await hostPathSource(this.options, hostPath), readOnly: false };
     if (nfs) return networkVolume(this.options, uidOf(pod), volume.name, nfs, undefined, false);
     if (image) return { source: { kind: 'image', image: image.reference! }, readOnly: true };
     if (configMap) {

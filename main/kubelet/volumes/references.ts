@@ -1,5 +1,5 @@
 import type { Pod, Volume } from '../../api/index.ts';
-import { allContainersOf } from '../spec.ts';
+import { allContainersOf, type AnyContainer } from '../spec.ts';
 
 /** The volumes that a container mounts as files or as a device; others are not looked at (desired_state_of_world_populator.go). */
 export function usedVolumes(pod: Pod): { mounted: ReadonlySet<string>; devices: ReadonlySet<string>; volumes: Volume[] } {
@@ -30,4 +30,10 @@ export function referencedObjects(pod: Pod): Set<string> {
 /** Whether anything in the pod's volumes can change while it runs. */
 export function isLive(pod: Pod): boolean {
   return usedVolumes(pod).volumes.some(({ configMap, secret, downwardAPI, projected }) => configMap || secret || downwardAPI || projected);
+}
+
+/** Whether a container mounts a part of a volume of memory: that holds nothing before the sandbox runs, which keeps it. */
+export function reachesIntoMemory(pod: Pod, container: AnyContainer): boolean {
+  const memory = new Set((pod.spec?.volumes ?? []).filter(({ emptyDir }) => emptyDir?.medium === 'Memory').map(({ name }) => name));
+  return (container.volumeMounts ?? []).some(({ name, subPath, subPathExpr }) => (subPath || subPathExpr) && memory.has(name));
 }

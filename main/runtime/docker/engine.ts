@@ -1,4 +1,5 @@
 import type Docker from 'dockerode';
+import os from 'node:os';
 import type { RuntimeInfo } from '../index.ts';
 import { engineCall } from './errors.ts';
 
@@ -58,6 +59,8 @@ export class Engine {
       engineId: info.ID,
       handlers: Object.keys((info.Runtimes as object | undefined) ?? {}).sort(),
       rootless: security.some((option) => option.includes('rootless')),
+      // A virtual machine has a kernel of its own.
+      onThisMachine: process.platform === 'linux' && version.KernelVersion === os.release(),
       // The engine leaves the choice to us from API 1.44 on; the kernel knows it since 5.12.
       recursiveReadOnly: isAtLeast(version.ApiVersion, '1.44') && isAtLeast(version.KernelVersion ?? '', '5.12'),
     };

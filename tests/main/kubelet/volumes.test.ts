@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { engineVolumeDriver } from '../../../main/api/engineVolumes.ts';
 import type { PersistentVolume, PodSpec } from '../../../main/api/index.ts';
 import { resources } from '../../../main/client/index.ts';
+import { hostPlace } from '../../../main/kubelet/volumes/hostPlaces.ts';
+import { RuntimeError } from '../../../main/runtime/index.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { Harness } from './harness.ts';
 
@@ -207,6 +209,23 @@ describe('a claim of a pod', () => {
   });
 });
 
+describe('an image as a volume', () => {
+  it('is pulled, and what its pull lacks is what the container waits for', async () => {
+    const h = await start();
+    const pull = h.runtime.pullImage.bind(h.runtime);
+    h.runtime.pullImage = async (image, ...rest) => {
+      if (image.startsWith('data:')) throw new RuntimeError('pullFailed', 'manifest unknown');
+      return pull(image, ...rest);
+    };
+    await h.create('web', mounting({ image: { reference: 'data:1', pullPolicy: 'IfNotPresent' } }));
+    expect(h.pod('web').status!.containerStatuses![0]!.state!.waiting).toEqual({ reason: 'ErrImagePull', message: 'manifest unknown' });
+    expect(h.said('web')).toContain('Failed: Failed to pull image "data:1": manifest unknown');
+    h.runtime.pullImage = pull;
+    await h.clock.advance(60_000);
+    expect(h.pod('web').status!.phase).toBe('Running');
+  });
+});
+
 describe('a sub-path', () => {
   it('that a link leads out of its volume is refused', async () => {
     const h = await start();
@@ -217,5 +236,33 @@ describe('a sub-path', () => {
       reason: 'CreateContainerConfigError',
       message: 'failed to prepare subPath for volumeMount "v" of container "web"',
     });
+  });
+});
+
+describe('a path of the host', () => {
+  it.each([
+    ['/anything', true, 'linux', 'machine'],
+    ['/Users/me/data', false, 'darwin', 'machine'],
+    ['/home/me', false, 'linux', 'machine'],
+    ['/home/me', false, 'darwin', 'node'],
+    ['/Usersome', false, 'darwin', 'node'],
+    ['/mnt/data', false, 'darwin', 'node'],
+    ['/var/run/docker.sock', false, 'darwin', 'engine'],
+    ['/proc', false, 'win32', 'engine'],
+  ] as const)('%s (engine here: %s, on %s) is of the %s', (path, here, platform, place) => {
+    expect(hostPlace(path, here, platform)).toBe(place);
+  });
+
+  it('that is on no machine but the node’s is a directory of the node, and typed as one', async () => {
+    const h = new Harness({ runtimeName: 'docker' });
+    const info = h.runtime.info.bind(h.runtime);
+    h.runtime.info = async () => ({ ...(await info()), onThisMachine: false });
+    await h.start();
+    await h.create('made', mounting({ hostPath: { path: '/mnt/data', type: 'DirectoryOrCreate' } }));
+    await h.create('plain', mounting({ hostPath: { path: '/mnt/plain' } }));
+    await h.create('wrong', mounting({ hostPath: { path: '/mnt/none', type: 'Directory' } }));
+    expect([...h.agent.directories.keys()]).toEqual(expect.arrayContaining(['host/mnt/data', 'host/mnt/plain']));
+    expect(h.said('wrong')).toEqual(['FailedMount: MountVolume.SetUp failed for volume "v" : hostPath type check failed: /mnt/none is not a directory']);
+    expect([h.pod('made').status!.phase, h.pod('plain').status!.phase]).toEqual(['Running', 'Running']);
   });
 });
