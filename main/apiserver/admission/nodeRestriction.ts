@@ -1,10 +1,12 @@
-import type { AuthenticationTokenRequest, Node, PersistentVolumeClaim, Pod } from '../../api/index.ts';
+import { parseCertificateRequest } from '../../api/certificateRequest.ts';
+import type { AuthenticationTokenRequest, CertificateSigningRequest, Node, PersistentVolumeClaim, Pod, ResourceSlice } from '../../api/index.ts';
 import { equalJson } from '../../api/json.ts';
 import { is, reject, as } from './attributes.ts';
 import { notFound } from '../../api/status.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from './types.ts';
 
 const prefix = 'system:node:';
+const kubeletSigners = ['kubernetes.io/kubelet-serving', 'kubernetes.io/kube-apiserver-client-kubelet'];
 const mirror = 'kubernetes.io/config.mirror';
 const ownLabels = new Set([
   'kubernetes.io/hostname', 'topology.kubernetes.io/zone', 'topology.kubernetes.io/region', 'failure-domain.beta.kubernetes.io/zone',
@@ -19,6 +21,8 @@ export const nodeRestriction: AdmissionPlugin = {
   handles: (_operation, resource) =>
     ['pods', 'nodes', 'persistentvolumeclaims', 'serviceaccounts'].some((name) => is(resource, '', name)) ||
     is(resource, 'coordination.k8s.io', 'leases') ||
+    is(resource, 'certificates.k8s.io', 'certificatesigningrequests') ||
+    is(resource, 'resource.k8s.io', 'resourceslices') ||
     is(resource, 'storage.k8s.io', 'csinodes'),
   async admit(attributes) {
     const { user } = attributes.context;
@@ -33,6 +37,10 @@ export const nodeRestriction: AdmissionPlugin = {
         return restrictClaim(node, attributes);
       case 'serviceaccounts':
         return restrictToken(node, attributes);
+      case 'certificatesigningrequests':
+        return restrictRequest(node, attributes);
+      case 'resourceslices':
+        return restrictSlice(node, attributes);
       case 'leases':
         if (attributes.namespace !== 'kube-node-lease') throw reject(attributes, 'can only access leases in the "kube-node-lease" system namespace');
         return sameName(node, attributes, 'can only access node lease with the same name as the requesting node');
@@ -41,6 +49,24 @@ export const nodeRestriction: AdmissionPlugin = {
     }
   },
 };
+
+/** A kubelet asks for its own certificates only; what else is in the request is for the signer to judge. */
+async function restrictRequest(node: string, attributes: AdmissionAttributes): Promise<void> {
+  if (attributes.operation !== 'CREATE' || attributes.subresource) return;
+  const { spec } = as<CertificateSigningRequest>(attributes.object);
+  if (!kubeletSigners.includes(spec.signerName)) return;
+  const request = await parseCertificateRequest(spec.request ?? '').catch((error: Error) => {
+    throw reject(attributes, `unable to parse csr: ${error.message}`);
+  });
+  if (request.commonName !== prefix + node) throw reject(attributes, `can only create a node CSR with CN=${prefix}${node}`);
+}
+
+function restrictSlice(node: string, attributes: AdmissionAttributes): void {
+  const { operation } = attributes;
+  const verb = operation === 'DELETE' ? 'delete' : operation === 'UPDATE' ? 'update' : 'create';
+  const slice = as<ResourceSlice>(operation === 'DELETE' ? attributes.oldObject : attributes.object);
+  if (slice?.spec?.nodeName !== node) throw reject(attributes, `can only ${verb} ResourceSlice with the same NodeName as the requesting node`);
+}
 
 function sameName(node: string, attributes: AdmissionAttributes, why: string): void {
   const name = attributes.operation === 'CREATE' ? attributes.object?.metadata?.name : attributes.name;
