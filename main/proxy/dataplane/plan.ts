@@ -37,7 +37,8 @@ export function planTable(model: ProxyModel): Plan {
   const hairpins = map('hairpin-connections', 'set', 'ipv4_addr . ipv4_addr');
 
   const nodePort = `ip daddr ${model.nodeIP} meta l4proto . th dport vmap`;
-  chains.set('reject-chain', { rules: ['reject'] });
+  // The kernel limits how often it answers with ICMP, not how often it resets: a client must never have to wait.
+  chains.set('reject-chain', { rules: ['meta l4proto tcp reject with tcp reset', 'reject'] });
   chains.set('services', {
     rules: [
       'ip daddr . meta l4proto . th dport vmap @service-ips',
@@ -71,7 +72,7 @@ export function planTable(model: ProxyModel): Plan {
         // All pods are neighbours on one link; told so, they would go past the node and its rules.
         ...(hook === 'output' ? ['icmp type redirect drop'] : []),
         'ct state new jump endpoints-check',
-        'ct state new ip daddr @cluster-ips reject',
+        'ct state new ip daddr @cluster-ips goto reject-chain',
       ],
     });
 

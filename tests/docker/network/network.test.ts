@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { EndpointSlice, Namespace, Node, Service } from '../../../main/api/index.ts';
+import type { EndpointSlice, Namespace, NetworkPolicy, Node, Pod as PodObject, Service } from '../../../main/api/index.ts';
 import { buildZone, createForwarder } from '../../../main/dns/index.ts';
+import { Policies, policyPod } from '../../../main/networkPolicy/index.ts';
 import { connectAgent, type NodeAgent } from '../../../main/node/index.ts';
 import { buildModel } from '../../../main/proxy/index.ts';
 import { createMachines } from '../../../main/runtime/docker/machines.ts';
@@ -67,6 +68,8 @@ const http = { name: 'http', port: 80, protocol: 'TCP', targetPort: 8080 };
 
 let services: Service[];
 let slices: EndpointSlice[];
+let podObjects: PodObject[] = [];
+let policies: NetworkPolicy[] = [];
 
 async function sync(): Promise<void> {
   const nodes: Node[] = (await machines.list()).map(({ name, ip, podCIDR }) => ({
@@ -81,11 +84,13 @@ async function sync(): Promise<void> {
   for (const [index, agent] of agents.entries()) {
     await agent.syncProxy(
       buildModel(
-        { services, slicesOf, nodes, podsOf: () => [], clusterCIDR: machines.clusterCIDR, servedByNodes },
+        { services, slicesOf, nodes, podsOf: (name) => podObjects.filter(({ spec }) => spec!.nodeName === name), clusterCIDR: machines.clusterCIDR, servedByNodes },
         nodes[index]!.metadata!.name!,
       )!,
     );
     await agent.syncDns(zone);
+    const pods = podObjects.flatMap((pod) => policyPod(pod) ?? []);
+    await agent.syncPolicies(new Policies({ policies, pods, namespaces }).modelFor(nodes[index]!.metadata!.name!));
   }
 }
 
@@ -271,6 +276,56 @@ describe('a pod', () => {
     );
     await sync();
     expect(await client.get('http://same')).toBe(`two ${client.ip}`);
+  });
+});
+
+describe('a pod', () => {
+  const object = (pod: Pod, nodeName: string, app: string, ports: object = {}): PodObject => ({
+    metadata: { name: app, namespace: 'default', labels: { app } },
+    spec: { nodeName, containers: [{ name: 'main', image: 'x', ports: [{ name: 'web', containerPort: 8080, ...ports }] }] },
+    status: { phase: 'Running', podIP: pod.ip, podIPs: [{ ip: pod.ip }] },
+  });
+
+  test('is reached at its host port by others and from its own node', async () => {
+    podObjects = [object(serverTwo, 'two', 'server', { hostPort: 8888 })];
+    await sync();
+    expect(await client.get(`http://${base}.0.3:8888`)).toBe(`two ${client.ip}`);
+    const connection = await agents[1]!.dial('127.0.0.1', 8888);
+    connection.end('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    let answer = '';
+    for await (const chunk of connection) answer += String(chunk);
+    expect(answer).toContain(`two ${base}.0.3`);
+  });
+
+  test('is reached, and reaches, only whom policies allow', async () => {
+    podObjects = [object(serverOne, 'one', 'server'), object(serverTwo, 'two', 'server'), object(client, 'one', 'client')];
+    const select = (app: string) => ({ matchLabels: { app } });
+    const policy = (spec: NetworkPolicy['spec']): NetworkPolicy => ({ metadata: { name: 'p', namespace: 'default' }, spec });
+    const blocked = expect.stringMatching(/^failed: /) as string;
+    const reach = async (timeoutMs = 3000) => [
+      await client.get(`http://${serverOne.ip}:8080`, timeoutMs),
+      await client.get('http://other', timeoutMs),
+    ];
+
+    policies = [policy({ podSelector: select('server') })];
+    await sync();
+    expect(await reach(700)).toEqual([blocked, blocked]);
+
+    policies = [policy({ podSelector: select('server'), ingress: [{ from: [{ podSelector: select('client') }], ports: [{ port: 'web' }] }] })];
+    await sync();
+    expect(await reach()).toEqual([`one ${client.ip}`, `two ${client.ip}`]);
+    expect(await serverOne.get('http://other', 700)).toEqual(blocked);
+
+    // Names are asked for at the node, which is outside of the pod.
+    policies = [policy({ podSelector: select('client'), policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: `${serverTwo.ip}/32` } }] }] })];
+    await sync();
+    const ask = `const dns = await import('node:dns/promises'); print(await new dns.Resolver({ timeout: 300, tries: 1 }).resolve4('other.default.svc.cluster.local'))`;
+    expect(await client.run(ask)).toEqual(blocked);
+    expect(await client.get(`http://${serverTwo.ip}:8080`)).toBe(`two ${client.ip}`);
+
+    policies = [];
+    await sync();
+    expect(await reach()).toEqual([`one ${client.ip}`, `two ${client.ip}`]);
   });
 });
 
