@@ -309,6 +309,9 @@ function stateTransitions(
   spec: PodSpec | undefined,
   containers: Container[] | undefined,
 ): void {
+  // Where any container can make all begin anew, each may.
+  const all = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
+  if (all.some(({ restartPolicyRules }) => restartPolicyRules?.some(({ action }) => action === 'RestartAllContainers'))) return;
   before?.forEach((old, i) => {
     if (!old.state?.terminated) return;
     const status = after?.find((s) => s.name === old.name);
