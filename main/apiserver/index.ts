@@ -13,6 +13,7 @@ import { PolicyStatusController } from './admission/policies/statusController.ts
 import { AdmissionChain } from './admissionChain.ts';
 import { Auditor, type AuditPolicy, type AuditSink } from './audit/index.ts';
 import type { Authenticator, Authorizer, UserInfo } from './auth/types.ts';
+import { CustomResources } from './apiextensions/index.ts';
 import { Chain } from './chain.ts';
 import { directEgress, type Egress } from './egress/index.ts';
 import { HostGuard } from './http/hosts.ts';
@@ -109,6 +110,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     egress,
     webhooks,
   };
+  const definitions = resources.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions');
+  const customResources = definitions && new CustomResources({ store, objects, random, resources, webhooks, definitions, clock, log });
+  customResources?.start().catch((error: unknown) => log.error('custom resources are not served', { error: String(error) }));
   const { reading, writing } = options.maxInflight ?? { reading: 800, writing: 400 };
   const metrics = new RequestMetrics();
   let address = '127.0.0.1';
@@ -154,6 +158,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const https = new HttpsServer(chain, new HostGuard(options.hosts ?? [], (address) => egress.covers(address)), clock, log, options.tls, (served) => metrics.observe(served));
   return {
     async listen({ port }) {
+      await customResources?.start();
       const taken = await https.listen(port);
       await Promise.all([aggregator.start(), policies.start()]);
       if (resources.find('apiregistration.k8s.io', 'v1', 'apiservices')) {
@@ -169,6 +174,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     async close() {
       aggregator.close();
       policies.close();
+      customResources?.close();
       serving.admission.close();
       webhooks.close();
       await https.close();

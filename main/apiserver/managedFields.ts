@@ -12,7 +12,8 @@ export function fieldWrite(registry: Registry, context: RequestContext, subresou
     subresource,
     apiVersion: registry.apiVersion,
     now: context.now,
-    schema: patchSchemaOf(schemaOf(registry.definition)),
+    schema: registry.strategy.patchSchema ?? patchSchemaOf(schemaOf(registry.definition)),
+    resetFields: registry.strategy.resetFields?.(subresource),
   };
 }
 

@@ -25,4 +25,5 @@ export {
 export {
   authorizerType, AuthorizerValue, ResourceCheck, resourceCheckType, type CelAccess, type CelAuthorizer,
 } from './library/authorizer.ts';
+export { urlFault } from './library/urls.ts';
 export { formatValue } from './library/stringFormat.ts';

@@ -5,20 +5,20 @@ import { normalizeObject } from '../../api/normalize.ts';
 import { schemaOf } from '../../api/schema.ts';
 import { badRequest } from '../../api/status.ts';
 import type { Call } from '../call.ts';
-import type { RequestContext } from '../registry/strategy.ts';
+import type { RequestContext, Strategy } from '../registry/strategy.ts';
 import { isObject, parseBody, type Parsed } from './body.ts';
 
 /**
  * The object in a request's body, its fields checked as `fieldValidation` asks; the server's own to change.
  * Throws 400, 413, 415. Mirrors k8s.io/apiserver/pkg/endpoints/handlers/create.go and update.go.
  */
-export async function decodeObject(call: Call, kind: GroupVersionKind, context: RequestContext): Promise<KubeObject> {
+export async function decodeObject(call: Call, kind: GroupVersionKind, context: RequestContext, strategy?: Strategy): Promise<KubeObject> {
   const parsed = await parseBody(call, kind.kind);
   if (!parsed) throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): Object 'Kind' is missing in '' (<empty>)`);
   if (!isObject(parsed.value))
     throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): json: cannot unmarshal into a Kubernetes object`);
   checkKind(parsed.value as KubeObject, kind);
-  const object = parsed.trusted ? normalized(parsed.value, kind) : checked(parsed, kind, context);
+  const object = parsed.trusted ? normalized(parsed.value, kind) : checked(parsed, kind, context, strategy);
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
   object.metadata ??= {};
@@ -32,19 +32,21 @@ function normalized(value: Record<string, unknown>, kind: GroupVersionKind): Kub
   return schema ? (normalizeObject(schema, value) as KubeObject) : cloneJson(value as KubeObject);
 }
 
-function checked({ duplicates, value }: Parsed, kind: GroupVersionKind, context: RequestContext): KubeObject {
-  const { object, complaints } = decoded(value, kind);
+function checked({ duplicates, value }: Parsed, kind: GroupVersionKind, context: RequestContext, strategy: Strategy | undefined): KubeObject {
+  const { object, complaints } = decoded(value, kind, strategy);
   if (context.fieldValidation === 'Ignore') return object;
-  const all = duplicates ? duplicates(complaints) : complaints;
+  // What a schema of its own does not know is found after the text has been read.
+  const all = !duplicates ? complaints : strategy?.complaints ? [...duplicates([]), ...complaints] : duplicates(complaints);
   if (!all.length) return object;
   if (context.fieldValidation === 'Strict') throw unhandled(kind, `strict decoding error: ${all.join(', ')}`);
   context.warnings.push(...all);
   return object;
 }
 
-function decoded(value: unknown, kind: GroupVersionKind) {
+function decoded(value: unknown, kind: GroupVersionKind, strategy: Strategy | undefined) {
   try {
-    return decodeFields(kind, value);
+    const { object, complaints } = decodeFields(kind, strategy?.complaints ? cloneJson(value) : value);
+    return { object, complaints: [...complaints, ...(strategy?.complaints?.(object) ?? [])] };
   } catch (error) {
     if (error instanceof DecodeError) throw unhandled(kind, error.message);
     throw error;

@@ -45,7 +45,8 @@ export function tableOf(strategy: Strategy, objects: readonly KubeObject[], meta
 function rowOf(strategy: Strategy, object: KubeObject, { version, include, now }: TableOptions) {
   const cells = strategy.row(object, now);
   strategy.columns.forEach((column, i) => {
-    if (column.type === 'date') cells[i] = since(cells[i] as string | undefined, now);
+    // What is no date is shown as it is.
+    if (column.type === 'date' && cells[i] !== null && !Number.isNaN(Date.parse(String(cells[i] ?? now)))) cells[i] = since(cells[i] as string | undefined, now);
   });
   if (include === 'None') return { cells, object: null };
   return { cells, object: include === 'Object' ? object : partialOf(object, version) };

@@ -18,7 +18,7 @@ export const create =
     const { strategy, definition } = registry;
     if (strategy.actsOn) return actOnNamed(serving, call, strategy.actsOn);
     const context = writeContext(call, call.info.namespace, 'CreateOptions');
-    const object = await decodeObject(call, definition, context);
+    const object = await decodeObject(call, definition, context, strategy);
     const metadata = object.metadata!;
     delete metadata.uid;
     delete metadata.creationTimestamp;

@@ -152,11 +152,12 @@ function heed(context: RequestContext, complaints: string[]): void {
 }
 
 /** A patched object, its fields checked as `fieldValidation` asks. Throws 422. */
-function settled({ definition }: Registry, context: RequestContext, current: KubeObject, object: KubeObject, ofPatch: string[]): KubeObject {
+function settled({ definition, strategy }: Registry, context: RequestContext, current: KubeObject, object: KubeObject, ofPatch: string[]): KubeObject {
   const refuse = (why: string) => invalid({ group: '', kind: '' }, '', [invalidField('patch', JSON.stringify(object), why)]);
   let decoded: ReturnType<typeof decodeChanged>;
   try {
     decoded = decodeChanged(definition, object, current);
+    decoded.complaints.push(...(strategy.complaints?.(decoded.object) ?? []));
   } catch (error) {
     if (error instanceof DecodeError) throw refuse(error.message);
     throw error;
@@ -181,7 +182,9 @@ function applied(call: Call, registry: Registry, context: RequestContext, curren
   object.kind = definition.kind;
   object.metadata ??= {};
   try {
-    return decodeObject(definition, object).object;
+    const decoded = decodeObject(definition, object);
+    registry.strategy.complaints?.(decoded.object);
+    return decoded.object;
   } catch (error) {
     if (error instanceof DecodeError) throw failure(500, '', error.message);
     throw error;

@@ -21,7 +21,7 @@ export async function put(serving: Serving, call: Call, registry: Registry, subr
   const { info } = call;
   const { strategy, definition } = registry;
   const context = writeContext(call, info.namespace, 'UpdateOptions');
-  const object = await decodeObject(call, subresource?.kind ?? definition, context);
+  const object = await decodeObject(call, subresource?.kind ?? definition, context, strategy);
   settleNamespace(object, context.namespace, definition.namespaced);
   checkName(object, info.name);
   dedupOwners(object, context.warnings, false);

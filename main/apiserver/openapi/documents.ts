@@ -11,16 +11,20 @@ const patchTypes = [
   'application/apply-patch+yaml', 'application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json',
 ];
 
-function definitionsFor(served: readonly ServedResource[], descriptions: Descriptions): Definitions {
+function definitionsFor(served: readonly ServedResource[], descriptions: Descriptions, form: 'v2' | 'v3'): Definitions {
   const versions = new Map(served.map(({ definition: { group, version } }) => [`${group}/${version}`, { group, version }]));
   const definitions = new Definitions(descriptions, [...versions.values()]);
-  for (const { definition, subresources = {} } of served) {
+  for (const { definition, subresources = {}, openApi } of served) {
     const { group, version, kind, listKind, verbs } = definition;
     const listed = !verbs || verbs.includes('list') ? [{ group, version, kind: listKind }] : [];
     const kinds = [{ group, version, kind }, ...listed, ...Object.values(subresources).map((s) => s.kind)];
     for (const gvk of kinds) {
       const schema = schemaOf(gvk);
       if (schema) definitions.add(schema);
+      else if (openApi && (gvk.kind === kind || gvk.kind === listKind)) {
+        definitions.found.set(definitionName(gvk), gvk.kind === kind ? openApi[form] : openApi.list);
+        for (const id of ['meta/v1.ObjectMeta', 'meta/v1.ListMeta']) definitions.add(schemaById(id)!);
+      }
       // A kind that is not built in may hold anything.
       else
         definitions.found.set(definitionName(gvk), {
@@ -76,7 +80,7 @@ export function v3Document(served: readonly ServedResource[], descriptions: Desc
     openapi: '3.0.0',
     info,
     paths: sorted(paths),
-    components: { schemas: sorted(definitionsFor(served, descriptions).found), securitySchemes: { BearerToken: bearerToken } },
+    components: { schemas: sorted(definitionsFor(served, descriptions, 'v3').found), securitySchemes: { BearerToken: bearerToken } },
   };
 }
 
@@ -144,7 +148,7 @@ export function v2Document(served: readonly ServedResource[], descriptions: Desc
       { ...Object.fromEntries(operations.map((operation) => [operation.method, write(operation)])), parameters: parameters.map(parameter) },
     ]),
   );
-  const found = definitionsFor(served, descriptions);
+  const found = definitionsFor(served, descriptions, 'v2');
   for (const kind of ['APIVersions', 'APIGroupList', 'APIGroup', 'APIResourceList']) found.add(schemaById(`meta/v1.${kind}`)!);
   const definitions = [...found.found].map(([name, schema]): [string, Json] => [name, toV2(schema)]);
   return {

@@ -122,8 +122,9 @@ const format = 2;
 /** Of what is served and of the types that this version of Skiff knows: clients keep documents across restarts. */
 function hashOf(served: readonly ServedResource[]): string {
   types ??= hashed(schemaData);
-  const described = served.map(({ definition, subresources = {} }) => [
+  const described = served.map(({ definition, subresources = {}, openApi }) => [
     definition,
+    openApi,
     Object.entries(subresources).map(([name, { kind, verbs }]) => [name, kind, verbs]),
   ]);
   return hashed(`${format} ${types}${JSON.stringify(described)}`);

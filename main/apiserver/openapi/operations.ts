@@ -1,6 +1,7 @@
 import { apiVersionOf, resourcePath, type GroupVersionKind } from '../../api/meta.ts';
 import { schemaOf, type FieldSchema } from '../../api/schema.ts';
 import type { ResourceDefinition } from '../registry/strategy.ts';
+import type { JsonObject } from './schemas.ts';
 import { streamSubresources } from '../streaming/subresources.ts';
 
 /** A kind that is served; a registry's strategy is one. */
@@ -8,6 +9,8 @@ export interface ServedResource {
   definition: ResourceDefinition;
   /** Besides those that stream. */
   subresources?: Readonly<Record<string, { kind: GroupVersionKind; verbs: readonly string[] }>>;
+  /** Of a kind that is not built in: its own definition, as each version of OpenAPI can say it, and its list's. */
+  openApi?: Readonly<Record<'v3' | 'v2' | 'list', JsonObject>>;
 }
 
 export interface Parameter {

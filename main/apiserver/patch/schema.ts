@@ -140,8 +140,7 @@ export const isMap = (value: unknown): value is Record<string, unknown> => typeo
 
 /** What is known of a member of a map or structure. */
 export function memberSchema(schema: PatchSchema, name: string): PatchSchema {
-  if (schema.kind === 'struct') return schema.fields!.get(name)?.schema ?? anySchema;
-  return schema.element ?? anySchema;
+  return schema.fields?.get(name)?.schema ?? schema.element ?? anySchema;
 }
 
 /** Whether `schema` takes lists apart, and this one is one. */

@@ -2,6 +2,7 @@ import type { Service } from '../../api/index.ts';
 import type { KubeletApi } from '../../api/kubelet.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import type { Random } from '../../util/random.ts';
+import { customResourceDefinition } from '../apiextensions/index.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/serviceAccountTokens.ts';
 import type { Authorizer } from '../auth/types.ts';
@@ -126,6 +127,7 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
     of(resourceClaimTemplate),
     of(resourceSlice),
     of(runtimeClass),
+    of(customResourceDefinition),
     of(csiDriver),
     of(csiNode),
     of(volumeAttachment),

@@ -2,6 +2,8 @@ import type { GroupVersionKind, GroupVersionResource, KubeObject } from '../../a
 import type { FieldError } from '../../api/status.ts';
 import type { Cause } from '../../store/index.ts';
 import type { UserInfo } from '../auth/types.ts';
+import type { JsonObject } from '../openapi/schemas.ts';
+import type { PatchSchema } from '../patch/index.ts';
 
 /** What one request brings along, whichever way it came in. */
 export interface RequestContext {
@@ -31,6 +33,8 @@ export interface ResourceDefinition extends GroupVersionKind, GroupVersionResour
   /** Such as `all`. */
   categories: string[];
   namespaced: boolean;
+  /** Which version is stored, where that depends on more than `storedAs`. */
+  storedVersion?: string;
   /** Default: all of create delete deletecollection get list patch update watch. */
   verbs?: string[];
 }
@@ -71,6 +75,11 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly storedAs?: StoredAs;
   /** An object of this version as another version of the kind shows it; absent: `storedAs` says it, or the versions differ in name only. */
   convert?(object: KubeObject, apiVersion: string): Promise<KubeObject>;
+  /**
+   * What strict decoding complains about, for kinds that bring a schema of their own; takes it away. Runs before
+   * `defaults`. Throws a DecodeError.
+   */
+  complaints?(object: T): string[];
   /** Fills in defaults (upstream: pkg/apis/<group>/v1/defaults.go). Runs on every decoded request body and patch result. */
   defaults?(object: T): void;
   /** Clears what a creator may not set; the generic registry sets uid, creationTimestamp, generation 1 and managedFields. */
@@ -129,6 +138,12 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   defaultPropagation?: 'Background' | 'Orphan';
   /** Fields that field selectors may name, besides metadata.name and metadata.namespace. */
   fields?(object: T): Record<string, string>;
+  /** Who owns what by which schema, for kinds that bring a schema of their own. */
+  patchSchema?: PatchSchema;
+  /** Fields that a write (of a subresource, or '' for the object) cannot change, as paths of names: nobody owns them by it. */
+  resetFields?(subresource: string): readonly (readonly string[])[];
+  /** What OpenAPI publishes of a kind that brings a schema of its own. */
+  openApi?: { v3: JsonObject; v2: JsonObject; list: JsonObject };
   /** `kubectl get`'s columns without Age handling of ours: cells in the order of `columns`; dates as RFC 3339 become ages server-side. */
   columns: TableColumn[];
   row(object: T, now: number): unknown[];

@@ -184,6 +184,7 @@ function listed(strategy: Strategy): object[] {
       verbs: verbsOf(definition),
       ...(definition.shortNames.length ? { shortNames: definition.shortNames } : {}),
       ...(definition.categories.length ? { categories: definition.categories } : {}),
+      ...(verbsOf(definition).includes('list') ? { storageVersionHash: storageVersionHash(strategy) } : {}),
     },
     ...partsOf(strategy).map(({ name, kind, verbs }) => ({
       name: `${definition.resource}/${name}`,
@@ -194,6 +195,13 @@ function listed(strategy: Strategy): object[] {
       verbs,
     })),
   ];
+}
+
+/** By which clients notice that objects are stored in another version now. Mirrors discovery/storageversionhash.go. */
+function storageVersionHash({ definition, storedAs }: Strategy): string {
+  const { group, version, kind } = storedAs?.definition ?? definition;
+  const stored = `${group}/${definition.storedVersion ?? version}/${kind}`;
+  return createHash('sha256').update(stored).digest().subarray(0, 8).toString('base64');
 }
 
 function aggregatedResource(strategy: Strategy): object {

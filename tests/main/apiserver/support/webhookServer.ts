@@ -15,6 +15,8 @@ export type Answer = { allowed?: boolean; patch?: unknown[]; status?: object; wa
 export class WebhookServer {
   readonly seen: Review[] = [];
   answers: Record<string, (request: any) => Answer> = {};
+  /** Answers ConversionReviews with these objects. */
+  conversions: ((request: { desiredAPIVersion: string; objects: any[] }) => any[]) | undefined;
 
   private constructor(
     private readonly server: https.Server,
@@ -29,8 +31,12 @@ export class WebhookServer {
       request.on('data', (part: Buffer) => (text += part.toString()));
       request.on('end', () => {
         const path = request.url!.split('?')[0]!;
-        const review = JSON.parse(text) as { apiVersion: string; request: { uid: string } };
+        const review = JSON.parse(text) as { apiVersion: string; kind: string; request: { uid: string; desiredAPIVersion: string; objects: any[] } };
         hooks.seen.push({ path, request: review.request });
+        if (review.kind === 'ConversionReview' && hooks.conversions) {
+          const answer = { uid: review.request.uid, result: { status: 'Success' }, convertedObjects: hooks.conversions(review.request) };
+          return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ kind: review.kind, apiVersion: review.apiVersion, response: answer }));
+        }
         const answer = hooks.answers[path]?.(review.request);
         if (!answer) return response.writeHead(500).end('no such path');
         const { patch, ...rest } = answer;

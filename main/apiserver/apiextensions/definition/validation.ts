@@ -1,0 +1,318 @@
+import type { CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec, CustomResourceDefinitionVersion } from '../../../api/index.ts';
+import { equalJson } from '../../../api/json.ts';
+import { isDns1035Label, isDns1123Subdomain } from '../../../api/names.ts';
+import { FieldErrors } from '../../validation/field.ts';
+import { resolvePath } from '../schema/fieldPath.ts';
+import { anySchema, type JsonSchema } from '../schema/types.ts';
+import { validateDefaults } from './schemaDefaults.ts';
+import { validateOpenApiSchema, type SentSchema } from './openApiSchema.ts';
+import { validateStructural } from './structural.ts';
+
+const approvedAnnotation = 'api-approved.kubernetes.io';
+const columnTypes = ['boolean', 'date', 'integer', 'number', 'string'];
+const columnFormats = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'];
+const maxSelectableFields = 8;
+
+export const isEstablished = (definition: CustomResourceDefinition) => conditionOf(definition, 'Established') === 'True';
+export const conditionOf = (definition: CustomResourceDefinition, type: string) => definition.status?.conditions?.find((condition) => condition.type === type)?.status;
+export const schemaOfVersion = (version: CustomResourceDefinitionVersion): JsonSchema | undefined => version.schema?.openAPIV3Schema as JsonSchema | undefined;
+
+/**
+ * What is wrong with a CustomResourceDefinition; with `old`, as an update of it. What all versions have in common upstream
+ * keeps once, outside of the versions, and so its paths say. Mirrors apiextensions' pkg/apis/apiextensions/validation/validation.go.
+ */
+export function validateDefinition(definition: CustomResourceDefinition, old?: CustomResourceDefinition): FieldErrors {
+  const errors = new FieldErrors();
+  if (!old && definition.metadata?.name !== `${definition.spec.names.plural}.${definition.spec.group}`)
+    errors.invalid('metadata.name', definition.metadata?.name ?? '', 'must be spec.names.plural+"."+spec.group');
+  validateSpec(definition.spec, errors, old);
+  if (old) validateImmutable(definition.spec, old, errors);
+  validateNames(definition.status?.acceptedNames, 'status.acceptedNames', errors);
+  validateStoredVersions(definition, errors);
+  validateApproval(definition, old, errors);
+  if (definition.spec.preserveUnknownFields && !old?.spec.preserveUnknownFields)
+    errors.invalid('spec.preserveUnknownFields', true, 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead');
+  return errors;
+}
+
+function validateSpec(spec: CustomResourceDefinitionSpec, errors: FieldErrors, old: CustomResourceDefinition | undefined): void {
+  if (!spec.group) errors.required('spec.group');
+  else {
+    const messages = isDns1123Subdomain(spec.group);
+    if (messages.length) errors.invalid('spec.group', spec.group, messages.join(','));
+    else if (!spec.group.includes('.')) errors.invalid('spec.group', spec.group, 'should be a domain with at least one dot');
+  }
+  if (!spec.scope) errors.required('spec.scope');
+  else if (spec.scope !== 'Cluster' && spec.scope !== 'Namespaced') errors.notSupported('spec.scope', spec.scope, ['Cluster', 'Namespaced']);
+  const versions = spec.versions ?? [];
+  versions.forEach((version, i) => {
+    if (!version.schema?.openAPIV3Schema) errors.required(`spec.versions[${i}].schema.openAPIV3Schema`);
+    label(version.name, `spec.versions[${i}].name`, errors);
+    validateDeprecation(version, `spec.versions[${i}].deprecationWarning`, errors);
+  });
+  validateParts(versions, errors, old);
+  if (new Set(versions.map(({ name }) => name)).size !== versions.length) errors.invalid('spec.versions', versions, 'must contain unique version names');
+  if (versions.filter(({ storage }) => storage).length !== 1) errors.invalid('spec.versions', versions, 'must have exactly one version marked as storage version');
+  for (const name of ['plural', 'singular', 'kind', 'listKind'] as const) if (!spec.names?.[name]) errors.required(`spec.names.${name}`);
+  validateNames(spec.names, 'spec.names', errors);
+  validateConversion(spec, errors, old);
+}
+
+/** What a version has in common with all others is judged once. */
+function validateParts(versions: readonly CustomResourceDefinitionVersion[], errors: FieldErrors, old: CustomResourceDefinition | undefined): void {
+  const shared = <T>(part: (version: CustomResourceDefinitionVersion) => T | undefined) =>
+    versions.length > 0 && versions.every((version) => part(version) !== undefined && equalJson(part(version), part(versions[0]!)));
+  const each = <T>(name: string, common: string, part: (version: CustomResourceDefinitionVersion) => T | undefined, validate: (value: T, path: string, version: CustomResourceDefinitionVersion) => void) => {
+    const once = shared(part);
+    (once ? versions.slice(0, 1) : versions).forEach((version, i) => {
+      const value = part(version);
+      if (value !== undefined) validate(value, once ? `spec.${common}` : `spec.versions[${i}].${name}`, version);
+    });
+  };
+  each('schema', 'validation', (version) => version.schema, (_schema, path, version) => validateSchema(version, `${path}.openAPIV3Schema`, errors, old));
+  each('subresources', 'subresources', (version) => version.subresources, (subresources, path) => validateScale(subresources.scale, `${path}.scale`, errors));
+  each('additionalPrinterColumns', 'additionalPrinterColumns', (version) => (version.additionalPrinterColumns?.length ? version.additionalPrinterColumns : undefined), (list, path) => {
+    list.forEach((column, i) => validateColumn(column, `${path}[${i}]`, errors));
+  });
+  each('selectableFields', 'selectableFields', (version) => (version.selectableFields?.length ? version.selectableFields : undefined), (fields, path, version) => {
+    validateSelectable(fields, schemaOfVersion(version), path, errors);
+  });
+}
+
+function validateSchema(version: CustomResourceDefinitionVersion, path: string, errors: FieldErrors, old: CustomResourceDefinition | undefined): void {
+  const schema = schemaOfVersion(version) as SentSchema | undefined;
+  if (!schema) return;
+  const oldVersion = old?.spec.versions.find(({ name }) => name === version.name);
+  const found = new FieldErrors();
+  if (version.subresources?.status !== undefined) validateRoot(schema, path, found);
+  if (schema.nullable) found.forbidden(`${path}.nullable`, 'nullable cannot be true at the root');
+  const structural = new FieldErrors();
+  validateStructural(schema as JsonSchema, structural, path);
+  if (!structural.length) {
+    const pruned = !old?.spec.versions.some((candidate) => hasDefaults(schemaOfVersion(candidate)) && equalJson(candidate.schema, version.schema));
+    validateDefaults(schema as JsonSchema, structural, path, pruned);
+  }
+  // What was taken before stays, as it is.
+  if (!oldVersion || !equalJson(oldVersion.schema, version.schema) || !structural.length) found.add(structural.all);
+  validateOpenApiSchema(schema, found, path, { suppressRuleCost: oldVersion !== undefined && equalJson(oldVersion.schema, version.schema), rules: !structural.length });
+  errors.add(found.all);
+}
+
+const hasDefaults = (schema: JsonSchema | undefined) => anySchema(schema, (part) => part.default !== undefined);
+
+const allowedAtRoot = [
+  'Description', 'Type', 'Format', 'Title', 'Maximum', 'ExclusiveMaximum', 'Minimum', 'ExclusiveMinimum', 'MaxLength', 'MinLength', 'Pattern', 'MaxItems', 'MinItems', 'UniqueItems',
+  'MultipleOf', 'Required', 'Items', 'Properties', 'ExternalDocs', 'Example', 'XPreserveUnknownFields', 'XValidations',
+];
+const goNames: Record<string, string> = { 'x-kubernetes-preserve-unknown-fields': 'XPreserveUnknownFields', 'x-kubernetes-validations': 'XValidations' };
+
+/** With a status of its own the root may hold nothing that would be lost for the status. */
+function validateRoot(schema: SentSchema, path: string, errors: FieldErrors): void {
+  for (const [key, value] of Object.entries(schema)) {
+    if (value === undefined || value === false || key === 'nullable') continue;
+    if (key === 'type') {
+      if (value !== 'object') return errors.invalid(`${path}.type`, value, 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled');
+    } else if (!allowedAtRoot.includes(goNames[key] ?? key[0]!.toUpperCase() + key.slice(1)))
+      return errors.invalid(path, schema, `only [${allowedAtRoot.join(' ')}] fields are allowed at the root of the schema if the status subresource is enabled`);
+  }
+}
+
+function validateScale(scale: NonNullable<CustomResourceDefinitionVersion['subresources']>['scale'], path: string, errors: FieldErrors): void {
+  if (!scale) return;
+  const check = (name: 'specReplicasPath' | 'statusReplicasPath', under: string) => {
+    const value = scale[name];
+    if (!value) errors.required(`${path}.${name}`);
+    else if (simplePath(value, `${path}.${name}`, errors) && !value.startsWith(`${under}.`)) errors.invalid(`${path}.${name}`, value, `should be a json path under ${under}`);
+  };
+  check('specReplicasPath', '.spec');
+  check('statusReplicasPath', '.status');
+  const selector = scale.labelSelectorPath;
+  if (selector && simplePath(selector, `${path}.labelSelectorPath`, errors) && !/^\.(spec|status)\./.test(selector))
+    errors.invalid(`${path}.labelSelectorPath`, selector, 'should be a json path under either .spec or .status');
+}
+
+function simplePath(path: string, field: string, errors: FieldErrors): boolean {
+  if (path.startsWith('.')) return true;
+  errors.invalid(field, path, 'must be a simple json path starting with .');
+  return false;
+}
+
+function validateColumn(column: NonNullable<CustomResourceDefinitionVersion['additionalPrinterColumns']>[number], path: string, errors: FieldErrors): void {
+  if (!column.name) errors.required(`${path}.name`);
+  const oneOf = `must be one of ${columnTypes.join(',')}`;
+  if (!column.type) errors.required(`${path}.type`, oneOf);
+  else if (!columnTypes.includes(column.type)) errors.invalid(`${path}.type`, column.type, oneOf);
+  if (column.format && !columnFormats.includes(column.format)) errors.invalid(`${path}.format`, column.format, `must be one of ${columnFormats.join(',')}`);
+  if (!column.jsonPath) errors.required(`${path}.JSONPath`);
+  else simplePath(column.jsonPath, `${path}.JSONPath`, errors);
+}
+
+function validateSelectable(fields: readonly { jsonPath: string }[], schema: JsonSchema | undefined, path: string, errors: FieldErrors): void {
+  if (!schema) return errors.invalid(path, '', 'may only be set when `version.schema.openAPIV3Schema` is not included');
+  const known = new Set<string>();
+  fields.forEach(({ jsonPath }, i) => {
+    const at = `${path}[${i}].jsonPath`;
+    if (!jsonPath) return errors.required(at);
+    const resolved = resolvePath(jsonPath, schema, false);
+    if (typeof resolved === 'string') return errors.invalid(at, jsonPath, `is an invalid path: ${resolved}`);
+    if (resolved.path === 'metadata' || resolved.path.startsWith('metadata.')) errors.invalid(at, jsonPath, 'must not point to fields in metadata');
+    if (!['string', 'boolean', 'integer'].includes(resolved.schema?.type ?? ''))
+      errors.invalid(at, jsonPath, 'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.');
+    if (known.has(resolved.path)) errors.duplicate(at, jsonPath);
+    known.add(resolved.path);
+  });
+  if (known.size > maxSelectableFields) errors.tooMany(path, known.size, maxSelectableFields);
+}
+
+function label(value: string, path: string, errors: FieldErrors): void {
+  const messages = isDns1035Label(value ?? '');
+  if (messages.length) errors.invalid(path, value ?? '', messages.join(','));
+}
+
+function validateNames(names: CustomResourceDefinitionNames | undefined, path: string, errors: FieldErrors): void {
+  if (!names) return;
+  if (names.plural) label(names.plural, `${path}.plural`, errors);
+  if (names.singular) label(names.singular, `${path}.singular`, errors);
+  for (const name of ['kind', 'listKind'] as const) {
+    const value = names[name];
+    const messages = value ? isDns1035Label(value.toLowerCase()) : [];
+    if (messages.length) errors.invalid(`${path}.${name}`, value, `may have mixed case, but should otherwise match: ${messages.join(',')}`);
+  }
+  names.shortNames?.forEach((name, i) => label(name, `${path}.shortNames[${i}]`, errors));
+  if (names.kind && names.kind === names.listKind) errors.invalid(`${path}.listKind`, names.listKind, 'kind and listKind may not be the same');
+  names.categories?.forEach((name, i) => label(name, `${path}.categories[${i}]`, errors));
+}
+
+function validateDeprecation(version: CustomResourceDefinitionVersion, path: string, errors: FieldErrors): void {
+  const text = version.deprecationWarning;
+  if (text === undefined) return;
+  if (!version.deprecated) return errors.invalid(path, text, 'can only be set for deprecated versions');
+  if (Buffer.byteLength(text) > 256) errors.invalid(path, text, 'must be <= 256 characters long');
+  if (!text) errors.invalid(path, text, 'must not be an empty string');
+  const at = text.search(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u);
+  if (at >= 0) errors.invalid(path, text, `must only contain printable UTF-8 characters; non-printable character found at index ${Buffer.byteLength(text.slice(0, at))}`);
+}
+
+function validateConversion(spec: CustomResourceDefinitionSpec, errors: FieldErrors, old: CustomResourceDefinition | undefined): void {
+  const { conversion } = spec;
+  if (!conversion) return;
+  const path = 'spec.conversion';
+  if (!conversion.strategy) errors.required(`${path}.strategy`);
+  else if (conversion.strategy !== 'None' && conversion.strategy !== 'Webhook') errors.notSupported(`${path}.strategy`, conversion.strategy, ['None', 'Webhook']);
+  if (spec.preserveUnknownFields && conversion.strategy !== 'None') errors.invalid(`${path}.strategy`, conversion.strategy, 'must be None if spec.preserveUnknownFields is true');
+  const { webhook } = conversion;
+  if (conversion.strategy !== 'Webhook') {
+    if (webhook?.clientConfig) errors.forbidden(`${path}.webhookClientConfig`, 'should not be set when strategy is not set to Webhook');
+    if (webhook?.conversionReviewVersions?.length) errors.forbidden(`${path}.conversionReviewVersions`, 'should not be set when strategy is not set to Webhook');
+    return;
+  }
+  const client = webhook?.clientConfig;
+  const at = `${path}.webhookClientConfig`;
+  if (!client) errors.required(at, 'required when strategy is set to Webhook');
+  else if ((client.url === undefined) === (client.service === undefined)) errors.required(at, 'exactly one of url or service is required');
+  else if (client.url !== undefined) validateUrl(client.url, `${at}.url`, errors);
+  else validateService(client.service!, `${at}.service`, errors);
+  const versions = webhook?.conversionReviewVersions ?? [];
+  if (!versions.length) errors.required(`${path}.conversionReviewVersions`);
+  versions.forEach((version, i) => {
+    if (versions.indexOf(version) < i) errors.invalid(`${path}.conversionReviewVersions[${i}]`, version, 'duplicate version');
+    else label(version, `${path}.conversionReviewVersions[${i}]`, errors);
+  });
+  const before = old?.spec.conversion?.webhook?.conversionReviewVersions;
+  const recognized = (list: readonly string[]) => list.some((version) => version === 'v1' || version === 'v1beta1');
+  if (versions.length && !recognized(versions) && (!before || recognized(before))) errors.invalid(`${path}.conversionReviewVersions`, versions, 'must include at least one of v1, v1beta1');
+}
+
+/** Mirrors k8s.io/apiserver/pkg/util/webhook/validation.go. */
+function validateUrl(text: string, path: string, errors: FieldErrors): void {
+  const form = '; desired format: https://host[/path]';
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    return errors.required(path, `url must be a valid URL: ${text}${form}`);
+  }
+  if (url.protocol !== 'https:') errors.invalid(path, url.protocol.slice(0, -1), `'https' is the only allowed URL scheme${form}`);
+  if (!url.host) errors.invalid(path, url.host, `host must be specified${form}`);
+  if (url.username || url.password) errors.invalid(path, url.username, 'user information is not permitted in the URL');
+  if (url.hash) errors.invalid(path, url.hash.slice(1), 'fragments are not permitted in the URL');
+  if (url.search) errors.invalid(path, url.search.slice(1), 'query parameters are not permitted in the URL');
+}
+
+function validateService(service: { name: string; namespace: string; path?: string; port?: number }, path: string, errors: FieldErrors): void {
+  if (!service.name) errors.required(`${path}.name`, 'service name is required');
+  if (!service.namespace) errors.required(`${path}.namespace`, 'service namespace is required');
+  const port = service.port ?? 443;
+  if (!(port >= 1 && port <= 65535)) errors.invalid(`${path}.port`, port, 'port is not valid: must be between 1 and 65535, inclusive');
+  if (service.path === undefined) return;
+  const at = `${path}.path`;
+  if (!service.path.startsWith('/')) return errors.invalid(at, service.path, "must start with a '/'");
+  if (service.path === '/') return;
+  const steps = service.path.slice(1).split('/');
+  if (steps.at(-1) === '') steps.pop();
+  steps.forEach((step, i) => {
+    if (step === '') errors.invalid(at, service.path, `segment[${i}] may not be empty`);
+    else for (const message of isDns1123Subdomain(step)) errors.invalid(at, service.path, `segment[${i}]: ${message}`);
+  });
+}
+
+function validateImmutable(spec: CustomResourceDefinitionSpec, old: CustomResourceDefinition, errors: FieldErrors): void {
+  const fixed = (path: string, value: unknown, before: unknown) => {
+    if (value !== before) errors.invalid(path, value ?? '', 'field is immutable');
+  };
+  if (isEstablished(old)) {
+    fixed('spec.scope', spec.scope, old.spec.scope);
+    fixed('spec.names.kind', spec.names.kind, old.spec.names.kind);
+  }
+  fixed('spec.group', spec.group, old.spec.group);
+  fixed('spec.names.plural', spec.names.plural, old.spec.names.plural);
+}
+
+function validateStoredVersions({ spec, status }: CustomResourceDefinition, errors: FieldErrors): void {
+  const stored = status?.storedVersions ?? [];
+  const path = 'status.storedVersions';
+  if (!stored.length) return errors.invalid(path, stored, 'must have at least one stored version');
+  for (const { name, storage } of spec.versions ?? []) if (storage && !stored.includes(name)) errors.invalid(path, stored, `must have the storage version ${name}`);
+  stored.forEach((name, i) => {
+    if (spec.versions?.some((version) => version.name === name)) return;
+    errors.invalid(
+      `${path}[${i}]`,
+      name,
+      `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`,
+    );
+  });
+}
+
+type Approval = 'missing' | 'bypassed' | 'approved' | 'invalid';
+
+function approvalOf({ metadata }: CustomResourceDefinition): Approval {
+  const text = metadata?.annotations?.[approvedAnnotation];
+  if (!text) return 'missing';
+  if (text.startsWith('unapproved')) return 'bypassed';
+  return /^[a-z][a-z0-9+.-]*:\/\/[^/]+/i.test(text) ? 'approved' : 'invalid';
+}
+
+/** Groups of the Kubernetes project ask for a link to their approval. */
+function validateApproval(definition: CustomResourceDefinition, old: CustomResourceDefinition | undefined, errors: FieldErrors): void {
+  if (!/(^|\.)(k8s|kubernetes)\.io$/.test(definition.spec.group ?? '')) return;
+  const state = approvalOf(definition);
+  if (old && approvalOf(old) === state) return;
+  const path = `metadata.annotations[${approvedAnnotation}]`;
+  const see = 'see https://github.com/kubernetes/enhancements/pull/1111';
+  if (state === 'missing') errors.required(path, `protected groups must have approval annotation "${approvedAnnotation}", ${see}`);
+  if (state === 'invalid')
+    errors.invalid(path, definition.metadata!.annotations![approvedAnnotation], `protected groups must have approval annotation "${approvedAnnotation}" with either a URL or a reason starting with "unapproved", ${see}`);
+}
+
+/** What of a stored definition is not structural, for its condition; empty: it is. */
+export function nonStructural(definition: CustomResourceDefinition): string {
+  const errors = new FieldErrors();
+  if (definition.spec.preserveUnknownFields) errors.invalid('spec.preserveUnknownFields', true, 'must be false');
+  definition.spec.versions.forEach((version, i) => {
+    const schema = schemaOfVersion(version);
+    if (schema) validateStructural(schema, errors, `spec.versions[${i}].schema.openAPIV3Schema`);
+  });
+  const texts = errors.all.map(({ field, message }) => `${field}: ${message}`);
+  return texts.length > 1 ? `[${texts.join(', ')}]` : (texts[0] ?? '');
+}
+

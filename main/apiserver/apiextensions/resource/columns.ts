@@ -1,0 +1,62 @@
+import type { CustomResourceColumnDefinition } from '../../../api/index.ts';
+import type { KubeObject } from '../../../api/meta.ts';
+import { nameOf } from '../../registry/printers.ts';
+import type { TableColumn } from '../../registry/strategy.ts';
+import { jsonPath, type JsonPath } from './jsonPath.ts';
+
+export interface Columns {
+  columns: TableColumn[];
+  row(object: KubeObject): unknown[];
+}
+
+const ageColumn: CustomResourceColumnDefinition = {
+  name: 'Age',
+  type: 'date',
+  jsonPath: '.metadata.creationTimestamp',
+  description: 'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.',
+};
+
+/** `kubectl get`'s columns of a custom resource. Mirrors apiextensions' pkg/registry/customresource/tableconvertor. */
+export function columnsOf(definitions: readonly CustomResourceColumnDefinition[] | undefined): Columns {
+  const readable: Array<{ column: CustomResourceColumnDefinition; path: JsonPath }> = [];
+  for (const column of definitions?.length ? definitions : [ageColumn]) {
+    try {
+      readable.push({ column, path: jsonPath(column.jsonPath) });
+    } catch {
+      // A column that cannot be read ends the list of columns, as upstream.
+      break;
+    }
+  }
+  return {
+    columns: [
+      { name: 'Name', type: 'string', format: 'name', description: 'Name must be unique within a namespace.', priority: 0 },
+      ...readable.map(({ column }) => ({
+        name: column.name,
+        type: column.type as TableColumn['type'],
+        format: column.format ?? '',
+        description: column.description || `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
+        priority: column.priority ?? 0,
+      })),
+    ],
+    row: (object) => [nameOf(object), ...readable.map(({ column, path }) => cell(column.type, path(object)))],
+  };
+}
+
+function cell(type: string, [value]: unknown[]): unknown {
+  if (value === undefined || value === null) return null;
+  switch (type) {
+    case 'string':
+      return typeof value === 'object' ? JSON.stringify(value) : String(value);
+    case 'integer':
+      return typeof value === 'number' ? Math.trunc(value) : null;
+    case 'number':
+      return typeof value === 'number' ? value : null;
+    case 'boolean':
+      return typeof value === 'boolean' ? value : null;
+    case 'date':
+      if (typeof value !== 'string') return null;
+      return Number.isNaN(Date.parse(value)) ? '<invalid>' : value;
+    default:
+      return null;
+  }
+}
