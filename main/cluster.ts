@@ -13,7 +13,7 @@ import { parseYaml } from './api/yaml.ts';
 import { auditPolicy, bootstrapTokens, builtinAdmission, builtinStrategies, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck } from './apiserver/index.ts';
 import { bootstrapCluster, certificateSigner, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
-import { Client, InformerFactory } from './client/index.ts';
+import { Client, InformerFactory, LeaderElector } from './client/index.ts';
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
 import { startControllers, type ControllerContext } from './controllers/index.ts';
 import { Nodes, type MachineFiles } from './nodes.ts';
@@ -42,6 +42,18 @@ export interface Cluster {
   stop(): Promise<void>;
   /** Adds the cluster's context to the user's own kubeconfig, or removes it; nothing else there changes. */
   mergeKubeconfig(action: 'add' | 'remove'): Promise<{ path: string }>;
+}
+
+/**
+ * Upstream's 15 s, 10 s and 2 s would wake a disk every second; here nobody else can have the store while we run, so that
+ * a takeover is rare and may take longer.
+ */
+const leaseTimes = { leaseDuration: 60_000, renewDeadline: 40_000, retryPeriod: 20_000 };
+
+/** A control loop at work. */
+interface Loop {
+  ready: Promise<void>;
+  stop(): Promise<void>;
 }
 
 const serviceCIDR = '10.96.0.0/16';
@@ -275,27 +287,70 @@ class Engine implements Cluster {
     return discovery;
   }
 
-  /** Resolves with the informers that the whole process shares, when the controllers and the scheduler are at work. */
+  /**
+   * Resolves with the informers that the whole process shares, when the controllers and the scheduler are at work, or
+   * another engine on the same store is.
+   */
   async #startControlLoops(api: ApiServer, certificates: ClusterCertificates, tokens: ServiceAccountTokens, nodes: Nodes): Promise<InformerFactory> {
     const log = this.#log;
-    const clock = realClock;
-    const random = systemRandom;
     const client = this.#client(api, 'system:kube-controller-manager', 'kube-controller-manager');
-    const informers = new InformerFactory(client, clock, log.child('informers'));
+    const shared = new InformerFactory(client, realClock, log.child('informers'));
+    const common = { clock: realClock, random: systemRandom, log };
     const configuration = this.#schedulerConfiguration;
-    const scheduler = new Scheduler({ client: this.#client(api, 'system:kube-scheduler', 'kube-scheduler'), informers, clock, random, log, configuration });
+    const scheduling = this.#client(api, 'system:kube-scheduler', 'kube-scheduler');
     const issueToken: ControllerContext['issueToken'] = async (subject) =>
-      (await tokens.issue({ ...subject, audiences: [tokens.audience], seconds: endless, now: clock.now() })).token;
-    const sign = certificateSigner(this.#files.pki, clock);
+      (await tokens.issue({ ...subject, audiences: [tokens.audience], seconds: endless, now: realClock.now() })).token;
+    const sign = certificateSigner(this.#files.pki, realClock);
     const signCertificate: ControllerContext['signCertificate'] = (request, usages, seconds) => sign(request, usages, seconds * 1000);
-    const controllers = startControllers({ client, informers, clock, random, log, rootCA: certificates.ca, volumes: nodes.volumes, issueToken, signCertificate });
+    const terms = [
+      this.#lead('kube-controller-manager', client, shared, (informers) => {
+        const controllers = startControllers({ ...common, client, informers, rootCA: certificates.ca, volumes: nodes.volumes, issueToken, signCertificate });
+        return { ready: controllers.ready, stop: () => controllers.stop() };
+      }),
+      this.#lead('kube-scheduler', scheduling, shared, (informers) => {
+        const scheduler = new Scheduler({ ...common, client: scheduling, informers, configuration });
+        return { ready: scheduler.start(), stop: () => scheduler.stop() };
+      }),
+    ];
     this.#stops.push(async () => {
-      await scheduler.stop();
-      await controllers.stop();
-      informers.stop();
+      await Promise.all(terms.map((term) => term.stop()));
+      shared.stop();
     });
-    await Promise.all([controllers.ready, scheduler.start()]);
-    return informers;
+    await Promise.all(terms.map((term) => term.start()));
+    // Also where another engine controls: the nodes follow the cluster by them.
+    shared.start();
+    return shared;
+  }
+
+  /** What only one engine on a store may run. The first term uses the process's own informers, a later one fresh ones. */
+  #lead(name: string, client: Client, shared: InformerFactory, begin: (informers: InformerFactory) => Loop): LeaderElector {
+    let loop: Loop | undefined;
+    let own: InformerFactory | undefined;
+    let terms = 0;
+    return new LeaderElector({
+      client: client.as(name),
+      clock: realClock,
+      random: systemRandom,
+      log: this.#log,
+      name,
+      identity: this.#identity,
+      ...leaseTimes,
+      lead: async () => {
+        if (terms++ > 0) own = new InformerFactory(client, realClock, this.#log.child('informers'));
+        loop = begin(own ?? shared);
+        await loop.ready;
+      },
+      resign: async () => {
+        await loop?.stop();
+        own?.stop();
+      },
+    });
+  }
+
+  /** The same after a restart, so that a killed engine need not wait for its own lease to run out. */
+  get #identity(): string {
+    const place = createHash('sha256').update(this.#files.directory).digest('hex').slice(0, 8);
+    return `${os.hostname()}_${place}`;
   }
 
   /** A client of this process; the components of the control plane may do everything. */

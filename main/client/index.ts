@@ -22,4 +22,5 @@ export {
   type RateLimiter,
 } from './rateLimiter.ts';
 export { EventRecorder, type EventRecorderOptions } from './eventRecorder.ts';
+export { LeaderElector, type LeaderElectionOptions } from './leaderElection.ts';
 export { LruMap } from './lru.ts';

@@ -145,7 +145,8 @@ class SimulatedRuntime implements Runtime {
   async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
     const owner = this.#sandboxes.get(sandboxId);
     if (!owner) throw new RuntimeError('notFound', `No such container: ${sandboxId}`);
-    const image = this.#images.get(config.image);
+    // As Docker takes it: without a tag the latest is meant.
+    const image = this.#images.get(config.image) ?? this.#images.get(`${config.image}:latest`);
     if (!image) throw new RuntimeError('imageNotFound', `No such image: ${config.image}`);
     for (const { container } of owner.containers)
       if (container.name === config.name && container.attempt === config.attempt)
