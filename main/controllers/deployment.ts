@@ -202,7 +202,7 @@ export class DeploymentController extends QueueController {
   async #replicaSetsOf(client: Client, d: Deployment, sets: ReplicaSet[], create: boolean): Promise<Rollout> {
     const found = findNewReplicaSet(d, sets);
     const oldSets = sets.filter((rs) => rs.metadata!.uid !== found?.metadata!.uid);
-    const revision = maxRevision(oldSets) + 1;
+    const revision = maxRevision(oldSets) + 1n;
     const newSet = found
       ? await this.#adjustNewReplicaSet(client, d, found, revision)
       : create
@@ -211,7 +211,7 @@ export class DeploymentController extends QueueController {
     return { client, d, newSet, oldSets };
   }
 
-  async #adjustNewReplicaSet(client: Client, d: Deployment, found: ReplicaSet, revision: number): Promise<ReplicaSet> {
+  async #adjustNewReplicaSet(client: Client, d: Deployment, found: ReplicaSet, revision: bigint): Promise<ReplicaSet> {
     const rs = cloneJson(found);
     const annotated = setReplicaSetAnnotations(d, rs, revision, true);
     if (annotated || (rs.spec!.minReadySeconds ?? 0) !== (d.spec!.minReadySeconds ?? 0)) {
@@ -231,7 +231,7 @@ export class DeploymentController extends QueueController {
     client: Client,
     d: Deployment,
     oldSets: ReplicaSet[],
-    revision: number,
+    revision: bigint,
   ): Promise<ReplicaSet | undefined> {
     const rs = replicaSetFor(d);
     rs.spec!.replicas = newReplicas(d, oldSets, rs);

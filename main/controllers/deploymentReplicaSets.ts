@@ -59,14 +59,17 @@ const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 export const bySizeNewerFirst = (a: ReplicaSet, b: ReplicaSet): number => replicasOf(b) - replicasOf(a) || byAge(b, a);
 export const bySizeOlderFirst = (a: ReplicaSet, b: ReplicaSet): number => replicasOf(b) - replicasOf(a) || byAge(a, b);
-export const byRevision = (a: ReplicaSet, b: ReplicaSet): number => revisionOf(a) - revisionOf(b) || byAge(a, b);
+export const byRevision = (a: ReplicaSet, b: ReplicaSet): number =>
+  Number(revisionOf(a) - revisionOf(b)) || byAge(a, b);
 
-export function revisionOf(rs: ReplicaSet): number {
+/** Revisions are counted in 64 bits. */
+export function revisionOf(rs: ReplicaSet): bigint {
   const text = rs.metadata!.annotations?.[revisionAnnotation];
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : 0;
+  return text !== undefined && /^\d+$/.test(text) ? BigInt(text) : 0n;
 }
 
-export const maxRevision = (sets: ReplicaSet[]): number => sets.reduce((max, rs) => Math.max(max, revisionOf(rs)), 0);
+export const maxRevision = (sets: ReplicaSet[]): bigint =>
+  sets.map(revisionOf).reduce((max, revision) => (revision > max ? revision : max), 0n);
 
 /** The oldest that makes the pods the deployment wants. */
 export function findNewReplicaSet(d: Deployment, sets: ReplicaSet[]): ReplicaSet | undefined {
@@ -109,7 +112,7 @@ export function replicasAnnotations(d: Deployment): Record<string, string> {
 export function setReplicaSetAnnotations(
   d: Deployment,
   rs: ReplicaSet,
-  newRevision: number,
+  newRevision: bigint,
   existing: boolean,
 ): boolean {
   const annotations = (rs.metadata!.annotations ??= {});
@@ -122,7 +125,7 @@ export function setReplicaSetAnnotations(
   for (const [name, value] of Object.entries(d.metadata!.annotations ?? {})) if (!notCopied.has(name)) set(name, value);
   const oldText = annotations[revisionAnnotation];
   if (oldText && !/^\d+$/.test(oldText)) return false;
-  if (Number(oldText ?? 0) < newRevision) {
+  if (BigInt(oldText ?? 0) < newRevision) {
     set(revisionAnnotation, String(newRevision));
     if (oldText !== undefined)
       set(revisionHistoryAnnotation, appendedHistory(annotations[revisionHistoryAnnotation], oldText));

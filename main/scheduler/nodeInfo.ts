@@ -1,8 +1,18 @@
-import type { Node } from '../api/index.ts';
+import type { Node, Pod } from '../api/index.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import type { HostPort } from '../api/hostPorts.ts';
 import type { PodInfo } from './podInfo.ts';
 import { addResources, noResources, resourcesOf, type Resources } from '../api/podResources.ts';
+
+/** A question about pods that is asked again and again. */
+export interface PodQuery {
+  /** Equal for equal questions. */
+  readonly key: string;
+  matches(pod: Pod): boolean;
+}
+
+/** Answers that a node keeps up to date; a cluster in which more is asked counts some anew. */
+const maxCounts = 32;
 
 /** A node and the pods on it, those included that are only on their way there. */
 export class NodeInfo {
@@ -17,6 +27,8 @@ export class NodeInfo {
   images: ReadonlyMap<string, number> = new Map();
   /** `protocol/port` → the addresses that it is taken on. */
   readonly #ports = new Map<string, string[]>();
+  /** By the key of the question. */
+  readonly #counts = new Map<string, { query: PodQuery; count: number }>();
   #node: Node;
 
   constructor(node: Node) {
@@ -47,8 +59,25 @@ export class NodeInfo {
     this.images = new Map(sizes);
   }
 
+  /** How many pods the question is about; counted once, then kept. */
+  count(query: PodQuery): number {
+    const known = this.#counts.get(query.key);
+    if (known) return known.count;
+    let count = 0;
+    for (const { pod } of this.pods.values()) if (query.matches(pod)) count++;
+    if (this.#counts.size >= maxCounts) this.#counts.clear();
+    this.#counts.set(query.key, { query, count });
+    return count;
+  }
+
+  #recount({ pod }: PodInfo, sign: 1 | -1): void {
+    for (const counted of this.#counts.values()) if (counted.query.matches(pod)) counted.count += sign;
+  }
+
   addPod(pod: PodInfo): void {
+    this.removePod(pod.uid);
     this.pods.set(pod.uid, pod);
+    this.#recount(pod, 1);
     if (pod.hasAffinity) this.podsWithAffinity.add(pod);
     if (pod.requiredAntiAffinity.length > 0) this.podsWithRequiredAntiAffinity.add(pod);
     addResources(this.requested, pod.requests);
@@ -63,6 +92,7 @@ export class NodeInfo {
     const pod = this.pods.get(uid);
     if (!pod) return undefined;
     this.pods.delete(uid);
+    this.#recount(pod, -1);
     this.podsWithAffinity.delete(pod);
     this.podsWithRequiredAntiAffinity.delete(pod);
     addResources(this.requested, pod.requests, -1);

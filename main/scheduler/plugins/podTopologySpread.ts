@@ -4,9 +4,8 @@ import { selectorFromLabelSelector, type Selector } from '../../api/labels.ts';
 import type { SchedulerCache } from '../cache.ts';
 import type { PluginArgs } from '../configuration.ts';
 import { maxNodeScore, StateKey, type Plugin } from '../framework.ts';
-import type { NodeInfo } from '../nodeInfo.ts';
+import type { NodeInfo, PodQuery } from '../nodeInfo.ts';
 import { matchesRequiredNodeAffinity } from '../../api/nodeSelector.ts';
-import type { PodInfo } from '../podInfo.ts';
 import { unresolvable, unschedulable } from '../status.ts';
 import { doNotSchedule, untoleratedTaint } from '../../api/tolerations.ts';
 
@@ -29,6 +28,8 @@ interface Constraint {
   honorAffinity: boolean;
   honorTaints: boolean;
   selects(pod: Pod): boolean;
+  /** The pods that count: selected, of the pod's own namespace, not on their way out. */
+  query: PodQuery;
 }
 
 interface Hard {
@@ -67,10 +68,11 @@ export function podTopologySpread(
       const counts = constraints.map(() => new Map<string, number>());
       for (const node of nodes) {
         if (!hasAllKeys(node, constraints)) continue;
+        const included = inclusion(pod, node);
         for (const [i, constraint] of constraints.entries()) {
-          if (!includes(constraint, pod, node)) continue;
+          if (!included(constraint)) continue;
           const value = node.labels[constraint.topologyKey]!;
-          counts[i]!.set(value, (counts[i]!.get(value) ?? 0) + countPods(node, constraint, pod));
+          counts[i]!.set(value, (counts[i]!.get(value) ?? 0) + node.count(constraint.query));
         }
       }
       state.set(hardState, { constraints, counts });
@@ -89,8 +91,9 @@ export function podTopologySpread(
     tryPod(state, { pod }, { pod: tried }, node, sign) {
       const hard = state.get(hardState);
       if (!hard || tried.metadata!.namespace !== pod.metadata!.namespace || !hasAllKeys(node, hard.constraints)) return;
+      const included = inclusion(pod, node);
       for (const [i, constraint] of hard.constraints.entries()) {
-        if (!constraint.selects(tried) || !includes(constraint, pod, node)) continue;
+        if (!constraint.selects(tried) || !included(constraint)) continue;
         const value = node.labels[constraint.topologyKey]!;
         hard.counts[i]!.set(value, (hard.counts[i]!.get(value) ?? 0) + sign);
       }
@@ -103,23 +106,25 @@ export function podTopologySpread(
       const soft = prepareScores(constraints, nodes, requireAll);
       for (const node of cache.nodes) {
         if (requireAll && !hasAllKeys(node, constraints)) continue;
+        const included = inclusion(pod, node);
         for (const [i, constraint] of constraints.entries()) {
           const value = node.labels[constraint.topologyKey];
-          if (value === undefined || !soft.counts[i]!.has(value) || !includes(constraint, pod, node)) continue;
-          soft.counts[i]!.set(value, soft.counts[i]!.get(value)! + countPods(node, constraint, pod));
+          const count = value === undefined ? undefined : soft.counts[i]!.get(value);
+          if (count === undefined || !included(constraint)) continue;
+          soft.counts[i]!.set(value!, count + node.count(constraint.query));
         }
       }
       state.set(softState, soft);
       return undefined;
     },
-    score(state, { pod }, node) {
+    score(state, _, node) {
       const { constraints, counts, weights, ignored } = state.get(softState)!;
       if (ignored.has(node.name)) return 0;
       let score = 0;
       for (const [i, constraint] of constraints.entries()) {
         const value = node.labels[constraint.topologyKey];
         if (value === undefined) continue;
-        const count = constraint.topologyKey === hostname ? countPods(node, constraint, pod) : counts[i]!.get(value)!;
+        const count = constraint.topologyKey === hostname ? node.count(constraint.query) : counts[i]!.get(value)!;
         score += count * weights[i]! + (constraint.maxSkew - 1);
       }
       return Math.round(score);
@@ -164,13 +169,11 @@ function constraintsOf(pod: Pod, list: TopologySpreadConstraint[], action: strin
       const selector = selectorFromLabelSelector(constraint.labelSelector);
       const labels = pod.metadata!.labels ?? {};
       const keys = (constraint.matchLabelKeys ?? []).filter((key) => key in labels);
-      return {
-        ...common(constraint),
-        selects: (other: Pod) =>
-          !selector.empty && selector.matches(other.metadata!.labels)
-            ? keys.every((key) => other.metadata!.labels?.[key] === labels[key])
-            : selector.empty && keys.length > 0 && keys.every((key) => other.metadata!.labels?.[key] === labels[key]),
-      };
+      const sameKeys = (other: Pod) => keys.every((key) => other.metadata!.labels?.[key] === labels[key]);
+      const selects = (other: Pod) =>
+        selector.empty ? keys.length > 0 && sameKeys(other) : selector.matches(other.metadata!.labels) && sameKeys(other);
+      const about = `${selector.requirements ? '' : '!'}${selector.toString()}&${keys.map((key) => `${key}=${labels[key]}`).join()}`;
+      return { ...common(constraint), selects, query: queryOf(pod, about, selects) };
     });
 }
 
@@ -185,10 +188,9 @@ function ownOrDefault(
   const wanted = defaults.filter((constraint) => constraint.whenUnsatisfiable === action);
   const selector = wanted.length > 0 ? defaultSelector(pod) : undefined;
   if (!selector || selector.empty) return [];
-  return wanted.map((constraint) => ({
-    ...common(constraint),
-    selects: (other: Pod) => selector.matches(other.metadata!.labels),
-  }));
+  const selects = (other: Pod) => selector.matches(other.metadata!.labels);
+  const query = queryOf(pod, selector.toString(), selects);
+  return wanted.map((constraint) => ({ ...common(constraint), selects, query }));
 }
 
 function common(constraint: TopologySpreadConstraint) {
@@ -204,19 +206,25 @@ function common(constraint: TopologySpreadConstraint) {
 const hasAllKeys = (node: NodeInfo, constraints: Constraint[]) =>
   constraints.every(({ topologyKey }) => node.labels[topologyKey] !== undefined);
 
-/** Whether the node counts for this constraint: by default the nodes that the pod selects, whatever their taints. */
-function includes(constraint: Constraint, pod: Pod, { node }: NodeInfo): boolean {
-  if (constraint.honorAffinity && !matchesRequiredNodeAffinity(pod, node)) return false;
-  return !constraint.honorTaints || !untoleratedTaint(node.spec?.taints, pod.spec!.tolerations, doNotSchedule);
+/** Whether the node counts for a constraint: by default the nodes that the pod selects, whatever their taints. */
+function inclusion(pod: Pod, { node }: NodeInfo): (constraint: Constraint) => boolean {
+  let fits: boolean | undefined;
+  let tolerated: boolean | undefined;
+  return ({ honorAffinity, honorTaints }) => {
+    if (honorAffinity && !(fits ??= matchesRequiredNodeAffinity(pod, node))) return false;
+    return !honorTaints || (tolerated ??= !untoleratedTaint(node.spec?.taints, pod.spec!.tolerations, doNotSchedule));
+  };
 }
 
-function countPods(node: NodeInfo, constraint: Constraint, pod: Pod): number {
-  let count = 0;
-  for (const { pod: other } of node.pods.values() as Iterable<PodInfo>) {
-    const { deletionTimestamp, namespace } = other.metadata!;
-    if (!deletionTimestamp && namespace === pod.metadata!.namespace && constraint.selects(other)) count++;
-  }
-  return count;
+function queryOf(pod: Pod, about: string, selects: (other: Pod) => boolean): PodQuery {
+  const namespace = pod.metadata!.namespace;
+  return {
+    key: `${namespace}/${about}`,
+    matches: (other) => {
+      const { metadata } = other;
+      return metadata!.namespace === namespace && !metadata!.deletionTimestamp && selects(other);
+    },
+  };
 }
 
 /** The pods of the emptiest domain; none as long as there are fewer domains than wanted. */

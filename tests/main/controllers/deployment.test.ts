@@ -102,6 +102,15 @@ describe('a new deployment', () => {
 });
 
 describe('a change of the template', () => {
+  it('counts revisions on, however large they are', async () => {
+    await create(makeDeployment('web', 1));
+    const [old] = sets();
+    const revision = { 'deployment.kubernetes.io/revision': '3546343826724305832' };
+    cluster.server.change(resources.replicaSets, 'default', old!.metadata!.name!, (rs) => (rs.metadata!.annotations = revision));
+    await setImage('web:2');
+    expect(deployment().metadata!.annotations!['deployment.kubernetes.io/revision']).toBe('3546343826724305833');
+  });
+
   it('moves the pods over, step by step, and keeps the old set for a rollback', async () => {
     await create(makeDeployment('web', 4));
     await rollOut();
