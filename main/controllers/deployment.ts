@@ -41,7 +41,7 @@ import {
 } from './deploymentStatus.ts';
 import { isNamespaceTerminating } from './podControl.ts';
 import { podTemplateHash, podTemplateHashLabel, equalTemplates } from './podTemplateHash.ts';
-import { addPodControllerIndex, isPodFinished, podsControlledBy } from './pods.ts';
+import { addPodControllerIndex, isPodActive, isPodAvailable, isPodFinished, podsControlledBy } from './pods.ts';
 
 const kind = { group: 'apps', version: 'v1', kind: 'Deployment' };
 const maxNameLength = 253;
@@ -311,17 +311,30 @@ export class DeploymentController extends QueueController {
     const newSet = rollout.newSet!;
     if (wantedReplicas(activeSets(rollout.oldSets)) === 0) return false;
     const minAvailable = replicasOf(d) - maxUnavailable(d);
-    const newUnavailable = replicasOf(newSet) - (newSet.status?.availableReplicas ?? 0);
+    const newUnavailable = replicasOf(newSet) - this.#available(newSet).least;
     const mayGo = wantedReplicas(allOf(rollout)) - minAvailable - newUnavailable;
     if (mayGo <= 0) return false;
     const unhealthy = await this.#scaleDown(
       rollout,
       mayGo,
-      (rs) => replicasOf(rs) - (rs.status?.availableReplicas ?? 0),
+      (rs) => replicasOf(rs) - this.#available(rs).most,
     );
-    const spare = sumStatus(allOf(rollout), 'availableReplicas') - minAvailable;
+    const available = allOf(rollout).reduce((sum, rs) => sum + this.#available(rs).least, 0);
+    const spare = available - minAvailable;
     const healthy = await this.#scaleDown(rollout, spare, replicasOf);
     return unhealthy + healthy > 0;
+  }
+
+  /**
+   * By what the set says and by its pods: one of both may be behind, and a pod that serves must not go by mistake. What
+   * the set has beyond its size is as good as gone.
+   */
+  #available(rs: ReplicaSet): { least: number; most: number } {
+    const now = this.clock.now();
+    const pods = podsControlledBy(this.#pods, rs.metadata!.uid!).filter(isPodActive);
+    const counted = pods.filter((pod) => isPodAvailable(pod, rs.spec!.minReadySeconds ?? 0, now)).length;
+    const said = rs.status?.availableReplicas ?? 0;
+    return { least: Math.min(counted, said, replicasOf(rs)), most: Math.max(counted, said) };
   }
 
   /** Takes up to `count` pods from the old sets, the oldest set first, at most `most(set)` from each. */

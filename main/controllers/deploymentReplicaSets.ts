@@ -40,6 +40,10 @@ export function maxUnavailable(d: Deployment): number {
   return Math.min(fenceposts(d).unavailable, replicasOf(d));
 }
 
+/** Pods that are there or will be: a set that has been made smaller may not have let go of its pods yet. */
+const expectedPods = (sets: ReplicaSet[]): number =>
+  sets.reduce((sum, rs) => sum + Math.max(replicasOf(rs), rs.status?.replicas ?? 0), 0);
+
 export const wantedReplicas = (sets: ReplicaSet[]): number => sets.reduce((sum, rs) => sum + replicasOf(rs), 0);
 
 export const sumStatus = (
@@ -145,7 +149,8 @@ function appendedHistory(history: string | undefined, revision: string): string 
 export function newReplicas(d: Deployment, all: ReplicaSet[], newSet: ReplicaSet): number {
   if (!isRollingUpdate(d)) return replicasOf(d);
   const most = replicasOf(d) + scaledValue(d.spec!.strategy?.rollingUpdate?.maxSurge, replicasOf(d), true);
-  const current = wantedReplicas(all);
+  // Upstream counts what is wanted, and may for a moment have more pods than it should.
+  const current = expectedPods(all);
   if (current >= most) return replicasOf(newSet);
   return replicasOf(newSet) + Math.min(most - current, replicasOf(d) - replicasOf(newSet));
 }

@@ -1,7 +1,7 @@
 import type { Pod, PodTemplateSpec } from '../api/index.ts';
 import { cloneJson } from '../api/json.ts';
 import { newControllerRef, type GroupVersionKind, type KubeObject } from '../api/meta.ts';
-import { isNotFound, StatusError } from '../api/status.ts';
+import { isConflict, isNotFound, StatusError } from '../api/status.ts';
 import { resources, type Client, type EventRecorder } from '../client/index.ts';
 
 /** Whether the server refused a creation because the namespace is going: nothing to tell, nothing to try again. */
@@ -33,12 +33,15 @@ export class PodControl {
     }
   }
 
-  async delete(client: Client, owner: KubeObject, pod: Pod): Promise<void> {
-    const { namespace, name } = pod.metadata!;
+  /** `asSeen`: only if the pod is still as it is here; else it rejects with a conflict, and nobody is told. */
+  async delete(client: Client, owner: KubeObject, pod: Pod, { asSeen = false } = {}): Promise<void> {
+    const { namespace, name, uid, resourceVersion } = pod.metadata!;
     try {
-      await client.of(resources.pods).delete(namespace!, name!);
+      await client
+        .of(resources.pods)
+        .delete(namespace!, name!, asSeen ? { preconditions: { uid, resourceVersion } } : undefined);
     } catch (error) {
-      if (!isNotFound(error)) {
+      if (!isNotFound(error) && !(asSeen && isConflict(error))) {
         this.recorder.event(owner, 'Warning', 'FailedDelete', `Error deleting: ${(error as Error).message}`);
       }
       throw error;

@@ -2,7 +2,7 @@ import type { Pod, ReplicaSet, ReplicaSetStatus, ReplicationController } from '.
 import { equalJson } from '../api/json.ts';
 import { selectorFromLabelSelector, type Selector } from '../api/labels.ts';
 import { controllerOf, keyOf, timestamp, type GroupVersionKind } from '../api/meta.ts';
-import { isNotFound } from '../api/status.ts';
+import { isConflict, isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer, type ResourceDef } from '../client/index.ts';
 import { findCondition, withCondition, withoutCondition } from './conditions.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
@@ -191,9 +191,11 @@ class ReplicasController<T extends Replicated> extends QueueController {
     let failure: Error | undefined;
     await Promise.all(
       chosen.map((pod) =>
-        this.#podControl.delete(client, rs, pod).catch((error: Error) => {
+        // It goes because it is of no use: it must not have become ready meanwhile.
+        this.#podControl.delete(client, rs, pod, { asSeen: !isPodReady(pod) }).catch((error: Error) => {
           this.#expectations.deletionObserved(key, pod.metadata!.uid!);
-          if (!isNotFound(error)) failure ??= new Error(`unable to delete pods: ${error.message}`, { cause: error });
+          if (isConflict(error)) this.queue.addRateLimited(key);
+          else if (!isNotFound(error)) failure ??= new Error(`unable to delete pods: ${error.message}`, { cause: error });
         }),
       ),
     );

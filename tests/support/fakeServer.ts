@@ -54,6 +54,8 @@ export class FakeServer implements Transport {
   intercept: ((request: ApiRequest) => void) | undefined;
   /** Answers what this server does not keep, such as metrics and scales; undefined: the server answers itself. */
   answer: ((request: ApiRequest) => unknown) | undefined;
+  /** Called with every change at its revision, before anybody watching hears of it. */
+  onChange: ((change: { type: 'ADDED' | 'MODIFIED' | 'DELETED'; def: ResourceDef; object: KubeObject }) => void) | undefined;
   /** Whose watches deliver nothing: caches fall behind. */
   #paused: (def: ResourceDef) => boolean = () => false;
 
@@ -377,6 +379,7 @@ export class FakeServer implements Transport {
   }
 
   #announce(def: ResourceDef, event: Event): void {
+    this.onChange?.({ type: event.type, def, object: event.object });
     const id = idOf(def);
     const events = this.#events.get(id);
     if (events) events.push(event);

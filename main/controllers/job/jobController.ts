@@ -2,7 +2,6 @@ import type { Job, JobStatus, Pod } from '../../api/index.ts';
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { selectorFromLabelSelector } from '../../api/labels.ts';
 import { controllerOf, keyOf, timestamp } from '../../api/meta.ts';
-import { isNotFound } from '../../api/status.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
 import { claimObjects } from '../controllerRef.ts';
@@ -313,12 +312,17 @@ export class JobController extends QueueController {
       pods.map(async (pod) => {
         const uid = pod.metadata!.uid!;
         try {
-          if (!(await this.#jobPods.untrack(sync.client, pod))) this.#removals.observed(key, uid);
-          gone.push(uid);
+          await this.#jobPods.untrack(sync.client, pod);
         } catch (error) {
+          // Its uid stays in the status until it is known to be let go.
           this.#removals.observed(key, uid);
-          if (!isNotFound(error)) failure ??= error as Error;
+          failure ??= error as Error;
+          return;
         }
+        gone.push(uid);
+        // As long as the cache shows it with the finalizer it would be counted again.
+        const cached = this.#pods.get(keyOf(pod));
+        if (cached?.metadata!.uid !== uid || !isTracked(cached)) this.#removals.observed(key, uid);
       }),
     );
     return { gone, failure };

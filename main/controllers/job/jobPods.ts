@@ -92,17 +92,15 @@ export class JobPods {
     return { deleted, failure };
   }
 
-  /** Takes the finalizer off; resolves with false when the pod is gone already. */
-  async untrack(client: Client, pod: Pod): Promise<boolean> {
-    if (!isTracked(pod)) return true;
+  /** Takes the finalizer off, unless the pod is gone already. */
+  async untrack(client: Client, pod: Pod): Promise<void> {
+    if (!isTracked(pod)) return;
     const { namespace, name, uid } = pod.metadata!;
     const metadata = { uid, '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] };
     try {
       await client.of(resources.pods).patch(namespace!, name!, 'strategic', { metadata });
-      return true;
     } catch (error) {
-      if (isNotFound(error)) return false;
-      throw error;
+      if (!isNotFound(error)) throw error;
     }
   }
 
