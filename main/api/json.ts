@@ -35,3 +35,12 @@ export function equalJson(a: unknown, b: unknown): boolean {
   for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
   return true;
 }
+
+/** A copy whose members are in the order of their names, as Go writes maps. */
+export function sortedJson<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(sortedJson) as T;
+  if (value === null || typeof value !== 'object') return value;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  members.sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(members.map(([name, member]) => [name, sortedJson(member)])) as T;
+}

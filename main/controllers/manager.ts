@@ -22,6 +22,7 @@ import { NodeLifecycleController } from './nodeLifecycle.ts';
 import { PersistentVolumeBinder } from './persistentVolumeBinder.ts';
 import { PodGCController } from './podGC.ts';
 import { ReplicaSetController, ReplicationManager } from './replicaSet.ts';
+import { ResourceClaimController } from './resourceClaim.ts';
 import { ResourceQuotaController } from './resourceQuota.ts';
 import { RootCACertPublisher } from './rootCA.ts';
 import { ServiceAccountController } from './serviceAccount.ts';
@@ -55,6 +56,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   CronJobController,
   DisruptionController,
   HorizontalPodAutoscalerController,
+  ResourceClaimController,
   ResourceQuotaController,
   EndpointsController,
   EndpointSliceController,

@@ -1,5 +1,5 @@
 import type { ControllerRevision, PodTemplateSpec } from '../api/index.ts';
-import { cloneJson } from '../api/json.ts';
+import { cloneJson, sortedJson } from '../api/json.ts';
 import { newControllerRef, type GroupVersionKind, type KubeObject } from '../api/meta.ts';
 import { isAlreadyExists, isNotFound } from '../api/status.ts';
 import { resources, type Client } from '../client/index.ts';
@@ -57,7 +57,8 @@ export async function createRevision(
         annotations: { ...annotations },
         ownerReferences: [newControllerRef(owner, kind)],
       },
-      data: { spec: { template: { ...template, $patch: 'replace' } } },
+      // Clients compare it byte by byte with what Go would write.
+      data: sortedJson({ spec: { template: { ...template, $patch: 'replace' } } }),
       revision,
     };
     try {

@@ -174,3 +174,11 @@ it('does not create twice while its cache lags behind', async () => {
   await settle(30);
   expect(nodes()).toEqual(['a', 'b', 'c']);
 });
+
+it('a revision keeps the template as Go writes it: clients compare it letter by letter', async () => {
+  await create();
+  const [revision] = cluster.server.all(resources.controllerRevisions);
+  expect(JSON.stringify(revision!.data)).toBe(
+    '{"spec":{"template":{"$patch":"replace","metadata":{"labels":{"app":"agent"}},"spec":{"containers":[{"image":"agent:1","name":"main"}]}}}}',
+  );
+});
