@@ -20,13 +20,15 @@ const resource = { group: '', kind: 'pods' };
 
 export const pod: Strategy<Pod> = {
   definition,
-  defaults: defaultPod,
+  defaults(object) {
+    defaultPod(object);
+    // As upstream's conversion has it (pkg/apis/core/v1/conversion.go).
+    if (object.spec && (object.spec.terminationGracePeriodSeconds ?? 0) < 0) object.spec.terminationGracePeriodSeconds = 1;
+  },
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: true,
   prepareForCreate({ now }, object) {
-    // As upstream's conversion has it.
-    if (object.spec && (object.spec.terminationGracePeriodSeconds ?? 0) < 0) object.spec.terminationGracePeriodSeconds = 1;
     object.status = { phase: 'Pending', qosClass: qosClass(object.spec ?? { containers: [] }) };
     if (object.spec?.schedulingGates?.length)
       object.status.conditions = [{

@@ -32,3 +32,10 @@ it('any container begins again where another can make all begin anew', async () 
   const containers = [{ name: 'one', image: 'x' }, { name: 'two', image: 'x', restartPolicy: 'Never', restartPolicyRules: rules('RestartAllContainers') }];
   expect((await beginAgain({ containers })).status!.containerStatuses![0]!.state).toEqual({ waiting: {} });
 });
+
+it('a negative grace period is one second', async () => {
+  const pod = await cluster.ask<Pod>('POST', '/api/v1/namespaces/shop/pods', { metadata: { name: 'web' }, spec: { terminationGracePeriodSeconds: -5, containers: [{ name: 'one', image: 'x' }] } });
+  expect(pod.spec!.terminationGracePeriodSeconds).toBe(1);
+  const updated = await cluster.ask<Pod>('PUT', '/api/v1/namespaces/shop/pods/web', { ...pod, spec: { ...pod.spec, terminationGracePeriodSeconds: -1 } });
+  expect(updated.spec!.terminationGracePeriodSeconds).toBe(1);
+});
