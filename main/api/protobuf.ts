@@ -41,6 +41,26 @@ export function encodeProtobuf(object: KubeObject): Uint8Array {
   return writeEnvelope(object.apiVersion!, object.kind!, message.finish());
 }
 
+/**
+ * One event of a watch as its stream has it: its length in four bytes, then the event without an envelope around it, whose
+ * object has one. Mirrors apimachinery's NewRawSerializer and its LengthDelimitedFramer.
+ */
+export function encodeWatchFrame(type: string, object: KubeObject): Uint8Array {
+  const writer = new Writer();
+  const raw = encodeProtobuf(object);
+  writer.bytes(raw);
+  writer.tag(1, WireType.bytes);
+  writer.varint(writer.length);
+  writer.tag(2, WireType.bytes);
+  writer.string(type);
+  writer.tag(1, WireType.bytes);
+  const event = writer.finish();
+  const frame = new Uint8Array(4 + event.length);
+  new DataView(frame.buffer).setUint32(0, event.length);
+  frame.set(event, 4);
+  return frame;
+}
+
 function nest(object: unknown): Uint8Array {
   return hasProtobuf(object as KubeObject) ? encodeProtobuf(object as KubeObject) : nestJson(object);
 }

@@ -4,6 +4,7 @@ import type { Auditor } from './audit/index.ts';
 import type { Authenticator, Credentials, RequestInfo, UserInfo } from './auth/types.ts';
 import { authorize } from './authorize.ts';
 import type { Answer, Call, Handler } from './call.ts';
+import { checkAcceptable } from './content/negotiate.ts';
 import { create } from './handlers/create.ts';
 import { deleteOne } from './handlers/delete.ts';
 import { deleteCollection } from './handlers/deleteCollection.ts';
@@ -98,8 +99,10 @@ export class Chain {
     if (registry.strategy.deprecation) call.warnings.push(registry.strategy.deprecation);
     if (info.subresource) {
       const stream = this.streams[`${info.group ? `${info.group}/` : ''}${info.resource}/${info.subresource}`];
-      return stream ? stream(call, registry) : subresource(this.serving, call, registry);
+      if (stream) return stream(call, registry);
     }
+    checkAcceptable(call.accept, info.verb);
+    if (info.subresource) return subresource(this.serving, call, registry);
     const handler = this.#verbs[info.verb];
     if (!handler || !nameFits(registry, info)) throw notAllowed();
     const { verbs } = registry.definition;

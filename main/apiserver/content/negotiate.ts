@@ -41,6 +41,14 @@ export function negotiate(accept: string | undefined): Accepted {
   return accepted;
 }
 
+const listVerbs = new Set(['list', 'watch', 'deletecollection']);
+
+/** Refuses a request whose answer the client would not take, before anything is done. Throws 406. */
+export function checkAcceptable(accept: string | undefined, verb: string): void {
+  const { as } = negotiate(accept);
+  if (as?.kind === 'PartialObjectMetadataList' && !listVerbs.has(verb)) throw notAcceptable(['you requested PartialObjectMetadataList, but the requested object is not a list']);
+}
+
 /** The same for an answer that can only be shown as it is. Throws 406. */
 export function negotiatePlain(accept: string | undefined): Accepted {
   if (!accept || !accept.includes('as=')) return negotiate(accept);

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../api/meta.ts';
+import { encodeWatchFrame, hasProtobuf } from '../../api/protobuf.ts';
 import type { Entry } from '../../store/index.ts';
 import type { Call } from '../call.ts';
 import type { Registry } from '../registry/generic.ts';
@@ -18,45 +19,58 @@ export interface EventEncoder {
 
 /** Throws 400, 406. */
 export function eventEncoder(call: Pick<Call, 'accept' | 'query'>, registry: Registry, now: () => number): EventEncoder {
-  const { as } = negotiate(jsonOf(call.accept));
-  if (!as) return plain;
-  return new TransformingEncoder(registry, as, as.kind === 'Table' ? includeObjectOf(call.query) : 'Metadata', now);
+  let { format, as } = negotiate(call.accept);
+  if (format === 'protobuf' && !hasProtobuf({ apiVersion: registry.apiVersion, kind: registry.definition.kind }))
+    ({ format, as } = negotiate(withoutProtobuf(call.accept)));
+  // YAML has no streams.
+  const framing = format === 'protobuf' ? frames : lines;
+  if (!as) return format === 'protobuf' ? plainFrames : plainLines;
+  return new TransformingEncoder(framing, registry, as, as.kind === 'Table' ? includeObjectOf(call.query) : 'Metadata', now);
 }
 
-/** Event streams are JSON; clients that prefer protobuf list JSON as well. */
-function jsonOf(accept: string | undefined): string | undefined {
-  if (!accept?.includes('protobuf')) return accept;
-  return accept
-    .split(',')
-    .filter((clause) => !clause.includes('protobuf'))
-    .join(',') || accept;
+/** What a client takes of kinds that are not built in, and so have no protobuf. */
+function withoutProtobuf(accept: string | undefined): string | undefined {
+  return accept?.split(',').filter((clause) => !clause.includes('protobuf')).join(',') || undefined;
 }
 
-// The last changes as lines: each is encoded once for however many watchers there are.
-const recent = new Map<Entry, { type: WatchChange['type']; line: Uint8Array }>();
+interface Framing {
+  contentType: string;
+  encode(type: string, object: KubeObject): Uint8Array;
+}
+
+const lines: Framing = { contentType: 'application/json', encode: lineOf };
+const frames: Framing = { contentType: 'application/vnd.kubernetes.protobuf;stream=watch', encode: encodeWatchFrame };
+
 const recentLimit = 256;
 
-/** The last changes that came together: as long as watchers do not read them, all of them hold the same bytes. */
-let together: { changes: WatchChange[]; bytes: Uint8Array } = { changes: [], bytes: new Uint8Array() };
-
-const plain: EventEncoder = {
-  contentType: 'application/json',
-  changes(changes) {
-    if (changes.length === 1) return plainLine(changes[0]!);
-    if (!areSame(changes, together.changes)) together = { changes, bytes: Buffer.concat(changes.map(plainLine)) };
-    return together.bytes;
-  },
-  other: lineOf,
-};
-
-function plainLine({ type, entry }: WatchChange): Uint8Array {
-  const known = recent.get(entry);
-  if (known?.type === type) return known.line;
-  const line = Buffer.from(`{"type":"${type}","object":${entry.value}}\n`);
-  if (recent.size >= recentLimit) recent.delete(recent.keys().next().value!);
-  recent.set(entry, { type, line });
-  return line;
+/**
+ * Objects as they are. The last changes are kept, so that each is encoded once for however many watchers there are; so are
+ * the last that came together: as long as watchers do not read them, all of them hold the same bytes.
+ */
+function plain({ contentType, encode }: Framing, encodeEntry: (type: WatchChange['type'], entry: Entry) => Uint8Array): EventEncoder {
+  const recent = new Map<Entry, { type: WatchChange['type']; bytes: Uint8Array }>();
+  let together: { changes: WatchChange[]; bytes: Uint8Array } = { changes: [], bytes: new Uint8Array() };
+  const encoded = ({ type, entry }: WatchChange): Uint8Array => {
+    const known = recent.get(entry);
+    if (known?.type === type) return known.bytes;
+    const bytes = encodeEntry(type, entry);
+    if (recent.size >= recentLimit) recent.delete(recent.keys().next().value!);
+    recent.set(entry, { type, bytes });
+    return bytes;
+  };
+  return {
+    contentType,
+    changes(changes) {
+      if (changes.length === 1) return encoded(changes[0]!);
+      if (!areSame(changes, together.changes)) together = { changes, bytes: Buffer.concat(changes.map(encoded)) };
+      return together.bytes;
+    },
+    other: encode,
+  };
 }
+
+const plainLines = plain(lines, (type, { value }) => Buffer.from(`{"type":"${type}","object":${value}}\n`));
+const plainFrames = plain(frames, (type, entry) => encodeWatchFrame(type, objectOf(entry)));
 
 function areSame(a: WatchChange[], b: WatchChange[]): boolean {
   return a.length === b.length && a.every(({ type, entry }, i) => entry === b[i]!.entry && type === b[i]!.type);
@@ -67,31 +81,35 @@ function lineOf(type: string, object: unknown): Uint8Array {
 }
 
 class TransformingEncoder implements EventEncoder {
-  readonly contentType = 'application/json';
+  readonly contentType: string;
   #headers = true;
 
   constructor(
+    private readonly framing: Framing,
     private readonly registry: Registry,
     private readonly as: NonNullable<Accepted['as']>,
     private readonly include: IncludeObject,
     private readonly now: () => number,
-  ) {}
+  ) {
+    this.contentType = framing.contentType;
+  }
 
   changes(changes: WatchChange[]): Uint8Array {
-    return Buffer.concat(changes.map(({ type, entry }) => lineOf(type, this.#transform(objectOf(entry)))));
+    return Buffer.concat(changes.map(({ type, entry }) => this.framing.encode(type, this.#transform(objectOf(entry)))));
   }
 
   other(type: 'BOOKMARK' | 'ERROR', object: KubeObject): Uint8Array {
-    if (type === 'ERROR') return lineOf(type, object);
-    if (this.as.kind !== 'Table') return lineOf(type, partialOf(object, this.as.version));
+    if (type === 'ERROR') return this.framing.encode(type, object);
+    if (this.as.kind !== 'Table') return this.framing.encode(type, partialOf(object, this.as.version));
     // A bookmark is no object to print: one row without cells, so that the client finds the resourceVersion.
-    return lineOf(type, {
+    const table = {
       kind: 'Table',
       apiVersion: `meta.k8s.io/${this.as.version}`,
       metadata: { resourceVersion: object.metadata!.resourceVersion },
       columnDefinitions: this.#columns(),
       rows: [{ cells: [], object: partialOf(object, this.as.version) }],
-    });
+    };
+    return this.framing.encode(type, table as KubeObject);
   }
 
   #transform(object: KubeObject): KubeObject {

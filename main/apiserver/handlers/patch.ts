@@ -1,7 +1,7 @@
 import { decodeChanged, decodeObject, DecodeError } from '../../api/decode.ts';
 import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
 import { schemaOf } from '../../api/schema.ts';
-import { badRequest, conflict, failure, invalid, notFound } from '../../api/status.ts';
+import { badRequest, conflict, invalid, notFound } from '../../api/status.ts';
 import { authorizeCreate } from '../authorize.ts';
 import type { Answer, Call, Handler } from '../call.ts';
 import { isObject } from '../content/body.ts';
@@ -186,7 +186,7 @@ function applied(call: Call, registry: Registry, context: RequestContext, curren
     registry.strategy.complaints?.(decoded.object);
     return decoded.object;
   } catch (error) {
-    if (error instanceof DecodeError) throw failure(500, '', error.message);
+    if (error instanceof DecodeError) throw badRequest(error.message);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { parseApiVersion, timestamp, type KubeObject } from '../../api/meta.ts';
-import { badRequest, failure } from '../../api/status.ts';
+import { badRequest } from '../../api/status.ts';
 import { compareObjects } from './compare.ts';
 import { conflictError, type Conflict } from './conflicts.ts';
 import { difference, hasPath, intersection, isEmptySet, members, noFields, recursiveDifference, union, type FieldSet } from './fieldSet.ts';
@@ -31,14 +31,14 @@ const unowned: FieldSet = {
 /**
  * Server-side apply: the object that results when `applied` is laid over `live` (undefined: it does not exist yet), with
  * its managedFields; not defaulted. The result is the caller's own. Throws 409 with the conflicting fields as causes,
- * 400 for another kind or version, or for managedFields in the configuration, and 500, as upstream, for a configuration
- * that does not fit the schema. Mirrors k8s.io/apimachinery/pkg/util/managedfields (FieldManager.Apply).
+ * 400 for another kind or version, for managedFields in the configuration, and for a configuration that does not fit the
+ * schema (upstream says 500 to the last, but it is the client's mistake). Mirrors k8s.io/apimachinery/pkg/util/managedfields (FieldManager.Apply).
  */
 export function serverSideApply(live: KubeObject | undefined, applied: KubeObject, write: ApplyWrite): KubeObject {
   checkVersion(applied, write);
   const current: KubeObject = live ?? { apiVersion: write.apiVersion, kind: write.kind, metadata: {} };
   const before = decodeOwners(current.metadata?.managedFields);
-  if (!before) throw failure(500, '', 'failed to decode managed fields: the managedFields of the object are not valid');
+  if (!before) throw badRequest('failed to decode managed fields: the managedFields of the object are not valid');
   const bare = withoutEntries(current);
   // An object that nobody was recorded to own belongs to whoever wrote it before.
   const owners = before.length === 0 ? ownersAfterUpdate({}, bare, [], { ...write, manager: 'before-first-apply', subresource: '', resetFields: [] }) : before;
@@ -110,7 +110,7 @@ function mergedObject(live: KubeObject, applied: KubeObject, write: ApplyWrite):
   try {
     return mergeTyped(live, applied, write.schema) as KubeObject;
   } catch (error) {
-    if (error instanceof MergeError) throw failure(500, '', `failed to merge config: ${error.message}`);
+    if (error instanceof MergeError) throw badRequest(`failed to merge config: ${error.message}`);
     throw error;
   }
 }
@@ -146,7 +146,7 @@ function kindText(apiVersion: string, kind: string): string {
 function typedError(applied: KubeObject, write: ApplyWrite, errors: readonly string[]): Error {
   const { namespace = '', name = '' } = applied.metadata ?? {};
   const text = errors.length === 1 ? errors[0]! : ['errors:', ...errors.map((error) => `  ${error}`)].join('\n');
-  return failure(500, '', `failed to create typed patch object (${namespace}/${name}; ${kindText(write.apiVersion, write.kind)}): ${text}`);
+  return badRequest(`failed to create typed patch object (${namespace}/${name}; ${kindText(write.apiVersion, write.kind)}): ${text}`);
 }
 
 function withoutEntries(object: KubeObject): KubeObject {

@@ -14,7 +14,8 @@ const badRetainKeys = () => badRequest('invalid patch format of retainKeys');
 const badOrder = () => badRequest('invalid patch format of setElementOrder list');
 const badPrimitiveList = () => badRequest('invalid patch format of primitive list');
 /** What upstream has no kind of error for comes out as a plain 500. */
-const plain = (message: string) => failure(500, '', message);
+// Upstream says 500, but a patch that makes no sense is the client's mistake.
+const plain = (message: string) => badRequest(message);
 
 /**
  * Kubernetes' own merge: lists are merged by the merge keys of `schema`, with the directives $patch (replace, delete,

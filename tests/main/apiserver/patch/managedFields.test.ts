@@ -287,12 +287,12 @@ describe('server-side apply', () => {
   });
 
   it.each([
-    ['a field that there is not', { spec: { frob: 1 } }, 500, 'failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.frob: field not declared in schema'],
-    ['a number that is a text', { spec: { replicas: 'x' } }, 500, 'failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.replicas: expected numeric (int or float), got string'],
+    ['a field that there is not', { spec: { frob: 1 } }, 400, 'failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.frob: field not declared in schema'],
+    ['a number that is a text', { spec: { replicas: 'x' } }, 400, 'failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.replicas: expected numeric (int or float), got string'],
     [
       'an item that stands there twice',
       { spec: { template: { spec: { containers: [{ name: 'a' }, { name: 'a' }] } } } },
-      500,
+      400,
       'failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.template.spec.containers: duplicate entries for key [name="a"]',
     ],
     ['managedFields', { metadata: { name: 'web', managedFields: [] } }, 400, 'metadata.managedFields must be nil'],

@@ -65,9 +65,9 @@ describe('a strategic merge patch', () => {
   });
 
   it.each([
-    ['an unknown directive', pod({ nodeSelector: {} }), { spec: { nodeSelector: { $patch: 'frob', a: 'b' } } }, 500, 'unknown patch type: frob in map: map[$patch:frob a:b]'],
-    ['$patch: merge in a list', pod({ containers: [container('a')] }), { spec: { containers: [{ $patch: 'merge', name: 'a' }] } }, 500, 'merging lists cannot yet be specified in the patch'],
-    ['an item without its merge key', pod({ containers: [container('a')] }), { spec: { containers: [{ image: 'x' }] } }, 500, 'map: map[image:x] does not contain declared merge key: name'],
+    ['an unknown directive', pod({ nodeSelector: {} }), { spec: { nodeSelector: { $patch: 'frob', a: 'b' } } }, 400, 'unknown patch type: frob in map: map[$patch:frob a:b]'],
+    ['$patch: merge in a list', pod({ containers: [container('a')] }), { spec: { containers: [{ $patch: 'merge', name: 'a' }] } }, 400, 'merging lists cannot yet be specified in the patch'],
+    ['an item without its merge key', pod({ containers: [container('a')] }), { spec: { containers: [{ image: 'x' }] } }, 400, 'map: map[image:x] does not contain declared merge key: name'],
     ['a member that $retainKeys leaves out', pod({ nodeSelector: {} }), { spec: { nodeSelector: { $retainKeys: ['a'], b: '1' } } }, 400, 'invalid patch format of retainKeys'],
     ['a misspelt order', pod({}), { spec: { $setElementOrder: [] } }, 400, 'invalid patch format of setElementOrder list'],
     ['a misspelt deletion', pod({}), { spec: { $deleteFromPrimitiveList: [] } }, 400, 'invalid patch format of primitive list'],

@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { Agent, request } from 'node:https';
 import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type UserInfo } from '../../../../main/apiserver/index.ts';
 import type { KubeletApi } from '../../../../main/api/kubelet.ts';
 import type { KubeObject } from '../../../../main/api/meta.ts';
@@ -12,6 +13,31 @@ import { TestAuthority } from '../support/certificates.ts';
 
 export const admin: UserInfo = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
 
+export interface RawRequest {
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  body?: Buffer;
+}
+
+export interface RawAnswer {
+  code: number;
+  text: string;
+}
+
+function send(agent: Agent, port: number, { method, path, headers, body }: RawRequest): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ agent, host: '127.0.0.1', port, method, path, headers: { ...headers, ...(body ? { 'content-length': body.length } : {}) } }, (incoming) => {
+      const parts: Buffer[] = [];
+      incoming.on('data', (part: Buffer) => parts.push(part));
+      incoming.on('end', () => resolve({ code: incoming.statusCode!, text: Buffer.concat(parts).toString('utf8') }));
+      incoming.on('error', reject);
+    });
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
 /** An API server with all its kinds, plugins and RBAC over a store in memory, and time that stands still. */
 export class TestCluster {
   private constructor(
@@ -19,6 +45,8 @@ export class TestCluster {
     readonly clock: FakeClock,
     private readonly transportOf: (user: UserInfo) => ConstructorParameters<typeof Client>[0],
     readonly close: () => Promise<void>,
+    /** Serves on loopback; resolves with a way to send the administrator's requests as bytes. */
+    readonly listen: () => Promise<(request: RawRequest) => Promise<RawAnswer>>,
   ) {}
 
   static async start(kubelets: (node: string) => KubeletApi | undefined = () => undefined): Promise<TestCluster> {
@@ -51,6 +79,12 @@ export class TestCluster {
         rbac.close();
         await server.close();
         await store.close();
+      },
+      async () => {
+        const port = await server.listen({ port: 0 });
+        const { certificate, key } = await authority.client('kubernetes-admin', ['system:masters']);
+        const agent = new Agent({ ca: authority.certificate, cert: certificate, key, keepAlive: true });
+        return (request) => send(agent, port, request);
       },
     );
   }
