@@ -17,6 +17,8 @@ export async function decodeObject(call: Call, kind: GroupVersionKind, context: 
   if (!parsed) throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): Object 'Kind' is missing in '' (<empty>)`);
   if (!isObject(parsed.value))
     throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): json: cannot unmarshal into a Kubernetes object`);
+  for (const name of ['apiVersion', 'kind'] as const)
+    if (!isText(parsed.value[name])) throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal into Go struct field .${name} of type string`);
   checkKind(parsed.value as KubeObject, kind);
   const object = parsed.trusted ? normalized(parsed.value, kind) : checked(parsed, kind, context, strategy);
   object.apiVersion = apiVersionOf(kind);
@@ -25,6 +27,9 @@ export async function decodeObject(call: Call, kind: GroupVersionKind, context: 
   call.audited?.request(object);
   return object;
 }
+
+/** Whether it can be a member of type string: null is the same as none. */
+const isText = (value: unknown) => value === undefined || value === null || typeof value === 'string';
 
 /** What the compiler has checked, as the server's own. */
 function normalized(value: Record<string, unknown>, kind: GroupVersionKind): KubeObject {

@@ -118,6 +118,7 @@ async function applyView(
 /** Throws 400 for what is no object of a kind. */
 function configurationOf(patch: unknown): KubeObject {
   if (!isObject(patch)) throw badRequest('error decoding YAML: the configuration is no object');
+  for (const name of ['apiVersion', 'kind']) if (typeof (patch[name] ?? '') !== 'string') throw badRequest(`error decoding YAML: ${name} is no string`);
   const configuration = patch as KubeObject;
   if (!configuration.kind) throw badRequest("Object 'Kind' is missing");
   if (!configuration.apiVersion) throw badRequest("Object 'apiVersion' is missing");
