@@ -9,7 +9,10 @@ import type { Random } from '../util/random.ts';
 export interface EngineVolumes {
   /** Idempotent; `mode` is that of the volume's root. */
   createVolume(name: string, labels: Record<string, string>, options: { mode: number }): Promise<void>;
-  /** With its data; resolves also when there is no such volume. */
+  /**
+   * With its data; resolves also when there is no such volume. Rejects with code `conflict` while a container has it, be it
+   * one that has ended.
+   */
   removeVolume(name: string): Promise<void>;
   /** Puts all that a volume holds over what another holds. */
   copyVolume(from: string, to: string): Promise<void>;

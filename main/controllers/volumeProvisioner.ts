@@ -20,6 +20,11 @@ import { volumeSnapshotContents, volumeSnapshots } from './volumeSnapshot/kinds.
 const finalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
 const provisionerAnnotations = [provisionerAnnotation, betaProvisionerAnnotation];
 
+/** How long a released volume may still be in use before somebody is told. */
+const patience = 30_000;
+const retryInUse = 1000;
+const retryFailed = 15_000;
+
 /**
  * Gives each claim of a class of ours a named volume of the engine, and removes the volume with its data once the claim
  * is gone. The engine's volume is made before the object that tells of it, so that a volume that can be bound can be
@@ -177,13 +182,18 @@ export class VolumeProvisioner extends QueueController {
       if (!this.#engine) throw new Error('no node is running that could remove the volume');
       await this.#engine.removeVolume(volume.spec!.csi!.volumeHandle);
     } catch (error) {
+      if ((error as { code?: string }).code === 'conflict' && !this.#isOverdue(volume)) {
+        // The containers of the last pod are on their way out.
+        return this.queue.addAfter(`volume/${name}`, retryInUse);
+      }
       this.recorder.event(
         { apiVersion: 'v1', kind: 'PersistentVolume', ...volume },
         'Warning',
         'VolumeFailedDelete',
         (error as Error).message,
       );
-      throw error;
+      this.queue.addAfter(`volume/${name}`, retryFailed);
+      return;
     }
     if (deletionTimestamp) return this.#dropFinalizer(client, volume);
     try {
@@ -191,6 +201,11 @@ export class VolumeProvisioner extends QueueController {
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  #isOverdue({ status, metadata }: PersistentVolume): boolean {
+    const since = metadata!.deletionTimestamp ?? status?.lastPhaseTransitionTime;
+    return since !== undefined && this.clock.now() - Date.parse(since) > patience;
   }
 
   /** The volume's data is gone, or nobody's business: the object may go. */

@@ -16,6 +16,8 @@ export class Cluster {
   /** Names of the engine's volumes, with the mode of each one's root. */
   readonly engineVolumes = new Map<string, number>();
   readonly removedVolumes: string[] = [];
+  /** Names of those that a container has. */
+  readonly volumesInUse = new Set<string>();
   /** `from → to` */
   readonly copiedVolumes: string[] = [];
   /** What controllers are given besides. */
@@ -33,6 +35,7 @@ export class Cluster {
         this.engineVolumes.set(name, mode);
       },
       removeVolume: async (name) => {
+        if (this.volumesInUse.has(name)) throw Object.assign(new Error(`remove ${name}: volume is in use`), { code: 'conflict' });
         this.engineVolumes.delete(name);
         this.removedVolumes.push(name);
       },

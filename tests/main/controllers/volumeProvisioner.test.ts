@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { PersistentVolumeClaim } from '../../../main/api/index.ts';
 import { engineVolumeDriver } from '../../../main/api/engineVolumes.ts';
+import { timestamp } from '../../../main/api/meta.ts';
 import { resources } from '../../../main/client/index.ts';
 import { PersistentVolumeBinder } from '../../../main/controllers/persistentVolumeBinder.ts';
 import { PVCProtectionController, PVProtectionController } from '../../../main/controllers/volumeProtection.ts';
@@ -114,6 +115,25 @@ it('with its claim the volume goes, and its data', async () => {
   await deleteClaim();
   expect(volumes()).toEqual([]);
   expect(cluster.removedVolumes).toContain(volume!.spec!.csi!.volumeHandle);
+});
+
+it('a volume that a container still has goes with the container, and soon somebody is told', async () => {
+  await claimOf('Immediate');
+  const [volume] = volumes();
+  const handle = volume!.spec!.csi!.volumeHandle;
+  cluster.volumesInUse.add(handle);
+  cluster.server.change(resources.persistentVolumes, '', volume!.metadata!.name!, (v) => {
+    v.status!.lastPhaseTransitionTime = timestamp(cluster.clock.now());
+  });
+  await deleteClaim();
+  await cluster.clock.advance(20_000);
+  expect(volumes()).toHaveLength(1);
+  expect(cluster.events(handle, 'VolumeFailedDelete')).toEqual([]);
+  await cluster.clock.advance(20_000);
+  expect(cluster.events(handle, 'VolumeFailedDelete')).toEqual([`remove ${handle}: volume is in use`]);
+  cluster.volumesInUse.clear();
+  await cluster.clock.advance(20_000);
+  expect(volumes()).toEqual([]);
 });
 
 it('a volume that is deleted before its claim keeps its data until the claim goes', async () => {
