@@ -130,7 +130,7 @@ function listCost(overload: string, args: readonly Value[], result: Value): numb
 function selfCompareCost(list: Value): number {
   if (!(list instanceof CelList) || !list.size) return 0;
   const first = list.at(0);
-  return Math.ceil((typeof first === 'string' || first instanceof Bytes ? 2 + stringFactor : 2) * list.size ** 2);
+  return Math.floor((typeof first === 'string' || first instanceof Bytes ? 2 + stringFactor : 2) * list.size ** 2);
 }
 
 /** Of visiting every part of a value once. */

@@ -4,7 +4,7 @@ import { SyntaxFault } from './lexer.ts';
 import { literalIssues } from './literals.ts';
 import { baseFunctions, baseTypes, mutationFunctions } from './library/index.ts';
 import { parse } from './parser.ts';
-import { Program } from './program.ts';
+import { PlanFault, Program } from './program.ts';
 import { formatIssues } from './source.ts';
 import { dynType, type CelType } from './types.ts';
 
@@ -29,6 +29,9 @@ export interface Compiled {
   estimate(sizeOf?: (path: readonly string[]) => SizeEstimate | undefined): { min: number; max: number };
 }
 
+/** How the text begins that says why an expression with the right types cannot run. */
+export const instantiationFailed = 'program instantiation failed: ';
+
 /** What expressions are compiled against. Mirrors k8s.io/apiserver/pkg/cel/environment. */
 export class Environment {
   readonly #declarations: Declarations;
@@ -46,13 +49,16 @@ export class Environment {
   /** Compiles; a text says what is wrong, in the words and with the picture that Kubernetes shows. */
   compile(expression: string): Compiled | string {
     let checked: Checked;
+    let program: Program;
     try {
       const expr = parse(expression);
       const found = check(expr, this.#declarations);
       const issues = found.issues.length ? found.issues : literalIssues(found.checked);
       if (issues.length) return formatIssues(expression, issues);
       checked = found.checked;
+      program = new Program(checked, this.#declarations.type);
     } catch (error) {
+      if (error instanceof PlanFault) return `${instantiationFailed}${error.message}`;
       if (error instanceof SyntaxFault) return formatIssues(expression, [error.issue]);
       // A chain of thousands of operators nests as deeply as it is long.
       if (error instanceof RangeError) return formatIssues(expression, [{ at: 0, message: 'expression recursion limit exceeded: 250' }]);
@@ -60,7 +66,7 @@ export class Environment {
     }
     const references = new Set(checked.references.values());
     return {
-      program: new Program(checked, this.#declarations.type),
+      program,
       outputType: checked.types.get(checked.expr.id) ?? dynType,
       uses: (variable) => references.has(variable) || [...references].some((name) => name.startsWith(`${variable}.`)),
       estimate: (sizeOf) => estimateCost(checked, sizeOf),

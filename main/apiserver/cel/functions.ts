@@ -44,7 +44,7 @@ export type Declare = (
 
 export const member = { member: true } as const;
 
-/** Whether a value can be what an overload asks for; elements are not looked at. */
+/** Whether a value can be what an overload asks for; of elements that are no lists or maps, the first stands for all. */
 export function accepts(type: CelType, value: Value): boolean {
   switch (type.kind) {
     case 'bool':
@@ -66,9 +66,9 @@ export function accepts(type: CelType, value: Value): boolean {
     case 'duration':
       return value instanceof Duration;
     case 'list':
-      return value instanceof CelList;
+      return value instanceof CelList && (!value.size || acceptsElement(type.parameters[0]!, value.at(0)));
     case 'map':
-      return value instanceof CelMap;
+      return value instanceof CelMap && [...value.keys()].slice(0, 1).every((key) => acceptsElement(type.parameters[0]!, key) && acceptsElement(type.parameters[1]!, value.get(key)!));
     case 'type':
       return value instanceof TypeValue;
     case 'opaque':
@@ -79,3 +79,5 @@ export function accepts(type: CelType, value: Value): boolean {
       return true;
   }
 }
+
+const acceptsElement = (type: CelType, value: Value) => type.kind === 'list' || type.kind === 'map' || accepts(type, value);

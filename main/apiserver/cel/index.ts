@@ -6,7 +6,7 @@
  * a budget. Values are made from JSON by `schemaValue` (with a schema: what `declaredType` declares) or by
  * `dynamicValue` (without).
  */
-export { Environment, type Compiled, type EnvironmentOptions } from './environment.ts';
+export { Environment, instantiationFailed, type Compiled, type EnvironmentOptions } from './environment.ts';
 export type { Evaluation, EvaluationFault, Program, Variables } from './program.ts';
 export type { SizeEstimate } from './estimate.ts';
 export { celLimits } from './cost.ts';

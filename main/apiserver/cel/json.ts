@@ -44,8 +44,8 @@ export function schemaValue(json: unknown, schema: CelSchema): Value {
       const { items } = schema;
       if (!items) throw new CelError('invalid array type, expected Items with a non-empty Schema');
       const element = (item: unknown) => schemaValue(item, items);
-      if (schema['x-kubernetes-list-type'] === 'map') return new MapList(json, element, schema['x-kubernetes-list-map-keys'] ?? []);
-      return schema['x-kubernetes-list-type'] === 'set' ? new SetList(json, element) : new JsonList(json, element);
+      if (schema['x-kubernetes-list-type'] === 'map') return new MapList(new JsonList(json, element), schema['x-kubernetes-list-map-keys'] ?? []);
+      return schema['x-kubernetes-list-type'] === 'set' ? new SetList(new JsonList(json, element)) : new JsonList(json, element);
     }
     case 'string':
       if (typeof json === 'string') return stringValue(json, schema.format);
@@ -117,7 +117,7 @@ export function parseLongDuration(text: string): bigint | undefined {
 class JsonList extends CelList {
   constructor(
     readonly items: readonly unknown[],
-    protected readonly read: (item: unknown) => Value,
+    private readonly read: (item: unknown) => Value,
   ) {
     super();
   }
@@ -129,27 +129,42 @@ class JsonList extends CelList {
   }
 }
 
+/** A list with another meaning of `==` and `+`. */
+abstract class WrappedList extends CelList {
+  constructor(protected readonly inner: CelList) {
+    super();
+  }
+  get size() {
+    return this.inner.size;
+  }
+  at(index: number): Value {
+    return this.inner.at(index);
+  }
+}
+
 /** `x-kubernetes-list-type: set`: order means nothing, and `+` adds what is not there yet. */
-class SetList extends JsonList {
+class SetList extends WrappedList {
   override equals(other: CelList): boolean {
     if (other.size !== this.size) return false;
     const others = [...other];
-    return this.items.every((item) => others.some((candidate) => equal(this.read(item), candidate)));
+    return [...this].every((item) => others.some((candidate) => equal(item, candidate)));
   }
   override concat(other: CelList): CelList {
     const own = [...this];
-    return new ArrayList([...own, ...[...other].filter((item) => !own.some((existing) => equal(existing, item)))]);
+    return new SetList(new ArrayList([...own, ...[...other].filter((item) => !own.some((existing) => equal(existing, item)))]));
   }
 }
 
 /** `x-kubernetes-list-type: map`: order means nothing, and `+` replaces the elements of the same key. */
-class MapList extends JsonList {
+class MapList extends WrappedList {
   constructor(
-    items: readonly unknown[],
-    read: (item: unknown) => Value,
+    inner: CelList,
     private readonly keys: readonly string[],
   ) {
-    super(items, read);
+    super(inner);
+  }
+  #byKey(list: CelList): Map<string, Value> {
+    return new Map([...list].map((item) => [this.#keyOf(item), item]));
   }
   #keyOf(item: Value): string {
     if (!(item instanceof CelMap)) throw new CelError('unexpected data format for element of array with x-kubernetes-list-type=map');
@@ -160,7 +175,7 @@ class MapList extends JsonList {
   }
   override equals(other: CelList): boolean {
     if (other.size !== this.size) return false;
-    const own = new Map([...this].map((item) => [this.#keyOf(item), item]));
+    const own = this.#byKey(this);
     for (const item of other) {
       const mine = own.get(this.#keyOf(item));
       if (mine === undefined || !equal(mine, item)) return false;
@@ -168,9 +183,7 @@ class MapList extends JsonList {
     return true;
   }
   override concat(other: CelList): CelList {
-    const merged = new Map([...this].map((item) => [this.#keyOf(item), item]));
-    for (const item of other) merged.set(this.#keyOf(item), item);
-    return new ArrayList([...merged.values()]);
+    return new MapList(new ArrayList([...new Map([...this.#byKey(this), ...this.#byKey(other)]).values()]), this.keys);
   }
 }
 
@@ -209,10 +222,26 @@ class JsonObject extends CelMap {
     const name = unescapeField(key);
     const schema = this.schemaOf(name);
     const value = Object.hasOwn(this.json, name) ? this.json[name] : undefined;
-    return schema && value !== undefined ? [value, schema] : undefined;
+    // A null is as good as nothing.
+    return schema && value !== undefined && value !== null ? [value, schema] : undefined;
   }
   get size() {
-    return this.#names().length;
+    return Object.keys(this.json).length;
+  }
+  /** Fields that no schema knows count here, and only here. */
+  override equals(other: CelMap): boolean {
+    if (this.size !== other.size) return false;
+    for (const [name, value] of Object.entries(this.json)) {
+      if (!this.schemaOf(name)) {
+        if (other instanceof JsonObject && other.json[name] !== undefined && !equalJson(value, other.json[name])) return false;
+        continue;
+      }
+      const key = escapeField(name) ?? name;
+      const mine = this.get(key);
+      const theirs = other.get(key);
+      if (mine === undefined || theirs === undefined ? mine !== theirs : !equal(mine, theirs)) return false;
+    }
+    return true;
   }
   #names(): string[] {
     return Object.keys(this.json).filter((name) => this.schemaOf(name) && this.json[name] !== undefined);

@@ -2,7 +2,7 @@ import type { Expr } from './ast.ts';
 import type { Checked } from './checker.ts';
 import { re2 } from './regex.ts';
 import type { Issue } from './source.ts';
-import { parseDuration, parseTimestamp } from './time.ts';
+import { maxSeconds, minSeconds, parseDuration, parseTimestamp } from './time.ts';
 import { dynType, formatType, sameType, type CelType } from './types.ts';
 
 /**
@@ -19,6 +19,8 @@ export function literalIssues({ expr: root, types }: Checked): Issue[] {
     issues.push({ at: expr.at, message: `expected type '${formatType(expected)}' but found '${formatType(found)}'` });
   visit(root, false, (node, mixed) => {
     if (node.kind === 'call') {
+      if (node.fn === 'timestamp' && node.args[0]?.kind === 'literal' && typeof node.args[0].value === 'bigint' && (node.args[0].value < minSeconds || node.args[0].value > maxSeconds))
+        issues.push({ at: node.args[0].at, message: 'invalid timestamp argument' });
       const arg = node.fn === 'matches' ? node.args.at(-1) : node.args[0];
       if (arg?.kind === 'literal' && typeof arg.value === 'string' && !isValid(node.fn, arg.value)) issues.push({ at: arg.at, message: `invalid ${node.fn} argument` });
     } else if (node.kind === 'list' && !mixed) {

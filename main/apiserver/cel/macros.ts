@@ -32,12 +32,16 @@ class Fold {
   append = (element: Expr) => this.call('_+_', this.accu(), this.list(element));
 
   over(vars: Expr[], init: Expr, condition: Expr, step: Expr, result: Expr = this.accu()): Expr {
+    return this.overRange(this.target, vars, init, condition, step, result);
+  }
+
+  overRange(range: Expr, vars: Expr[], init: Expr, condition: Expr, step: Expr, result: Expr): Expr {
     const [first, second] = names(vars);
     return {
       kind: 'fold',
       id: this.nodes.next(),
       at: this.at,
-      range: this.target,
+      range,
       iterVar: first!,
       ...(second !== undefined && { iterVar2: second }),
       accuVar: accumulator,
@@ -108,8 +112,8 @@ const toMapEntries: Expander = (fold, args) => {
   return fold.over(args.slice(0, 2), fold.emptyMap(), fold.literal(true), fold.filtered(args.length > 3 ? args[2] : undefined, step));
 };
 
-/** A fold over nothing, whose variable is the value of the optional. */
-function boundTo(fold: Fold, variable: Expr, result: Expr): Expr {
+/** A fold over nothing, whose variable is a value. */
+function bound(fold: Fold, variable: Expr, value: Expr, result: Expr): Expr {
   const [name] = names([variable]);
   return {
     kind: 'fold',
@@ -118,7 +122,7 @@ function boundTo(fold: Fold, variable: Expr, result: Expr): Expr {
     range: fold.list(),
     iterVar: '#unused',
     accuVar: name!,
-    accuInit: fold.nodes.call(fold.at, 'value', [], fold.target),
+    accuInit: value,
     condition: fold.literal(false),
     step: fold.nodes.ident(fold.at, name!),
     result,
@@ -128,13 +132,14 @@ function boundTo(fold: Fold, variable: Expr, result: Expr): Expr {
 const optionalMap =
   (wrap: boolean): Expander =>
   (fold, [variable, mapping]) => {
-    const bound = boundTo(fold, variable!, mapping!);
-    return fold.call('_?_:_', fold.nodes.call(fold.at, 'hasValue', [], fold.target), wrap ? fold.call('optional.of', bound) : bound, fold.call('optional.none'));
+    const mapped = bound(fold, variable!, fold.nodes.call(fold.at, 'value', [], fold.target), mapping!);
+    return fold.call('_?_:_', fold.nodes.call(fold.at, 'hasValue', [], fold.target), wrap ? fold.call('optional.of', mapped) : mapped, fold.call('optional.none'));
   };
 
 const sortBy: Expander = (fold, [variable, key]) => {
-  const keys = fold.over([variable!], fold.list(), fold.literal(true), fold.append(key!));
-  return fold.nodes.call(fold.at, '@sortByAssociatedKeys', [keys], fold.target);
+  const input = () => fold.nodes.ident(fold.at, '@__sortBy_input__');
+  const keys = fold.overRange(input(), [variable!], fold.list(), fold.literal(true), fold.append(key!), fold.accu());
+  return bound(fold, input(), fold.target, fold.nodes.call(fold.at, '@sortByAssociatedKeys', [keys], input()));
 };
 
 const macros: Record<string, Expander> = {

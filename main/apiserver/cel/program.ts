@@ -2,6 +2,7 @@ import type { Call, Comprehension, Expr, Select } from './ast.ts';
 import type { Checked } from './checker.ts';
 import { callCost, costsByResult } from './cost.ts';
 import { accepts, type Overload } from './functions.ts';
+import { re2 } from './regex.ts';
 import { isDyn, type CelType } from './types.ts';
 import {
   ArrayList, CelError, CelList, CelMap, CelObject, CostLimitExceeded, EntryMap, Optional, TypeValue, Uint, type Value,
@@ -26,7 +27,27 @@ class Frame {
   }
 }
 
-type Step = (frame: Frame) => Value;
+/**
+ * `constant`: the value, known while planning; it costs nothing. `attribute`: a variable and what is selected from it,
+ * which is charged as one; `choice`: one of several by a condition, whose beginning is not charged.
+ */
+interface Step {
+  (frame: Frame): Value;
+  readonly constant?: Value;
+  readonly attribute?: 'plain' | 'choice';
+}
+
+const constant = (value: Value): Step => Object.assign(() => value, { constant: value });
+const attribute = (step: (frame: Frame) => Value, kind: Step['attribute'] = 'plain'): Step => Object.assign(step, { attribute: kind });
+const isConstant = (step: Step): step is Step & { constant: Value } => step.constant !== undefined;
+
+/** An expression that cannot be made ready to run: a part of it is constant and fails. The message is that of the failure. */
+export class PlanFault extends Error {}
+
+/** Of constants, these are computed while planning. */
+const conversions = new Set(['bool', 'bytes', 'double', 'duration', 'dyn', 'int', 'string', 'timestamp', 'type', 'uint']);
+/** Which argument is a regular expression. */
+const patternAt: Readonly<Record<string, number>> = { matches: 1, find: 1, findAll: 1 };
 
 export interface Evaluation {
   value: Value;
@@ -70,20 +91,20 @@ class Planner {
     private readonly typeOf: (name: string) => CelType | undefined,
   ) {}
 
-  plan(expr: Expr): Step {
+  /** Not `charged`: the variable at the beginning of what is selected costs nothing. */
+  plan(expr: Expr, charged = true): Step {
     switch (expr.kind) {
-      case 'literal': {
-        const { value } = expr;
-        return () => value;
-      }
+      case 'literal':
+        return constant(expr.value);
       case 'ident':
-        return this.#ident(this.checked.references.get(expr.id) ?? expr.name, expr.name.startsWith('.'));
+        return this.#ident(expr, this.checked.references.get(expr.id) ?? expr.name, charged, expr.name.startsWith('.'));
       case 'select':
-        return this.#select(expr);
+        return this.#select(expr, charged);
       case 'call':
-        return this.#call(expr);
+        return this.#call(expr, charged);
       case 'list': {
         const items = expr.elements.map((element) => this.plan(element));
+        if (items.every(isConstant)) return constant(new ArrayList(items.map((item) => item.constant)));
         const { optional } = expr;
         return (frame) => {
           const values: Value[] = [];
@@ -98,6 +119,8 @@ class Planner {
       }
       case 'map': {
         const entries = expr.entries.map(({ key, value, optional }) => ({ key: this.plan(key), value: this.plan(value), optional }));
+        const fixed = entries.flatMap(({ key, value }): Array<[Value, Value]> => (isConstant(key) && isConstant(value) ? [[key.constant, value.constant]] : []));
+        if (fixed.length === entries.length) return constant(new EntryMap(fixed));
         return (frame) => {
           const found: Array<[Value, Value]> = [];
           for (const entry of entries) {
@@ -129,43 +152,58 @@ class Planner {
     }
   }
 
-  #ident(name: string, global = false): Step {
+  #ident(expr: Expr, name: string, charged: boolean, global = false): Step {
+    const cost = charged ? 1 : 0;
     const place = global ? -1 : this.#scope.lastIndexOf(name);
     if (place >= 0)
-      return (frame) => {
-        frame.spend(1);
+      return attribute((frame) => {
+        frame.spend(cost);
         const value = frame.locals[place]!;
         if (value instanceof CelError) throw value;
         return value;
-      };
+      });
     const type = this.typeOf(name);
-    return (frame) => {
-      frame.spend(1);
-      const value = frame.variables(name) ?? (type && new TypeValue(runtimeName(type)));
+    if (type && this.checked.types.get(expr.id)?.kind === 'type') return constant(new TypeValue(runtimeName(type)));
+    return attribute((frame) => {
+      frame.spend(cost);
+      const value = frame.variables(name);
       if (value === undefined) throw new CelError(`no such attribute(s): ${name}`);
+      return value;
+    });
+  }
+
+  /** What something is selected from: that which is no variable becomes one, in effect, and is charged so. */
+  #root(expr: Expr, charged: boolean): Step {
+    const step = this.plan(expr, charged);
+    if (step.attribute || !charged) return step;
+    return (frame) => {
+      const value = step(frame);
+      frame.spend(1);
       return value;
     };
   }
 
-  #select(expr: Select): Step {
+  #select(expr: Select, charged: boolean): Step {
     const reference = this.checked.references.get(expr.id);
-    if (reference !== undefined) return this.#ident(reference, true);
-    const operand = this.plan(expr.operand);
+    if (reference !== undefined) return this.#ident(expr, reference, charged, true);
+    const operand = this.#root(expr.operand, charged);
     const { field } = expr;
     if (expr.testOnly) return (frame) => isPresent(operand(frame), field);
-    return (frame) => {
+    return attribute((frame) => {
       const value = operand(frame);
+      if (value instanceof Optional) return found(frame, optionalField(value, field), 1);
       frame.spend(1);
-      return value instanceof Optional ? optionalField(value, field) : select(value, field);
-    };
+      return select(value, field);
+    }, operand.attribute);
   }
 
-  #call(expr: Call): Step {
+  #call(expr: Call, charged: boolean): Step {
     const name = this.checked.functions.get(expr.id) ?? expr.fn;
     const overloads = this.checked.overloads.get(expr.id) ?? [];
     const target = expr.target && !this.checked.functions.has(expr.id) ? [expr.target] : [];
     const argExprs = [...target, ...expr.args];
     if (name === '_?_:_') return this.#conditional(argExprs);
+    if (name === '_[_]' || name === '_[?_]' || name === '_?._') return this.#index(name, argExprs, charged);
     const args = argExprs.map((arg) => this.plan(arg));
     const [a, b] = args as [Step, Step];
     switch (name) {
@@ -183,26 +221,6 @@ class Planner {
             return true;
           }
         };
-      case '_[_]':
-        return (frame) => {
-          const value = a(frame);
-          const index = b(frame);
-          frame.spend(1);
-          return value instanceof Optional ? optionalIndex(value, index) : indexed(value, index);
-        };
-      case '_[?_]':
-        return (frame) => {
-          const value = a(frame);
-          const index = b(frame);
-          frame.spend(1);
-          return optionalIndex(value, index);
-        };
-      case '_?._':
-        return (frame) => {
-          const value = a(frame);
-          frame.spend(1);
-          return optionalField(value, b(frame) as string);
-        };
       case 'or':
         if (overloads[0]?.id === 'optional_or_optional') return alternative(a, b, (value) => value);
         break;
@@ -210,32 +228,54 @@ class Planner {
         if (overloads[0]?.id === 'optional_orValue_value') return alternative(a, b, (value) => value.value!);
         break;
     }
-    return this.#dispatch(name, overloads, args, argExprs);
+    const pattern = args[patternAt[name] ?? -1];
+    if (pattern && isConstant(pattern) && typeof pattern.constant === 'string') checkPattern(pattern.constant);
+    if (overloads.length === 1 && overloads[0]!.id === 'in_list' && isConstant(b)) {
+      const found = membership(a, b.constant as CelList);
+      if (found) return found;
+    }
+    const step = this.#dispatch(name, overloads, args, argExprs);
+    return conversions.has(name) && args.length === 1 && isConstant(a) ? evaluated(step) : step;
+  }
+
+  #index(name: string, [container, at]: Expr[], charged: boolean): Step {
+    const operand = this.#root(container!, charged);
+    const index = this.plan(at!);
+    // A variable is charged as such, anything else as what it selects.
+    const cost = index.attribute ? 0 : 1;
+    return attribute((frame) => {
+      const value = operand(frame);
+      const key = index(frame);
+      if (name === '_?._') return found(frame, optionalField(value, key as string), cost);
+      if (name === '_[?_]' || value instanceof Optional) return found(frame, optionalIndex(value, key), cost);
+      frame.spend(cost);
+      return indexed(value, key);
+    }, operand.attribute);
   }
 
   #conditional([condition, yes, no]: Expr[]): Step {
     const test = this.plan(condition!);
-    const whenTrue = this.plan(yes!);
-    const whenFalse = this.plan(no!);
-    return (frame) => {
+    const whenTrue = this.plan(yes!, false);
+    const whenFalse = this.plan(no!, false);
+    return attribute((frame) => {
       const value = test(frame);
       if (typeof value !== 'boolean') throw noSuchOverload();
       return value ? whenTrue(frame) : whenFalse(frame);
-    };
+    }, 'choice');
   }
 
   #dispatch(name: string, overloads: readonly Overload[], args: readonly Step[], argExprs: readonly Expr[]): Step {
     const [only] = overloads;
     const sure = overloads.length === 1 && argExprs.every((arg, i) => isSure(this.checked.types.get(arg.id), only!.args[i]!));
+    const id = overloads.length === 1 ? only!.id : '';
     return (frame) => {
-      const values: Value[] = new Array(args.length);
-      for (let i = 0; i < args.length; i++) values[i] = args[i]!(frame);
+      const values = evaluateArgs(frame, name, id, args);
       const overload = sure ? only! : overloads.find((candidate) => candidate.args.every((type, i) => accepts(type, values[i]!)));
       if (!overload?.call) throw noSuchOverload();
       // Charged before the work where that is known: a comparison of each with each must not run first and be refused then.
-      if (!costsByResult.has(overload.id)) frame.spend(callCost(name, overload.id, values));
+      if (!costsByResult.has(id)) frame.spend(callCost(name, id, values));
       const result = overload.call(...values);
-      if (costsByResult.has(overload.id)) frame.spend(callCost(name, overload.id, values, result));
+      if (costsByResult.has(id)) frame.spend(callCost(name, id, values, result));
       return result;
     };
   }
@@ -249,6 +289,7 @@ class Planner {
     const condition = this.plan(expr.condition);
     const appended = appendedElement(expr);
     const append = appended && this.plan(appended);
+    const perElement = append && isConstant(append) ? 2 : 12;
     const step = this.plan(expr.step);
     this.#scope.length = accuAt + 1;
     const result = this.plan(expr.result);
@@ -266,7 +307,7 @@ class Planner {
         if (gathered) {
           // `accu + [element]` without copying what was gathered so far; the cost is that of the steps it stands for.
           const element = append!(frame);
-          frame.spend(12);
+          frame.spend(perElement);
           gathered.push(element);
           continue;
         }
@@ -301,6 +342,61 @@ function* iterate(over: Value, two: boolean): Iterable<[Value, Value]> {
 function isSure(type: CelType | undefined, declared: CelType): boolean {
   if (declared.kind === 'param' || declared.kind === 'dyn') return true;
   return type !== undefined && !isDyn(type) && type.kind !== 'null' && type.kind === declared.kind;
+}
+
+/** One or two arguments are evaluated whatever becomes of the first, and the call is charged even when one fails. */
+function evaluateArgs(frame: Frame, name: string, id: string, args: readonly Step[]): Value[] {
+  const values: Value[] = new Array(args.length);
+  let fault: CelError | undefined;
+  for (let i = 0; i < args.length; i++) {
+    try {
+      values[i] = args[i]!(frame);
+    } catch (error) {
+      if (isFatal(error) || args.length > 2) throw error;
+      fault ??= error as CelError;
+      values[i] = null;
+    }
+  }
+  if (!fault) return values;
+  frame.spend(callCost(name, id, values));
+  throw fault;
+}
+
+/** What is absent costs nothing. */
+function found(frame: Frame, value: Value, cost: number): Value {
+  if (value !== Optional.none) frame.spend(cost);
+  return value;
+}
+
+/** `x in ['a', 'b']`, which takes no time however many there are; undefined for lists of other things. */
+function membership(element: Step, list: CelList): Step | undefined {
+  if (!list.size) return constant(false);
+  const members = [...list];
+  if (!members.every(isPrimitive)) return undefined;
+  const known = new EntryMap(members.map((member) => [member, true]));
+  return (frame) => {
+    const value = element(frame);
+    return isPrimitive(value) && known.has(value);
+  };
+}
+
+const isPrimitive = (value: Value) => ['string', 'boolean', 'number', 'bigint'].includes(typeof value) || value instanceof Uint;
+
+function evaluated(step: Step): Step {
+  try {
+    return constant(step(new Frame(() => undefined, Infinity)));
+  } catch (error) {
+    if (error instanceof CelError) throw new PlanFault(error.message);
+    throw error;
+  }
+}
+
+function checkPattern(pattern: string): void {
+  try {
+    re2(pattern);
+  } catch (error) {
+    throw new PlanFault((error as Error).message);
+  }
 }
 
 const noSuchOverload = () => new CelError('no such overload');

@@ -1,5 +1,5 @@
 import { celLimits } from './cost.ts';
-import { escapeField } from './escape.ts';
+import { escapeField, unescapeField } from './escape.ts';
 import type { SizeEstimate } from './estimate.ts';
 import { boolType, bytesType, doubleType, durationType, dynType, intType, listType, mapType, objectType, stringType, timestampType, type CelType } from './types.ts';
 
@@ -42,6 +42,8 @@ const scalar = (type: CelType, minSize: number): DeclaredType => ({ type, maxEle
 
 /** The schema of a whole resource: it always has a kind and a name, whether written down or not. */
 export function withTypeAndMetadata(schema: CelSchema): CelSchema {
+  const { kind, apiVersion, metadata } = schema.properties ?? {};
+  if (kind?.type === 'string' && apiVersion?.type === 'string' && metadata?.type === 'object' && metadata.properties) return schema;
   return { ...schema, properties: { ...schema.properties, kind: string, apiVersion: string, metadata: { type: 'object', properties: { name: string, generateName: string } } } };
 }
 
@@ -80,7 +82,7 @@ function declaredObject(schema: CelSchema, name: string): DeclaredType | undefin
     const element = declaredType(additionalProperties, additionalProperties['x-kubernetes-embedded-resource'] === true, `${name}.@elem`);
     if (!element) return undefined;
     const most = schema.maxProperties === undefined ? Math.floor((maxRequest - 2) / (element.minSize + 6)) : Math.max(0, schema.maxProperties);
-    const key: DeclaredType = { type: stringType, maxElements: maxRequest - 2, minSize: 2 };
+    const key: DeclaredType = { type: stringType, maxElements: 0, minSize: 2 };
     return { type: mapType(stringType, element.type), maxElements: most, minSize: 2, element, key };
   }
   const fields = new Map<string, DeclaredType>();
@@ -92,6 +94,8 @@ function declaredObject(schema: CelSchema, name: string): DeclaredType | undefin
     if (escaped !== undefined) fields.set(escaped, field);
     if (schema.required?.includes(property) && of.default === undefined) minSize += property.length + field.minSize + 4;
   }
+  // CEL's own words may be written as they are, too.
+  for (const [field, of] of [...fields]) if (field.length > 4 && unescapeField(field) === field.slice(2, -2)) fields.set(field.slice(2, -2), of);
   return { type: objectType(name, new Map([...fields].map(([field, { type }]) => [field, type]))), maxElements: 0, minSize, fields };
 }
 

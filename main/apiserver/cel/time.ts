@@ -4,8 +4,8 @@ export const second = 1_000_000_000n;
 const units: Record<string, bigint> = { ns: 1n, us: 1_000n, 'µs': 1_000n, 'μs': 1_000n, ms: 1_000_000n, s: second, m: 60n * second, h: 3600n * second };
 const maxInt64 = (1n << 63n) - 1n;
 /** Years 1 to 9999, in seconds. */
-const minSeconds = -62135596800n;
-const maxSeconds = 253402300799n;
+export const minSeconds = -62135596800n;
+export const maxSeconds = 253402300799n;
 
 /** Go's `1h30m`; undefined for what is none. Mirrors time.ParseDuration. */
 export function parseDuration(text: string): bigint | undefined {

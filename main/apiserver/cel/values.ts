@@ -73,6 +73,8 @@ export abstract class CelMap {
   }
   /** The object's type; undefined for a map. */
   readonly typeName: string | undefined;
+  /** How maps with a meaning of their own compare; undefined: entry by entry. */
+  equals?(other: CelMap): boolean;
 }
 
 /** A map that an expression made. */
@@ -194,6 +196,7 @@ function equalLists(a: CelList, b: CelList): boolean {
 }
 
 function equalMaps(a: CelMap, b: CelMap): boolean {
+  if (a.equals) return a.equals(b);
   if (a.size !== b.size) return false;
   for (const key of a.keys()) {
     const other = b.get(key);

@@ -1,4 +1,4 @@
-import { celLimits, CostLimitExceeded, declaredType, Environment, maxCardinality, Optional, optionalType, schemaValue, sizesOf, withTypeAndMetadata, type Compiled, type DeclaredType, type Value } from '../../cel/index.ts';
+import { celLimits, CostLimitExceeded, declaredType, Environment, instantiationFailed, maxCardinality, Optional, optionalType, schemaValue, sizesOf, withTypeAndMetadata, type Compiled, type DeclaredType, type Value } from '../../cel/index.ts';
 import type { FieldError } from '../../../api/status.ts';
 import { FieldErrors } from '../../validation/field.ts';
 import { itemOf, type Correlation } from './correlate.ts';
@@ -32,7 +32,7 @@ export function compileRules(schema: JsonSchema, declared: DeclaredType): Compil
     if (!rule.rule?.trim()) return compiled;
     const environment = rule.optionalOldSelf ? optional : plain;
     const program = environment.compile(rule.rule);
-    if (typeof program === 'string') return { ...compiled, error: `compilation failed: ${program}` };
+    if (typeof program === 'string') return { ...compiled, error: program.startsWith(instantiationFailed) ? program : `compilation failed: ${program}` };
     if (program.outputType.kind !== 'bool') return { ...compiled, error: 'cel expression must evaluate to a bool' };
     compiled.program = program;
     compiled.usesOldSelf = program.uses('oldSelf');
@@ -78,23 +78,24 @@ export class RuleValidator {
   readonly #properties = new Map<string, RuleValidator>();
   readonly #allOf: readonly RuleValidator[];
 
-  private constructor(schema: JsonSchema, isResource: boolean) {
+  private constructor(rules: JsonSchema, schema: JsonSchema, isResource: boolean) {
     this.#schema = isResource ? (withTypeAndMetadata(schema) as JsonSchema) : schema;
-    const declared = schema['x-kubernetes-validations']?.length ? declaredType(schema, isResource, 'selfType') : undefined;
-    this.#rules = declared ? compileRules(schema, declared) : [];
-    this.#items = schema.items && RuleValidator.of(schema.items, isEmbedded(schema.items));
-    const { additionalProperties } = schema;
-    this.#additional = typeof additionalProperties === 'object' ? RuleValidator.of(additionalProperties, isEmbedded(additionalProperties)) : undefined;
-    for (const [name, property] of Object.entries(schema.properties ?? {})) {
-      const validator = RuleValidator.of(property, isEmbedded(property));
+    const declared = rules['x-kubernetes-validations']?.length ? declaredType(schema, isResource, 'selfType') : undefined;
+    this.#rules = declared ? compileRules({ ...schema, 'x-kubernetes-validations': rules['x-kubernetes-validations'] }, declared) : [];
+    const within = (ofRules: JsonSchema | boolean | undefined, of: JsonSchema | boolean | undefined) =>
+      typeof ofRules === 'object' && typeof of === 'object' ? RuleValidator.of(ofRules, isEmbedded(of), of) : undefined;
+    this.#items = within(rules.items, schema.items);
+    this.#additional = within(rules.additionalProperties, schema.additionalProperties);
+    for (const [name, property] of Object.entries(rules.properties ?? {})) {
+      const validator = within(property, schema.properties?.[name]);
       if (validator) this.#properties.set(name, validator);
     }
-    this.#allOf = (schema.allOf ?? []).flatMap((part) => RuleValidator.of({ ...part, type: part.type ?? schema.type }, false) ?? []);
+    this.#allOf = (rules.allOf ?? []).flatMap((part) => RuleValidator.of(part, isResource, schema) ?? []);
   }
 
-  /** Undefined: there are no rules in it. */
-  static of(schema: JsonSchema, isResource: boolean): RuleValidator | undefined {
-    const validator = new RuleValidator(schema, isResource);
+  /** `schema` says what the data is where `rules` is a part of it that has no types of its own. Undefined: there are no rules in it. */
+  static of(rules: JsonSchema, isResource: boolean, schema = rules): RuleValidator | undefined {
+    const validator = new RuleValidator(rules, schema, isResource);
     return validator.#isEmpty ? undefined : validator;
   }
 

@@ -3,7 +3,7 @@ import {
   boolType, bytesType, doubleType, durationType, dynType, intType, listType, mapType, paramType, stringType, timestampType, uintType, type CelType,
 } from '../types.ts';
 import type { CelMap} from '../values.ts';
-import { ArrayList, CelError, CelList, compare, Duration, EntryMap, equal, Uint, type Value } from '../values.ts';
+import { ArrayList, CelError, CelList, compare, Duration, EntryMap, equal, typeNameOf, Uint, type Value } from '../values.ts';
 
 const T = paramType('T');
 const maxInt64 = (1n << 63n) - 1n;
@@ -97,7 +97,10 @@ function extreme(list: CelList, name: string, sign: number): Value {
 
 function sum<T extends Value>(list: CelList, zero: T, add: (a: T, b: T) => T): Value {
   let total = zero;
-  for (const item of list) total = add(total, item as T);
+  for (const item of list) {
+    if (typeNameOf(item) !== typeNameOf(zero)) throw new CelError('no such overload');
+    total = add(total, item as T);
+  }
   return total;
 }
 

@@ -1,6 +1,7 @@
 import { member, type Declare } from '../functions.ts';
 import { boolType, intType, listType, mapType, optionalType, paramType, type CelType } from '../types.ts';
-import { ArrayList, Bytes, CelError, CelList, CelMap, Optional, Uint, type Value } from '../values.ts';
+import { minSeconds, second } from '../time.ts';
+import { ArrayList, Bytes, CelError, CelList, CelMap, Duration, Optional, Timestamp, Uint, type Value } from '../values.ts';
 
 const T = paramType('T');
 const K = paramType('K');
@@ -42,6 +43,8 @@ function present(item: Value): Value[] {
 function isZero(value: Value): boolean {
   if (value === null || value === false || value === 0n || value === 0 || value === '') return true;
   if (value instanceof Uint) return value.value === 0n;
+  if (value instanceof Duration) return value.nanos === 0n;
+  if (value instanceof Timestamp) return value.nanos === minSeconds * second;
   if (value instanceof Bytes) return value.data.length === 0;
   return (value instanceof CelList || value instanceof CelMap) && value.size === 0;
 }

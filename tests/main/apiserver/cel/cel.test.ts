@@ -70,7 +70,7 @@ describe('expressions', () => {
     ['9223372036854775807 + 1', 'integer overflow'],
     ['{"a": 1}.b', 'no such key: b'],
     ['[1][1]', 'index out of bounds: 1'],
-    ['int("x")', "type conversion error from 'string' to 'int'"],
+    ['int(["x"][0])', "type conversion error from 'string' to 'int'"],
     ['dyn(1) + dyn("a")', 'no such overload'],
     ['optional.none().value()', 'optional.none() dereference'],
     ['quantity("x")', "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
@@ -207,10 +207,25 @@ describe('cost', () => {
 
   // Numbers of k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel/celcoststability_test.go.
   const scalar = (type: string, format?: string): CelSchema => ({ type, ...(format && { format }) });
+  const texts: CelSchema = { type: 'object', additionalProperties: scalar('string') };
+  const numbers: CelSchema = { type: 'object', additionalProperties: scalar('integer') };
   const cases: Array<[string, CelSchema, object, number]> = [
     ['self.val1 == self.val2', object({ val1: scalar('integer'), val2: scalar('integer') }), { val1: 1, val2: 1 }, 5],
     ["self.val1.startsWith('a')", object({ val1: scalar('string') }), { val1: 'abc' }, 3],
     ['has(self.val1)', object({ val1: scalar('integer') }), { val1: 1 }, 1],
+    // Constants, also of types, cost nothing; neither does looking among them.
+    ["type(self.val1) == string", object({ val1: scalar('string') }), { val1: 'a' }, 4],
+    ["self.val1 in ['a', 'b']", object({ val1: scalar('string') }), { val1: 'a' }, 2],
+    ["self.val1 == duration('1h2m') + duration('3s4ms')", object({ val1: scalar('string', 'duration') }), { val1: '1h2m3s4ms' }, 4],
+    ["self.val1 == {'k1': 'a', 'k2': 'b'}", object({ val1: texts }), { val1: { k1: 'a', k2: 'b' } }, 3],
+    // A variable that selects is charged once, and one that a condition chose not at all.
+    ['self.val.all(k, self.val[k] > 0)', object({ val: numbers }), { val: { a: 1, b: 2 } }, 17],
+    ['self.val.exists_one(k, self.val[k] == 2)', object({ val: numbers }), { val: { a: 1, b: 2 } }, 14],
+    ['self.val.transformMap(k, v, v > 1, v + 1).size() == 1', object({ val: numbers }), { val: { a: 1, b: 2 } }, 14],
+    ['["a"].sortBy(e, e) == ["a"]', object({}), {}, 30],
+    // What fails costs all the same.
+    ["self.list.exists(m, m.v == 'z')", object({ list: { type: 'array', items: object({ k: scalar('string'), v: scalar('string') }) } }), { list: [{ k: 'a1' }, { k: 'a2' }, { k: 'a3', v: 'z' }] }, 24],
+    ['self.obj.?absent == optional.none()', object({ obj: object({ absent: scalar('string') }) }), { obj: {} }, 4],
   ];
   it.each(cases)('%s', (expression, schema, data, cost) => {
     const environment = new Environment({ variables: { self: declaredType(schema, false)!.type } });
@@ -230,6 +245,7 @@ describe('cost', () => {
   it.each<[string, CelSchema, number]>([
     ['self.all(x, true)', { type: 'array', items: scalar('number') }, 4718591],
     ['self.matches("abc")', { type: 'string', maxLength: 10 }, 6],
+    ['self.all(x, x.contains(self[x]))', { type: 'object', additionalProperties: { type: 'string' } }, 2752507],
   ])('%s is estimated', (expression, schema, cost) => {
     expect(estimate(expression, schema)).toBe(cost);
   });
@@ -239,6 +255,40 @@ describe('cost', () => {
     expect(estimate('self.all(x, x.all(y, y == "a"))', nested())).toBeGreaterThan(10_000_000);
     expect(estimate('self.all(x, x.all(y, y == "a"))', nested(10))).toBeLessThan(2000);
   });
+});
+
+describe('data of a schema', () => {
+  const rule = (expression: string, schema: CelSchema, data: object) => {
+    const environment = new Environment({ variables: { self: declaredType(schema, false)!.type } });
+    return run(expression, { self: schemaValue(data, schema) }, environment);
+  };
+  const text: CelSchema = { type: 'string' };
+  const keyed: CelSchema = { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'], items: object({ k: text, v: text }) };
+
+  it('adds lists of maps by key, and the sum is such a list', () => {
+    const l = [[{ k: 'a', v: '1' }, { k: 'b', v: '2' }], [{ k: 'b', v: '3' }, { k: 'a', v: '1' }]];
+    expect(rule('self.l[0] + self.l[1] == self.l[1] && self.l[1] + self.l[0] == self.l[0] && self.l[0] != self.l[1]', object({ l: { type: 'array', items: keyed } }), { l })).toBe(true);
+  });
+
+  it('compares objects also by what no schema knows', () => {
+    const any: CelSchema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+    expect(rule('self.l[0] == self.l[1] && self.l[0] != self.l[2]', object({ l: { type: 'array', items: any } }), { l: [{ x: 1 }, { x: 1 }, { x: 2 }] })).toBe(true);
+  });
+
+  it('takes null for nothing, and words of CEL for names', () => {
+    expect(rule('!has(self.a) && self.namespace == self.__namespace__', object({ a: { ...text, nullable: true }, namespace: text }), { a: null, namespace: 'x' })).toBe(true);
+  });
+});
+
+it('refuses constants that cannot be, once and for all', () => {
+  expect(fault('"a".find(")") == ""')).toBe('program instantiation failed: error parsing regexp: unexpected ): `)`');
+  expect(fault('int("x") == 1')).toBe("program instantiation failed: type conversion error from 'string' to 'int'");
+  expect(fault('timestamp(-62135596801) == timestamp(0)')).toContain('invalid timestamp argument');
+});
+
+it('chooses a function by what a list holds', () => {
+  expect(run('dyn([1.0, 2.0]).sum() == 3.0')).toBe(true);
+  expect(run('dyn([dyn(1), dyn(2.0)]).sum() == 3.0')).toMatchObject({ message: 'no such overload' });
 });
 
 function object(properties: Record<string, CelSchema>): CelSchema {
