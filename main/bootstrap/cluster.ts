@@ -16,8 +16,6 @@ export interface BootstrapOptions {
   dnsIP?: string;
   /** What extension API servers check this one's word and its clients by, PEM. */
   authentication?: { clientCa: string; frontProxyCa: string };
-  /** Where the API server answers behind the Service, inside the cluster's network: the Service's only endpoint. */
-  endpoint?: { ip: string; port: number };
 }
 
 const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -43,7 +41,6 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
     ensure(client, resources.csiDrivers, [engineVolumesDriver]),
     ...(options.authentication ? [ensureAuthentication(client, options.authentication)] : []),
     ensure(client, resources.ingressClasses, [ingressClass]),
-    ...(options.endpoint ? [ensureEndpoints(client, options.endpoint)] : []),
   ]);
 }
 

@@ -26,6 +26,7 @@ import { ResourceClaimController } from './resourceClaim.ts';
 import { ResourceQuotaController } from './resourceQuota.ts';
 import { RootCACertPublisher } from './rootCA.ts';
 import { ServiceAccountController } from './serviceAccount.ts';
+import { ServiceCIDRController } from './serviceCIDR.ts';
 import { StatefulSetController } from './statefulSet/statefulSetController.ts';
 import { TaintEvictionController } from './taintEviction.ts';
 import { VolumeExpander } from './volumeExpander.ts';
@@ -61,6 +62,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   EndpointsController,
   EndpointSliceController,
   EndpointSliceMirroringController,
+  ServiceCIDRController,
   NodeLifecycleController,
   TaintEvictionController,
   PodGCController,
