@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bootstrapCluster } from '../../../../main/bootstrap/index.ts';
+import { bootstrapCluster, ensureEndpoints } from '../../../../main/bootstrap/index.ts';
 import type { ConfigMap, Deployment, Pod, Service } from '../../../../main/api/index.ts';
 import { TestCluster } from './testCluster.ts';
 
 let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await TestCluster.start();
-  await bootstrapCluster(cluster.client(), { endpoint: { ip: '10.244.0.2', port: 6443 } });
+  await bootstrapCluster(cluster.client());
+  await ensureEndpoints(cluster.client(), { ip: '10.244.0.2', port: 6443 });
   await cluster.ask('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
 });
 afterAll(() => cluster.close());
@@ -35,7 +36,8 @@ describe('a fresh cluster', () => {
 
   it('is left alone by a second start', async () => {
     const before = cluster.store.revision;
-    await bootstrapCluster(cluster.client(), { endpoint: { ip: '10.244.0.2', port: 6443 } });
+    await bootstrapCluster(cluster.client());
+    await ensureEndpoints(cluster.client(), { ip: '10.244.0.2', port: 6443 });
     expect(cluster.store.revision).toBe(before);
   });
 });

@@ -7,7 +7,7 @@ import { TestCluster } from './testCluster.ts';
 let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await TestCluster.start();
-  await bootstrapCluster(cluster.client(), { endpoint: { ip: '10.244.0.2', port: 6443 } });
+  await bootstrapCluster(cluster.client());
 });
 afterAll(() => cluster.close());
 
