@@ -19,7 +19,9 @@ export async function seenAs(attributes: AdmissionAttributes, match: Match, { re
     oldObject: await seen(oldObject),
     settle(made) {
       const settled = decodeObject(match.kind, made).object;
-      resources.find(match.resource.group, match.resource.version, match.resource.resource)?.strategy.defaults?.(settled);
+      const strategy = resources.find(match.resource.group, match.resource.version, match.resource.resource)?.strategy;
+      strategy?.complaints?.(settled);
+      strategy?.defaults?.(settled);
       return settled;
     },
   };

@@ -55,7 +55,11 @@ export class Admit {
 
   #settle(kind: GroupVersionKind, made: KubeObject): KubeObject {
     const { object } = decodeObject(kind, made);
-    if (kind.kind === this.registry.definition.kind) this.registry.strategy.defaults?.(object);
+    const { strategy, definition } = this.registry;
+    if (kind.kind !== definition.kind) return object;
+    // What a kind's own schema does not know goes.
+    strategy.complaints?.(object);
+    strategy.defaults?.(object);
     return object;
   }
 }

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../../api/meta.ts';
 import { schemaOf } from '../../../api/schema.ts';
 import { StatusError } from '../../../api/status.ts';
 import { celLimits, CelList, CelMap, CelObject, toJson, type Value } from '../../cel/index.ts';
-import { applyConfiguration, applyJsonPatch, patchSchemaOf } from '../../patch/index.ts';
+import { applyConfiguration, applyJsonPatch, patchSchemaOf, type PatchSchema } from '../../patch/index.ts';
 import { reject } from '../attributes.ts';
 import { matchConditionsHold, OutOfBudget, RequestEvaluation } from '../expressions/index.ts';
 import { isExempt, type Match } from '../matching.ts';
@@ -109,7 +109,7 @@ function refuse(attributes: AdmissionAttributes, refusals: readonly Refusal[]): 
 }
 
 /** The object after one mutation. Throws an Error that says why it cannot be made. */
-function mutated(mutation: Mutation, object: KubeObject, invocation: Invocation, attributes: AdmissionAttributes, { authorizer }: AdmissionServices, namespace: Namespace | undefined): KubeObject {
+function mutated(mutation: Mutation, object: KubeObject, invocation: Invocation, attributes: AdmissionAttributes, { authorizer, resources }: AdmissionServices, namespace: Namespace | undefined): KubeObject {
   const { policy, match, params } = invocation;
   const evaluation = new RequestEvaluation({
     attributes,
@@ -125,7 +125,7 @@ function mutated(mutation: Mutation, object: KubeObject, invocation: Invocation,
   const isPatch = mutation.patchType === 'JSONPatch';
   const text = (isPatch ? mutation.jsonPatch?.expression : mutation.applyConfiguration?.expression)?.trim() ?? '';
   const outcome = evaluate(evaluation, text, isPatch ? 'JSON patch' : 'object');
-  return attributes.settle(isPatch ? patched(object, outcome) : applied(object, outcome));
+  return attributes.settle(isPatch ? patched(object, outcome) : applied(object, outcome, resources.find(match.resource.group, match.resource.version, match.resource.resource)?.strategy.patchSchema));
 }
 
 function evaluate(evaluation: RequestEvaluation, text: string, result: 'JSON patch' | 'object'): Value {
@@ -164,12 +164,12 @@ function patched(object: KubeObject, value: Value): KubeObject {
   }
 }
 
-function applied(object: KubeObject, value: Value): KubeObject {
+function applied(object: KubeObject, value: Value, own: PatchSchema | undefined): KubeObject {
   if (!(value instanceof CelObject)) throw new Error('unsupported return type from ApplyConfiguration expression');
   checkTypeNames(value);
   const configuration = { ...(toJson(value) as KubeObject), apiVersion: object.apiVersion, kind: object.kind };
   const [group = '', version = ''] = object.apiVersion!.includes('/') ? object.apiVersion!.split('/') : ['', object.apiVersion!];
-  const schema = patchSchemaOf(schemaOf({ group, version, kind: object.kind! }));
+  const schema = own ?? patchSchemaOf(schemaOf({ group, version, kind: object.kind! }));
   try {
     return applyConfiguration(object, configuration, schema);
   } catch (error) {

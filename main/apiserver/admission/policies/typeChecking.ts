@@ -1,7 +1,7 @@
 import type { ExpressionWarning, ValidatingAdmissionPolicy } from '../../../api/index.ts';
 import { apiVersionOf, type GroupVersionKind } from '../../../api/meta.ts';
 import { schemaOf, type FieldType, type ObjectSchema } from '../../../api/schema.ts';
-import { boolType, bytesType, doubleType, dynType, intType, listType, mapType, objectType, stringType, timestampType, type CelType } from '../../cel/index.ts';
+import { boolType, bytesType, declaredType, doubleType, dynType, intType, listType, mapType, objectType, stringType, timestampType, type CelSchema, type CelType } from '../../cel/index.ts';
 import { compileExpression } from '../expressions/index.ts';
 import type { ResourceTable } from '../../registry/resources.ts';
 
@@ -12,10 +12,10 @@ const maxTypes = 10;
 /** What is to be told about a policy; empty: all fits, as far as the kinds are known. */
 export function expressionWarnings({ spec }: ValidatingAdmissionPolicy, resources: ResourceTable): ExpressionWarning[] {
   const kinds = kindsOf(spec, resources).flatMap((kind) => {
-    const type = celTypeOf(kind);
+    const type = celTypeOf(kind, resources);
     return type ? [{ kind, type }] : [];
   });
-  const params = spec?.paramKind && celTypeOf(splitKind(spec.paramKind.apiVersion ?? '', spec.paramKind.kind ?? ''));
+  const params = spec?.paramKind && celTypeOf(splitKind(spec.paramKind.apiVersion ?? '', spec.paramKind.kind ?? ''), resources);
   const check = (fieldRef: string, expression: string): ExpressionWarning[] => {
     const messages = kinds.flatMap(({ kind, type }) => {
       const compiled = compileExpression(expression, { params: !!spec?.paramKind, authorizer: true, variables: spec?.variables, types: { object: type, ...(params ? { params } : {}) }, result: 'any' });
@@ -48,9 +48,12 @@ function kindsOf(spec: ValidatingAdmissionPolicy['spec'], resources: ResourceTab
   return [...kinds.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, kind]) => kind);
 }
 
-function celTypeOf(kind: GroupVersionKind): CelType | undefined {
+function celTypeOf(kind: GroupVersionKind, resources: ResourceTable): CelType | undefined {
   const schema = schemaOf(kind);
-  return schema && structType(schema);
+  if (schema) return structType(schema);
+  const custom = resources.all().find(({ definition }) => definition.group === kind.group && definition.version === kind.version && definition.kind === kind.kind);
+  const own = custom?.strategy.openApi?.v3;
+  return own && declaredType(own as CelSchema, true)?.type;
 }
 
 const made = new Map<ObjectSchema, CelType>();
