@@ -170,7 +170,7 @@ class NodeKubelet implements Kubelet {
       backoff: new CrashBackoff(clock),
       allocation: new AllocationManager(
         () => nodes.get(nodeName),
-        () => [...this.#workers.values()].filter(({ stage }) => stage === 'syncing' || stage === 'terminating').map(({ pod }) => pod),
+        () => [...this.#workers.values()].filter(({ isActive }) => isActive).map(({ pod }) => pod),
       ),
       servicesOf: (namespace) => services.list(namespace),
       apiService: () => services.get('default/kubernetes'),

@@ -125,6 +125,11 @@ export class PodWorker {
     return this.#stage;
   }
 
+  /** Whether it still takes the node's resources. What the API has let go, it may have given to another pod already. */
+  get isActive(): boolean {
+    return !this.#gone && (this.#stage === 'syncing' || this.#stage === 'terminating');
+  }
+
   /** The object has changed. */
   update(pod: Pod): void {
     const { metadata: before, spec } = this.#pod;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Node, Pod, PodSpec } from '../../../main/api/index.ts';
+import { resources } from '../../../main/client/index.ts';
 import { admit, sysctlName } from '../../../main/kubelet/admission.ts';
 import { Harness } from './harness.ts';
 
@@ -64,5 +65,16 @@ describe('a pod that its node does not take', () => {
     expect(await h.runtime.listSandboxes()).toEqual([]);
     await h.delete('web', 0);
     expect(h.find('web')).toBeUndefined();
+  });
+
+  it('is not one that takes the place of a pod which the API has let go', async () => {
+    const h = await new Harness({ simulated: { cpus: 1 } }).start();
+    const asking = { containers: [{ name: 'web', image: 'web:1', resources: { requests: { cpu: '800m' } } }] };
+    await h.create('old', asking);
+    // Its end takes as long as it takes.
+    h.runtime.stopContainer = () => new Promise(() => {});
+    h.server.drop(resources.pods, 'default', 'old');
+    await h.create('new', asking);
+    expect(h.pod('new').status!.phase).toBe('Running');
   });
 });
