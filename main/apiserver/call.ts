@@ -5,6 +5,7 @@ import type { KubeObject } from '../api/meta.ts';
 import type { Entry } from '../store/index.ts';
 import type { AuditedRequest } from './audit/index.ts';
 import type { RequestInfo, UserInfo } from './auth/types.ts';
+import type { Flow } from './flowControl.ts';
 import type { Query } from './query.ts';
 import type { Registry } from './registry/generic.ts';
 import type { Page } from './registry/listing.ts';
@@ -33,6 +34,8 @@ export interface Call {
   now: number;
   /** Texts of `Warning` headers of the answer. */
   warnings: string[];
+  /** Which flow it is of; requests of this process are of none. */
+  flow?: Flow;
   /** Is told how the request goes on; absent where nobody wants to know. */
   audited?: AuditedRequest;
   /** What authorization and admission note for the audit log. */

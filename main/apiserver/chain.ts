@@ -60,9 +60,11 @@ export class Chain {
 
   async handle(incoming: Incoming): Promise<Answer> {
     const info = parseRequestInfo(incoming.method, incoming.path, incoming.query);
+    const local = incoming.user !== undefined;
     const requester = incoming.user ?? (await this.#authenticate(incoming.credentials ?? {}));
     const user = incoming.impersonation ? await impersonate(this.serving.authorizer, requester, incoming.impersonation) : requester;
     const call: Call = Object.assign(incoming, { info, user });
+    if (!local) call.flow = this.serving.flows.classify(user, info);
     const counted = this.inflight.enter(info, user);
     try {
       call.audited = this.auditor?.begin(call, requester);

@@ -16,6 +16,7 @@ import type { Authenticator, Authorizer, UserInfo } from './auth/types.ts';
 import { CustomResources } from './apiextensions/index.ts';
 import { Chain } from './chain.ts';
 import { directEgress, type Egress } from './egress/index.ts';
+import { FlowControl } from './flowControl.ts';
 import { HostGuard } from './http/hosts.ts';
 import { HttpsServer, type ServingCertificate } from './http/server.ts';
 import { Inflight } from './inflight.ts';
@@ -106,6 +107,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     objects,
     admission: new AdmissionChain(options.admission({ store, objects, resources, authorizer: options.authorizer, webhooks, clock, random, log })),
     authorizer: options.authorizer,
+    flows: new FlowControl(store),
     kubelets: options.kubelets,
     egress,
     webhooks,
@@ -176,6 +178,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       policies.close();
       customResources?.close();
       serving.admission.close();
+      serving.flows.close();
       webhooks.close();
       await https.close();
     },

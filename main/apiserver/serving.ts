@@ -1,5 +1,6 @@
 import type { Authorizer } from './auth/types.ts';
 import type { Egress } from './egress/index.ts';
+import type { FlowControl } from './flowControl.ts';
 import type { WebhookClient } from './webhook/index.ts';
 import type { AdmissionChain } from './admissionChain.ts';
 import type { ResourceTable } from './registry/resources.ts';
@@ -20,6 +21,7 @@ export interface Serving {
   objects: Objects;
   admission: AdmissionChain;
   authorizer: Authorizer;
+  flows: FlowControl;
   kubelets(nodeName: string): KubeletApi | undefined;
   egress: Egress;
   webhooks: WebhookClient;
