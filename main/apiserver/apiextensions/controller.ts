@@ -135,10 +135,12 @@ export class CustomResources {
 
   async #sync(name: string, definition: CustomResourceDefinition): Promise<void> {
     const settled = settledStatus(definition, this.#others(definition), this.options.clock.now());
-    // Whoever reads that it is established finds it served.
+    const asBefore = equalJson(settled.status, definition.status);
+    if (!asBefore) await this.#write(name, definition, (object) => (object.status = settled.status));
+    // At once after the write: whoever reads that it is established finds it served, and whoever finds it served and goes
+    // on to change the definition does not run into that write.
     if (isEstablished(settled)) this.#served.install(settled);
-    if (!equalJson(settled.status, definition.status)) {
-      await this.#write(name, definition, (object) => (object.status = settled.status));
+    if (!asBefore) {
       for (const other of this.#others(definition)) if (!isEstablished(other)) this.#dirty.add(other.metadata!.name!);
       return;
     }
