@@ -1,5 +1,5 @@
 // npm run bench [-- PART … --n N --c C --times N]: measures the built engine and prints one JSON line a figure.
-// Parts: store, start, idle, api, pods, network; all of them by default. Nothing here asserts a time.
+// Parts: store, start, idle, api, pods, network, reference; all of them by default. Nothing here asserts a time.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -11,6 +11,7 @@ import { measureApi } from './api.mjs';
 import { newDirectory, startEngine } from './engine.mjs';
 import { measureNetwork } from './network.mjs';
 import { measurePods } from './pods.mjs';
+import { measureAgainstReference } from './reference.mjs';
 import { report } from './report.mjs';
 import { measureIdle, measureStart } from './startUp.mjs';
 
@@ -49,7 +50,7 @@ async function measureStoreAlone() {
 
 report({ op: 'machine', node: process.version, cpu: os.cpus()[0].model, cores: os.cpus().length, memoryGiB: os.totalmem() / 2 ** 30, load: os.loadavg()[0] });
 if (wanted('store')) await measureStoreAlone();
-if (['start', 'idle', 'api', 'pods', 'network'].some(wanted)) execFileSync(process.execPath, [path.join(root, 'tools/build.mjs'), 'node', 'agent'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+if (['start', 'idle', 'api', 'pods', 'network', 'reference'].some(wanted)) execFileSync(process.execPath, [path.join(root, 'tools/build.mjs'), 'node', 'agent'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
 if (wanted('start')) await measureStart({ times, objects });
 if (wanted('idle')) await measureIdle({ seconds });
 if (wanted('api')) {
@@ -64,3 +65,4 @@ if (wanted('api')) {
 }
 if (wanted('pods')) await measurePods({ times });
 if (wanted('network')) await measureNetwork({ n, c });
+if (wanted('reference')) await measureAgainstReference({ n, c });
