@@ -150,7 +150,7 @@ export class PodVolumes {
     if (medium === 'Memory') {
       const name = engineVolume(uid, volume.name);
       const tmpfsBytes = sizeLimit ? parseQuantity(sizeLimit).value() : 0;
-      await this.options.runtime.createVolume(name, podVolumeLabels(this.options.nodeName, uid), { tmpfsBytes, mode: 0o777, ...(group === undefined ? {} : { group }) });
+      await this.options.runtime.createVolume(name, podVolumeLabels(this.options.nodeName, uid), { tmpfsBytes, mode: 0o1777, ...(group === undefined ? {} : { group }) });
       return { source: { kind: 'tmpfs', name, ...(tmpfsBytes > 0 ? { sizeBytes: tmpfsBytes } : {}) }, readOnly: false };
     }
     if (medium.startsWith('HugePages')) throw new Error('volumes of huge pages are not supported on this node');

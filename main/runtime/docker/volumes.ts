@@ -193,7 +193,7 @@ export class EngineVolumes {
 }
 
 /** What the engine's own volume driver mounts; without options a volume is a directory of its own. */
-function driverOptions({ tmpfsBytes, mode = 0o777, group, nfs }: VolumeOptions): Record<string, string> | undefined {
+function driverOptions({ tmpfsBytes, mode = 0o1777, group, nfs }: VolumeOptions): Record<string, string> | undefined {
   if (tmpfsBytes !== undefined) {
     const rights = group === undefined ? [`mode=${mode.toString(8)}`] : [`mode=${(mode | 0o2000).toString(8)}`, `gid=${group}`];
     return { type: 'tmpfs', device: 'tmpfs', o: [...rights, ...(tmpfsBytes > 0 ? [`size=${tmpfsBytes}`] : [])].join(',') };

@@ -82,7 +82,7 @@ describe('a volume of the engine', () => {
   it('of memory belongs to the pod and its group, and goes with the pod', async () => {
     const { runtime, docker } = test;
     await runtime.createVolume(named('memory'), { 'dev.skiff.node': 'node-1', 'dev.skiff.pod.uid': 'pod-1' }, { tmpfsBytes: 2 ** 20, group: 3000 });
-    expect(await within(named('memory'), "stat -c '%g %a' /volume; df /volume | tail -1 | cut -d' ' -f1")).toBe('3000 2777\ntmpfs');
+    expect(await within(named('memory'), "stat -c '%g %a' /volume; df /volume | tail -1 | cut -d' ' -f1")).toBe('3000 3777\ntmpfs');
     expect(await runtime.podsWithVolumes('node-1')).toEqual(['pod-1']);
     await runtime.removePodVolumes('pod-1');
     await runtime.removePodVolumes('pod-1');
