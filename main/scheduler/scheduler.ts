@@ -34,8 +34,9 @@ export interface SchedulerOptions {
   configuration?: SchedulerConfiguration;
 }
 
-/** Pods tried in a row before everything else in the process has its turn. */
+/** Pods tried in a row, and milliseconds spent on them, before everything else in the process has its turn. */
 const batch = 20;
+const longestTurn = 10;
 /** Bindings under way at once. */
 const maxBinding = 256;
 
@@ -100,6 +101,7 @@ export class Scheduler {
     const dependencies = {
       cache,
       namespaces: informers.informer(resources.namespaces),
+      deviceClaims: informers.informer(resources.resourceClaims),
       defaultSelector: defaultSelector(services, replicaSets, statefulSets),
       volumePlugins: [
         volumeRestrictions(cache, claims),
@@ -118,6 +120,10 @@ export class Scheduler {
     };
     this.#queue = new SchedulingQueue(clock, queueOptions, () => this.#wake());
     this.#watch(informers.informer(resources.nodes));
+    dependencies.deviceClaims.on({
+      add: (claim) => this.#queue.move({ kind: 'ClaimChange', claim }),
+      update: (_, claim) => this.#queue.move({ kind: 'ClaimChange', claim }),
+    });
     for (const informer of [claims, volumes, classes, csiNodes, capacities, csiDrivers]) {
       const changed = (object: Extract<ClusterEvent, { kind: 'VolumeChange' }>['object']) =>
         this.#queue.move({ kind: 'VolumeChange', object });
@@ -240,7 +246,8 @@ export class Scheduler {
 
   #run(): void {
     this.#awake = false;
-    for (let i = 0; i < batch && this.#running && this.#bindings.size < maxBinding; i++) {
+    const end = this.#clock.monotonic() + longestTurn;
+    for (let i = 0; i < batch && this.#running && this.#bindings.size < maxBinding && this.#clock.monotonic() < end; i++) {
       const queued = this.#queue.pop();
       if (!queued) return;
       try {
@@ -479,7 +486,11 @@ function changesScheduling(old: Node, node: Node): boolean {
   );
 }
 
-/** Status changes of a waiting pod are the scheduler's own. */
+/** Status changes of a waiting pod are the scheduler's own, but for the names of its claims for devices. */
 function matters(old: Pod, pod: Pod): boolean {
-  return !equalJson(old.spec, pod.spec) || !equalJson(old.metadata!.labels, pod.metadata!.labels);
+  return (
+    !equalJson(old.spec, pod.spec) ||
+    !equalJson(old.metadata!.labels, pod.metadata!.labels) ||
+    !equalJson(old.status?.resourceClaimStatuses, pod.status?.resourceClaimStatuses)
+  );
 }

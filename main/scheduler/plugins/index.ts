@@ -1,9 +1,10 @@
-import type { Namespace, Pod } from '../../api/index.ts';
+import type { Namespace, Pod, ResourceResourceClaim } from '../../api/index.ts';
 import type { Selector } from '../../api/labels.ts';
 import type { Informer } from '../../client/index.ts';
 import type { SchedulerCache } from '../cache.ts';
 import type { PluginArgs } from '../configuration.ts';
 import type { Plugin } from '../framework.ts';
+import { dynamicResources } from './dynamicResources.ts';
 import { imageLocality } from './imageLocality.ts';
 import { interPodAffinity } from './interPodAffinity.ts';
 import { nodeAffinity } from './nodeAffinity.ts';
@@ -23,6 +24,7 @@ export interface PluginDependencies {
   defaultSelector: (pod: Pod) => Selector;
   /** Those that look at a pod's volumes. */
   volumePlugins: readonly Plugin[];
+  deviceClaims: Informer<ResourceResourceClaim>;
 }
 
 /** Every plugin that has code of its own, set up by a profile's arguments. */
@@ -39,6 +41,7 @@ export function makePlugins(dependencies: PluginDependencies, args: PluginArgs):
     ...dependencies.volumePlugins,
     podTopologySpread(cache, dependencies.defaultSelector, args.PodTopologySpread),
     interPodAffinity(cache, dependencies.namespaces, args.InterPodAffinity),
+    dynamicResources(dependencies.deviceClaims),
     nodeResourcesBalancedAllocation(args.NodeResourcesBalancedAllocation),
     imageLocality(cache),
   ];

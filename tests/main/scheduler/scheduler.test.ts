@@ -245,3 +245,17 @@ it('of many nodes only one is made free, however the first ones were looked at',
   expect(going.map((p) => p.metadata!.name).sort()).toEqual(['low-b', 'old-b']);
   expect(pod('high').status!.nominatedNodeName).toBe('b');
 });
+
+it('a pod that asks for devices waits for its claim to be allocated, and goes where it is', async () => {
+  await add(makeNode('node-1'), makeNode('node-2'), makePod('web', {}, { resourceClaims: [{ name: 'gpu', resourceClaimName: 'gpus' }] }));
+  expect(scheduled('web')!.message).toContain('resourceclaim.resource.k8s.io "gpus" not found');
+  server.seed(resources.resourceClaims, { metadata: { name: 'gpus', namespace: 'default' }, spec: {} });
+  await clock.advance(2000);
+  expect(scheduled('web')!.message).toContain('2 cannot allocate all claims');
+  const matchFields = [{ key: 'metadata.name', operator: 'In', values: ['node-2'] }];
+  server.change(resources.resourceClaims, 'default', 'gpus', (claim) => {
+    claim.status = { allocation: { nodeSelector: { nodeSelectorTerms: [{ matchFields }] } } };
+  });
+  await clock.advance(10_000);
+  expect(nodeOf('web')).toBe('node-2');
+});
