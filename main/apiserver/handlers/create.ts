@@ -31,7 +31,7 @@ export const create =
     const admit = new Admit(serving, context, registry, '', metadata.name ?? '');
     if (strategy.review) {
       await admit.both('CREATE', object, undefined);
-      return { type: 'object', code: 201, object: await answer(strategy, registry, context, object) };
+      return { type: 'object', code: 201, object: await answer(strategy, registry, context, object), plainOnly: true };
     }
     manageFieldsOnUpdate(registry, context, undefined, object, '');
     await admit.mutate('CREATE', object, undefined);

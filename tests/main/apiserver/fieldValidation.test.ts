@@ -25,6 +25,19 @@ describe('an answer that has no table', () => {
     expect(() => negotiatePlain(table)).toThrow(StatusError);
     expect(negotiatePlain(`${table},application/json`)).toEqual({ format: 'json' });
   });
+
+  it('is that of a review', async () => {
+    const cluster = await TestCluster.start();
+    const ask = await cluster.listen();
+    const post = async (accept: string) =>
+      (await ask({
+        method: 'POST', path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', headers: { accept, 'content-type': 'application/json' },
+        body: Buffer.from(JSON.stringify({ spec: { nonResourceAttributes: { path: '/', verb: 'get' } } })),
+      })).code;
+    expect(await post('application/json;as=Table;g=meta.k8s.io;v=v1')).toBe(406);
+    expect(await post('application/json')).toBe(201);
+    await cluster.close();
+  });
 });
 
 describe('scale', () => {
