@@ -1,5 +1,5 @@
 import { cloneJson } from '../../api/json.ts';
-import type { KubeObject } from '../../api/meta.ts';
+import type { GroupVersionResource, KubeObject } from '../../api/meta.ts';
 import { badRequest, conflict, invalid, methodNotSupported } from '../../api/status.ts';
 import type { Answer, Call } from '../call.ts';
 import { notAllowed, notServed } from '../chain.ts';
@@ -112,6 +112,11 @@ function actionsOf(serving: Serving, registry: Registry, context: RequestContext
     objects: serving.objects,
     get: async () => objectOf(await registry.get(context.namespace, name)),
     update: async (change) => objectOf(await registry.modify(context, name, change)),
+    async updateOther<O extends KubeObject>({ group, version, resource }: GroupVersionResource, other: string, change: (object: O) => void) {
+      const kind = serving.resources.find(group, version, resource);
+      if (!kind) throw notServed();
+      return objectOf(await kind.modify(context, other, (object) => change(object as O))) as O;
+    },
     async delete(options) {
       const deletion = options.dryRun?.length ? { ...context, dryRun: true } : context;
       const admit = new Admit(serving, deletion, registry, '', name);

@@ -1,3 +1,4 @@
+import type { Status } from '../../api/index.ts';
 import type { FieldError } from '../../api/status.ts';
 import type { GroupVersionKind, KubeObject } from '../../api/meta.ts';
 import { FieldErrors } from '../validation/field.ts';
@@ -22,6 +23,9 @@ export function define(
 ): ResourceDefinition {
   return { group, version, kind, resource, namespaced, singular, listKind: `${kind}List`, shortNames, categories, ...(verbs ? { verbs } : {}) };
 }
+
+/** What a POST that makes nothing to be shown answers. */
+export const created: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
 
 const ageColumn = 'Age';
 

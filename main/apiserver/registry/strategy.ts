@@ -189,5 +189,7 @@ export interface Actions<T extends KubeObject> {
   get(): Promise<T>;
   /** Reads, lets `change` alter a private copy, writes; tries again on conflict. */
   update(change: (object: T) => void): Promise<T>;
+  /** The same of an object of another kind in the same namespace. */
+  updateOther<O extends KubeObject>(resource: GroupVersionResource, name: string, change: (object: O) => void): Promise<O>;
   delete(options: { gracePeriodSeconds?: number; preconditions?: { uid?: string; resourceVersion?: string }; dryRun?: string[] }): Promise<KubeObject>;
 }

@@ -1,19 +1,19 @@
-import type { Binding, ContainerStatus, Eviction, Pod, Status } from '../../../api/index.ts';
+import type { Binding, ContainerStatus, Pod } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
-import { timestamp, type KubeObject } from '../../../api/meta.ts';
-import { badRequest, conflict, failure, forbidden, invalid, tooManyRequests } from '../../../api/status.ts';
-import { selectorFromLabelSelector } from '../../../api/labels.ts';
+import { timestamp } from '../../../api/meta.ts';
+import { conflict, invalid } from '../../../api/status.ts';
 import { validatePodCreate, validatePodSpec, validatePodStatusUpdate, validatePodUpdate } from '../../validation/pod.ts';
 import { podWarnings } from '../../validation/podWarnings.ts';
 import { isSidecar } from '../../../api/podAmounts.ts';
 import { qosClass } from '../../../api/qos.ts';
-import { check, columns, define, statusSubresource } from '../define.ts';
+import { check, columns, created, define, statusSubresource } from '../define.ts';
 import { age, nameOf, since } from '../printers.ts';
-import type { Actions, RequestContext, Strategy, Subresource } from '../strategy.ts';
+import type { RequestContext, Strategy, Subresource } from '../strategy.ts';
 import { defaultPod } from './podDefaults.ts';
+import { podEviction } from './podEviction.ts';
 import { podResize } from './podResize.ts';
 
-/* Mirrors pkg/registry/core/pod/strategy.go, storage/storage.go and storage/eviction.go. */
+/* Mirrors pkg/registry/core/pod/strategy.go and storage/storage.go. */
 
 const definition = define('', 'v1', 'Pod', 'pods', { shortNames: ['po'], categories: ['all'] });
 const resource = { group: '', kind: 'pods' };
@@ -111,7 +111,7 @@ export const pod: Strategy<Pod> = {
     },
     resize: podResize(definition),
     binding: binding(),
-    eviction: eviction(),
+    eviction: podEviction,
   },
 };
 
@@ -192,7 +192,6 @@ function readinessGates({ spec, status }: Pod): string {
   return `${met.length}/${gates.length}`;
 }
 
-const success: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
 
 /** The scheduler's decision: sets the node and the PodScheduled condition. */
 function binding(): Subresource<Pod> {
@@ -209,7 +208,7 @@ function binding(): Subresource<Pod> {
       });
       if (errors.length) throw invalid({ group: '', kind: 'Binding' }, name, errors);
       await actions.update((object) => assign(context, name, given, object));
-      return { code: 201, body: success };
+      return { code: 201, body: created };
     },
   };
 }
@@ -224,7 +223,6 @@ function assign(context: RequestContext, name: string, { metadata, target }: Bin
   object.spec!.nodeName = target!.name;
   if (metadata?.annotations) object.metadata!.annotations = { ...object.metadata!.annotations, ...metadata.annotations };
   if (metadata?.labels) object.metadata!.labels = { ...object.metadata!.labels, ...metadata.labels };
-  if (metadata?.labels) object.metadata!.labels = { ...object.metadata!.labels, ...metadata.labels };
   const status = (object.status ??= {});
   delete status.nominatedNodeName;
   const others = (status.conditions ?? []).filter((condition) => condition.type !== 'PodScheduled');
@@ -238,59 +236,5 @@ function assign(context: RequestContext, name: string, { metadata, target }: Bin
       ...(observedGeneration === undefined ? {} : { observedGeneration }),
     },
   ];
-}
-
-/** Deletes a pod unless a disruption budget forbids it now. */
-function eviction(): Subresource<Pod> {
-  return {
-    type: 'action',
-    kind: { group: 'policy', version: 'v1', kind: 'Eviction' },
-    verbs: ['create'],
-    async post(context, name, body, actions) {
-      const given = body as Eviction;
-      if (given.metadata?.name && given.metadata.name !== name)
-        throw badRequest('name in URL does not match name in Eviction object');
-      const object = await actions.get();
-      const dryRun = given.deleteOptions?.dryRun ?? (context.dryRun ? ['All'] : undefined);
-      if (!ignoresBudgets(object)) await askBudgets(object, actions);
-      await actions.delete({
-        gracePeriodSeconds: given.deleteOptions?.gracePeriodSeconds,
-        preconditions: given.deleteOptions?.preconditions,
-        ...(dryRun ? { dryRun } : {}),
-      });
-      return { code: 201, body: success };
-    },
-  };
-}
-
-const ignoresBudgets = ({ status, metadata }: Pod) =>
-  status?.phase === 'Succeeded' || status?.phase === 'Failed' || status?.phase === 'Pending' || !!metadata?.deletionTimestamp;
-
-interface Budget extends KubeObject {
-  spec?: { selector?: Parameters<typeof selectorFromLabelSelector>[0]; unhealthyPodEvictionPolicy?: string };
-  status?: { disruptionsAllowed?: number; observedGeneration?: number; currentHealthy?: number; desiredHealthy?: number };
-}
-
-async function askBudgets(object: Pod, { objects }: Actions<Pod>): Promise<void> {
-  const namespace = object.metadata!.namespace!;
-  const all = await objects.list<Budget>({ group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' }, namespace);
-  const mine = all.filter((budget) => selectorFromLabelSelector(budget.spec?.selector).matches(object.metadata?.labels));
-  if (mine.length > 1)
-    throw failure(500, 'InternalError', 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.');
-  const budget = mine[0];
-  if (!budget) return;
-  const unhealthy = !object.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
-  const { disruptionsAllowed = 0, currentHealthy = 0, desiredHealthy = 0, observedGeneration = 0 } = budget.status ?? {};
-  if (unhealthy && (budget.spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow' || (currentHealthy >= desiredHealthy && desiredHealthy > 0))) return;
-  const name = budget.metadata!.name!;
-  if (observedGeneration < (budget.metadata?.generation ?? 0)) throw disrupted(name, 'is still being processed by the server.', 10);
-  if (disruptionsAllowed < 0) throw forbidden({ group: 'policy', kind: 'poddisruptionbudget' }, name, 'pdb disruptions allowed is negative');
-  if (disruptionsAllowed === 0) throw disrupted(name, `needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`, 0);
-}
-
-function disrupted(name: string, why: string, seconds: number) {
-  const error = tooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", seconds);
-  error.status.details = { ...error.status.details, causes: [{ reason: 'DisruptionBudget', message: `The disruption budget ${name} ${why}` }] };
-  return error;
 }
 

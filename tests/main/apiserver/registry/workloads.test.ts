@@ -75,19 +75,3 @@ it('a namespace goes when its finalizer does', async () => {
   await cluster.ask('PUT', `${path}/finalize`, { ...going, spec: { finalizers: [] } });
   expect(await cluster.refusal('GET', path)).toBe('namespaces "leaving" not found');
 });
-
-it('an eviction waits for what a disruption budget allows', async () => {
-  await cluster.ask('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
-  const pods = '/api/v1/namespaces/default/pods';
-  const pod = await cluster.ask<{ status: object }>('POST', pods, { metadata: { name: 'p', labels: { app: 'x' } }, spec: { containers: [{ name: 'c', image: 'i' }] } });
-  const ready = { ...pod.status, phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] };
-  await cluster.ask('PUT', `${pods}/p/status`, { ...pod, status: ready });
-  const budgets = '/apis/policy/v1/namespaces/default/poddisruptionbudgets';
-  await cluster.ask('POST', budgets, { metadata: { name: 'b' }, spec: { selector, minAvailable: 1 } });
-  const status = async (disruptionsAllowed: number) => cluster.ask('PUT', `${budgets}/b/status`, { ...(await cluster.ask<object>('GET', `${budgets}/b`)), status: { disruptionsAllowed, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1, observedGeneration: 1 } });
-  await status(0);
-  expect(await cluster.refusal('POST', `${pods}/p/eviction`, { metadata: { name: 'p' } })).toBe("Cannot evict pod as it would violate the pod's disruption budget.");
-  await status(1);
-  await cluster.ask('POST', `${pods}/p/eviction`, { metadata: { name: 'p' } });
-  expect(await cluster.refusal('GET', `${pods}/p`)).toBe('pods "p" not found');
-});
