@@ -1,6 +1,6 @@
 /**
- * The edge of the cluster: serves Ingresses at ports of this computer. Routes are made of API objects (ingress/), proxies
- * carry the requests into the cluster (proxy/).
+ * The edge of the cluster: serves Ingresses and Gateways at ports of this computer. Routes are made of API objects
+ * (ingress/, and routes/ for Gateway API), proxies carry the requests into the cluster (proxy/).
  */
 import type { EndpointSlice, Ingress, IngressLoadBalancerIngress, Secret, Service } from '../api/index.ts';
 import { EventRecorder, resources, WorkQueue, type Client, type InformerFactory } from '../client/index.ts';
@@ -15,6 +15,7 @@ import type { Listener } from './model.ts';
 import type { Dial } from './proxy/dialAgent.ts';
 import { address, Listeners, type Listen } from './proxy/listeners.ts';
 import { RequestProxy } from './proxy/requestProxy.ts';
+import { GatewayRoutes } from './routes/controller.ts';
 
 export type { Listen } from './proxy/listeners.ts';
 
@@ -57,6 +58,7 @@ class GatewayController implements Gateway {
   readonly #listeners: Listeners;
   readonly #proxy: RequestProxy;
   readonly #recorder: EventRecorder;
+  readonly #routes: GatewayRoutes;
   readonly #ends: (() => void)[] = [];
   /** What was said of an Ingress last, so that it is said once. */
   readonly #told = new Map<string, string>();
@@ -74,6 +76,7 @@ class GatewayController implements Gateway {
     this.#recorder = new EventRecorder(client, 'ingress-controller', clock, random, { log });
     this.#proxy = new RequestProxy({ backends, dial, clock, random, log });
     this.#listeners = new Listeners({ listen: options.listen, proxy: this.#proxy, backends, dial, random, log, fallback: options.fallback });
+    this.#routes = new GatewayRoutes({ client, informers, clock, log, changed: () => this.#queue.add(everything) });
   }
 
   start(): void {
@@ -90,10 +93,12 @@ class GatewayController implements Gateway {
       }),
     );
     void this.#queue.run(1, () => this.#sync());
+    void this.#routes.start();
   }
 
   async stop(): Promise<void> {
     for (const end of this.#ends) end();
+    this.#routes.stop();
     await this.#queue.stop();
     this.#listeners.close();
     this.#proxy.close();
@@ -106,7 +111,9 @@ class GatewayController implements Gateway {
     const secrets = informers.informer(resources.secrets);
     const all = informers.informer(resources.ingresses).list();
     const ours = all.filter((ingress) => isOurs(ingress, classes) && !ingress.metadata!.deletionTimestamp);
-    await this.#open(() => buildIngressListeners(ours, (key) => secrets.get(key), this.#ports));
+    const plan = this.#routes.plan();
+    const ingress = await this.#open(() => buildIngressListeners(ours, (key) => secrets.get(key), this.#ports), plan.listeners);
+    const opened = new Map([...plan.listeners, ...ingress].map(({ port, tls }) => [port, tls]));
 
     const problems = new Map<string, string>();
     for (const [usual, port] of [[httpPorts[0]!, this.#ports.http], [httpsPorts[0]!, this.#ports.https]] as const) {
@@ -116,6 +123,11 @@ class GatewayController implements Gateway {
       problems.set(String(usual), `${this.options.portProblem(usual, error)}${instead}`);
     }
     if (ours.length > 0 && !this.#listeners.isOpen(this.#ports.http)) this.#queue.addAfter(everything, retryMs);
+    if (plan.listeners.some(({ port }) => !this.#listeners.isOpen(port))) this.#queue.addAfter(everything, retryMs);
+    await this.#routes.report(plan, (port, tls) => {
+      if (!this.#listeners.isOpen(port)) return this.options.portProblem(port, this.#listeners.problem(port));
+      return opened.get(port) === tls ? undefined : `port ${port} is in use with another protocol`;
+    });
     await Promise.all(
       ours.map(async (ingress) => {
         const tls = (ingress.spec?.tls?.length ?? 0) > 0;
@@ -128,11 +140,11 @@ class GatewayController implements Gateway {
     );
   }
 
-  /** Opens what is wanted; where a usual port cannot be had the next one is taken, and kept from then on. */
-  async #open(build: () => Listener[]): Promise<void> {
+  /** Opens what is wanted; where a usual port for Ingresses cannot be had the next one is taken, and kept from then on. Returns what is for Ingresses. */
+  async #open(build: () => Listener[], others: Listener[]): Promise<Listener[]> {
     for (;;) {
       const listeners = build();
-      await this.#listeners.sync({ listeners: merge(listeners) });
+      await this.#listeners.sync({ listeners: merge([...listeners, ...others]) });
       const next = (ports: readonly number[], current: number): number => {
         const error = listeners.some(({ port }) => port === current) ? this.#listeners.problem(current) : undefined;
         if (error === undefined) return current;
@@ -140,7 +152,7 @@ class GatewayController implements Gateway {
         return ports[ports.indexOf(current) + 1] ?? current;
       };
       const ports = { http: next(httpPorts, this.#ports.http), https: next(httpsPorts, this.#ports.https) };
-      if (ports.http === this.#ports.http && ports.https === this.#ports.https) return;
+      if (ports.http === this.#ports.http && ports.https === this.#ports.https) return listeners;
       this.#ports = ports;
     }
   }

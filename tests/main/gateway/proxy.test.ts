@@ -1,11 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
 import net from 'node:net';
-import os from 'node:os';
-import path from 'node:path';
 import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -14,6 +10,7 @@ import { Listeners } from '../../../main/gateway/proxy/listeners.ts';
 import { RequestProxy } from '../../../main/gateway/proxy/requestProxy.ts';
 import { realClock } from '../../../main/util/clock.ts';
 import { noLog } from '../../../main/util/log.ts';
+import { keyPair } from '../../support/keyPair.ts';
 import { seededRandom } from '../../support/objects.ts';
 
 /** The names of backends, and the servers that stand for their pods. */
@@ -27,15 +24,6 @@ let proxy: RequestProxy;
 let edge: net.Server;
 /** Endpoints that refuse connections, before the one that takes them. */
 let dead: number;
-
-function keyPair(name: string): { certificate: string; key: string } {
-  const directory = mkdtempSync(path.join(os.tmpdir(), 'skiff-pair-'));
-  const [key, crt] = ['key', 'crt'].map((end) => path.join(directory, end)) as [string, string];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', crt, '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`], { stdio: 'ignore' });
-  const found = { certificate: readFileSync(crt, 'utf8'), key: readFileSync(key, 'utf8') };
-  rmSync(directory, { recursive: true });
-  return found;
-}
 
 beforeAll(async () => {
   pair = keyPair('secure.test');

@@ -1,0 +1,14 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+/** A certificate for a name, signed by itself, and its key. */
+export function keyPair(name: string): { certificate: string; key: string } {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'skiff-pair-'));
+  const [key, crt] = ['key', 'crt'].map((end) => path.join(directory, end)) as [string, string];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', crt, '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`], { stdio: 'ignore' });
+  const found = { certificate: readFileSync(crt, 'utf8'), key: readFileSync(key, 'utf8') };
+  rmSync(directory, { recursive: true });
+  return found;
+}
