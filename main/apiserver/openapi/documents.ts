@@ -7,9 +7,9 @@ const info = { title: 'Kubernetes', version: 'v1.36.2' };
 const bearerToken = { description: 'Bearer Token authentication', in: 'header', name: 'authorization', type: 'apiKey' };
 const bodyTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 const watchTypes = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
-const patchTypes = [
-  'application/apply-patch+yaml', 'application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json',
-];
+const patchTypes = ['application/apply-patch+yaml', 'application/json-patch+json', 'application/merge-patch+json'];
+/** Strategic merge needs a kind that is built in: kubectl sends what is written here, and nothing else. */
+const patchTypesOf = ({ kind }: Operation): string[] => (schemaOf(kind) ? [...patchTypes, 'application/strategic-merge-patch+json'] : patchTypes);
 
 function definitionsFor(served: readonly ServedResource[], descriptions: Descriptions, form: 'v2' | 'v3'): Definitions {
   const versions = new Map(served.map(({ definition: { group, version } }) => [`${group}/${version}`, { group, version }]));
@@ -56,7 +56,7 @@ export function v3Document(served: readonly ServedResource[], descriptions: Desc
     description: operation.description,
     operationId: operation.id,
     ...(operation.parameters.length ? { parameters: operation.parameters.map(parameter) } : {}),
-    ...(operation.patch ? { requestBody: { content: content(patchTypes, patchDefinition), required: true } } : {}),
+    ...(operation.patch ? { requestBody: { content: content(patchTypesOf(operation), patchDefinition), required: true } } : {}),
     ...(operation.body ? { requestBody: { content: content(['*/*'], operation.body), ...(operation.body === deleteOptionsDefinition ? {} : { required: true }) } } : {}),
     responses: {
       ...Object.fromEntries(
@@ -128,7 +128,7 @@ export function v2Document(served: readonly ServedResource[], descriptions: Desc
   const write = (operation: Operation): JsonObject => {
     const bodies = operation.patch ? [body(patchDefinition, true)] : operation.body ? [body(operation.body, operation.body !== deleteOptionsDefinition)] : [];
     return {
-      consumes: operation.patch ? patchTypes : ['*/*'],
+      consumes: operation.patch ? patchTypesOf(operation) : ['*/*'],
       description: operation.description,
       operationId: operation.id,
       ...(bodies.length + operation.parameters.length ? { parameters: [...bodies, ...operation.parameters.map(parameter)] } : {}),

@@ -34,6 +34,16 @@ describe('a definition', () => {
     expect(v2.definitions['com.example.v1.Widget']).toMatchObject({ 'x-kubernetes-group-version-kind': [{ group: 'example.com', kind: 'Widget', version: 'v1' }] });
   });
 
+  it('publishes the kinds of patches that its objects take: strategic merge is none of them', async () => {
+    await server.define(definitionOf([{ schema: spec({}) }]));
+    const item = '/apis/example.com/v1/namespaces/{namespace}/widgets/{name}';
+    const { body: v3 } = await server.request<{ paths: Record<string, { patch: { requestBody: { content: object } } }> }>('GET', '/openapi/v3/apis/example.com/v1');
+    expect(Object.keys(v3.paths[item]!.patch.requestBody.content)).toEqual(['application/apply-patch+yaml', 'application/json-patch+json', 'application/merge-patch+json']);
+    const { body: v2 } = await server.request<{ paths: Record<string, { patch: { consumes: string[] } }> }>('GET', '/openapi/v2');
+    expect(v2.paths[item]!.patch.consumes).not.toContain('application/strategic-merge-patch+json');
+    expect(v2.paths[`${definitions}/{name}`]!.patch.consumes).toContain('application/strategic-merge-patch+json');
+  });
+
   it('changes what OpenAPI is known by', async () => {
     const hash = async () => (await server.request<{ paths: Record<string, { serverRelativeURL: string }> }>('GET', '/openapi/v3')).body.paths['apis/example.com/v1']?.serverRelativeURL;
     await server.define(definitionOf([{ schema: spec({}) }]));
