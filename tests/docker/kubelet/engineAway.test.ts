@@ -37,18 +37,25 @@ class EngineDoor {
   }
 }
 
-const { socketPath, host, port } = new Docker().modem as unknown as { socketPath?: string; host?: string; port?: number };
-const door = new EngineDoor(socketPath ? { path: socketPath } : { host: host!, port: Number(port) });
+/** Where the engine of the tests is; without DOCKER_HOST the client looks for the usual sockets itself. */
+async function engineAddress(): Promise<net.NetConnectOpts> {
+  const { socketPath, host, port } = new Docker().modem as unknown as { socketPath?: string | (() => Promise<string>); host?: string; port?: number };
+  if (!socketPath) return { host: host!, port: Number(port) };
+  return { path: typeof socketPath === 'function' ? await socketPath() : socketPath };
+}
+
+let door: EngineDoor;
 let node: DockerNode;
 
 beforeAll(async () => {
+  door = new EngineDoor(await engineAddress());
   await door.open();
   node = new DockerNode(`away-${process.pid}`, new Docker({ socketPath: door.socketPath }));
   await node.start();
 });
 afterAll(async () => {
   await node?.dispose();
-  door.shut();
+  door?.shut();
 });
 
 function untilNode(what: (node: Node) => boolean): Promise<Node> {
