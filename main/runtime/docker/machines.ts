@@ -353,8 +353,24 @@ class EngineMachines implements DockerMachines {
     await Promise.all(
       (volumes ?? []).map(({ Name }) => tolerate([404], () => docker.getVolume(Name).remove({ force: true }))),
     );
-    for (const { Id } of await engineCall(() => docker.listNetworks({ filters })))
-      await tolerate([404], () => docker.getNetwork(Id).remove());
+    for (const { Id } of await engineCall(() => docker.listNetworks({ filters }))) await this.#removeNetwork(Id);
+  }
+
+  /**
+   * An engine lets go of a container's place in its network a moment after the container, and some never do if it was
+   * removed while it started: those forget it when they are started again.
+   */
+  async #removeNetwork(id: string): Promise<void> {
+    for (let left = 5; ; left--) {
+      try {
+        return await tolerate([404], () => this.#docker.getNetwork(id).remove());
+      } catch (error) {
+        const { message } = runtimeError(error);
+        if (!message.includes('has active endpoints')) throw error;
+        if (left === 0) throw new RuntimeError('other', `${message}, though none of its containers is left: restart the container engine, then try again`);
+        await this.options.clock.sleep(300);
+      }
+    }
   }
 
   #inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
