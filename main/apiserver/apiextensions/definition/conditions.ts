@@ -1,6 +1,7 @@
 import type { CustomResourceDefinition, CustomResourceDefinitionCondition, CustomResourceDefinitionNames } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { timestamp } from '../../../api/meta.ts';
+import { approvalNeeded, approvalOf, approvalText, isProtectedGroup, seeApproval } from './approval.ts';
 import { nonStructural } from './validation.ts';
 
 export type Condition = Pick<CustomResourceDefinitionCondition, 'type' | 'status' | 'reason' | 'message'>;
@@ -93,15 +94,12 @@ function establish(definition: CustomResourceDefinition, now: number): void {
   );
 }
 
-const approvedAnnotation = 'api-approved.kubernetes.io';
-
-/** Groups of the Kubernetes project say where their API was approved. */
 function approve(definition: CustomResourceDefinition, now: number): void {
-  if (!/(^|\.)(k8s|kubernetes)\.io$/.test(definition.spec.group)) return;
-  const text = definition.metadata?.annotations?.[approvedAnnotation];
-  const see = 'see https://github.com/kubernetes/enhancements/pull/1111';
+  if (!isProtectedGroup(definition.spec.group)) return;
   const type = 'KubernetesAPIApprovalPolicyConformant';
-  if (!text) setCondition(definition, { type, status: 'False', reason: 'MissingAnnotation', message: `protected groups must have approval annotation "${approvedAnnotation}", ${see}` }, now);
-  else if (text.startsWith('unapproved')) setCondition(definition, { type, status: 'False', reason: 'UnapprovedAnnotation', message: `not approved: ${JSON.stringify(text)}` }, now);
+  const text = approvalText(definition);
+  const state = approvalOf(definition);
+  if (state === 'missing') setCondition(definition, { type, status: 'False', reason: 'MissingAnnotation', message: `${approvalNeeded}, ${seeApproval}` }, now);
+  else if (state === 'bypassed') setCondition(definition, { type, status: 'False', reason: 'UnapprovedAnnotation', message: `not approved: ${JSON.stringify(text)}` }, now);
   else setCondition(definition, { type, status: 'True', reason: 'ApprovedAnnotation', message: `approved in ${text}` }, now);
 }

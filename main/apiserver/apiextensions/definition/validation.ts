@@ -4,11 +4,11 @@ import { isDns1035Label, isDns1123Subdomain } from '../../../api/names.ts';
 import { FieldErrors } from '../../validation/field.ts';
 import { resolvePath } from '../schema/fieldPath.ts';
 import { anySchema, type JsonSchema } from '../schema/types.ts';
+import { approvalNeeded, approvalOf, approvalText, approvedAnnotation, isProtectedGroup, seeApproval } from './approval.ts';
 import { validateDefaults } from './schemaDefaults.ts';
 import { validateOpenApiSchema, type SentSchema } from './openApiSchema.ts';
 import { validateStructural } from './structural.ts';
 
-const approvedAnnotation = 'api-approved.kubernetes.io';
 const columnTypes = ['boolean', 'date', 'integer', 'number', 'string'];
 const columnFormats = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'];
 const maxSelectableFields = 8;
@@ -283,25 +283,14 @@ function validateStoredVersions({ spec, status }: CustomResourceDefinition, erro
   });
 }
 
-type Approval = 'missing' | 'bypassed' | 'approved' | 'invalid';
-
-function approvalOf({ metadata }: CustomResourceDefinition): Approval {
-  const text = metadata?.annotations?.[approvedAnnotation];
-  if (!text) return 'missing';
-  if (text.startsWith('unapproved')) return 'bypassed';
-  return /^[a-z][a-z0-9+.-]*:\/\/[^/]+/i.test(text) ? 'approved' : 'invalid';
-}
-
 /** Groups of the Kubernetes project ask for a link to their approval. */
 function validateApproval(definition: CustomResourceDefinition, old: CustomResourceDefinition | undefined, errors: FieldErrors): void {
-  if (!/(^|\.)(k8s|kubernetes)\.io$/.test(definition.spec.group ?? '')) return;
+  if (!isProtectedGroup(definition.spec.group ?? '')) return;
   const state = approvalOf(definition);
   if (old && approvalOf(old) === state) return;
   const path = `metadata.annotations[${approvedAnnotation}]`;
-  const see = 'see https://github.com/kubernetes/enhancements/pull/1111';
-  if (state === 'missing') errors.required(path, `protected groups must have approval annotation "${approvedAnnotation}", ${see}`);
-  if (state === 'invalid')
-    errors.invalid(path, definition.metadata!.annotations![approvedAnnotation], `protected groups must have approval annotation "${approvedAnnotation}" with either a URL or a reason starting with "unapproved", ${see}`);
+  if (state === 'missing') errors.required(path, `${approvalNeeded}, ${seeApproval}`);
+  if (state === 'invalid') errors.invalid(path, approvalText(definition), `${approvalNeeded} with either a URL or a reason starting with "unapproved", ${seeApproval}`);
 }
 
 /** What of a stored definition is not structural, for its condition; empty: it is. */
