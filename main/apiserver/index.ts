@@ -190,6 +190,7 @@ export { objectsOf } from './registry/objects.ts';
 export { builtinStrategies, type BuiltinOptions } from './registry/kinds.ts';
 export { RbacAuthorizer } from './auth/rbac.ts';
 export { ServiceAccountTokens } from './auth/serviceAccountTokens.ts';
+export { compileDeviceSelector, type DeviceSelector, type DeviceSelectorFault } from './deviceSelector.ts';
 export { storeCheck } from './site/health.ts';
 export { auditPolicy, type AuditPolicy } from './audit/index.ts';
 export { bootstrapTokens } from './auth/bootstrapTokens.ts';

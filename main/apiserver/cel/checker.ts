@@ -3,7 +3,7 @@ import type { Functions, Overload } from './functions.ts';
 import { qualifiedName } from './parser.ts';
 import type { Issue } from './source.ts';
 import {
-  boolType, bytesType, doubleType, dynType, errorType, formatType, intType, isDyn, isOptional, listType, mapType, mostGeneral, nullType, optionalType,
+  anyType, boolType, bytesType, doubleType, dynType, errorType, formatType, intType, isDyn, isOptional, listType, mapType, mostGeneral, nullType, optionalType,
   paramType, sameType, stringType, Substitutions, typeType, uintType, type CelType,
 } from './types.ts';
 import { Bytes, Uint } from './values.ts';
@@ -300,7 +300,7 @@ class Checker {
       this.#substitutions.isAssignable(dynType, range);
       return [dynType, dynType];
     }
-    if (isDyn(range)) return [dynType, dynType];
+    if (isDyn(range) && range !== anyType) return [dynType, dynType];
     this.#report(expr.range, `expression of type '${formatType(range)}' cannot be range of a comprehension (must be list, map, or dynamic)`);
     return [errorType, errorType];
   }

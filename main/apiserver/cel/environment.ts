@@ -17,6 +17,8 @@ export interface EnvironmentOptions {
   typeOf?(name: string): CelType | undefined;
   /** Whether `jsonpatch.escapeKey` is there, as in mutating policies. */
   mutation?: boolean;
+  /** Whether `cel.bind` is there, as in selectors of devices. */
+  bindings?: boolean;
 }
 
 /** An expression that compiles. */
@@ -36,7 +38,7 @@ export const instantiationFailed = 'program instantiation failed: ';
 export class Environment {
   readonly #declarations: Declarations;
 
-  constructor(options: EnvironmentOptions) {
+  constructor(private readonly options: EnvironmentOptions) {
     const variables = new Map(Object.entries(options.variables));
     const types = new Map((options.types ?? []).map((type) => [type.name, type]));
     this.#declarations = {
@@ -51,7 +53,7 @@ export class Environment {
     let checked: Checked;
     let program: Program;
     try {
-      const expr = parse(expression);
+      const expr = parse(expression, this.options.bindings);
       const found = check(expr, this.#declarations);
       const issues = found.issues.length ? found.issues : literalIssues(found.checked);
       if (issues.length) return formatIssues(expression, issues);

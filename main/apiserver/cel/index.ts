@@ -16,7 +16,7 @@ export { dynamicValue, parseLongDuration, schemaValue, toJson } from './json.ts'
 export { matches, re2 } from './regex.ts';
 export { parseDuration, parseTimestamp } from './time.ts';
 export {
-  boolType, bytesType, doubleType, durationType, dynType, formatType, intType, listType, mapType, nullType, objectType, opaqueType, optionalType, sameType,
+  anyType, boolType, bytesType, doubleType, durationType, dynType, formatType, intType, listType, mapType, nullType, objectType, opaqueType, optionalType, sameType,
   stringType, timestampType, uintType, type CelType,
 } from './types.ts';
 export {
@@ -25,5 +25,7 @@ export {
 export {
   authorizerType, AuthorizerValue, ResourceCheck, resourceCheckType, type CelAccess, type CelAuthorizer,
 } from './library/authorizer.ts';
+export { quantityType, quantityValue } from './library/quantity.ts';
+export { semverValue } from './library/semver.ts';
 export { urlFault } from './library/urls.ts';
 export { formatValue } from './library/stringFormat.ts';

@@ -4,12 +4,18 @@ import type { Nodes } from './parser.ts';
 
 /**
  * What a call becomes that is a macro; undefined when it is none. Mirrors github.com/google/cel-go (parser/macro.go,
- * cel/library.go, ext/comprehensions.go, ext/lists.go), of which Kubernetes takes all but `cel.bind`.
+ * cel/library.go, ext/comprehensions.go, ext/lists.go).
  */
 export function expandMacro(nodes: Nodes, at: number, name: string, args: Expr[], target?: Expr): Expr | undefined {
   if (!target) return name === 'has' && args.length === 1 ? presence(args[0]!) : undefined;
   const expander = macros[`${name}/${args.length}`];
   return expander?.(new Fold(nodes, at, target), args);
+}
+
+/** `cel.bind(name, value, result)`, which only selectors of devices have. Mirrors github.com/google/cel-go/ext (bindings.go). */
+export function expandBinding(nodes: Nodes, at: number, name: string, args: Expr[], target?: Expr): Expr | undefined {
+  if (name !== 'bind' || args.length !== 3 || target?.kind !== 'ident' || target.name !== 'cel') return undefined;
+  return bound(new Fold(nodes, at, target), args[0]!, args[1]!, args[2]!);
 }
 
 function presence(operand: Expr): Expr {

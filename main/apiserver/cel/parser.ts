@@ -1,6 +1,6 @@
 import type { Expr, MapEntry, StructField } from './ast.ts';
 import { minInt64Magnitude, SyntaxFault, tokens, type Token } from './lexer.ts';
-import { expandMacro } from './macros.ts';
+import { expandBinding, expandMacro } from './macros.ts';
 
 /** Names that CEL keeps for languages around it; they may still be fields. */
 const reserved = new Set(['as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import', 'let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while']);
@@ -34,12 +34,14 @@ export class Nodes {
   }
 }
 
-/** Reads an expression and expands its macros; throws a SyntaxFault. Mirrors github.com/google/cel-go/parser (parser.go). */
-export function parse(text: string): Expr {
+/**
+ * Reads an expression and expands its macros, `cel.bind` if asked; throws a SyntaxFault.
+ * Mirrors github.com/google/cel-go/parser (parser.go).
+ */
+export function parse(text: string, bindings = false): Expr {
   if (text.length > maxCodePoints && [...text].length > maxCodePoints)
     throw new SyntaxFault({ at: 0, message: `expression code point size exceeds limit: size: ${[...text].length}, limit ${maxCodePoints}` });
-  const parser = new Parser(tokens(text));
-  return parser.whole();
+  return new Parser(tokens(text), bindings).whole();
 }
 
 class Parser {
@@ -47,7 +49,10 @@ class Parser {
   #depth = 0;
   readonly #nodes = new Nodes();
 
-  constructor(private readonly list: readonly Token[]) {}
+  constructor(
+    private readonly list: readonly Token[],
+    private readonly bindings: boolean,
+  ) {}
 
   whole(): Expr {
     const expr = this.#expr();
@@ -170,7 +175,8 @@ class Parser {
   }
 
   #call(at: number, name: string, args: Expr[], target?: Expr): Expr {
-    return expandMacro(this.#nodes, at, name, args, target) ?? this.#nodes.call(at, name, args, target);
+    const binding = this.bindings ? expandBinding(this.#nodes, at, name, args, target) : undefined;
+    return binding ?? expandMacro(this.#nodes, at, name, args, target) ?? this.#nodes.call(at, name, args, target);
   }
 
   #args(): Expr[] {

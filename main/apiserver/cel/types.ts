@@ -15,6 +15,8 @@ export interface CelType {
 const simple = (kind: TypeKind, name: string = kind): CelType => ({ kind, name, parameters: [] });
 
 export const dynType = simple('dyn');
+/** Known only when it is evaluated, and never a list or a map. */
+export const anyType = simple('dyn', 'any');
 export const errorType = simple('error', '!error!');
 export const nullType = simple('null', 'null');
 export const boolType = simple('bool');

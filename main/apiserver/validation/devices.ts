@@ -1,5 +1,6 @@
 import type { CELDeviceSelector, DeviceSelector, DeviceTaint, DeviceToleration, OpaqueDeviceConfiguration } from '../../api/index.ts';
 import { isCIdentifier, isDns1123Label, isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../api/names.ts';
+import { compileDeviceSelector } from '../deviceSelector.ts';
 import type { FieldErrors } from './field.ts';
 import { byteLength } from './names.ts';
 import { csiDriverName } from './volumes.ts';
@@ -59,7 +60,13 @@ export function selectors(errors: FieldErrors, path: string, list: DeviceSelecto
 }
 
 function expression(errors: FieldErrors, path: string, cel: CELDeviceSelector): void {
-  if (byteLength(cel.expression ?? '') > maxExpression) errors.tooLong(path, maxExpression);
+  const text = cel.expression ?? '';
+  if (byteLength(text) > maxExpression) return errors.tooLong(path, maxExpression);
+  const compiled = compileDeviceSelector(text);
+  if ('matches' in compiled) return;
+  if (compiled.type === 'invalid') errors.invalid(path, text, compiled.detail);
+  else if (compiled.type === 'internal') errors.internal(path, compiled.detail);
+  else errors.forbidden(path, compiled.detail);
 }
 
 export function opaqueConfiguration(errors: FieldErrors, path: string, opaque: OpaqueDeviceConfiguration | undefined): void {

@@ -58,6 +58,10 @@ export class FieldErrors {
     this.#add('FieldValueTooMany', field, `Too many: ${actual}`, `must have at most ${maximum} ${maximum === 1 ? 'item' : 'items'}`);
   }
 
+  internal(field: string, detail: string): void {
+    this.#add('InternalError', field, 'Internal error', detail);
+  }
+
   add(errors: readonly FieldError[]): void {
     this.all.push(...errors);
   }

@@ -16,7 +16,8 @@ class QuantityValue extends Opaque {
   }
 }
 
-function parse(text: string): QuantityValue {
+/** Throws a CelError for what is no quantity. */
+export function quantityValue(text: string): QuantityValue {
   try {
     return new QuantityValue(parseQuantity(text));
   } catch (error) {
@@ -32,7 +33,7 @@ function whole({ quantity }: QuantityValue): bigint | undefined {
 
 /** Amounts of resources; mirrors k8s.io/apiserver/pkg/cel/library (quantity.go). */
 export function quantityLibrary(add: Declare): void {
-  add('quantity', 'string_to_quantity', [stringType], quantityType, parse);
+  add('quantity', 'string_to_quantity', [stringType], quantityType, quantityValue);
   add('isQuantity', 'is_quantity_string', [stringType], boolType, (text: string) => {
     try {
       parseQuantity(text);

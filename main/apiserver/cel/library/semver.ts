@@ -15,7 +15,8 @@ class SemverValue extends Opaque {
   }
 }
 
-function parse(text: string): SemverValue {
+/** Throws a CelError for what is no semantic version. */
+export function semverValue(text: string): SemverValue {
   if (!text) throw new CelError('Version string empty');
   // The library forgives a leading `v` and spaces, the specification does not.
   const version = /^\d/.test(text) && text.trim() === text ? semver.parse(text) : null;
@@ -39,7 +40,7 @@ function normalize(text: string): string {
   return numbers.join('.');
 }
 
-const parseAs = (text: string, normalized: boolean) => parse(normalized ? normalize(text) : text);
+const parseAs = (text: string, normalized: boolean) => semverValue(normalized ? normalize(text) : text);
 
 function isSemver(text: string, normalized: boolean): boolean {
   try {
@@ -53,7 +54,7 @@ function isSemver(text: string, normalized: boolean): boolean {
 /** Semantic versions; mirrors k8s.io/apiserver/pkg/cel/library (semverlib.go), version 1. */
 export function semverLibrary(add: Declare): void {
   const two = [semverType, semverType];
-  add('semver', 'string_to_semver', [stringType], semverType, (text: string) => parse(text));
+  add('semver', 'string_to_semver', [stringType], semverType, (text: string) => semverValue(text));
   add('semver', 'string_bool_to_semver', [stringType, boolType], semverType, parseAs);
   add('isSemver', 'is_semver_string', [stringType], boolType, (text: string) => isSemver(text, false));
   add('isSemver', 'is_semver_string_bool', [stringType, boolType], boolType, isSemver);
