@@ -53,6 +53,7 @@ export async function createContainer(context: KubeletContext, pod: Pod, contain
     throw failure(say, 'CreateContainerError', error);
   });
   say('Normal', 'Created', 'Container created');
+  if (container.securityContext?.privileged && inputs.attempt === 0) await sayMissing(context, say);
   return id;
 }
 
@@ -74,6 +75,12 @@ export async function startContainer(context: KubeletContext, pod: Pod, containe
     await killContainer(context, pod, await runtime.containerStatus(id), { message: 'FailedPostStartHook', reason: 'FailedPostStartHook' });
     throw new StartError('PostStartHookError', messageOf(error));
   }
+}
+
+/** The container runs, but with less than it asked for: its user has to know why something in it may fail. */
+async function sayMissing({ runtime }: KubeletContext, say: Sayer): Promise<void> {
+  const missing = await runtime.missingPrivileges().catch(() => []);
+  if (missing.length > 0) say('Warning', 'PrivilegesLimited', `The container engine cannot give a privileged container all capabilities, it runs without ${missing.join(', ')}`);
 }
 
 type Sayer = (type: 'Normal' | 'Warning', reason: string, message: string) => void;

@@ -296,6 +296,8 @@ export interface Runtime {
   listSandboxes(filter?: { node?: string; podUid?: string }): Promise<Sandbox[]>;
 
   createContainer(sandboxId: string, config: ContainerConfig): Promise<string>;
+  /** Capabilities (`CAP_SYS_RESOURCE`) that the engine cannot give even to a privileged container: it runs without them. */
+  missingPrivileges(): Promise<string[]>;
   startContainer(id: string): Promise<void>;
   /** Sends the stop signal, then SIGKILL after `graceSeconds`. Idempotent. */
   stopContainer(id: string, graceSeconds: number): Promise<void>;

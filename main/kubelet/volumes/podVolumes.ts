@@ -90,7 +90,7 @@ export class PodVolumes {
 
   /** Volumes of the engine that are the pod's alone hold nothing any more once the containers have ended, but go only after those have gone. */
   async removeEngineVolumes(pod: Pod): Promise<void> {
-    const mayHave = memoryVolumesOf(pod).length > 0 || podClaims(pod).length > 0 || pod.spec?.volumes?.some(({ nfs }) => nfs);
+    const mayHave = memoryVolumesOf(pod).length > 0 || podClaims(pod).length > 0 || pod.spec?.volumes?.some(({ nfs, image }) => nfs ?? image);
     if (mayHave) await this.options.runtime.removePodVolumes(uidOf(pod));
   }
 

@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import { RuntimeError, type Container, type ContainerConfig, type ContainerResources, type ContainerSecurity } from '../index.ts';
 import { containerLabels, containerName, givenBack, identityOf, label, type Labels } from './labels.ts';
 import type { EngineMounts } from './mounts.ts';
+import { isAll, type Grant } from './privileges.ts';
 
 /** The size at which the engine turns a container's log over, and how many it keeps (kubelet's containerLogMaxSize and -Files). */
 const logOptions = { 'max-size': '10m', 'max-file': '5' };
@@ -10,6 +11,8 @@ export interface ContainerSettings {
   cluster: string;
   /** Whether the engine has the right to make the kernel spare a container when memory runs out. */
   lowersScores: boolean;
+  /** What stands for all privileges; undefined: all of them. */
+  grant?: Grant;
 }
 
 /** What the engine is told to create, for a container that joins a sandbox's namespaces. */
@@ -33,14 +36,11 @@ export function containerOptions(
     RestartPolicy: { Name: 'no' },
     Mounts: mounts.mounts as unknown as Docker.HostConfig['Mounts'],
     Binds: mounts.binds,
-    Devices: config.devices.map((device) => ({
-      PathOnHost: device.host,
-      PathInContainer: device.container,
-      CgroupPermissions: device.permissions,
-    })),
+    Devices: config.devices.map(({ host, container, permissions }) => deviceOption(host, container, permissions)),
     ...resourceOptions(config.resources, settings.lowersScores),
-    ...securityOptions(security),
+    ...securityOptions(security, settings.grant),
   };
+  if (security.privileged && settings.grant) likePrivileged(host, config);
   return {
     name: containerName(settings.cluster, config.name, identityOf(sandbox), config.attempt),
     Image: config.image,
@@ -69,20 +69,43 @@ function userOf(security: ContainerSecurity): string | undefined {
   return security.runAsGroup === undefined ? String(security.runAsUser) : `${security.runAsUser}:${security.runAsGroup}`;
 }
 
-function securityOptions(security: ContainerSecurity): Docker.HostConfig {
+function securityOptions(security: ContainerSecurity, grant: Grant | undefined): Docker.HostConfig {
   const options: string[] = [];
+  const limited = security.privileged && grant;
   if (security.noNewPrivileges) options.push('no-new-privileges');
-  if (security.seccomp?.type === 'Unconfined') options.push('seccomp=unconfined');
-  if (security.seccomp?.type === 'Localhost') options.push(`seccomp=${security.seccomp.profile ?? ''}`);
-  if (security.apparmor) options.push(`apparmor=${security.apparmor}`);
+  if (limited) options.push('seccomp=unconfined', 'apparmor=unconfined', 'label=disable');
+  else {
+    if (security.seccomp?.type === 'Unconfined') options.push('seccomp=unconfined');
+    if (security.seccomp?.type === 'Localhost') options.push(`seccomp=${security.seccomp.profile ?? ''}`);
+    if (security.apparmor) options.push(`apparmor=${security.apparmor}`);
+  }
   return {
-    ...(security.privileged ? { Privileged: true } : {}),
+    ...(security.privileged && !limited ? { Privileged: true } : {}),
     ...(security.readOnlyRootFilesystem ? { ReadonlyRootfs: true } : {}),
-    ...(security.capabilities ? { CapAdd: security.capabilities.add, CapDrop: security.capabilities.drop } : {}),
+    ...capabilityOptions(security, grant),
     ...(security.supplementalGroups?.length ? { GroupAdd: security.supplementalGroups.map(String) } : {}),
-    ...(security.procMount === 'Unmasked' ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
+    ...(security.procMount === 'Unmasked' || limited ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
     ...(options.length > 0 ? { SecurityOpt: options } : {}),
   };
+}
+
+function capabilityOptions({ privileged, capabilities }: ContainerSecurity, grant: Grant | undefined): Docker.HostConfig {
+  if (grant && privileged) return { CapAdd: grant.capabilities };
+  if (!capabilities) return {};
+  const { add, drop } = capabilities;
+  if (!grant) return { CapAdd: add, CapDrop: drop };
+  // All of them means all that there are.
+  return { CapAdd: add.flatMap((name) => (isAll(name) ? grant.capabilities : [name])), CapDrop: drop };
+}
+
+const deviceOption = (host: string, container: string, permissions: string) => ({ PathOnHost: host, PathInContainer: container, CgroupPermissions: permissions });
+
+/** What the engine's own word for a privileged container brings besides capabilities: all devices, and the kernel's settings to write to. */
+function likePrivileged(host: Docker.HostConfig, { mounts }: ContainerConfig): void {
+  const isFree = (path: string) => !mounts.some(({ target }) => target === path);
+  host.DeviceCgroupRules = ['a *:* rwm'];
+  if (isFree('/dev')) host.Devices = [deviceOption('/dev', '/dev', 'rwm'), ...(host.Devices as [])];
+  if (isFree('/sys')) host.Binds = ['/sys:/sys', ...(host.Binds ?? [])];
 }
 
 /** The engine takes no less (moby, linuxMinMemory): who asks for less has at least what the engine needs to start anything. */

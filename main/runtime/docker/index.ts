@@ -33,11 +33,13 @@ import { Engine } from './engine.ts';
 import { engineCall, runtimeError, statusOf, tolerate } from './errors.ts';
 import { EventStream } from './events.ts';
 import { readFile } from './files.ts';
+import { ImageVolumes } from './imageVolumes.ts';
 import { label, sandboxLabels, type Labels } from './labels.ts';
 import { imageStatus, listImages, pullImage } from './localImages.ts';
 import { readLogs } from './logs.ts';
 import { engineMounts } from './mounts.ts';
 import { portForward } from './portForward.ts';
+import { Privileges, wantsEverything } from './privileges.ts';
 import { sandboxOptions, startSandbox, toSandbox } from './sandboxes.ts';
 import { statsOf } from './stats.ts';
 import { attach, exec, execSync } from './streams.ts';
@@ -65,6 +67,7 @@ class DockerRuntime implements Runtime {
   readonly #docker: Docker;
   readonly #engine: Engine;
   readonly #volumes: EngineVolumes;
+  readonly #imageVolumes: ImageVolumes;
   readonly #cluster: string;
   readonly #network: string;
   readonly #nodeContainer: (node: string) => string;
@@ -76,7 +79,7 @@ class DockerRuntime implements Runtime {
   readonly #endings = new Map<string, { state: string; ending: ContainerEnding }>();
   readonly #watchers = new Set<{ onEvent(event: RuntimeEvent): void; onGap(): void }>();
   #events: EventStream | undefined;
-  #lowersScores: Promise<boolean> | undefined;
+  readonly #privileges: Privileges;
 
   constructor(private readonly options: DockerRuntimeOptions) {
     this.#docker = new Docker(options.connection);
@@ -86,6 +89,21 @@ class DockerRuntime implements Runtime {
       docker: this.#docker,
       cluster: options.cluster,
       image: options.sandboxImage,
+      create: (container) => this.#create(container, undefined),
+      remove: (id) => this.#remove(id),
+    });
+    this.#imageVolumes = new ImageVolumes({
+      docker: this.#docker,
+      cluster: options.cluster,
+      volumes: this.#volumes,
+      create: (container) => this.#create(container, undefined),
+      remove: (id) => this.#remove(id),
+    });
+    this.#privileges = new Privileges({
+      docker: this.#docker,
+      cluster: options.cluster,
+      image: options.sandboxImage,
+      log: options.log,
       create: (container) => this.#create(container, undefined),
       remove: (id) => this.#remove(id),
     });
@@ -136,16 +154,22 @@ class DockerRuntime implements Runtime {
   }
 
   async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
-    const [sandbox, mounts, lowersScores] = await Promise.all([
-      this.#labelsOf(sandboxId),
-      engineMounts(this.#engine, this.#nodeContainer, config.mounts),
-      (config.resources.oomScoreAdj ?? 0) < 0 && this.#canLowerScores(),
+    const labels = this.#labelsOf(sandboxId);
+    const [sandbox, mounts, lowersScores, grant] = await Promise.all([
+      labels,
+      labels.then((sandbox) => engineMounts(this.#engine, { nodeVolume: this.#nodeContainer, imageVolume: (image) => this.#imageVolumes.source(image, sandbox) }, config.mounts)),
+      (config.resources.oomScoreAdj ?? 0) < 0 && this.#privileges.lowersScores(),
+      wantsEverything(config.security) ? this.#privileges.grant() : undefined,
     ]);
     const id = await this.#create(
-      containerOptions({ cluster: this.#cluster, lowersScores }, sandboxId, sandbox, config, mounts),
+      containerOptions({ cluster: this.#cluster, lowersScores, ...(grant ? { grant } : {}) }, sandboxId, sandbox, config, mounts),
       sandbox[label.podUid]!,
     );
     return id;
+  }
+
+  async missingPrivileges(): Promise<string[]> {
+    return (await this.#privileges.grant())?.lacking ?? [];
   }
 
   async startContainer(id: string): Promise<void> {
@@ -300,36 +324,6 @@ class DockerRuntime implements Runtime {
         this.#events = undefined;
       },
     };
-  }
-
-  /** A rootless or nested engine may not lower a process' score; there is no way to know but to try, once. */
-  #canLowerScores(): Promise<boolean> {
-    this.#lowersScores ??= (async () => {
-      const id = await this.#create(
-        {
-          name: `skiff-${this.#cluster}.score`,
-          Image: this.options.sandboxImage,
-          Entrypoint: ['true'],
-          Labels: { [label.cluster]: this.#cluster },
-          HostConfig: { NetworkMode: 'none', OomScoreAdj: -1 },
-        },
-        undefined,
-      );
-      try {
-        await this.#docker.getContainer(id).start();
-        return true;
-      } catch (error) {
-        if (runtimeError(error).code === 'unavailable') throw runtimeError(error);
-        this.#log.info('the container engine may not lower out-of-memory scores: containers keep the usual one');
-        return false;
-      } finally {
-        await this.#remove(id);
-      }
-    })().catch((error: unknown) => {
-      this.#lowersScores = undefined;
-      throw error;
-    });
-    return this.#lowersScores;
   }
 
   #filter(filter: { node?: string; podUid?: string }): Labels {

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { RuntimeError, type Mount } from '../index.ts';
+import type { Mount } from '../index.ts';
 import type { Engine } from './engine.ts';
 
 const propagations = { private: 'rprivate', hostToContainer: 'rslave', bidirectional: 'rshared' } as const;
@@ -11,12 +11,31 @@ export interface EngineMounts {
   binds: string[];
 }
 
+/** Where what is to be mounted lies. */
+export interface VolumePlaces {
+  /** The name of a node's own volume. */
+  nodeVolume(node: string): string;
+  /** A copy of an image's files, for an engine that cannot mount the image itself. */
+  imageVolume(image: ImageSource): Promise<Mount['source']>;
+}
+
+type ImageSource = Extract<Mount['source'], { kind: 'image' }>;
+
+/** The first that mounts images. */
+const mountsImages = '1.48';
+
 /** The engine's mounts for ours. Paths of a node lie in the node's own volume, of which a container gets only a part. */
-export async function engineMounts(engine: Engine, nodeVolume: (node: string) => string, mounts: Mount[]): Promise<EngineMounts> {
+export async function engineMounts(engine: Engine, { nodeVolume, imageVolume }: VolumePlaces, mounts: Mount[]): Promise<EngineMounts> {
   const result: EngineMounts = { mounts: [], binds: [] };
   // From there on `mounts` can make directories as well, and say what becomes of what is mounted below.
   const says = await engine.atLeast('1.44');
+  const imagesToo = await engine.atLeast(mountsImages);
   for (const mount of mounts) {
+    if (mount.source.kind === 'image' && !imagesToo) {
+      // Its paths are there already, and nothing is to be made of them.
+      result.mounts.push(await engineMount(engine, nodeVolume, { ...mount, source: await imageVolume(mount.source), readOnly: true }));
+      continue;
+    }
     const path = says ? undefined : await bindable(engine, mount.source);
     if (path !== undefined && !path.includes(':')) {
       // Of what holds its own directory, or lies in it, the engine takes no private mounts; it chooses well when nothing is said.
@@ -76,11 +95,6 @@ async function engineMount(engine: Engine, nodeVolume: (node: string) => string,
     case 'host':
       return bind(source.path);
     case 'image': {
-      if (!(await engine.atLeast('1.48')))
-        throw new RuntimeError(
-          'invalid',
-          `image volumes need a container engine with API 1.48 (Docker 28) or later, this one has ${await engine.apiVersion()}`,
-        );
       const options = source.subPath ? { ImageOptions: { Subpath: source.subPath } } : {};
       return { ...common, ReadOnly: true, Type: 'image', Source: source.image, ...options } as unknown as Docker.MountSettings;
     }

@@ -12,6 +12,9 @@ const inside = '/volume';
 /** What a script says when a path leads out of its volume. */
 const outside = 3;
 
+/** What it says when the path is not there and is not to be made. */
+const absent = 4;
+
 /**
  * Makes what is missing of a path below the volume and prints where it leads, links followed step by step: none of
  * them may leave the volume. A new directory gets the mode of the volume's own.
@@ -24,6 +27,7 @@ const subPathScript = [
   '  [ -n "$name" ] && [ "$name" != . ] || continue',
   '  next=$at/$name',
   `  if [ -e "$next" ] || [ -L "$next" ]; then next=$(readlink -f "$next") || exit ${outside}`,
+  `  elif [ "$2" = existing ]; then exit ${absent}`,
   '  else mkdir "$next" && chmod "$mode" "$next" || exit 1; fi',
   `  case "$next/" in ${inside}/*) ;; *) exit ${outside} ;; esac`,
   `  [ -e "$next" ] || exit ${outside}`,
@@ -56,8 +60,8 @@ export interface VolumesOptions {
   remove(id: string): Promise<void>;
 }
 
-/** The kind of the containers that live just to reach into a volume. */
-const helperKind = 'volume-helper';
+/** The kind of the containers that live just to reach into a volume: those that were left behind are swept away. */
+export const helperKind = 'volume-helper';
 
 /** Named volumes of the engine. Only a container can reach into one: it is made for that, and goes at once. */
 export class EngineVolumes {
@@ -135,8 +139,20 @@ export class EngineVolumes {
     );
   }
 
-  async subPath(name: string, path: string): Promise<string> {
-    const { code, output } = await this.#run([`${name}:${inside}`], subPathScript, [path]);
+  /** Unpacks an archive at the volume's root. */
+  async fill(name: string, archive: NodeJS.ReadableStream): Promise<void> {
+    await this.#with(this.#reaching([`${name}:${inside}`], ['true']), (container) => engineCall(() => container.putArchive(archive, { path: inside })));
+  }
+
+  /** Whether the volume holds a file. */
+  has(name: string, path: string): Promise<boolean> {
+    return this.#with(this.#reaching([`${name}:${inside}:ro`], ['true']), async (container) => (await tolerate([404], () => container.infoArchive({ path: `${inside}/${path}` }))) !== undefined);
+  }
+
+  /** `existing`: nothing is made. */
+  async subPath(name: string, path: string, existing = false): Promise<string> {
+    const { code, output } = await this.#run([`${name}:${inside}`], subPathScript, [path, existing ? 'existing' : '']);
+    if (code === absent) throw new RuntimeError('notFound', `no such file or directory: ${path}`);
     if (code === outside) throw new RuntimeError('invalid', `subpath ${JSON.stringify(path)} not within volume path`);
     if (code !== 0) throw new RuntimeError('other', `the directory ${path} could not be made in the volume ${name}: ${output.trim()}`);
     return output.replace(/^\/+/, '');

@@ -175,6 +175,10 @@ class SimulatedRuntime implements Runtime {
     return entry.container.id;
   }
 
+  async missingPrivileges(): Promise<string[]> {
+    return [];
+  }
+
   async startContainer(id: string): Promise<void> {
     const entry = this.#get(id);
     if (entry.container.state !== 'created') return;
