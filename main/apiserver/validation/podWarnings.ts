@@ -1,6 +1,9 @@
 import { equalJson } from '../../api/json.ts';
-import type { Container, ContainerPort, ObjectMeta, PodAffinityTerm, PodSpec, PodTemplateSpec, Volume } from '../../api/index.ts';
-import { quantityOf } from './resources.ts';
+import type { AppArmorProfile, Container, ContainerPort, ObjectMeta, PodAffinityTerm, PodSpec, PodTemplateSpec, Volume } from '../../api/index.ts';
+import { isDns1123Label } from '../../api/names.ts';
+import { deprecatedNodeLabels, nodeSelectorTermWarnings } from './nodeLabelWarnings.ts';
+import { fractionalBytes } from './resources.ts';
+import { claimSpecWarnings, overlappingPathWarnings } from './volumeWarnings.ts';
 
 /* Mirrors pkg/api/pod/warnings.go. */
 
@@ -16,20 +19,28 @@ const deprecatedVolumes: Partial<Record<keyof Volume, [field: string, text: stri
   rbd: ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
 };
 
-/** Labels of nodes that have newer names (pkg/api/node/util.go). */
-const deprecatedNodeLabels: Record<string, string> = {
-  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-};
-
 const deprecatedAnnotations: Record<string, string> = {
   'scheduler.alpha.kubernetes.io/critical-pod': 'non-functional in v1.16+; use the "priorityClassName" field instead',
   'security.alpha.kubernetes.io/sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
   'security.alpha.kubernetes.io/unsafe-sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
 };
+
+const seccompOfPod = 'seccomp.security.alpha.kubernetes.io/pod';
+const seccompOfContainer = 'container.seccomp.security.alpha.kubernetes.io/';
+export const appArmorOfContainer = 'container.apparmor.security.beta.kubernetes.io/';
+export const appArmorDeprecated = 'deprecated since v1.30; use the "appArmorProfile" field instead';
+
+/** A name that pods can have, but that is no name of a host. */
+export function podNameWarnings(name: string | undefined, use = 'Pod names and hostnames'): string[] {
+  const problems = isDns1123Label(name ?? '');
+  if (problems.length === 0) return [];
+  return [`metadata.name: this is used in ${use}, which can result in surprising behavior; a DNS label is recommended: [${problems.join(' ')}]`];
+}
+
+/** Of what makes pods named after itself; the name is looked at when it is new. */
+export function workloadWarnings(field: string, { metadata }: { metadata?: ObjectMeta }, template: PodTemplateSpec | undefined, old: PodTemplateSpec | undefined): string[] {
+  return [...(old ? [] : podNameWarnings(metadata?.name)), ...podTemplateWarnings(field, template, old)];
+}
 
 /** Of a pod template at `field`; none where the spec is what it was. */
 export function podTemplateWarnings(field: string, template: PodTemplateSpec | undefined, old: PodTemplateSpec | undefined): string[] {
@@ -43,6 +54,14 @@ export function podWarnings(field: string, spec: PodSpec | undefined, metadata: 
   const warn = (path: string, text: string) => warnings.push(`${path}: ${text}`);
   for (const key in spec.nodeSelector)
     if (deprecatedNodeLabels[key]) warn(`${field}.nodeSelector[${key}]`, deprecatedNodeLabels[key]);
+  const { requiredDuringSchedulingIgnoredDuringExecution: required, preferredDuringSchedulingIgnoredDuringExecution: preferred } = spec.affinity?.nodeAffinity ?? {};
+  const nodeAffinity = `${field}.affinity.nodeAffinity`;
+  required?.nodeSelectorTerms.forEach((term, i) =>
+    warnings.push(...nodeSelectorTermWarnings(`${nodeAffinity}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${i}]`, term, false)),
+  );
+  preferred?.forEach(({ preference }, i) =>
+    warnings.push(...nodeSelectorTermWarnings(`${nodeAffinity}.preferredDuringSchedulingIgnoredDuringExecution[${i}].preference`, preference, true)),
+  );
   spec.topologySpreadConstraints?.forEach((constraint, i) => {
     const path = `${field}.topologySpreadConstraints[${i}]`;
     const deprecated = deprecatedNodeLabels[constraint.topologyKey];
@@ -57,7 +76,10 @@ export function podWarnings(field: string, spec: PodSpec | undefined, metadata: 
       const deprecated = deprecatedVolumes[key];
       if (deprecated) warn(`${field}.volumes[${i}].${deprecated[0]}`, deprecated[1]);
     }
+    const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
+    if (claim) warnings.push(...claimSpecWarnings(`${field}.volumes[${i}].ephemeral.volumeClaimTemplate.spec`, claim));
   });
+  warnings.push(...overlappingPathWarnings(spec.volumes ?? []));
   duplicates(spec.hostAliases, (alias) => alias.ip, (i, ip) => warn(`${field}.hostAliases[${i}].ip`, `duplicate ip ${JSON.stringify(ip)}`));
   duplicates(spec.imagePullSecrets, (secret) => secret.name ?? '', (i, name) =>
     warn(`${field}.imagePullSecrets[${i}].name`, `duplicate name ${JSON.stringify(name)}`),
@@ -65,8 +87,14 @@ export function podWarnings(field: string, spec: PodSpec | undefined, metadata: 
   spec.imagePullSecrets?.forEach((secret, i) => {
     if (!secret.name) warn(`${field}.imagePullSecrets[${i}].name`, 'invalid empty name ""');
   });
+  fractionalBytes(spec.overhead, (name, text) => warn(`${field}.overhead[${name}]`, text));
+  if (!spec.securityContext?.seccompProfile && metadata?.annotations?.[seccompOfPod] !== undefined)
+    warn(`${metadataPath}.annotations[${seccompOfPod}]`, seccompGone);
   const containers = visit(field, spec);
-  for (const [path, container] of containers) containerWarnings(path, container, warn);
+  for (const [path, container] of containers) {
+    profileWarnings(field, spec, container, metadata, (key, text) => warn(`${metadataPath}.annotations[${key}]`, text));
+    containerWarnings(path, container, warn);
+  }
   portWarnings(containers, warn);
   if ((spec.terminationGracePeriodSeconds ?? 0) < 0)
     warn(`${field}.terminationGracePeriodSeconds`, 'must be >= 0; negative values are invalid and will be treated as 1');
@@ -90,14 +118,30 @@ function duplicates<T>(items: T[] | undefined, key: (item: T) => string, found: 
   });
 }
 
+const seccompGone = 'non-functional in v1.27+; use the "seccompProfile" field instead';
+
+/** Profiles that are given by annotations. Those of pods for AppArmor are told of where they become fields. */
+function profileWarnings(field: string, spec: PodSpec, container: Container, metadata: ObjectMeta | undefined, warn: Warn): void {
+  const seccomp = `${seccompOfContainer}${container.name}`;
+  if (!container.securityContext?.seccompProfile && metadata?.annotations?.[seccomp] !== undefined) warn(seccomp, seccompGone);
+  const appArmor = `${appArmorOfContainer}${container.name}`;
+  const value = metadata?.annotations?.[appArmor];
+  if (field === 'spec' || container.securityContext?.appArmorProfile || value === undefined) return;
+  const ofPod = spec.securityContext?.appArmorProfile;
+  if (!ofPod || !equalJson(ofPod, appArmorProfileOf(value))) warn(appArmor, appArmorDeprecated);
+}
+
+/** The profile that an annotation means; undefined: none. Mirrors pkg/api/pod/util.go (ApparmorFieldForAnnotation). */
+export function appArmorProfileOf(annotation: string): AppArmorProfile | undefined {
+  if (annotation === 'unconfined') return { type: 'Unconfined' };
+  if (annotation === 'runtime/default') return { type: 'RuntimeDefault' };
+  const localhostProfile = annotation.startsWith('localhost/') ? annotation.slice('localhost/'.length) : '';
+  return localhostProfile ? { type: 'Localhost', localhostProfile } : undefined;
+}
+
 function containerWarnings(path: string, container: Container, warn: Warn): void {
   for (const what of ['limits', 'requests'] as const)
-    for (const name of ['memory', 'ephemeral-storage']) {
-      const text = container.resources?.[what]?.[name];
-      const quantity = text === undefined ? undefined : quantityOf(text);
-      if (quantity && quantity.milliValue() % 1000 !== 0)
-        warn(`${path}.resources.${what}[${name}]`, `fractional byte value ${JSON.stringify(quantity.toString())} is invalid, must be an integer`);
-    }
+    fractionalBytes(container.resources?.[what], (name, text) => warn(`${path}.resources.${what}[${name}]`, text));
   const seen = new Set<string>();
   container.env?.forEach((variable, i) => {
     const reference = `$(${variable.name})`;

@@ -147,3 +147,12 @@ export function resourceRequirements(
       );
   });
 }
+
+/** Amounts of bytes that are not whole, which nothing can give. */
+export function fractionalBytes(amounts: Record<string, string> | undefined, tell: (name: string, text: string) => void, names = ['memory', 'ephemeral-storage']): void {
+  for (const name of names) {
+    const quantity = amounts?.[name] === undefined ? undefined : quantityOf(amounts[name]);
+    if (quantity && quantity.milliValue() % 1000 !== 0)
+      tell(name, `fractional byte value ${JSON.stringify(quantity.toString())} is invalid, must be an integer`);
+  }
+}

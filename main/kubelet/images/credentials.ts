@@ -1,7 +1,7 @@
 import type { Pod, Secret } from '../../api/index.ts';
 import type { RegistryAuth } from '../../runtime/index.ts';
 import type { ObjectSource } from '../config/environment.ts';
-import { registryOf } from './reference.ts';
+import { registryOf } from '../../api/imageReference.ts';
 
 interface AuthEntry {
   username?: string;

@@ -9,7 +9,7 @@ import { StartError } from '../startError.ts';
 import { messageOf } from '../volumes/errors.ts';
 import type { ImageGarbage } from './imageGarbage.ts';
 import { credentialsFor } from './credentials.ts';
-import { pullPolicyOf, withDefaultTag } from './reference.ts';
+import { pullPolicyOf, withDefaultTag } from '../../api/imageReference.ts';
 
 /** Tells the user about a container's image. */
 export type ImageEvent = (type: 'Normal' | 'Warning', reason: string, message: string) => void;

@@ -8,7 +8,7 @@ import { expand } from '../../../main/kubelet/config/expansion.ts';
 import { serviceEnvironment } from '../../../main/kubelet/config/serviceEnv.ts';
 import { AddressPool } from '../../../main/kubelet/addresses.ts';
 import { formatSeconds } from '../../../main/kubelet/duration.ts';
-import { pullPolicyOf, withDefaultTag } from '../../../main/kubelet/images/reference.ts';
+import { pullPolicyOf, withDefaultTag } from '../../../main/api/imageReference.ts';
 import { cgroupResources, oomScoreAdjust, qosClassOf } from '../../../main/kubelet/qos.ts';
 
 const pod = (spec: Partial<Pod['spec']> = {}): Pod => ({

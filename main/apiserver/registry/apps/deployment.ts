@@ -3,7 +3,7 @@ import { equalJson } from '../../../api/json.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { fieldImmutable, nonNegative } from '../../validation/names.ts';
-import { podTemplateWarnings } from '../../validation/podWarnings.ts';
+import { workloadWarnings } from '../../validation/podWarnings.ts';
 import { isZero, notMoreThan100Percent, positiveIntOrPercent, selectorAndTemplate } from '../../validation/workloads.ts';
 import { defaultPodTemplate } from '../core/podDefaults.ts';
 import { check, columns, define, scaleSubresource, statusSubresource } from '../define.ts';
@@ -49,7 +49,7 @@ export const deployment: Strategy<Deployment> = {
     validateSpec(errors, object);
     if (!equalJson(object.spec?.selector, old.spec?.selector)) errors.invalid('spec.selector', object.spec?.selector, fieldImmutable);
   }),
-  warnings: (object, old) => podTemplateWarnings('spec.template', object.spec?.template, old?.spec?.template),
+  warnings: (object, old) => workloadWarnings('spec.template', object, object.spec?.template, old?.spec?.template),
   columns: columns('Name', 'Ready', 'Up-to-date', 'Available', 'Age', 'Containers!', 'Images!', 'Selector!'),
   row: (object, now) => [
     nameOf(object),

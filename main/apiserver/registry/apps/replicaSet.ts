@@ -3,7 +3,7 @@ import { equalJson } from '../../../api/json.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { fieldImmutable, nonNegative } from '../../validation/names.ts';
-import { podTemplateWarnings } from '../../validation/podWarnings.ts';
+import { workloadWarnings } from '../../validation/podWarnings.ts';
 import { selectorAndTemplate } from '../../validation/workloads.ts';
 import { defaultPodTemplate } from '../core/podDefaults.ts';
 import { check, columns, define, scaleSubresource, statusSubresource } from '../define.ts';
@@ -38,7 +38,7 @@ export const replicaSet: Strategy<ReplicaSet> = {
     validate(errors, object);
     if (!equalJson(object.spec?.selector, old.spec?.selector)) errors.invalid('spec.selector', object.spec?.selector, fieldImmutable);
   }),
-  warnings: (object, old) => podTemplateWarnings('spec.template', object.spec?.template, old?.spec?.template),
+  warnings: (object, old) => workloadWarnings('spec.template', object, object.spec?.template, old?.spec?.template),
   fields: (object) => ({ 'status.replicas': String(object.status?.replicas ?? 0) }),
   columns: columns('Name', 'Desired#', 'Current#', 'Ready#', 'Age', 'Containers!', 'Images!', 'Selector!'),
   row: (object, now) => [

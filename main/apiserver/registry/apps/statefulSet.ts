@@ -6,6 +6,7 @@ import type { FieldErrors } from '../../validation/field.ts';
 import { nonNegative } from '../../validation/names.ts';
 import { claimSpec } from '../../validation/persistentVolumeClaim.ts';
 import { podTemplateWarnings } from '../../validation/podWarnings.ts';
+import { claimSpecWarnings } from '../../validation/volumeWarnings.ts';
 import { isZero, notMoreThan100Percent, positiveIntOrPercent, selectorAndTemplate } from '../../validation/workloads.ts';
 import { defaultClaimSpec } from '../core/persistentVolumeClaim.ts';
 import { defaultPodTemplate } from '../core/podDefaults.ts';
@@ -66,7 +67,13 @@ export const statefulSet: Strategy<StatefulSet> = {
         "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
       );
   }),
-  warnings: (object, old) => podTemplateWarnings('spec.template', object.spec?.template, old?.spec?.template),
+  warnings: (object, old) => [
+    ...podTemplateWarnings('spec.template', object.spec?.template, old?.spec?.template),
+    ...(object.spec?.volumeClaimTemplates ?? []).flatMap(({ spec }, i) => claimSpecWarnings(`spec.volumeClaimTemplates[${i}]${old ? '.Spec' : ''}`, spec ?? {})),
+    ...((object.spec?.revisionHistoryLimit ?? 0) < 0
+      ? ['spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended']
+      : []),
+  ],
   columns: columns('Name', 'Ready', 'Age', 'Containers!', 'Images!'),
   row: (object, now) => [
     nameOf(object),

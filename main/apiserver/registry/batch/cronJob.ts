@@ -3,7 +3,7 @@ import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import { cronProblem, isTimeZone } from '../../validation/cron.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { nonNegative } from '../../validation/names.ts';
-import { podTemplateWarnings } from '../../validation/podWarnings.ts';
+import { workloadWarnings } from '../../validation/podWarnings.ts';
 import { defaultPodTemplate } from '../core/podDefaults.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, containerImages, containerNames, nameOf, since } from '../printers.ts';
@@ -48,7 +48,7 @@ export const cronJob: Strategy<CronJob> = {
     const zone = /(^|\s)(TZ|CRON_TZ)=/.test(object.spec?.schedule ?? '')
       ? ['spec.schedule: cannot use TZ or CRON_TZ in schedule, use timeZone instead']
       : [];
-    return [...zone, ...podTemplateWarnings('spec.jobTemplate.spec.template', object.spec?.jobTemplate?.spec?.template, old?.spec?.jobTemplate?.spec?.template)];
+    return [...zone, ...workloadWarnings('spec.jobTemplate.spec.template', object, object.spec?.jobTemplate?.spec?.template, old?.spec?.jobTemplate?.spec?.template)];
   },
   columns: columns('Name', 'Schedule', 'Timezone', 'Suspend?', 'Active#', 'Last Schedule', 'Age', 'Containers!', 'Images!', 'Selector!'),
   row(object, now) {

@@ -6,7 +6,7 @@ import type { FieldErrors } from '../../validation/field.ts';
 import { podFailurePolicy, successPolicy } from '../../validation/jobPolicies.ts';
 import { fieldImmutable, labelSelector, nonNegative } from '../../validation/names.ts';
 import { validatePodTemplateSpec } from '../../validation/pod.ts';
-import { podTemplateWarnings } from '../../validation/podWarnings.ts';
+import { workloadWarnings } from '../../validation/podWarnings.ts';
 import { defaultPodTemplate } from '../core/podDefaults.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, containerImages, containerNames, humanDuration, nameOf } from '../printers.ts';
@@ -32,14 +32,11 @@ export const job: Strategy<Job> = {
     const spec = (object.spec ??= {} as JobSpec);
     defaultJobSpec(spec);
     const labels = spec.template?.metadata?.labels;
-    if (labels && !Object.keys(object.metadata?.labels ?? {}).length) (object.metadata ??= {}).labels = { ...labels };
+    if (labels && !Object.keys(object.metadata?.labels ?? {}).length) (object.metadata ??= {}).labels = labels; // The same object: what the selector needs comes to both.
     object.status ??= {};
   },
   prepareForCreate(_context, object) {
-    // Labels that were taken from the template stay the template's (the two share one map upstream).
-    const shared = equalJson(object.metadata?.labels, object.spec?.template?.metadata?.labels);
     generateSelector(object);
-    if (shared) object.metadata!.labels = { ...object.spec?.template?.metadata?.labels };
     object.status = {};
   },
   prepareForUpdate(_context, object, old) {
@@ -47,7 +44,7 @@ export const job: Strategy<Job> = {
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => validateUpdate(errors, object, old)),
-  warnings: (object, old) => podTemplateWarnings('spec.template', object.spec?.template, old?.spec?.template),
+  warnings: (object, old) => workloadWarnings('spec.template', object, object.spec?.template, old?.spec?.template),
   fields: (object) => ({ 'status.successful': String(object.status?.succeeded ?? 0) }),
   columns: columns('Name', 'Status', 'Completions', 'Duration', 'Age', 'Containers!', 'Images!', 'Selector!'),
   row(object, now) {
@@ -87,7 +84,7 @@ export function defaultJobSpec(spec: JobSpec): void {
 /** A job finds its pods by its uid, unless its maker insists on a selector of their own. */
 function generateSelector({ spec, metadata }: Job): void {
   if (!spec || spec.manualSelector) return;
-  const labels = ((((spec.template ??= {}).metadata ??= {}).labels = { ...spec.template.metadata.labels }) as Record<string, string>);
+  const labels: Record<string, string> = (((spec.template ??= {}).metadata ??= {}).labels ??= {});
   const { uid = '', name = '' } = metadata ?? {};
   for (const key of nameLabels) labels[key] ??= name;
   for (const key of uidLabels) labels[key] ??= uid;

@@ -4,6 +4,7 @@ import { diff } from '../../validation/diff.ts';
 import { fieldImmutable } from '../../validation/names.ts';
 import { sourceOf, validatePersistentVolume } from '../../validation/persistentVolume.ts';
 import { canonicalQuantities } from '../../validation/resources.ts';
+import { persistentVolumeWarnings } from '../../validation/volumeWarnings.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { accessModes, age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -46,6 +47,7 @@ export const persistentVolume: Strategy<PersistentVolume> = {
     if (old.spec?.volumeAttributesClassName !== undefined && object.spec?.volumeAttributesClassName === undefined)
       errors.forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden');
   }),
+  warnings: persistentVolumeWarnings,
   columns: columns(
     'Name', 'Capacity', 'Access Modes', 'Reclaim Policy', 'Status', 'Claim', 'StorageClass', 'VolumeAttributesClass', 'Reason', 'Age', 'VolumeMode!',
   ),

@@ -1,6 +1,7 @@
 import type { PersistentVolumeClaim } from '../../../api/index.ts';
 import { claimSpec, claimUpdate } from '../../validation/persistentVolumeClaim.ts';
 import { canonicalQuantities } from '../../validation/resources.ts';
+import { claimWarnings } from '../../validation/volumeWarnings.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { accessModes, age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -32,6 +33,7 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
     claimSpec(errors, 'spec', object.spec ?? {});
     claimUpdate(errors, object, old);
   }),
+  warnings: claimWarnings,
   columns: columns('Name', 'Status', 'Volume', 'Capacity', 'Access Modes', 'StorageClass', 'VolumeAttributesClass', 'Age', 'VolumeMode!'),
   row(object, now) {
     const { spec = {}, status = {}, metadata } = object;

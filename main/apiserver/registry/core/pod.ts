@@ -3,7 +3,7 @@ import { equalJson } from '../../../api/json.ts';
 import { timestamp } from '../../../api/meta.ts';
 import { conflict, invalid } from '../../../api/status.ts';
 import { validatePodCreate, validatePodSpec, validatePodStatusUpdate, validatePodUpdate } from '../../validation/pod.ts';
-import { podWarnings } from '../../validation/podWarnings.ts';
+import { appArmorDeprecated, appArmorOfContainer, appArmorProfileOf, podNameWarnings, podWarnings } from '../../validation/podWarnings.ts';
 import { isSidecar } from '../../../api/podAmounts.ts';
 import { qosClass } from '../../../api/qos.ts';
 import { check, columns, created, define, statusSubresource } from '../define.ts';
@@ -18,6 +18,20 @@ import { podResize } from './podResize.ts';
 const definition = define('', 'v1', 'Pod', 'pods', { shortNames: ['po'], categories: ['all'] });
 const resource = { group: '', kind: 'pods' };
 
+/** Profiles that older clients give by annotations become fields. Mirrors strategy.go (applyAppArmorVersionSkew). */
+function appArmorFromAnnotations({ metadata, spec }: Pod, warnings: string[]): void {
+  if (!spec || spec.os?.name === 'windows') return;
+  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
+    const key = `${appArmorOfContainer}${container.name}`;
+    const annotation = metadata?.annotations?.[key];
+    if (annotation === undefined || container.securityContext?.appArmorProfile) continue;
+    const profile = appArmorProfileOf(annotation);
+    if (profile && equalJson(profile, spec.securityContext?.appArmorProfile)) continue;
+    if (profile) container.securityContext = { ...container.securityContext, appArmorProfile: profile };
+    warnings.push(`metadata.annotations[${key}]: ${appArmorDeprecated}`);
+  }
+}
+
 export const pod: Strategy<Pod> = {
   definition,
   defaults(object) {
@@ -28,7 +42,8 @@ export const pod: Strategy<Pod> = {
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: true,
-  prepareForCreate({ now }, object) {
+  prepareForCreate({ now, warnings }, object) {
+    appArmorFromAnnotations(object, warnings);
     object.status = { phase: 'Pending', qosClass: qosClass(object.spec ?? { containers: [] }) };
     if (object.spec?.schedulingGates?.length)
       object.status.conditions = [{
@@ -42,7 +57,10 @@ export const pod: Strategy<Pod> = {
   },
   validate: (_context, object) => check((errors) => validatePodCreate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => validatePodUpdate(errors, object, old)),
-  warnings: (object, old) => podWarnings('spec', object.spec, object.metadata, old?.spec),
+  warnings: (object, old) => [
+    ...(old ? [] : podNameWarnings(object.metadata?.name, "the Pod's hostname")),
+    ...podWarnings('spec', object.spec, object.metadata, old?.spec),
+  ],
   gracefulDeletion(_context, object, requested) {
     const running = object.spec?.nodeName && object.status?.phase !== 'Succeeded' && object.status?.phase !== 'Failed';
     let period = requested ?? object.spec?.terminationGracePeriodSeconds ?? 30;

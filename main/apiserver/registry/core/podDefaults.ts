@@ -1,5 +1,6 @@
 import type { Container, EphemeralContainer, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../../../api/index.ts';
 import { canonicalQuantities, isHugePage, isOvercommitAllowed, quantityOf } from '../../validation/resources.ts';
+import { pullPolicyOf } from '../../../api/imageReference.ts';
 import { aggregateContainers } from '../../../api/podAmounts.ts';
 
 /*
@@ -29,10 +30,6 @@ export function defaultPodSpec(spec: PodSpec): void {
   spec.initContainers?.forEach(defaultContainer);
   spec.containers?.forEach(defaultContainer);
   spec.ephemeralContainers?.forEach(defaultContainer);
-  if (spec.hostNetwork) {
-    defaultHostPorts(spec.containers);
-    defaultHostPorts(spec.initContainers);
-  }
 }
 
 /** What only pods get, not templates (SetDefaults_Pod). */
@@ -40,6 +37,10 @@ export function defaultPod(pod: Pod): void {
   const spec = pod.spec;
   if (!spec) return;
   defaultPodSpec(spec);
+  if (spec.hostNetwork) {
+    defaultHostPorts(spec.containers);
+    defaultHostPorts(spec.initContainers);
+  }
   for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) requestsFromLimits(container);
   defaultPodLevelResources(spec);
   spec.enableServiceLinks ??= true;
@@ -53,7 +54,7 @@ function syncServiceAccountNames(spec: PodSpec): void {
 }
 
 export function defaultContainer(container: Container | EphemeralContainer): void {
-  container.imagePullPolicy ||= hasLatestTag(container.image ?? '') ? 'Always' : 'IfNotPresent';
+  container.imagePullPolicy = pullPolicyOf(container.image ?? '', container.imagePullPolicy);
   container.terminationMessagePath ||= '/dev/termination-log';
   container.terminationMessagePolicy ||= 'File';
   container.resources ??= {};
@@ -89,7 +90,7 @@ function defaultHttpGet(action: Probe['httpGet']): void {
 
 function defaultVolume(volume: Volume): void {
   if (!Object.keys(volume).some((key) => key !== 'name' && volume[key as keyof Volume] !== undefined)) volume.emptyDir = {};
-  if (volume.image) volume.image.pullPolicy ||= hasLatestTag(volume.image.reference ?? '') ? 'Always' : 'IfNotPresent';
+  if (volume.image) volume.image.pullPolicy = pullPolicyOf(volume.image.reference ?? '', volume.image.pullPolicy);
   if (volume.secret) volume.secret.defaultMode ??= fileMode;
   if (volume.configMap) volume.configMap.defaultMode ??= fileMode;
   if (volume.hostPath) volume.hostPath.type ??= '';
@@ -158,12 +159,4 @@ function defaultPodLevelResources(spec: PodSpec): void {
     if (isPodLevel(name) && isOvercommitAllowed(name)) requests[name] ??= containerRequests[name]!.toString();
   for (const name in resources.limits) if (isPodLevel(name)) requests[name] ??= resources.limits[name]!;
   if (Object.keys(requests).length) resources.requests = requests;
-}
-
-/** Whether an image reference names the tag `latest`, or no tag and no digest. Mirrors pkg/util/parsers/parsers.go. */
-export function hasLatestTag(reference: string): boolean {
-  const [name, digest] = reference.split('@');
-  if (digest) return false;
-  const tag = name!.slice(name!.lastIndexOf('/') + 1).split(':')[1];
-  return tag === undefined || tag === 'latest';
 }

@@ -3,7 +3,7 @@ import { selectorFromSet } from '../../../api/labels.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { nonNegative } from '../../validation/names.ts';
 import { validatePodTemplateSpec } from '../../validation/pod.ts';
-import { podTemplateWarnings } from '../../validation/podWarnings.ts';
+import { workloadWarnings } from '../../validation/podWarnings.ts';
 import { check, columns, define, scaleSubresource, statusSubresource } from '../define.ts';
 import { age, containerImages, containerNames, formatLabels, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -37,7 +37,7 @@ export const replicationController: Strategy<ReplicationController> = {
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object) => check((errors) => validate(errors, object)),
-  warnings: (object, old) => podTemplateWarnings('spec.template', object.spec?.template, old?.spec?.template),
+  warnings: (object, old) => workloadWarnings('spec.template', object, object.spec?.template, old?.spec?.template),
   fields: (object) => ({ 'status.replicas': String(object.status?.replicas ?? 0) }),
   columns: columns('Name', 'Desired#', 'Current#', 'Ready#', 'Age', 'Containers!', 'Images!', 'Selector!'),
   row: (object, now) => [

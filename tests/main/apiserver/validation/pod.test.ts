@@ -79,6 +79,25 @@ it('warns about what will surprise', () => {
   ]);
 });
 
+it.each<[string, Partial<Pod>, string]>([
+  ['a name with dots', { metadata: { name: 'a.b' } }, "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [must not contain dots]"],
+  ['a label of nodes that is no more', { spec: { containers: [], nodeSelector: { 'node-role.kubernetes.io/master': '' } } }, 'spec.nodeSelector[node-role.kubernetes.io/master]: use "node-role.kubernetes.io/control-plane" instead'],
+  ['seccomp by annotation', { metadata: { name: 'p', annotations: { 'seccomp.security.alpha.kubernetes.io/pod': 'x' } } }, 'metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]: non-functional in v1.27+; use the "seccompProfile" field instead'],
+  ['files that hide each other', { spec: { containers: [], volumes: [{ name: 'v', configMap: { name: 'c', items: [{ key: 'a', path: 'd' }, { key: 'b', path: 'd/e/' }] } }] } }, 'volume "v" (ConfigMap "c"): overlapping paths: "d/e" with "d"'],
+])('warns of %s', (_name, given, warning) => {
+  const object: Pod = { ...makePod({}), ...given };
+  expect(pod.warnings!(object, undefined)).toContain(warning);
+});
+
+it('makes fields of the AppArmor profiles that older clients annotate, and says so', () => {
+  const object = makePod({});
+  object.metadata!.annotations = { 'container.apparmor.security.beta.kubernetes.io/c': 'localhost/strict' };
+  const warnings: string[] = [];
+  pod.prepareForCreate!({ now: 0, warnings } as never, object);
+  expect(object.spec!.containers[0]!.securityContext?.appArmorProfile).toEqual({ type: 'Localhost', localhostProfile: 'strict' });
+  expect(warnings).toEqual(['metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: deprecated since v1.30; use the "appArmorProfile" field instead']);
+});
+
 const now = Date.parse('2026-01-01T01:00:00Z');
 const ended = (exitCode: number, reason: string) => ({ terminated: { exitCode, reason, finishedAt: '2026-01-01T00:59:50Z' } });
 
