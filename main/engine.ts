@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { BridgeSession, EndpointClient, watchFailures } from './bridge/index.ts';
 import { createCluster, type Cluster } from './cluster.ts';
 import type { FromEngine, ToEngine } from './engineMessages.ts';
+import { keepCompiledCode } from './loader.ts';
 import { realClock } from './util/clock.ts';
 
 const port = parentPort!;
@@ -48,6 +49,7 @@ async function stop(): Promise<void> {
   failures?.cancel();
   for (const open of sessions.values()) open.close();
   client?.close();
+  if (cluster?.state.phase === 'running') keepCompiledCode();
   await cluster?.stop();
   post({ type: 'stopped' });
 }

@@ -1,5 +1,4 @@
 /** The engine in a terminal: with the web shell, without Electron. */
-import './v8.ts';
 import { spawn } from 'node:child_process';
 import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -7,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { ShellState } from '../preload/contract.ts';
 import { EndpointClient, Settings } from './bridge/index.ts';
 import { createCluster, deleteCluster } from './cluster.ts';
+import { keepCompiledCode } from './loader.ts';
 import { createLog } from './logFile.ts';
 import { parseOptions, usage, UsageError, type Options } from './options.ts';
 import { systemRandom } from './util/random.ts';
@@ -49,6 +49,7 @@ async function main(): Promise<void> {
     ending = true;
     await shell?.close();
     client?.close();
+    if (cluster.state.phase === 'running') keepCompiledCode();
     await cluster.stop();
     process.exit(code);
   };

@@ -1,6 +1,8 @@
 // Builds what is stale: `node tools/build.mjs [--force] [node|agent|preload|renderer …]`.
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -48,8 +50,27 @@ export async function build(names, say = console.error) {
     say(`building ${name} …`);
     const before = fingerprint(bundle);
     await vite.build({ root: name === 'renderer' ? undefined : root, configFile: path.join(root, bundle.config), mode: bundle.mode, logLevel: 'warn' });
+    if (name === 'node') await compile();
     fs.writeFileSync(stampOf(name), before);
   }
+}
+
+/**
+ * Runs a whole start once, on nodes that are only simulated: it leaves what V8 compiled beside the bundles, so that the
+ * user's first start need not compile it (main/loader.ts). A failure costs only that.
+ */
+async function compile() {
+  const data = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-build-'));
+  const engine = spawn(process.execPath, [path.join(root, 'out/main/headless.mjs'), '--headless', '--runtime', 'simulated', '--name', 'build', '--data', data], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const timer = setTimeout(() => engine.kill('SIGKILL'), 60_000);
+  let said = '';
+  engine.stdout.on('data', (text) => {
+    said += text;
+    if (said.includes('ready in')) engine.kill('SIGTERM');
+  });
+  await new Promise((resolve) => engine.once('close', resolve).once('error', resolve));
+  clearTimeout(timer);
+  fs.rmSync(data, { recursive: true, force: true });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

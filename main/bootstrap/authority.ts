@@ -1,10 +1,9 @@
-import 'reflect-metadata';
 import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 import type { KeyPair } from './certificates.ts';
 
-/* Loaded only when certificates have to be made: the library takes longer to load than they take to read. */
+/* Loaded only when certificates have to be made: see certificates.ts. */
 
 export interface Subject {
   commonName: string;

@@ -65,12 +65,12 @@ export async function ensureCertificates(directory: string, { clock, hosts = [] 
   let ca = caText;
   const isNew = !ca || !caKey || !lasts(ca, now);
   if (!ca || !caKey || isNew) {
-    authority = await (await import('./authority.ts')).createAuthority(now, authorityDays * day);
+    authority = await (await loadAuthority()).createAuthority(now, authorityDays * day);
     ca = authority.certificate;
     await Promise.all([writePrivate(file('ca.crt'), ca), writePrivate(file('ca.key'), authority.key)]);
   }
   const issue = async (name: string, subject: Subject): Promise<KeyPair> => {
-    authority ??= await (await import('./authority.ts')).openAuthority(ca, caKey!);
+    authority ??= await (await loadAuthority()).openAuthority(ca, caKey!);
     const pair = await authority.issue(subject, now, leafDays * day);
     await Promise.all([writePrivate(file(`${name}.crt`), pair.certificate), writePrivate(file(`${name}.key`), pair.key)]);
     return pair;
@@ -95,19 +95,25 @@ export function certificateSigner(directory: string, clock: Clock): (request: Bu
   const open = async () => {
     const [ca, key] = await Promise.all([readText(path.join(directory, 'ca.crt')), readText(path.join(directory, 'ca.key'))]);
     if (!ca || !key) throw new Error(`there is no authority in ${directory}`);
-    return (await import('./authority.ts')).openAuthority(ca, key);
+    return (await loadAuthority()).openAuthority(ca, key);
   };
   return async (request, usages, milliseconds) => {
-    const { signRequest } = await import('./authority.ts');
+    const { signRequest } = await loadAuthority();
     return signRequest(await (opening ??= open()), request, usages, clock.now(), milliseconds);
   };
+}
+
+/** The library that makes certificates takes longer to load than they take to read; it looks for the metadata when it is loaded. */
+async function loadAuthority() {
+  await import('reflect-metadata');
+  return import('./authority.ts');
 }
 
 /** An authority of its own, so that nobody whom the cluster's authority has certified can speak for others. */
 async function ensureFrontProxy(directory: string, now: number): Promise<KeyPair & { ca: string }> {
   const [ca, pair] = await Promise.all([readText(path.join(directory, 'front-proxy-ca.crt')), readPair(directory, 'front-proxy-client')]);
   if (ca && pair && lasts(ca, now) && lasts(pair.certificate, now) && signedBy(pair.certificate, ca)) return { ...pair, ca };
-  const authority = await (await import('./authority.ts')).createAuthority(now, authorityDays * day, 'front-proxy-ca');
+  const authority = await (await loadAuthority()).createAuthority(now, authorityDays * day, 'front-proxy-ca');
   const made = await authority.issue({ commonName: 'front-proxy-client', use: 'client' }, now, leafDays * day);
   const write = (name: string, text: string) => writePrivate(path.join(directory, name), text);
   // Its key is not kept: a new client gets a new authority.
