@@ -5,6 +5,7 @@ import { equalJson } from '../api/json.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { isAlreadyExists } from '../api/status.ts';
 import { resources, type Client, type ResourceDef } from '../client/index.ts';
+import { clusterInfoReaders, ensureClusterInfo, type ClusterInfo } from './clusterInfo.ts';
 import { defaultClusterRoleBindings, defaultClusterRoles, defaultRoleBindings, defaultRoles } from './policy.ts';
 
 export interface BootstrapOptions {
@@ -16,6 +17,8 @@ export interface BootstrapOptions {
   dnsIP?: string;
   /** What extension API servers check this one's word and its clients by, PEM. */
   authentication?: { clientCa: string; frontProxyCa: string };
+  /** What whoever wants to join finds in kube-public. */
+  clusterInfo?: ClusterInfo;
 }
 
 const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -30,8 +33,8 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
   await Promise.all([
     ensure(client, resources.clusterRoles, defaultClusterRoles(), (role, wanted) => (role.aggregationRule ? role : { ...role, rules: together(role.rules, wanted.rules) })),
     ensure(client, resources.clusterRoleBindings, defaultClusterRoleBindings(), withSubjects),
-    ensure(client, resources.roles, defaultRoles(), (role, wanted) => ({ ...role, rules: together(role.rules, wanted.rules) })),
-    ensure(client, resources.roleBindings, defaultRoleBindings(), withSubjects),
+    ensure(client, resources.roles, [...defaultRoles(), clusterInfoReaders.role], (role, wanted) => ({ ...role, rules: together(role.rules, wanted.rules) })),
+    ensure(client, resources.roleBindings, [...defaultRoleBindings(), clusterInfoReaders.binding], withSubjects),
     ensure(client, resources.services, services(options)),
     ensure(client, resources.priorityClasses, priorityClasses),
     ensure(client, resources.storageClasses, [standardClass]),
@@ -40,6 +43,7 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
     ensure(client, resources.serviceCIDRs, [serviceCIDR(options)]),
     ensure(client, resources.csiDrivers, [engineVolumesDriver]),
     ...(options.authentication ? [ensureAuthentication(client, options.authentication)] : []),
+    ...(options.clusterInfo ? [ensureClusterInfo(client, options.clusterInfo)] : []),
     ensure(client, resources.ingressClasses, [ingressClass]),
   ]);
 }
