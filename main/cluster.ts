@@ -44,12 +44,6 @@ export interface Cluster {
   mergeKubeconfig(action: 'add' | 'remove'): Promise<{ path: string }>;
 }
 
-/**
- * Upstream's 15 s, 10 s and 2 s would wake a disk every second; here nobody else can have the store while we run, so that
- * a takeover is rare and may take longer.
- */
-const leaseTimes = { leaseDuration: 60_000, renewDeadline: 40_000, retryPeriod: 20_000 };
-
 /** A control loop at work. */
 interface Loop {
   ready: Promise<void>;
@@ -116,6 +110,9 @@ function machineFiles(resources: string | undefined): MachineFiles {
   while (path.basename(out) !== 'out' && out !== path.dirname(out)) out = path.dirname(out);
   return { agent: path.join(out, 'node/agent.mjs'), dockerfile: path.join(out, '../images/node') };
 }
+
+/** Tells a cluster from all others for as long as it has its authority. */
+const fingerprint = ({ ca }: ClusterCertificates) => createHash('sha256').update(ca).digest('hex').slice(0, 16);
 
 async function readSchedulerFile(file: string | undefined): Promise<SchedulerConfiguration | undefined> {
   if (file === undefined) return undefined;
@@ -230,7 +227,7 @@ class Engine implements Cluster {
     this.#stops.push(() => api.close());
     const nodes = new Nodes({
       cluster: this.options.name,
-      owner: { id: createHash('sha256').update(certificates.ca).digest('hex').slice(0, 16), directory: this.#files.directory },
+      owner: { id: fingerprint(certificates), directory: this.#files.directory },
       count: this.options.nodes,
       client: (user, userAgent) => this.#client(api, user, userAgent),
       onApiConnection: (connection) => api.handleConnection(connection),
@@ -253,7 +250,13 @@ class Engine implements Cluster {
     const [bound] = await Promise.all([api.listen({ port }), rbac.load()]);
     this.#stops.push(() => rbac.close());
     const admin = this.#client(api, 'system:apiserver', 'kube-apiserver');
-    await bootstrapCluster(admin, { serviceIP, serviceCIDR, dnsIP, authentication: { clientCa: certificates.ca, frontProxyCa: certificates.frontProxy.ca } });
+    await bootstrapCluster(admin, {
+      serviceIP,
+      serviceCIDR,
+      dnsIP,
+      authentication: { clientCa: certificates.ca, frontProxyCa: certificates.frontProxy.ca },
+      clusterInfo: { server: `https://127.0.0.1:${bound}`, ca: certificates.ca },
+    });
     // From here on the store is known to hold something.
     await writeMemory(this.#files, { port: bound });
     const informers = await this.#startControlLoops(api, certificates, tokens, nodes);
@@ -302,12 +305,15 @@ class Engine implements Cluster {
       (await tokens.issue({ ...subject, audiences: [tokens.audience], seconds: endless, now: realClock.now() })).token;
     const sign = certificateSigner(this.#files.pki, realClock);
     const signCertificate: ControllerContext['signCertificate'] = (request, usages, seconds) => sign(request, usages, seconds * 1000);
+    // The same after a restart, even of a cluster whose files were moved or whose host is called otherwise now: nobody else
+    // can have the store while we hold it, so a killed engine need not wait for its own lease to run out.
+    const identity = `skiff_${fingerprint(certificates)}`;
     const terms = [
-      this.#lead('kube-controller-manager', client, shared, (informers) => {
+      this.#lead('kube-controller-manager', identity, client, shared, (informers) => {
         const controllers = startControllers({ ...common, client, informers, rootCA: certificates.ca, volumes: nodes.volumes, issueToken, signCertificate });
         return { ready: controllers.ready, stop: () => controllers.stop() };
       }),
-      this.#lead('kube-scheduler', scheduling, shared, (informers) => {
+      this.#lead('kube-scheduler', identity, scheduling, shared, (informers) => {
         const scheduler = new Scheduler({ ...common, client: scheduling, informers, configuration });
         return { ready: scheduler.start(), stop: () => scheduler.stop() };
       }),
@@ -323,7 +329,7 @@ class Engine implements Cluster {
   }
 
   /** What only one engine on a store may run. The first term uses the process's own informers, a later one fresh ones. */
-  #lead(name: string, client: Client, shared: InformerFactory, begin: (informers: InformerFactory) => Loop): LeaderElector {
+  #lead(name: string, identity: string, client: Client, shared: InformerFactory, begin: (informers: InformerFactory) => Loop): LeaderElector {
     let loop: Loop | undefined;
     let own: InformerFactory | undefined;
     let terms = 0;
@@ -333,8 +339,7 @@ class Engine implements Cluster {
       random: systemRandom,
       log: this.#log,
       name,
-      identity: this.#identity,
-      ...leaseTimes,
+      identity,
       lead: async () => {
         if (terms++ > 0) own = new InformerFactory(client, realClock, this.#log.child('informers'));
         loop = begin(own ?? shared);
@@ -345,12 +350,6 @@ class Engine implements Cluster {
         own?.stop();
       },
     });
-  }
-
-  /** The same after a restart, so that a killed engine need not wait for its own lease to run out. */
-  get #identity(): string {
-    const place = createHash('sha256').update(this.#files.directory).digest('hex').slice(0, 8);
-    return `${os.hostname()}_${place}`;
   }
 
   /** A client of this process; the components of the control plane may do everything. */
