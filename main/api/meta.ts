@@ -71,9 +71,14 @@ export function newControllerRef(owner: KubeObject, gvk: GroupVersionKind): Owne
   };
 }
 
+/** The last second that was written: whatever happens in one second has the same text. */
+let written = { second: NaN, text: '' };
+
 /** metav1.Time: seconds, UTC. */
 export function timestamp(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
+  const second = Math.floor(ms / 1000);
+  if (second !== written.second) written = { second, text: `${new Date(second * 1000).toISOString().slice(0, -5)}Z` };
+  return written.text;
 }
 
 /** metav1.MicroTime: microseconds, UTC. */

@@ -1,4 +1,7 @@
-import { addressesOf } from './cidr.ts';
+import { AddressRange } from './cidr.ts';
+
+/** Below it are the network's own address and its gateway's in the first node's range; it stays free in all, as with other network plugins. */
+const first = 2;
 
 /**
  * The pod addresses of one node. An address is never given out twice while it is in use, and an address just given
@@ -6,22 +9,24 @@ import { addressesOf } from './cidr.ts';
  */
 export class AddressPool {
   readonly #used = new Map<string, string>();
-  readonly #all: string[];
-  #next = 0;
+  readonly #range: AddressRange;
+  #next = first;
 
   /** `taken`: addresses of the range that are no pod's, such as the node's own. */
-  constructor(cidr: string, taken: string[]) {
-    // .1 is the network's gateway in the first node's range; it stays free in all, as with other network plugins.
-    this.#all = addressesOf(cidr, 2).filter((address) => !taken.includes(address));
+  constructor(
+    cidr: string,
+    private readonly taken: readonly string[],
+  ) {
+    this.#range = new AddressRange(cidr);
   }
 
   /** An address for `owner` (a pod's uid); the same again while it has one. */
   take(owner: string): string {
     for (const [address, user] of this.#used) if (user === owner) return address;
-    for (let tries = 0; tries < this.#all.length; tries++) {
-      const address = this.#all[this.#next]!;
-      this.#next = (this.#next + 1) % this.#all.length;
-      if (this.#used.has(address)) continue;
+    for (let tries = first; tries < this.#end; tries++) {
+      const address = this.#range.at(this.#next);
+      this.#goOnAfter(this.#next);
+      if (this.#used.has(address) || this.taken.includes(address)) continue;
       this.#used.set(address, owner);
       return address;
     }
@@ -31,8 +36,8 @@ export class AddressPool {
   /** `owner` runs with this address already. */
   adopt(address: string, owner: string): void {
     this.#used.set(address, owner);
-    const index = this.#all.indexOf(address);
-    if (index >= this.#next) this.#next = (index + 1) % this.#all.length;
+    const offset = this.#range.offsetOf(address);
+    if (offset >= this.#next && offset < this.#end) this.#goOnAfter(offset);
   }
 
   /** The address of `owner` turned out to be somebody else's: it is not given out any more. */
@@ -42,5 +47,14 @@ export class AddressPool {
 
   release(owner: string): void {
     for (const [address, user] of this.#used) if (user === owner) this.#used.delete(address);
+  }
+
+  /** The broadcast address, which is nobody's. */
+  get #end(): number {
+    return this.#range.size - 1;
+  }
+
+  #goOnAfter(offset: number): void {
+    this.#next = offset + 1 < this.#end ? offset + 1 : first;
   }
 }

@@ -1,12 +1,23 @@
-/** The IPv4 addresses of a range from its `first`th on, without the broadcast address. */
-export function addressesOf(cidr: string, first: number): string[] {
-  const [base, bits] = cidr.split('/') as [string, string];
-  const start = base.split('.').reduce((value, part) => value * 256 + Number(part), 0);
-  const size = 2 ** (32 - Number(bits));
-  const addresses: string[] = [];
-  for (let offset = first; offset < size - 1; offset++) {
-    const value = start + offset;
-    addresses.push([24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.'));
+/** An IPv4 range: its addresses are made when they are asked for, since a large cluster has many ranges. */
+export class AddressRange {
+  readonly #start: number;
+  /** Of all addresses, those of the network and the broadcast among them. */
+  readonly size: number;
+
+  constructor(cidr: string) {
+    const [base, bits] = cidr.split('/') as [string, string];
+    this.#start = base.split('.').reduce((value, part) => value * 256 + Number(part), 0);
+    this.size = 2 ** (32 - Number(bits));
   }
-  return addresses;
+
+  /** The `offset`th address. */
+  at(offset: number): string {
+    const value = this.#start + offset;
+    return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
+  }
+
+  /** Where the address is in the range; outside of 0 … size - 1 where it is not. */
+  offsetOf(address: string): number {
+    return address.split('.').reduce((value, part) => value * 256 + Number(part), 0) - this.#start;
+  }
 }

@@ -109,15 +109,10 @@ export class Algorithm {
 
   /** One of the best, by chance. */
   #best(nodes: NodeInfo[], totals: number[]): NodeInfo {
-    let best = 0;
-    let ties = 1;
-    for (let i = 1; i < nodes.length; i++) {
-      if (totals[i]! > totals[best]!) {
-        best = i;
-        ties = 1;
-      } else if (totals[i] === totals[best] && this.random.next() * ++ties < 1) best = i;
-    }
-    return nodes[best]!;
+    const best = totals.reduce((a, b) => Math.max(a, b));
+    const ties = totals.reduce((count, total) => (total === best ? count + 1 : count), 0);
+    let chosen = ties > 1 ? Math.floor(this.random.next() * ties) : 0;
+    return nodes[totals.findIndex((total) => total === best && chosen-- === 0)]!;
   }
 }
 

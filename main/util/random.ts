@@ -20,7 +20,9 @@ export function randomFrom(bytes: (size: number) => Uint8Array): Random {
   return {
     next() {
       const b = bytes(6);
-      return b.reduce((sum, byte) => sum * 256 + byte, 0) / 2 ** 48;
+      const high = (b[0]! << 16) | (b[1]! << 8) | b[2]!;
+      const low = (b[3]! << 16) | (b[4]! << 8) | b[5]!;
+      return (high * 2 ** 24 + low) / 2 ** 48;
     },
     uuid() {
       const b = Uint8Array.from(bytes(16));

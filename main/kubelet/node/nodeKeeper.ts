@@ -91,6 +91,9 @@ export class NodeKeeper {
     recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: facts.name, uid: facts.name } }, 'Normal', 'Starting', 'Starting kubelet.');
     try {
       this.#node = await nodes.create(newNode(now));
+      // A new node comes with its status.
+      this.#tellReadiness(now.problem === undefined);
+      return;
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
       const found = await nodes.get('', facts.name);
