@@ -10,8 +10,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
 import { parseYaml } from './api/yaml.ts';
-import { auditPolicy, bootstrapTokens, builtinAdmission, builtinStrategies, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck } from './apiserver/index.ts';
-import { bootstrapCluster, certificateSigner, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
+import { auditPolicy, bootstrapTokens, builtinAdmission, builtinStrategies, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
+import { bootstrapCluster, certificateSigner, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory, LeaderElector } from './client/index.ts';
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
@@ -225,12 +225,19 @@ class Engine implements Cluster {
       hosts: [serviceIP],
     });
     this.#stops.push(() => api.close());
+    const kubeletListener = this.#kubeletListeners(api);
     const nodes = new Nodes({
       cluster: this.options.name,
       owner: { id: fingerprint(certificates), directory: this.#files.directory },
       count: this.options.nodes,
       client: (user, userAgent) => this.#client(api, user, userAgent),
       onApiConnection: (connection) => api.handleConnection(connection),
+      onKubeletConnection: (node, connection) => {
+        kubeletListener(node).then(
+          (listener) => listener.handleConnection(connection),
+          (error: Error) => connection.destroy(error),
+        );
+      },
       clusterDNS: dnsIP,
       clusterDomain,
       serviceCIDR,
@@ -279,6 +286,22 @@ class Engine implements Cluster {
       // On simulated nodes by the user's own wish there is nothing to be said.
       ...(discovery && !found ? { notice: `${discovery.message} Until then pods run on simulated nodes.` } : {}),
     });
+  }
+
+  /** Made when somebody asks for the first time: most clusters have nobody who does. */
+  #kubeletListeners(api: ApiServer): (node: { name: string; ip: string }) => Promise<KubeletListener> {
+    const issue = kubeletIssuer(this.#files.pki, realClock);
+    const listeners = new Map<string, Promise<KubeletListener>>();
+    return ({ name, ip }) => {
+      const key = `${name} ${ip}`;
+      let listener = listeners.get(key);
+      if (!listener) {
+        listener = issue(`system:node:${name}`, [name, ip]).then((certificate) => api.serveKubelet(name, certificate));
+        listener.catch(() => listeners.delete(key));
+        listeners.set(key, listener);
+      }
+      return listener;
+    };
   }
 
   /** Machines start beside the control plane. Rejects where Docker was asked for and none answers. */

@@ -31,6 +31,8 @@ export interface NodesOptions {
   client(user: string, userAgent: string): Client;
   /** Serves a pod's connection to the API. */
   onApiConnection(connection: Duplex): void;
+  /** Serves a connection to the kubelet of a node: whoever asks at the node's address. */
+  onKubeletConnection(node: Pick<NodePlace, 'name' | 'ip'>, connection: Duplex): void;
   clusterDNS: string;
   clusterDomain: string;
   /** Where Services have their addresses from. */
@@ -59,6 +61,8 @@ const nodeName = (index: number) => `node-${index}`;
 
 /** Where the API server of a control plane node listens. */
 const nodeApiPort = 6443;
+/** Where a kubelet listens (pkg/cluster/ports). */
+const kubeletPort = 10250;
 
 /** Addresses that look like a node's and its pods', no more: nothing is ever sent to them. */
 const simulatedPlace = (index: number) => ({
@@ -282,8 +286,12 @@ export class Nodes {
     const forward = createForwarder({ clock: options.clock });
     return connectAgent(
       await machines.connect(name),
-      { onApiConnection: (connection) => options.onApiConnection(connection), onForeignQuestion: forward },
-      { api: options.api, dns: { address: options.clusterDNS, port: 53 }, node: { address: ip, port: nodeApiPort } },
+      {
+        onApiConnection: (connection) => options.onApiConnection(connection),
+        onKubeletConnection: (connection) => options.onKubeletConnection({ name, ip }, connection),
+        onForeignQuestion: forward,
+      },
+      { api: options.api, dns: { address: options.clusterDNS, port: 53 }, node: { address: ip, port: nodeApiPort }, kubelet: { address: ip, port: kubeletPort } },
     );
   }
 

@@ -61,7 +61,7 @@ export class Chain {
   async handle(incoming: Incoming): Promise<Answer> {
     const info = parseRequestInfo(incoming.method, incoming.path, incoming.query);
     const local = incoming.user !== undefined;
-    const requester = incoming.user ?? (await this.#authenticate(incoming.credentials ?? {}));
+    const requester = await this.authenticate(incoming);
     const user = incoming.impersonation ? await impersonate(this.serving.authorizer, requester, incoming.impersonation) : requester;
     const call: Call = Object.assign(incoming, { info, user });
     if (!local) call.flow = this.serving.flows.classify(user, info);
@@ -80,7 +80,9 @@ export class Chain {
     }
   }
 
-  async #authenticate(credentials: Credentials): Promise<UserInfo> {
+  /** Who asks. Throws 401. */
+  async authenticate({ user: known, credentials = {} }: Incoming): Promise<UserInfo> {
+    if (known) return known;
     for (const authenticator of this.authenticators) {
       const user = await authenticator.authenticate(credentials);
       if (user) return user.groups.includes('system:authenticated') ? user : { ...user, groups: [...user.groups, 'system:authenticated'] };

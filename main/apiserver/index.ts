@@ -21,6 +21,7 @@ import { HostGuard } from './http/hosts.ts';
 import { HttpsServer, type ServingCertificate } from './http/server.ts';
 import { Inflight } from './inflight.ts';
 import { InProcessTransport } from './inProcess.ts';
+import { KubeletServer } from './kubeletServer/index.ts';
 import { OpenApi } from './openapi/index.ts';
 import { Registry } from './registry/generic.ts';
 import { objectsOf } from './registry/objects.ts';
@@ -83,8 +84,17 @@ export interface ApiServer {
   listen(options: { port: number }): Promise<number>;
   /** Serves a TLS connection that came another way: from a pod through its node's tunnel. */
   handleConnection(connection: Duplex): void;
+  /** Serves connections to the kubelet of a node, which shows this certificate. */
+  serveKubelet(node: string, certificate: Omit<ServingCertificate, 'clientCa'>): KubeletListener;
   /** The client of this process: the same chain after authentication, without bytes. */
   transport(user: UserInfo, userAgent: string): InProcessTransport;
+  close(): Promise<void>;
+}
+
+/** Where a node's kubelet is asked from outside of this process. */
+export interface KubeletListener {
+  /** TLS starts inside the connection. */
+  handleConnection(connection: Duplex): void;
   close(): Promise<void>;
 }
 
@@ -158,7 +168,20 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), site, streamHandlers(serving), aggregator, options.audit && new Auditor(options.audit.policy, options.audit.sink, clock, random));
   const local = (user: UserInfo, userAgent: string) => new InProcessTransport(chain, clock, user, userAgent);
   const https = new HttpsServer(chain, new HostGuard(options.hosts ?? [], (address) => egress.covers(address)), clock, log, options.tls, (served) => metrics.observe(served));
+  const kubeletListeners = new Set<HttpsServer>();
   return {
+    serveKubelet(node, certificate) {
+      const server = new KubeletServer(serving, node, (incoming) => chain.authenticate(incoming));
+      const listener = new HttpsServer(server, new HostGuard([], () => true), clock, log, { ...certificate, clientCa: options.tls.clientCa }, () => {});
+      kubeletListeners.add(listener);
+      return {
+        handleConnection: (connection) => listener.handleConnection(connection),
+        async close() {
+          kubeletListeners.delete(listener);
+          await listener.close();
+        },
+      };
+    },
     async listen({ port }) {
       await customResources?.start();
       const taken = await https.listen(port);
@@ -180,7 +203,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       serving.admission.close();
       serving.flows.close();
       webhooks.close();
-      await https.close();
+      await Promise.all([https, ...kubeletListeners].map((server) => server.close()));
     },
   };
 }

@@ -92,15 +92,21 @@ export async function ensureCertificates(directory: string, { clock, hosts = [] 
 /** Signs certificate requests (DER) with the authority in `directory`, for so many milliseconds; resolves with PEM. */
 export function certificateSigner(directory: string, clock: Clock): (request: Buffer, usages: readonly string[], milliseconds: number) => Promise<string> {
   let opening: Promise<Authority> | undefined;
-  const open = async () => {
-    const [ca, key] = await Promise.all([readText(path.join(directory, 'ca.crt')), readText(path.join(directory, 'ca.key'))]);
-    if (!ca || !key) throw new Error(`there is no authority in ${directory}`);
-    return (await loadAuthority()).openAuthority(ca, key);
-  };
   return async (request, usages, milliseconds) => {
     const { signRequest } = await loadAuthority();
-    return signRequest(await (opening ??= open()), request, usages, clock.now(), milliseconds);
+    return signRequest(await (opening ??= openKept(directory)), request, usages, clock.now(), milliseconds);
   };
+}
+
+/** Issues certificates of kubelets by the authority in `directory`, for a year. */
+export function kubeletIssuer(directory: string, clock: Clock): (commonName: string, hosts: readonly string[]) => Promise<KeyPair> {
+  return async (commonName, hosts) => (await openKept(directory)).issue({ commonName, organizations: ['system:nodes'], hosts, use: 'server' }, clock.now(), leafDays * day);
+}
+
+async function openKept(directory: string): Promise<Authority> {
+  const [ca, key] = await Promise.all([readText(path.join(directory, 'ca.crt')), readText(path.join(directory, 'ca.key'))]);
+  if (!ca || !key) throw new Error(`there is no authority in ${directory}`);
+  return (await loadAuthority()).openAuthority(ca, key);
 }
 
 /** The library that makes certificates takes longer to load than they take to read; it looks for the metadata when it is loaded. */

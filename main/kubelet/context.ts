@@ -61,6 +61,8 @@ export interface KubeletContext {
   backoff: CrashBackoff;
   allocation: AllocationManager;
   counters: Counters;
+  /** What pods can have of the node, by resource. */
+  allocatable(): Record<string, string>;
   servicesOf(namespace: string): Service[];
   apiService(): Service | undefined;
   /** The text of a seccomp profile of this node. */
@@ -74,8 +76,7 @@ export interface KubeletContext {
 
 /** What a pod can be told of its node and of itself. */
 export function factsOf(context: KubeletContext, podIP: string): PodFacts {
-  const { cpus, memoryBytes } = context.machine;
-  return { hostIP: context.nodeIP, podIP, allocatable: { cpu: String(cpus), memory: String(memoryBytes) } };
+  return { hostIP: context.nodeIP, podIP, allocatable: context.allocatable() };
 }
 
 /** An event about a pod, or about one container of it. */

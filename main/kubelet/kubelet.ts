@@ -172,6 +172,7 @@ class NodeKubelet implements Kubelet {
         () => nodes.get(nodeName),
         () => [...this.#workers.values()].filter(({ isActive }) => isActive).map(({ pod }) => pod),
       ),
+      allocatable: () => (nodes.get(nodeName) ?? this.#keeper?.node)?.status?.allocatable ?? {},
       servicesOf: (namespace) => services.list(namespace),
       apiService: () => services.get('default/kubernetes'),
       async seccompProfile(name) {

@@ -11,6 +11,8 @@ export interface LocalServices {
   dns: { address: string; port: number };
   /** The node's own address, at which the API answers as well: what stands behind its Service. */
   node?: { address: string; port: number };
+  /** Where the node's kubelet answers, at the same address. */
+  kubelet?: { address: string; port: number };
 }
 
 /**
@@ -25,6 +27,7 @@ export async function connectAgent(stream: Duplex, handlers: AgentHandlers, loca
       return { message: answer.toString('base64') };
     },
     async onOpen(kind, params) {
+      if (kind === 'kubelet' && handlers.onKubeletConnection) return handlers.onKubeletConnection;
       if (kind !== 'api') throw new Error(`the engine has no stream ${kind}`);
       return (connection) => handlers.onApiConnection(connection, params as { address: string; port: number });
     },

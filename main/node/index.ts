@@ -93,6 +93,8 @@ export interface NodeAgent {
 export interface AgentHandlers {
   /** A pod's connection to the API's cluster IP: the agent has tunnelled it here. */
   onApiConnection(connection: Duplex, from: { address: string; port: number }): void;
+  /** A connection to the node's kubelet. */
+  onKubeletConnection?(connection: Duplex): void;
   /** A DNS question outside the cluster's zone, for the host's own resolvers; a raw DNS message each way. */
   onForeignQuestion(message: Buffer): Promise<Buffer>;
 }

@@ -211,6 +211,16 @@ export interface ContainerStats {
   memoryRssBytes?: number;
   pageFaults?: number;
   majorPageFaults?: number;
+  /** Of a sandbox with a network of its own. */
+  network?: NetworkCounters;
+}
+
+/** Since the network was made, over all of its interfaces. */
+export interface NetworkCounters {
+  receivedBytes: number;
+  receiveErrors: number;
+  sentBytes: number;
+  sendErrors: number;
 }
 
 export type RuntimeErrorCode = 'notFound' | 'conflict' | 'imageNotFound' | 'pullFailed' | 'invalid' | 'unavailable' | 'other';
@@ -306,6 +316,7 @@ export interface Runtime {
   containerStatus(id: string): Promise<Container>;
   /** Of a running container, at once; a CPU quota that is not named is taken away. A score for the lack of memory stays. */
   updateResources(id: string, resources: ContainerResources): Promise<void>;
+  /** Of containers and sandboxes; what does not run is left out. */
   stats(ids: string[]): Promise<ContainerStats[]>;
   /** Bytes that a container has written beside its image and its volumes; 0 when it is gone. */
   diskUsage(id: string): Promise<number>;

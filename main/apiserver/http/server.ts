@@ -50,7 +50,7 @@ export class HttpsServer {
   readonly #sockets = new Set<Duplex>();
 
   constructor(
-    private readonly chain: Chain,
+    private readonly chain: Pick<Chain, 'handle'>,
     private readonly guard: HostGuard,
     private readonly clock: Clock,
     private readonly log: Logger,

@@ -2,7 +2,12 @@ import type { Readable, Writable } from 'node:stream';
 import type { Status } from '../../api/index.ts';
 import type { ContainerTarget, ExecResult, KubeletApi, TerminalSize } from '../../api/kubelet.ts';
 import { badRequest, StatusError } from '../../api/status.ts';
+import type { Clock } from '../../util/clock.ts';
+import type { Upgrade } from '../call.ts';
 import type { Query } from '../query.ts';
+import { spdyChannels } from './spdyChannels.ts';
+import { isWebSocket } from './spdyUpgrade.ts';
+import { webSocketChannels } from './webSocketChannels.ts';
 
 /** What exec and attach are asked for (upstream: PodExecOptions, PodAttachOptions). */
 export interface CommandOptions {
@@ -31,10 +36,21 @@ export function commandOptions(query: Query, attach: boolean): CommandOptions {
   const stdout = query.flag('stdout') ?? false;
   const stderr = (query.flag('stderr') ?? false) && !tty;
   const stdin = query.flag('stdin') ?? false;
-  const command = query.all('command');
-  if (!attach && command.length === 0) throw badRequest('you must specify at least one command for the container');
+  return checkedCommand({ command: attach ? undefined : query.all('command'), stdin, stdout, stderr, tty });
+}
+
+/** Throws 400. */
+export function checkedCommand(options: CommandOptions): CommandOptions {
+  const { command, stdin, stdout, stderr } = options;
+  if (command?.length === 0) throw badRequest('you must specify at least one command for the container');
   if (!stdin && !stdout && !stderr) throw badRequest('you must specify at least 1 of stdin, stdout, stderr');
-  return { command: attach ? undefined : command, stdin, stdout, stderr, tty };
+  return options;
+}
+
+/** Takes the client's connection over, in whichever protocol it speaks, and runs the command on it. */
+export async function serveUpgrade(upgrade: Upgrade, kubelet: KubeletApi, target: ContainerTarget, options: CommandOptions, clock: Clock): Promise<void> {
+  const channels = isWebSocket(upgrade) ? await webSocketChannels(upgrade, options) : await spdyChannels(upgrade, options, clock);
+  void serveCommand(kubelet, target, options, channels);
 }
 
 export function runCommand(
@@ -48,7 +64,7 @@ export function runCommand(
 }
 
 /** Runs the command and tells the client how it ended. Mirrors k8s.io/cri-streaming, remotecommand/exec.go (ServeExec). */
-export async function serveCommand(kubelet: KubeletApi, target: ContainerTarget, options: CommandOptions, channels: CommandChannels): Promise<void> {
+async function serveCommand(kubelet: KubeletApi, target: ContainerTarget, options: CommandOptions, channels: CommandChannels): Promise<void> {
   try {
     const { exitCode } = await runCommand(kubelet, target, options, channels);
     channels.finish(exitCode === 0 ? { metadata: {}, status: 'Success' } : exitStatus(exitCode));

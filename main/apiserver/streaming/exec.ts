@@ -4,11 +4,8 @@ import type { Serving } from '../serving.ts';
 import { authorizeCreate } from '../authorize.ts';
 import { Admit } from '../handlers/admit.ts';
 import { writeContext } from '../writeContext.ts';
-import { commandOptions, runCommand, serveCommand } from './command.ts';
-import { spdyChannels } from './spdyChannels.ts';
-import { isWebSocket } from './spdyUpgrade.ts';
+import { commandOptions, runCommand, serveUpgrade } from './command.ts';
 import { containerOf, kubeletOf, podOf, targetOf } from './target.ts';
-import { webSocketChannels } from './webSocketChannels.ts';
 
 /** `exec` and `attach`. Mirrors pkg/registry/core/pod/rest/subresources.go. */
 export const command =
@@ -29,9 +26,6 @@ export const command =
       return { type: 'ended', exitCode };
     }
     if (!call.upgrade) throw badRequest('Upgrade request required');
-    const channels = isWebSocket(call.upgrade)
-      ? await webSocketChannels(call.upgrade, options)
-      : await spdyChannels(call.upgrade, options, serving.clock);
-    void serveCommand(kubelet, target, options, channels);
+    await serveUpgrade(call.upgrade, kubelet, target, options, serving.clock);
     return { type: 'taken' };
   };

@@ -17,9 +17,7 @@ export const log =
   (serving: Serving): Handler =>
   async (call, registry) => {
     if (call.info.verb !== 'get') throw notAllowed();
-    const options = logOptions(call.query);
-    const errors = check(options);
-    if (errors.length) throw invalid({ group: '', kind: 'PodLogOptions' }, call.info.name, errors);
+    const options = logOptions(call.query, call.info.name);
     const pod = await podOf(call, registry);
     const container = containerOf(pod, call.query.get('container'));
     if (!pod.spec?.nodeName) return { type: 'text', code: 200, contentType: 'text/plain', body: '' };
@@ -32,9 +30,9 @@ export const log =
     return { type: 'stream', contentType: 'text/plain', pump };
   };
 
-/** Throws 400. */
-function logOptions(query: Query): PodLogOptions {
-  return {
+/** What is asked for of a pod's log. Throws 400 and 422. */
+export function logOptions(query: Query, pod: string): PodLogOptions {
+  const options: PodLogOptions = {
     follow: query.flag('follow'),
     previous: query.flag('previous'),
     timestamps: query.flag('timestamps'),
@@ -44,6 +42,9 @@ function logOptions(query: Query): PodLogOptions {
     limitBytes: query.integer('limitBytes'),
     stream: query.get('stream') || 'All',
   };
+  const errors = check(options);
+  if (errors.length) throw invalid({ group: '', kind: 'PodLogOptions' }, pod, errors);
+  return options;
 }
 
 /** Mirrors pkg/apis/core/validation/validation.go (ValidatePodLogOptions). */

@@ -3,7 +3,7 @@ import { createWebSocketStream } from 'ws';
 import type { KubeletApi, PodTarget } from '../../api/kubelet.ts';
 import { badRequest } from '../../api/status.ts';
 import { authorizeCreate } from '../authorize.ts';
-import type { Handler } from '../call.ts';
+import type { Handler, Upgrade } from '../call.ts';
 import { Admit } from '../handlers/admit.ts';
 import type { Serving } from '../serving.ts';
 import { writeContext } from '../writeContext.ts';
@@ -28,16 +28,21 @@ export const portForward =
 
     if (call.local) return { type: 'connected', connection: await kubelet.portForward(targetOf(pod), portOf(call.query.get('ports') ?? '')) };
     if (!call.upgrade) throw badRequest('Upgrade request required');
-    if (isWebSocket(call.upgrade)) {
-      const { socket } = await acceptWebSocket(call.upgrade, [tunnelled]);
-      socket.on('error', () => socket.terminate());
-      forward(createWebSocketStream(socket), undefined, kubelet, targetOf(pod));
-    } else {
-      beginSpdy(call.upgrade, chooseProtocol(call.upgrade, [protocol]));
-      forward(call.upgrade.socket, call.upgrade.head, kubelet, targetOf(pod));
-    }
+    await forwardPorts(call.upgrade, kubelet, targetOf(pod));
     return { type: 'taken' };
   };
+
+/** Takes the client's connection over, in whichever protocol it speaks. */
+export async function forwardPorts(upgrade: Upgrade, kubelet: KubeletApi, target: PodTarget): Promise<void> {
+  if (isWebSocket(upgrade)) {
+    const { socket } = await acceptWebSocket(upgrade, [tunnelled]);
+    socket.on('error', () => socket.terminate());
+    forward(createWebSocketStream(socket), undefined, kubelet, target);
+  } else {
+    beginSpdy(upgrade, chooseProtocol(upgrade, [protocol]));
+    forward(upgrade.socket, upgrade.head, kubelet, target);
+  }
+}
 
 /** Throws 400. */
 function portOf(text: string): number {

@@ -5,8 +5,8 @@ import { containerNamed, type AnyContainer } from '../spec.ts';
 export interface PodFacts {
   hostIP: string;
   podIP: string;
-  /** What a container without limits could use: CPUs and bytes. */
-  allocatable: { cpu: string; memory: string };
+  /** What a container without limits could use, by resource. */
+  allocatable: Record<string, string>;
 }
 
 /** Mirrors pkg/kubelet/kubelet_pods.go (podFieldSelectorRuntimeValue). */
@@ -61,7 +61,10 @@ function quote(text: string): string {
   return `"${text.replace(/[\u0000-\u001f"\\\u007f]/g, (char) => escapes[char] ?? `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)}"`;
 }
 
-/** Mirrors pkg/api/v1/resource/helpers.go (ExtractContainerResourceValue) with the node's allocatable as default limit. */
+/** Resources whose limit is that of the pod, or the node's, where a container has none. */
+const defaulted = ['cpu', 'memory', 'ephemeral-storage'];
+
+/** Mirrors pkg/api/v1/resource/helpers.go (ExtractContainerResourceValue) and pkg/kubelet/kubelet_resources.go (defaultPodLimitsForDownwardAPI). */
 export function resourceValue(selector: ResourceFieldSelector, pod: Pod, container: AnyContainer | undefined, facts: PodFacts): string {
   const target = selector.containerName ? containerNamed(pod, selector.containerName) : container;
   if (!target) throw new Error(`container ${selector.containerName ?? ''} not found`);
@@ -69,10 +72,12 @@ export function resourceValue(selector: ResourceFieldSelector, pod: Pod, contain
   if (!match) throw new Error(`unsupported container resource : ${selector.resource}`);
   const [, list, name] = match as unknown as [string, 'limits' | 'requests', string];
   const given = target.resources?.[list]?.[name];
-  const fallback = list === 'limits' ? (facts.allocatable as Record<string, string | undefined>)[name] : target.resources?.limits?.[name];
-  const amount = parseQuantity(given ?? fallback ?? '0');
+  const fallback = list === 'limits' && defaulted.includes(name) ? (some(pod.spec?.resources?.limits?.[name]) ?? facts.allocatable[name]) : target.resources?.limits?.[name];
+  const amount = parseQuantity((list === 'limits' ? some(given) : given) ?? fallback ?? '0');
   const divisorText = selector.divisor === undefined || parseQuantity(selector.divisor).isZero() ? '1' : selector.divisor;
   const divisor = parseQuantity(divisorText);
   const [a, b] = name === 'cpu' ? [amount.milliValue(), divisor.milliValue()] : [amount.value(), divisor.value()];
   return String(Math.ceil(a / b));
 }
+
+const some = (amount: string | undefined) => (amount === undefined || parseQuantity(amount).isZero() ? undefined : amount);

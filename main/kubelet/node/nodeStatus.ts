@@ -93,7 +93,6 @@ export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeS
       operatingSystem: info.os,
       architecture: info.architecture,
     },
-    // Nothing listens there: the API server, which knows this as the kubelet's port, asks the kubelet itself.
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     features: { supplementalGroupsPolicy: false },
     runtimeHandlers: ['', ...(info.handlers ?? [])].map((name) => ({ name, features: { recursiveReadOnlyMounts: info.recursiveReadOnly ?? false, userNamespaces: false } })),

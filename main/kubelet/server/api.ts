@@ -8,10 +8,11 @@ import { latest, readySandbox } from '../runtimeStatus.ts';
 import { containerNamed } from '../spec.ts';
 import { messageOf } from '../volumes/errors.ts';
 import { logContainerId, writeLogs } from './logs.ts';
+import { cadvisorMetrics } from './cadvisorMetrics.ts';
 import { configz } from './configz.ts';
 import { kubeletMetrics, probeMetrics } from './metrics.ts';
 import { resourceMetrics } from './resourceMetrics.ts';
-import { nodeStats, summary } from './stats.ts';
+import { nodeStats, sandboxStats, summary } from './stats.ts';
 import { UsageMeter } from './usage.ts';
 
 export interface KubeletState {
@@ -42,8 +43,8 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
   const meter = new UsageMeter(context, workers);
   let before = new Map<string, ContainerStats>();
   const summarize = async () => {
-    const [stats, machine] = await Promise.all([nodeStats(context, workers()), context.agent().then((agent) => agent.machineState()).catch(() => undefined)]);
-    const result = summary(context, workers(), { stats, before, machine });
+    const [stats, sandboxes, machine] = await Promise.all([nodeStats(context, workers()), sandboxStats(context, workers()), context.agent().then((agent) => agent.machineState()).catch(() => undefined)]);
+    const result = summary(context, workers(), { stats, sandboxes, before, machine });
     before = stats;
     return result;
   };
@@ -111,6 +112,8 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
           return json(await summarize());
         case '/metrics':
           return metrics(kubeletMetrics(context, workers()));
+        case '/metrics/cadvisor':
+          return metrics(cadvisorMetrics(context, workers(), ...(await Promise.all([nodeStats(context, workers()), sandboxStats(context, workers())]))));
         case '/metrics/probes':
           return metrics(probeMetrics(context, workers()));
         case '/metrics/resource':

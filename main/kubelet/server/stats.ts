@@ -2,6 +2,7 @@ import type { MachineState } from '../../node/index.ts';
 import type { ContainerStats } from '../../runtime/index.ts';
 import type { KubeletContext } from '../context.ts';
 import type { PodWorker } from '../podWorker.ts';
+import { readySandbox } from '../runtimeStatus.ts';
 import { uidOf } from '../spec.ts';
 import { timestamp } from '../../api/meta.ts';
 
@@ -10,6 +11,12 @@ export async function nodeStats(context: KubeletContext, workers: PodWorker[]): 
   const ids = workers.flatMap((worker) => worker.runtimeStatus.containers.filter(({ state }) => state === 'running').map(({ id }) => id));
   const stats = await context.runtime.stats(ids);
   return new Map(stats.map((one) => [one.id, one]));
+}
+
+/** Of the sandboxes with a network of their own, by id. */
+export async function sandboxStats(context: KubeletContext, workers: PodWorker[]): Promise<Map<string, ContainerStats>> {
+  const ids = workers.flatMap(({ pod, runtimeStatus }) => (pod.spec?.hostNetwork ? [] : (readySandbox(runtimeStatus)?.id ?? [])));
+  return new Map((await context.runtime.stats(ids)).map((one) => [one.id, one]));
 }
 
 /** A measurement, and the one before it where there is one: CPU is told over the time in between. */
@@ -31,7 +38,7 @@ const usage = (stats: ContainerStats, before: ContainerStats | undefined) => {
 };
 
 function sum(all: ContainerStats[]): ContainerStats {
-  const total = (field: keyof Omit<ContainerStats, 'id'>) => all.reduce((result, one) => result + (one[field] ?? 0), 0);
+  const total = (field: keyof Omit<ContainerStats, 'id' | 'network'>) => all.reduce((result, one) => result + (one[field] ?? 0), 0);
   return {
     id: '',
     timestamp: Math.max(...all.map((one) => one.timestamp)),
@@ -53,6 +60,7 @@ function together(ids: string[], stats: Map<string, ContainerStats>, before: Map
 
 export interface SummarySources {
   stats: Map<string, ContainerStats>;
+  sandboxes: Map<string, ContainerStats>;
   /** The measurement of the summary before. */
   before: Map<string, ContainerStats>;
   /** What is left of the machine; undefined: not known. */
@@ -60,7 +68,7 @@ export interface SummarySources {
 }
 
 /** `/stats/summary` (k8s.io/kubelet/pkg/apis/stats/v1alpha1). */
-export function summary(context: KubeletContext, workers: PodWorker[], { stats, before, machine }: SummarySources): unknown {
+export function summary(context: KubeletContext, workers: PodWorker[], { stats, sandboxes, before, machine }: SummarySources): unknown {
   const pods = workers.map((worker) => {
     const { pod } = worker;
     const containers = worker.runtimeStatus.containers.filter(({ id }) => stats.has(id));
@@ -69,10 +77,18 @@ export function summary(context: KubeletContext, workers: PodWorker[], { stats, 
       startTime: pod.status?.startTime ?? null,
       containers: containers.map(({ id, name, startedAt, createdAt }) => ({ name, startTime: timestamp(startedAt ?? createdAt), ...usage(stats.get(id)!, before.get(id)) })),
       ...together(containers.map(({ id }) => id), stats, before),
+      ...networkOf(sandboxes.get(readySandbox(worker.runtimeStatus)?.id ?? '')),
     };
   });
   const now = timestamp(context.clock.now());
   return { node: { nodeName: context.nodeName, systemContainers: [], ...together([...stats.keys()], stats, before), ...(machine ? { fs: fileSystem(machine, now) } : {}) }, pods };
+}
+
+function networkOf(sandbox: ContainerStats | undefined) {
+  if (!sandbox?.network) return {};
+  const { receivedBytes: rxBytes, receiveErrors: rxErrors, sentBytes: txBytes, sendErrors: txErrors } = sandbox.network;
+  const counters = { name: 'eth0', rxBytes, rxErrors, txBytes, txErrors };
+  return { network: { time: timestamp(sandbox.timestamp), ...counters, interfaces: [counters] } };
 }
 
 const fileSystem = ({ diskTotalBytes, diskAvailableBytes, inodes, inodesFree }: MachineState, time: string) => ({

@@ -139,26 +139,27 @@ export class Agent {
 
   async #listen(local: LocalServices): Promise<void> {
     await this.#network.addLocal(local);
-    const serveApi = ({ address, port }: { address: string; port: number }) =>
+    const serve = (kind: 'api' | 'kubelet', { address, port }: { address: string; port: number }) =>
       new Promise<void>((resolve, reject) => {
-        const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => void this.#tunnel(socket));
+        const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => void this.#tunnel(kind, socket));
         server.once('error', reject);
         server.listen(port, address, resolve);
       });
     await Promise.all([
       listenDns(this.#dns, local.dns.address, local.dns.port),
-      serveApi(local.api),
+      serve('api', local.api),
       // A pod in the node's network may have that port: the Service does without.
-      local.node && serveApi(local.node).catch((error: Error) => console.error('the API cannot answer at the node', error.message)),
+      local.node && serve('api', local.node).catch((error: Error) => console.error('the API cannot answer at the node', error.message)),
+      local.kubelet && serve('kubelet', local.kubelet).catch((error: Error) => console.error('the kubelet cannot answer at the node', error.message)),
     ]);
   }
 
-  async #tunnel(socket: net.Socket): Promise<void> {
+  async #tunnel(kind: 'api' | 'kubelet', socket: net.Socket): Promise<void> {
     socket.on('error', () => socket.destroy());
     socket.setNoDelay(true);
     try {
       if (!this.#mux) throw new Error('no engine is connected');
-      join(await this.#mux.open('api', { address: socket.remoteAddress, port: socket.remotePort }), socket);
+      join(await this.#mux.open(kind, { address: socket.remoteAddress, port: socket.remotePort }), socket);
     } catch {
       // As a machine that has no API server: the client may try again at once.
       socket.resetAndDestroy();

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import type { ContainerStats } from '../index.ts';
+import type { ContainerStats, NetworkCounters } from '../index.ts';
 import { tolerate } from './errors.ts';
 
 /** What a container uses now; undefined when it is gone or does not run. */
@@ -25,6 +25,21 @@ export async function statsOf(docker: Docker, id: string): Promise<ContainerStat
     memoryWorkingSetBytes: Math.max(0, usage - inactive),
     ...(rss === undefined ? {} : { memoryRssBytes: rss }),
     ...(faults === undefined ? {} : { pageFaults: faults }),
+    ...networkOf(stats.networks as Record<string, EngineCounters> | undefined),
     ...(majorFaults === undefined ? {} : { majorPageFaults: majorFaults }),
   };
+}
+
+interface EngineCounters {
+  rx_bytes: number;
+  rx_errors: number;
+  tx_bytes: number;
+  tx_errors: number;
+}
+
+function networkOf(interfaces: Record<string, EngineCounters> | undefined): { network?: NetworkCounters } {
+  const all = Object.values(interfaces ?? {});
+  if (all.length === 0) return {};
+  const sum = (name: keyof EngineCounters) => all.reduce((total, one) => total + one[name], 0);
+  return { network: { receivedBytes: sum('rx_bytes'), receiveErrors: sum('rx_errors'), sentBytes: sum('tx_bytes'), sendErrors: sum('tx_errors') } };
 }

@@ -94,6 +94,18 @@ describe('variables', () => {
     await expect(one({ configMapKeyRef: { name: 'gone', key: 'z' } })).rejects.toThrow('configmap "gone" not found');
   });
 
+  it('tell the limits of the pod, or else of the node, where a container has none', async () => {
+    const limit = async (changes: object, resource: string, divisor?: string) =>
+      (await environmentOf(pod(changes), { name: 'main', env: [{ name: 'X', valueFrom: { resourceFieldRef: { resource, containerName: 'main', ...(divisor ? { divisor } : {}) } } }] }, new Map(), source, facts, noVolumes)).get('X');
+    const containers = (resources: object) => [{ name: 'main', image: 'i', resources }];
+    expect(await limit({ containers: containers({}) }, 'limits.memory')).toBe('1024');
+    expect(await limit({ containers: containers({ limits: { memory: '0' } }) }, 'limits.memory')).toBe('1024');
+    expect(await limit({ containers: containers({}), resources: { limits: { cpu: '1250m', memory: '64Mi' } } }, 'limits.memory')).toBe(String(64 * 2 ** 20));
+    expect(await limit({ containers: containers({}), resources: { limits: { cpu: '1250m' } } }, 'limits.cpu')).toBe('2');
+    expect(await limit({ containers: containers({ limits: { cpu: '3' } }), resources: { limits: { cpu: '4' } } }, 'limits.cpu')).toBe('3');
+    expect(await limit({ containers: containers({ limits: { cpu: '3' } }) }, 'requests.cpu')).toBe('3');
+  });
+
   it('of Services are as Docker’s links were', () => {
     const service: Service = { metadata: { name: 'my-db', namespace: 'shop' }, spec: { clusterIP: '10.96.1.1', ports: [{ name: 'sql', port: 5432, protocol: 'TCP' }] } };
     expect(Object.fromEntries(serviceEnvironment(pod(), [service, { metadata: { name: 'h' }, spec: { clusterIP: 'None' } }], undefined))).toEqual({

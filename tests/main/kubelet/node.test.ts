@@ -115,6 +115,9 @@ describe('the kubelet’s server', () => {
     await h.clock.advance(1);
     expect(await get('/metrics')).toContain('kubelet_terminated_containers_total{container_type="container",exit_code="3",reason="Error"} 1');
     expect(await get('/metrics/probes')).toContain('# TYPE prober_probe_total counter');
+    const cadvisor = await get('/metrics/cadvisor');
+    expect(cadvisor).toMatch(/^container_memory_working_set_bytes\{container="web",id="[^"]+",image="web:1",name="k8s_web_web_default_[^"]+_0",namespace="default",pod="web"\} 0 \d+$/m);
+    expect(cadvisor).toMatch(/^machine_cpu_cores\{.*\} \d+$/m);
     expect(await get('/metrics/resource')).toContain('container_memory_working_set_bytes{container="web",namespace="default",pod="web"} 0');
   });
 });

@@ -23,6 +23,7 @@ beforeEach(async () => {
     count: 2,
     client: (_, userAgent) => server.client(userAgent),
     onApiConnection: () => {},
+    onKubeletConnection: () => {},
     clusterDNS: '10.96.0.10',
     clusterDomain: 'cluster.local',
     serviceCIDR: '10.96.0.0/16',
