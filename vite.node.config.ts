@@ -44,8 +44,27 @@ const ascii: Plugin = {
   },
 };
 
+/**
+ * Parts of dockerode that few have a use for (the way over SSH, sessions of BuildKit with gRPC) run when they are first
+ * called: they are most of what it loads.
+ */
+const mark = '\0rare:';
+const rare: Plugin = {
+  name: 'rare',
+  enforce: 'pre',
+  resolveId: {
+    filter: { id: /^\.\/(ssh|session)$/ },
+    async handler(source, importer = '') {
+      const isRare = importer.includes(source === './ssh' ? 'docker-modem' : 'dockerode') && !importer.startsWith(mark);
+      const found = isRare ? await this.resolve(source, importer, { skipSelf: true }) : null;
+      return found ? `${mark}${found.id}` : undefined;
+    },
+  },
+  load: (id) => (id.startsWith(mark) ? `module.exports = (...words) => require(${JSON.stringify(id.slice(mark.length))})(...words);` : undefined),
+};
+
 export default defineConfig(({ mode }) => ({
-  plugins: mode === 'agent' ? [] : [starters, ascii],
+  plugins: mode === 'agent' ? [] : [rare, starters, ascii],
   ssr: { noExternal: true, external: ['electron', 'cpu-features'] },
   build: {
     ssr: true,

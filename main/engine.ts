@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { BridgeSession, EndpointClient, watchFailures } from './bridge/index.ts';
 import { createCluster, type Cluster } from './cluster.ts';
 import type { FromEngine, ToEngine } from './engineMessages.ts';
-import { keepCompiledCode } from './loader.ts';
+import { startIsOver } from './loader.ts';
 import { realClock } from './util/clock.ts';
 
 const port = parentPort!;
@@ -35,6 +35,7 @@ async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<voi
     post({ type: 'state', state });
   });
   await cluster.start();
+  startIsOver();
 }
 
 async function answer(call: number, work: () => Promise<Extract<FromEngine, { type: 'answer' }>['value']>): Promise<void> {
@@ -49,7 +50,6 @@ async function stop(): Promise<void> {
   failures?.cancel();
   for (const open of sessions.values()) open.close();
   client?.close();
-  if (cluster?.state.phase === 'running') keepCompiledCode();
   await cluster?.stop();
   post({ type: 'stopped' });
 }

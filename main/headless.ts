@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { ShellState } from '../preload/contract.ts';
 import { EndpointClient, Settings } from './bridge/index.ts';
 import { createCluster, deleteCluster } from './cluster.ts';
-import { keepCompiledCode } from './loader.ts';
+import { startIsOver } from './loader.ts';
 import { createLog } from './logFile.ts';
 import { parseOptions, usage, UsageError, type Options } from './options.ts';
 import { systemRandom } from './util/random.ts';
@@ -49,7 +49,6 @@ async function main(): Promise<void> {
     ending = true;
     await shell?.close();
     client?.close();
-    if (cluster.state.phase === 'running') keepCompiledCode();
     await cluster.stop();
     process.exit(code);
   };
@@ -83,6 +82,7 @@ async function main(): Promise<void> {
     say(`ready in ${Math.round(performance.now())} ms`);
     if (state.notice) tell(state.notice);
     if (options.open) openBrowser(shell.link());
+    startIsOver();
   }
 }
 

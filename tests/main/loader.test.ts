@@ -1,17 +1,19 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { keepCompiledCode, load } from '../../main/loader.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 let directory: string;
+let load: (file: string) => unknown;
+let startIsOver: () => void;
 
-beforeEach(() => {
+beforeEach(async () => {
+  vi.resetModules();
+  ({ load, startIsOver } = await import('../../main/loader.ts'));
   directory = fs.mkdtempSync(path.join(os.tmpdir(), 'skiff-loader-'));
 });
 
 afterEach(() => {
-  keepCompiledCode();
   fs.rmSync(directory, { recursive: true, force: true });
 });
 
@@ -37,8 +39,15 @@ test('What was compiled is kept beside the bundle, under the name of the V8 that
   const file = bundle('kept.cjs', 'exports.answer = 42;');
   load(file);
   expect(code()).toEqual([]);
-  keepCompiledCode();
+  startIsOver();
   expect(code()).toEqual([`kept.cjs.${process.versions.v8}-${process.arch}.code`]);
+});
+
+test('What is loaded after the start is compiled, and not kept', () => {
+  startIsOver();
+  expect(load(bundle('late.cjs', 'exports.answer = 45;'))).toEqual({ answer: 45 });
+  startIsOver();
+  expect(code()).toEqual([]);
 });
 
 test('Code that V8 cannot read is compiled anew and replaced', () => {
@@ -46,7 +55,7 @@ test('Code that V8 cannot read is compiled anew and replaced', () => {
   const kept = `${file}.${process.versions.v8}-${process.arch}.code`;
   fs.writeFileSync(kept, 'half a fi');
   expect(load(file)).toEqual({ answer: 43 });
-  keepCompiledCode();
+  startIsOver();
   expect(fs.statSync(kept).size).toBeGreaterThan(100);
 });
 
@@ -54,7 +63,7 @@ test('Bundles in a folder that cannot be written run all the same', () => {
   const file = bundle('gone.cjs', 'exports.answer = 44;');
   expect(load(file)).toEqual({ answer: 44 });
   fs.rmSync(directory, { recursive: true });
-  expect(() => keepCompiledCode()).not.toThrow();
+  expect(() => startIsOver()).not.toThrow();
 });
 
 test('A bundle that fails says where', () => {
