@@ -98,6 +98,7 @@ export class Nodes {
   readonly volumes: EngineVolumes = {
     createVolume: async (...about) => this.#prepared().createVolume(...about),
     removeVolume: async (name) => this.#prepared().removeVolume(name),
+    hasVolume: async (name) => this.#prepared().hasVolume(name),
     copyVolume: async (from, to) => this.#prepared().copyVolume(from, to),
   };
 

@@ -45,7 +45,7 @@ export interface VolumeSnapshotContent extends KubeObject {
   };
 }
 
-const defaultClassAnnotation = 'snapshot.storage.kubernetes.io/is-default-class';
+export const defaultClassAnnotation = 'snapshot.storage.kubernetes.io/is-default-class';
 
 export const isDefaultSnapshotClass = ({ metadata }: VolumeSnapshotClass): boolean => metadata?.annotations?.[defaultClassAnnotation] === 'true';
 

@@ -23,4 +23,5 @@ export {
 } from './rateLimiter.ts';
 export { EventRecorder, type EventRecorderOptions } from './eventRecorder.ts';
 export { LeaderElector, type LeaderElectionOptions } from './leaderElection.ts';
+export { created, installCustomKinds, type CustomKindsOptions } from './customKinds.ts';
 export { LruMap } from './lru.ts';

@@ -14,6 +14,8 @@ export interface EngineVolumes {
    * one that has ended.
    */
   removeVolume(name: string): Promise<void>;
+  /** Whether there is a volume of this name that is this cluster's. */
+  hasVolume(name: string): Promise<boolean>;
   /** Puts all that a volume holds over what another holds. */
   copyVolume(from: string, to: string): Promise<void>;
 }

@@ -32,6 +32,8 @@ import { TaintEvictionController } from './taintEviction.ts';
 import { VolumeExpander } from './volumeExpander.ts';
 import { VolumeModifier } from './volumeModifier.ts';
 import { VolumeProvisioner } from './volumeProvisioner.ts';
+import { SnapshotContentController } from './volumeSnapshot/snapshotContentController.ts';
+import { VolumeSnapshotKinds } from './volumeSnapshot/snapshotKinds.ts';
 import { VolumeSnapshotController } from './volumeSnapshot/volumeSnapshotController.ts';
 import { PVCProtectionController, PVProtectionController, VACProtectionController } from './volumeProtection.ts';
 
@@ -70,6 +72,8 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   VolumeProvisioner,
   VolumeExpander,
   VolumeModifier,
+  VolumeSnapshotKinds,
+  SnapshotContentController,
   VolumeSnapshotController,
   EphemeralVolumeController,
   PVCProtectionController,

@@ -52,6 +52,13 @@ export class VolumeProvisioner extends QueueController {
     this.#contents = context.informers.informer(volumeSnapshotContents);
     const claimChanged = (claim: PersistentVolumeClaim) => this.enqueue(`claim/${keyOf(claim)}`, claim);
     this.#claims.on({ add: claimChanged, update: (_, claim) => claimChanged(claim), delete: claimChanged });
+    // A claim can wait for the snapshot that it is made of.
+    const snapshotChanged = (snapshot: VolumeSnapshot) => {
+      if (!isSnapshotReady(snapshot)) return;
+      for (const claim of this.#claims.list(snapshot.metadata!.namespace))
+        if (!claim.spec!.volumeName && claim.spec!.dataSource?.kind === 'VolumeSnapshot' && claim.spec!.dataSource.name === snapshot.metadata!.name) claimChanged(claim);
+    };
+    this.#snapshots.on({ add: snapshotChanged, update: (_, snapshot) => snapshotChanged(snapshot) });
     const volumeChanged = (volume: PersistentVolume) => this.enqueue(`volume/${keyOf(volume)}`, volume);
     this.#volumes.on({ add: volumeChanged, update: (_, volume) => volumeChanged(volume) });
   }

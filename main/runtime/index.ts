@@ -345,7 +345,9 @@ export interface Runtime {
   removePodVolumes(podUid: string): Promise<void>;
   /** The uids of the pods of a node that have volumes of their own. */
   podsWithVolumes(node: string): Promise<string[]>;
-  /** Puts all that a volume holds, with owners, modes and links, over what another holds. */
+  /** Whether there is a volume of this name that is this cluster's. */
+  hasVolume(name: string): Promise<boolean>;
+  /** Puts all that a volume holds, with owners, modes and links, over what another holds. Rejects with code `notFound` for a volume that is not there. */
   copyVolume(from: string, to: string): Promise<void>;
   /**
    * Where a path below a volume's root leads, relative to the root, links followed; what is missing of it is made, as

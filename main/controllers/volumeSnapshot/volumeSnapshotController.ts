@@ -1,19 +1,31 @@
-import { engineVolumeDriver as driver } from '../../api/engineVolumes.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/index.ts';
-import { keyOf, timestamp, type KubeObject } from '../../api/meta.ts';
-import { parseQuantity } from '../../api/quantity.ts';
-import { isAlreadyExists, isNotFound } from '../../api/status.ts';
-import { isDefaultSnapshotClass, type VolumeSnapshot, type VolumeSnapshotClass, type VolumeSnapshotContent } from '../../api/volumeSnapshots.ts';
-import { resources, type Client, type Informer, type ResourceDef } from '../../client/index.ts';
-import { QueueController, type ControllerContext, type EngineVolumes } from '../controller.ts';
+import { equalJson } from '../../api/json.ts';
+import { keyOf, timestamp } from '../../api/meta.ts';
+import { isNotFound } from '../../api/status.ts';
+import { isDefaultSnapshotClass, isSnapshotReady, snapshotGroup, type VolumeSnapshot, type VolumeSnapshotClass, type VolumeSnapshotContent } from '../../api/volumeSnapshots.ts';
+import { created, resources, type Client, type Informer } from '../../client/index.ts';
+import { QueueController, type ControllerContext } from '../controller.ts';
 import { volumeSnapshotClasses, volumeSnapshotContents, volumeSnapshots } from './kinds.ts';
+import { asSourceFinalizer, beingDeletedAnnotation, boundFinalizer, claimFinalizer, contentFinalizer, setFinalizers, snapshotApiVersion } from './marks.ts';
 
-const snapshotFinalizer = 'snapshot.storage.kubernetes.io/volumesnapshot-bound-protection';
-const contentFinalizer = 'snapshot.storage.kubernetes.io/volumesnapshotcontent-bound-protection';
+/** How long until a snapshot that lacks something is looked at again; mostly the event of what it lacked comes before. */
+const retryMs = 15_000;
+
+/** What keeps a snapshot from being one, for its status and an event. */
+class Problem extends Error {
+  constructor(
+    readonly reason: string,
+    message: string,
+    /** Whether the status has said by this that it is not ready. */
+    readonly saysNotReady = true,
+  ) {
+    super(message);
+  }
+}
 
 /**
- * Takes snapshots of the engine's volumes: each is a volume of its own, a copy. A cluster without the kinds has none, and
- * this controller nothing to do. Mirrors kubernetes-csi/external-snapshotter (pkg/common-controller, pkg/sidecar-controller).
+ * Brings snapshots and their contents together, whichever driver takes them, and lets go what is deleted.
+ * Mirrors kubernetes-csi/external-snapshotter (pkg/common-controller).
  */
 export class VolumeSnapshotController extends QueueController {
   readonly #snapshots: Informer<VolumeSnapshot>;
@@ -21,222 +33,248 @@ export class VolumeSnapshotController extends QueueController {
   readonly #classes: Informer<VolumeSnapshotClass>;
   readonly #claims: Informer<PersistentVolumeClaim>;
   readonly #volumes: Informer<PersistentVolume>;
-  readonly #engine: EngineVolumes | undefined;
 
   constructor(context: ControllerContext) {
     super(context, 'snapshot-controller');
     const { informers } = context;
-    this.#engine = context.volumes;
     this.#snapshots = informers.informer(volumeSnapshots);
     this.#contents = informers.informer(volumeSnapshotContents);
     this.#classes = informers.informer(volumeSnapshotClasses);
     this.#claims = informers.informer(resources.persistentVolumeClaims);
     this.#volumes = informers.informer(resources.persistentVolumes);
     const snapshotChanged = (snapshot: VolumeSnapshot) => this.enqueue(`snapshot/${keyOf(snapshot)}`, snapshot);
-    this.#snapshots.on({
-      add: snapshotChanged,
-      update: (_, snapshot) => snapshotChanged(snapshot),
-      delete: (snapshot) => {
-        const content = snapshot.status?.boundVolumeSnapshotContentName;
-        if (content) this.enqueue(`content/${content}`, snapshot);
-      },
-    });
+    this.#snapshots.on({ add: snapshotChanged, update: (_, snapshot) => snapshotChanged(snapshot) });
     const contentChanged = (content: VolumeSnapshotContent) => {
       this.enqueue(`content/${content.metadata!.name}`, content);
       const { namespace, name } = content.spec?.volumeSnapshotRef ?? {};
       if (name) this.enqueue(`snapshot/${namespace}/${name}`, content);
     };
     this.#contents.on({ add: contentChanged, update: (_, content) => contentChanged(content), delete: contentChanged });
-    // A snapshot can wait for its claim to be bound.
-    this.#claims.on({
-      update: (_, claim) => {
-        if (claim.status?.phase !== 'Bound') return;
-        const { namespace, name } = claim.metadata!;
-        for (const snapshot of this.#snapshots.list(namespace))
-          if (!snapshot.status?.readyToUse && snapshot.spec?.source.persistentVolumeClaimName === name) snapshotChanged(snapshot);
-      },
-    });
+    // A snapshot can wait for its claim to be bound, for its class, or for claims that are made of it.
+    const claimChanged = (claim: PersistentVolumeClaim) => {
+      for (const snapshot of this.#snapshots.list(claim.metadata!.namespace))
+        if (isMadeOf(snapshot, claim) || (snapshot.metadata!.deletionTimestamp && isRestoredTo(snapshot, claim))) snapshotChanged(snapshot);
+    };
+    this.#claims.on({ add: claimChanged, update: (_, claim) => claimChanged(claim), delete: claimChanged });
+    const classChanged = () => this.#snapshots.list().filter((snapshot) => !isSnapshotReady(snapshot)).forEach(snapshotChanged);
+    this.#classes.on({ add: classChanged, update: classChanged });
   }
 
   protected async sync(key: string, client: Client): Promise<void> {
     if (key.startsWith('content/')) {
       const content = this.#contents.get(key.slice('content/'.length));
-      if (content?.spec?.driver === driver) await this.#syncContent(client, content);
+      if (content) await this.#syncContent(client, content);
       return;
     }
     const snapshot = this.#snapshots.get(key.slice('snapshot/'.length));
     if (!snapshot) return;
-    if (snapshot.metadata!.deletionTimestamp) await this.#deleteSnapshot(client, snapshot);
-    else await this.#syncSnapshot(client, snapshot);
+    try {
+      await this.#syncSnapshot(client, snapshot);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      await this.#fail(client, snapshot, error);
+    }
   }
 
   async #syncSnapshot(client: Client, snapshot: VolumeSnapshot): Promise<void> {
+    await this.#releaseClaim(client, snapshot, false);
+    if (snapshot.metadata!.deletionTimestamp) return this.#delete(client, snapshot);
+    if (await this.#takeDefaultClass(client, snapshot)) return;
+    const content = this.#contentOf(snapshot);
+    const add = [asSourceFinalizer, ...(content?.spec!.deletionPolicy === 'Delete' ? [boundFinalizer] : [])];
+    if (add.some((finalizer) => !snapshot.metadata!.finalizers?.includes(finalizer))) {
+      await setFinalizers(client, volumeSnapshots, snapshot, { add });
+      return;
+    }
     const { persistentVolumeClaimName: claim, volumeSnapshotContentName: given } = snapshot.spec!.source;
-    const content = given ? this.#contents.get(given) : this.#contents.get(contentName(snapshot));
-    if (content) return this.#follow(client, snapshot, content);
-    if (given) return this.#fail(client, snapshot, 'SnapshotContentMissing', `VolumeSnapshotContent is missing`);
-    if (claim) await this.#begin(client, snapshot, claim);
+    if (content) await this.#follow(client, snapshot, given ? await this.#bind(client, snapshot, content) : content);
+    else if (given || isSnapshotReady(snapshot)) throw new Problem('SnapshotContentMissing', 'VolumeSnapshotContent is missing');
+    else if (claim) await this.#follow(client, snapshot, await this.#begin(client, snapshot, claim));
   }
 
-  /** Makes the content that stands for the data; the snapshot is protected first, so that neither is ever without the other. */
-  async #begin(client: Client, snapshot: VolumeSnapshot, claimName: string): Promise<void> {
-    const { namespace, name } = snapshot.metadata!;
-    const refuse = (problem: string) =>
-      this.#fail(client, snapshot, 'SnapshotContentCreationFailed', `Failed to create snapshot content with error ${problem}`);
-    const snapshotClass = this.#classOf(snapshot);
-    if (typeof snapshotClass === 'string') return refuse(`snapshot controller failed to update ${name} on API server: ${snapshotClass}`);
-    if (snapshotClass.driver !== driver) return;
-    const claim = this.#claims.get(`${namespace}/${claimName}`);
-    if (!claim) return refuse(`snapshot controller failed to update ${name} on API server: cannot get claim from snapshot`);
-    const volume = claim.status?.phase === 'Bound' ? this.#volumes.get(claim.spec!.volumeName!) : undefined;
-    if (!volume) return refuse(`the PVC ${claimName} is not yet bound to a PV, will not attempt to take a snapshot`);
-    if (volume.spec!.csi?.driver !== driver) return refuse(`the PVC ${claimName} is not of the driver ${driver}`);
-    await this.#addFinalizer(client, volumeSnapshots, snapshot, snapshotFinalizer);
-    const { uid } = snapshot.metadata!;
-    try {
-      await client.of(volumeSnapshotContents).create({
-        apiVersion: 'snapshot.storage.k8s.io/v1',
-        kind: 'VolumeSnapshotContent',
-        metadata: { name: contentName(snapshot), finalizers: [contentFinalizer] },
-        spec: {
-          volumeSnapshotRef: { apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshot', namespace, name, uid },
-          deletionPolicy: snapshotClass.deletionPolicy,
-          driver,
-          volumeSnapshotClassName: snapshotClass.metadata!.name,
-          source: { volumeHandle: volume.spec!.csi.volumeHandle },
-          sourceVolumeMode: volume.spec!.volumeMode ?? 'Filesystem',
-        },
-      });
-      this.#say(snapshot, 'Normal', 'CreatingSnapshot', `Waiting for a snapshot ${keyOf(snapshot)} to be created by the CSI driver.`);
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
+  /** A snapshot without a class gets the default one of its volume's driver. Resolves whether it did. */
+  async #takeDefaultClass(client: Client, snapshot: VolumeSnapshot): Promise<boolean> {
+    const { volumeSnapshotClassName: name, source } = snapshot.spec!;
+    if (name !== undefined) {
+      if (!this.#classes.get(name))
+        throw new Problem('GetSnapshotClassFailed', `Failed to get snapshot class with error volumesnapshotclass.${snapshotGroup} ${JSON.stringify(name)} not found`, false);
+      return false;
     }
+    if (!source.persistentVolumeClaimName) return false;
+    const refuse = (problem: string) => new Problem('SetDefaultSnapshotClassFailed', `Failed to set default snapshot class with error ${problem}`, false);
+    const volume = this.#sourceOf(snapshot, source.persistentVolumeClaimName, refuse);
+    if (!volume.spec!.csi) throw refuse(`snapshotting non-CSI volumes is not supported, snapshot:${keyOf(snapshot)}`);
+    const defaults = this.#classes.list().filter((found) => found.driver === volume.spec!.csi!.driver && isDefaultSnapshotClass(found));
+    if (defaults.length === 0) throw refuse('cannot find default snapshot class');
+    if (defaults.length > 1) throw refuse(`${defaults.length} default snapshot classes were found`);
+    const spec = { ...snapshot.spec!, volumeSnapshotClassName: defaults[0]!.metadata!.name! };
+    await client.of(volumeSnapshots).update({ ...snapshot, spec });
+    return true;
   }
 
-  /** The class, or why there is none. */
-  #classOf(snapshot: VolumeSnapshot): VolumeSnapshotClass | string {
-    const name = snapshot.spec!.volumeSnapshotClassName;
-    if (name !== undefined) return this.#classes.get(name) ?? `volumesnapshotclass.snapshot.storage.k8s.io "${name}" not found`;
-    const defaults = this.#classes.list().filter((found) => found.driver === driver && isDefaultSnapshotClass(found));
-    if (defaults.length === 1) return defaults[0]!;
-    return defaults.length === 0 ? 'cannot find default snapshot class' : `${defaults.length} default snapshot classes were found`;
+  /** The volume of the claim that a snapshot is to be taken of. */
+  #sourceOf({ metadata }: VolumeSnapshot, claimName: string, refuse: (problem: string) => Problem): PersistentVolume {
+    const claim = this.#claims.get(`${metadata!.namespace}/${claimName}`);
+    if (!claim) throw refuse(`failed to retrieve PVC ${claimName} from the lister: "persistentvolumeclaim \\"${claimName}\\" not found"`);
+    if (claim.status?.phase !== 'Bound') throw refuse(`the PVC ${claimName} is not yet bound to a PV, will not attempt to take a snapshot`);
+    const volume = this.#volumes.get(claim.spec!.volumeName!);
+    if (!volume) throw refuse(`failed to retrieve PV ${claim.spec!.volumeName} from the API server: "persistentvolumes \\"${claim.spec!.volumeName}\\" not found"`);
+    const ref = volume.spec!.claimRef;
+    if (ref?.name !== claimName || ref.namespace !== metadata!.namespace || (ref?.uid && ref.uid !== claim.metadata!.uid)) throw refuse('claim in dataSource not bound or invalid');
+    return volume;
   }
 
-  /** The snapshot says what its content is. */
-  async #follow(client: Client, snapshot: VolumeSnapshot, content: VolumeSnapshotContent): Promise<void> {
-    const ref = content.spec!.volumeSnapshotRef;
-    const { namespace, name, uid } = snapshot.metadata!;
-    if (ref.name !== name || ref.namespace !== namespace || (ref.uid && ref.uid !== uid))
-      return this.#fail(client, snapshot, 'SnapshotBindFailed', `Snapshot failed to bind VolumeSnapshotContent, volume snapshot content ${content.metadata!.name} is bound to a different snapshot`);
-    if (!ref.uid) {
-      const spec = { ...content.spec!, volumeSnapshotRef: { ...ref, uid } };
-      await client.of(volumeSnapshotContents).update({ ...content, spec });
-      return;
-    }
-    const { readyToUse = false, creationTime, restoreSize, error } = content.status ?? {};
-    const before = snapshot.status ?? {};
-    if (before.boundVolumeSnapshotContentName === content.metadata!.name && before.readyToUse === readyToUse && before.error?.message === error?.message) return;
-    await client.of(volumeSnapshots).updateStatus({
-      ...snapshot,
-      status: {
-        boundVolumeSnapshotContentName: content.metadata!.name!,
-        readyToUse,
-        ...(creationTime === undefined ? {} : { creationTime: timestamp(Math.floor(creationTime / 1e6)) }),
-        ...(restoreSize === undefined ? {} : { restoreSize: sizeText(restoreSize) }),
-        ...(error ? { error } : {}),
-      },
-    });
-    if (!readyToUse) return;
-    this.#say(snapshot, 'Normal', 'SnapshotCreated', `Snapshot ${keyOf(snapshot)} was successfully created by the CSI driver.`);
-    this.#say(snapshot, 'Normal', 'SnapshotReady', `Snapshot ${keyOf(snapshot)} is ready to use.`);
-  }
-
-  async #deleteSnapshot(client: Client, snapshot: VolumeSnapshot): Promise<void> {
-    if (!snapshot.metadata!.finalizers?.includes(snapshotFinalizer)) return;
-    const name = snapshot.status?.boundVolumeSnapshotContentName ?? contentName(snapshot);
+  /** The content that is this snapshot's, if it is there; throws for one that is another's. */
+  #contentOf(snapshot: VolumeSnapshot): VolumeSnapshotContent | undefined {
+    const given = snapshot.spec!.source.volumeSnapshotContentName;
+    const name = given ?? contentName(snapshot);
     const content = this.#contents.get(name);
-    const ours = content?.spec?.volumeSnapshotRef.uid === snapshot.metadata!.uid;
-    if (ours && content?.spec?.deletionPolicy === 'Delete') {
-      if (!content.metadata!.deletionTimestamp) await ifThere(client.of(volumeSnapshotContents).delete('', name));
-      // The content's end wakes the snapshot again.
+    if (!content) return undefined;
+    if (given && !content.spec!.source.snapshotHandle)
+      throw new Problem('SnapshotContentMismatch', 'VolumeSnapshotContent is dynamically provisioned while expecting a pre-provisioned one');
+    if (!given && !content.spec!.source.volumeHandle)
+      throw new Problem('SnapshotContentMismatch', `VolumeSnapshotContent ${name} is pre-provisioned while expecting a dynamically provisioned one`);
+    const ref = content.spec!.volumeSnapshotRef;
+    const { namespace, name: own, uid } = snapshot.metadata!;
+    if (ref.name !== own || ref.namespace !== namespace || (given && !ref.uid ? false : ref.uid !== uid))
+      throw new Problem('SnapshotContentMisbound', `VolumeSnapshotContent [${name}] is bound to a different snapshot`);
+    return content;
+  }
+
+  /** Makes the content that stands for the data; the claim is kept until the snapshot is taken. */
+  async #begin(client: Client, snapshot: VolumeSnapshot, claimName: string): Promise<VolumeSnapshotContent> {
+    const { namespace, name, uid } = snapshot.metadata!;
+    const refuse = (problem: string) => new Problem('SnapshotContentCreationFailed', `Failed to create snapshot content with error ${problem}`);
+    const claim = this.#claims.get(`${namespace}/${claimName}`);
+    if (!claim) throw refuse(`snapshot controller failed to update ${name} on API server: cannot get claim from snapshot`);
+    if (claim.metadata!.deletionTimestamp && !claim.metadata!.finalizers?.includes(claimFinalizer))
+      throw refuse(`snapshot controller failed to update ${claimName} on API server: cannot add finalizer on claim because it is being deleted`);
+    await setFinalizers(client, resources.persistentVolumeClaims, claim, { add: [claimFinalizer] });
+    const volume = this.#sourceOf(snapshot, claimName, (problem) => refuse(`failed to get input parameters to create snapshot ${name}: ${JSON.stringify(problem)}`));
+    if (!volume.spec!.csi) throw refuse(`cannot find CSI PersistentVolumeSource for volume ${volume.metadata!.name}`);
+    const { driver, deletionPolicy, metadata } = this.#classes.get(snapshot.spec!.volumeSnapshotClassName!)!;
+    const content: VolumeSnapshotContent = {
+      apiVersion: snapshotApiVersion,
+      kind: 'VolumeSnapshotContent',
+      metadata: { name: contentName(snapshot), finalizers: [contentFinalizer] },
+      spec: {
+        volumeSnapshotRef: { apiVersion: snapshotApiVersion, kind: 'VolumeSnapshot', namespace, name, uid, resourceVersion: snapshot.metadata!.resourceVersion },
+        deletionPolicy,
+        driver,
+        volumeSnapshotClassName: metadata!.name,
+        source: { volumeHandle: volume.spec!.csi.volumeHandle },
+        sourceVolumeMode: volume.spec!.volumeMode ?? 'Filesystem',
+      },
+    };
+    await created(client.of(volumeSnapshotContents).create(content));
+    this.#say(snapshot, 'Normal', 'CreatingSnapshot', `Waiting for a snapshot ${keyOf(snapshot)} to be created by the CSI driver.`);
+    return content;
+  }
+
+  /** A content that was brought is reserved by name, and from now on by uid. */
+  async #bind(client: Client, { metadata, spec }: VolumeSnapshot, content: VolumeSnapshotContent): Promise<VolumeSnapshotContent> {
+    const { volumeSnapshotRef: ref, volumeSnapshotClassName: known } = content.spec!;
+    const named = spec!.volumeSnapshotClassName;
+    if (ref.uid && (known || named === undefined)) return content;
+    const next = { ...content.spec!, volumeSnapshotRef: { ...ref, uid: metadata!.uid }, ...(named === undefined ? {} : { volumeSnapshotClassName: named }) };
+    return client.of(volumeSnapshotContents).update({ ...content, spec: next });
+  }
+
+  /** The snapshot says what its content says. */
+  async #follow(client: Client, snapshot: VolumeSnapshot, content: VolumeSnapshotContent): Promise<void> {
+    const { readyToUse = false, creationTime, restoreSize, error } = content.status ?? {};
+    const { creationTime: taken, restoreSize: size, error: _, ...before } = snapshot.status ?? {};
+    const status: VolumeSnapshot['status'] = {
+      ...before,
+      boundVolumeSnapshotContentName: before.boundVolumeSnapshotContentName ?? content.metadata!.name!,
+      readyToUse,
+      ...(taken === undefined && creationTime === undefined ? {} : { creationTime: taken ?? timestamp(Math.floor(creationTime! / 1e6)) }),
+      ...(size === undefined && restoreSize === undefined ? {} : { restoreSize: size ?? sizeText(restoreSize!) }),
+      ...(error ? { error } : {}),
+    };
+    if (equalJson(status, snapshot.status)) return;
+    await client.of(volumeSnapshots).updateStatus({ ...snapshot, status });
+    if (taken === undefined && creationTime !== undefined)
+      this.#say(snapshot, 'Normal', 'SnapshotCreated', `Snapshot ${keyOf(snapshot)} was successfully created by the CSI driver.`);
+    if (readyToUse && !snapshot.status?.readyToUse) this.#say(snapshot, 'Normal', 'SnapshotReady', `Snapshot ${keyOf(snapshot)} is ready to use.`);
+  }
+
+  /** With its content where the policy says so; the snapshot outlives that, so that it is known until the data is gone. */
+  async #delete(client: Client, snapshot: VolumeSnapshot): Promise<void> {
+    const { finalizers = [], uid } = snapshot.metadata!;
+    if (![asSourceFinalizer, boundFinalizer].some((finalizer) => finalizers.includes(finalizer))) return;
+    const name = snapshot.status?.boundVolumeSnapshotContentName ?? (snapshot.spec!.source.persistentVolumeClaimName ? contentName(snapshot) : undefined);
+    const found = name === undefined ? undefined : this.#contents.get(name);
+    const content = found?.spec!.volumeSnapshotRef.uid === uid ? found : undefined;
+    if (content && this.#isBeingRestored(snapshot)) {
+      this.#say(snapshot, 'Warning', 'SnapshotDeletePending', 'Snapshot is being used to restore a PVC');
+      this.queue.addAfter(`snapshot/${keyOf(snapshot)}`, retryMs);
       return;
     }
-    await this.#dropFinalizer(client, volumeSnapshots, snapshot, snapshotFinalizer);
+    if (content) await this.#letGo(client, content);
+    const goesToo = content?.spec!.deletionPolicy === 'Delete';
+    if (goesToo && !content.metadata!.deletionTimestamp) await ifThere(client.of(volumeSnapshotContents).delete('', content.metadata!.name!));
+    await this.#releaseClaim(client, snapshot, true);
+    await setFinalizers(client, volumeSnapshots, snapshot, { remove: [asSourceFinalizer, ...(goesToo ? [] : [boundFinalizer])] });
+  }
+
+  #isBeingRestored(snapshot: VolumeSnapshot): boolean {
+    return this.#claims.list(snapshot.metadata!.namespace).some((claim) => isRestoredTo(snapshot, claim) && (claim.status?.phase ?? 'Pending') === 'Pending');
+  }
+
+  /** Tells the driver that the data may be removed when the content is deleted. */
+  async #letGo(client: Client, content: VolumeSnapshotContent): Promise<void> {
+    if (content.metadata!.annotations?.[beingDeletedAnnotation] !== undefined) return;
+    await ifThere(client.of(volumeSnapshotContents).patch('', content.metadata!.name!, 'merge', { metadata: { annotations: { [beingDeletedAnnotation]: 'yes' } } }));
+  }
+
+  /** The claim may go once every snapshot of it is taken. `without`: this one counts no more. */
+  async #releaseClaim(client: Client, snapshot: VolumeSnapshot, without: boolean): Promise<void> {
+    const { namespace, name } = snapshot.metadata!;
+    const claim = this.#claims.get(`${namespace}/${snapshot.spec!.source.persistentVolumeClaimName}`);
+    if (!claim?.metadata!.finalizers?.includes(claimFinalizer)) return;
+    const needed = this.#snapshots.list(namespace).some((other) => isMadeOf(other, claim) && !isSnapshotReady(other) && !(without && other.metadata!.name === name));
+    if (!needed) await setFinalizers(client, resources.persistentVolumeClaims, claim, { remove: [claimFinalizer] });
   }
 
   async #syncContent(client: Client, content: VolumeSnapshotContent): Promise<void> {
+    const { uid, namespace, name } = content.spec!.volumeSnapshotRef;
+    // Not its snapshot's yet: a snapshot that comes takes it.
+    if (!uid) return;
     const { deletionTimestamp, finalizers } = content.metadata!;
-    const { deletionPolicy, source } = content.spec!;
-    if (deletionTimestamp) {
-      if (!finalizers?.includes(contentFinalizer)) return;
-      const handle = content.status?.snapshotHandle ?? (source.volumeHandle ? handleOf(content) : source.snapshotHandle);
-      if (deletionPolicy === 'Delete' && handle) await this.#volumesOfEngine().removeVolume(handle);
-      return this.#dropFinalizer(client, volumeSnapshotContents, content, contentFinalizer);
+    if (!deletionTimestamp && !finalizers?.includes(contentFinalizer)) {
+      await setFinalizers(client, volumeSnapshotContents, content, { add: [contentFinalizer] });
+      return;
     }
-    if (!finalizers?.includes(contentFinalizer)) return this.#addFinalizer(client, volumeSnapshotContents, content, contentFinalizer);
-    if (content.status?.readyToUse) return;
-    const snapshotHandle = source.volumeHandle ? await this.#take(content, source.volumeHandle) : source.snapshotHandle!;
-    const volume = this.#volumes.list().find(({ spec }) => spec?.csi?.driver === driver && spec.csi.volumeHandle === source.volumeHandle);
-    const restoreSize = volume ? { restoreSize: parseQuantity(volume.spec!.capacity!.storage!).value() } : {};
-    const creationTime = this.clock.now() * 1e6;
-    await client.of(volumeSnapshotContents).updateStatus({ ...content, status: { snapshotHandle, creationTime, readyToUse: true, ...restoreSize } });
+    const snapshot = this.#snapshots.get(`${namespace}/${name}`);
+    if (snapshot?.metadata!.uid === uid && snapshot?.metadata!.deletionTimestamp && !this.#isBeingRestored(snapshot)) await this.#letGo(client, content);
   }
 
-  /** What a copy that was cut short has left is taken away first: a snapshot is never half one and half another. */
-  async #take(content: VolumeSnapshotContent, volumeHandle: string): Promise<string> {
-    const engine = this.#volumesOfEngine();
-    const handle = handleOf(content);
-    await engine.removeVolume(handle);
-    await engine.createVolume(handle, { 'dev.skiff.snapshot': content.metadata!.name! }, { mode: 0o777 });
-    await engine.copyVolume(volumeHandle, handle);
-    return handle;
-  }
-
-  #volumesOfEngine(): EngineVolumes {
-    if (!this.#engine) throw new Error('no node is running that could hold the snapshot');
-    return this.#engine;
-  }
-
-  async #fail(client: Client, snapshot: VolumeSnapshot, reason: string, message: string): Promise<void> {
-    if (snapshot.status?.error?.message !== message) {
-      const status = { ...snapshot.status, readyToUse: false, error: { time: timestamp(this.clock.now()), message } };
-      await client.of(volumeSnapshots).updateStatus({ ...snapshot, status });
-    }
-    this.#say(snapshot, 'Warning', reason, message);
-    // Whatever it lacks may come.
+  async #fail(client: Client, snapshot: VolumeSnapshot, { reason, message, saysNotReady }: Problem): Promise<void> {
     this.queue.addAfter(`snapshot/${keyOf(snapshot)}`, retryMs);
-  }
-
-  async #addFinalizer<T extends KubeObject>(client: Client, def: ResourceDef<T>, object: T, finalizer: string): Promise<void> {
-    const { finalizers = [] } = object.metadata!;
-    if (!finalizers.includes(finalizer)) await this.#setFinalizers(client, def, object, [...finalizers, finalizer]);
-  }
-
-  async #dropFinalizer<T extends KubeObject>(client: Client, def: ResourceDef<T>, object: T, finalizer: string): Promise<void> {
-    const rest = (object.metadata!.finalizers ?? []).filter((other) => other !== finalizer);
-    await ifThere(this.#setFinalizers(client, def, object, rest));
-  }
-
-  async #setFinalizers<T extends KubeObject>(client: Client, def: ResourceDef<T>, { metadata }: T, finalizers: string[]): Promise<void> {
-    const { namespace = '', name, uid, resourceVersion } = metadata!;
-    await client.of(def).patch(namespace, name!, 'merge', { metadata: { uid, resourceVersion, finalizers } });
+    if (snapshot.status?.error?.message === message) return;
+    const status = { ...snapshot.status, ...(saysNotReady ? { readyToUse: false } : {}), error: { time: timestamp(this.clock.now()), message } };
+    await client.of(volumeSnapshots).updateStatus({ ...snapshot, status });
+    this.#say(snapshot, 'Warning', reason, message);
   }
 
   #say(snapshot: VolumeSnapshot, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    this.recorder.event({ apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshot', ...snapshot }, type, reason, message);
+    this.recorder.event({ apiVersion: snapshotApiVersion, kind: 'VolumeSnapshot', ...snapshot }, type, reason, message);
   }
 }
 
-const retryMs = 15_000;
-
 const contentName = ({ metadata }: VolumeSnapshot): string => `snapcontent-${metadata!.uid}`;
 
-/** The engine's volume that is the snapshot. */
-const handleOf = ({ metadata }: VolumeSnapshotContent): string => `snapshot-${metadata!.uid}`;
+const isMadeOf = ({ spec }: VolumeSnapshot, claim: PersistentVolumeClaim): boolean => spec?.source.persistentVolumeClaimName === claim.metadata!.name;
+
+function isRestoredTo({ metadata }: VolumeSnapshot, { spec }: PersistentVolumeClaim): boolean {
+  const { dataSource } = spec ?? {};
+  return dataSource?.kind === 'VolumeSnapshot' && dataSource.apiGroup === snapshotGroup && dataSource.name === metadata!.name;
+}
 
 /** Whole units where it comes out even, as quantities are written. */
 function sizeText(bytes: number): string {
-  for (const [suffix, unit] of [['Gi', 2 ** 30], ['Mi', 2 ** 20], ['Ki', 2 ** 10]] as const) if (bytes % unit === 0) return `${bytes / unit}${suffix}`;
+  for (const [suffix, unit] of [['Gi', 2 ** 30], ['Mi', 2 ** 20], ['Ki', 2 ** 10]] as const) if (bytes && bytes % unit === 0) return `${bytes / unit}${suffix}`;
   return String(bytes);
 }
 

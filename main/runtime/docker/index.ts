@@ -286,6 +286,10 @@ class DockerRuntime implements Runtime {
     return this.#volumes.podsOf(node);
   }
 
+  hasVolume(name: string): Promise<boolean> {
+    return this.#volumes.exists(name);
+  }
+
   copyVolume(from: string, to: string): Promise<void> {
     return this.#volumes.copy(from, to);
   }

@@ -129,8 +129,16 @@ export class EngineVolumes {
     });
   }
 
+  /** Whether there is such a volume of this cluster. */
+  async exists(name: string): Promise<boolean> {
+    const found = await tolerate([404], () => this.options.docker.getVolume(name).inspect());
+    return found?.Labels?.[label.cluster] === this.options.cluster;
+  }
+
   /** All of a volume with owners, modes and links, over what the other one holds. */
   async copy(from: string, to: string): Promise<void> {
+    // The engine makes an empty one of a volume that it does not know.
+    if (!(await this.exists(from))) throw new RuntimeError('notFound', `there is no volume ${from} of this cluster`);
     await this.#with(this.#reaching([`${from}:${inside}:ro`], ['true']), (source) =>
       this.#with(this.#reaching([`${to}:${inside}`], ['true']), async (target) => {
         const archive = await engineCall(() => source.getArchive({ path: inside }));

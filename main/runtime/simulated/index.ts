@@ -316,6 +316,10 @@ class SimulatedRuntime implements Runtime {
     return [];
   }
 
+  async hasVolume(): Promise<boolean> {
+    return true;
+  }
+
   async copyVolume(): Promise<void> {}
 
   async volumeSubPath(_name: string, path: string): Promise<string> {

@@ -30,7 +30,7 @@ beforeEach(async () => {
   removedVolumes = [];
   informers = new InformerFactory(client, clock, noLog);
   const shared = { client, informers, clock, random: seededRandom(), log: noLog };
-  const volumes = { createVolume: async () => {}, removeVolume: async (name: string) => void removedVolumes.push(name), copyVolume: async () => {} };
+  const volumes = { createVolume: async () => {}, removeVolume: async (name: string) => void removedVolumes.push(name), hasVolume: async () => true, copyVolume: async () => {} };
   controllers = startControllers({ ...shared, volumes });
   scheduler = new Scheduler(shared);
   await Promise.all([controllers.ready, scheduler.start()]);

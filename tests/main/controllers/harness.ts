@@ -39,6 +39,7 @@ export class Cluster {
         this.engineVolumes.delete(name);
         this.removedVolumes.push(name);
       },
+      hasVolume: async (name) => this.engineVolumes.has(name),
       copyVolume: async (from, to) => void this.copiedVolumes.push(`${from} → ${to}`),
     };
     this.#controllers = constructors.map((C) => new C({ client, informers, clock, random, log: noLog, volumes, ...this.more }));

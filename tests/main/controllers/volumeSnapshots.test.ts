@@ -6,6 +6,7 @@ import { resources } from '../../../main/client/index.ts';
 import { PersistentVolumeBinder } from '../../../main/controllers/persistentVolumeBinder.ts';
 import { VolumeProvisioner } from '../../../main/controllers/volumeProvisioner.ts';
 import { volumeSnapshotClasses, volumeSnapshotContents, volumeSnapshots } from '../../../main/controllers/volumeSnapshot/kinds.ts';
+import { SnapshotContentController } from '../../../main/controllers/volumeSnapshot/snapshotContentController.ts';
 import { VolumeSnapshotController } from '../../../main/controllers/volumeSnapshot/volumeSnapshotController.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { Cluster } from './harness.ts';
@@ -14,7 +15,7 @@ let cluster: Cluster;
 beforeEach(async () => {
   cluster = new Cluster();
   cluster.server.customKinds.push(volumeSnapshots, volumeSnapshotContents, volumeSnapshotClasses);
-  await cluster.start(PersistentVolumeBinder, VolumeProvisioner, VolumeSnapshotController);
+  await cluster.start(PersistentVolumeBinder, VolumeProvisioner, SnapshotContentController, VolumeSnapshotController);
   cluster.server.seed(resources.storageClasses, {
     metadata: { name: 'standard' },
     provisioner: 'skiff.dev/docker-volume',
@@ -103,10 +104,53 @@ it('a snapshot of what cannot be copied says why', async () => {
   expect(snapshot()!.status!.error!.message).toContain('cannot find default snapshot class');
   snapshotClass();
   await take('other', { persistentVolumeClaimName: 'nobody' });
-  expect(snapshot('other')!.status!.error!.message).toContain('cannot get claim from snapshot');
+  expect(snapshot('other')!.status!.error!.message).toContain('failed to retrieve PVC nobody from the lister');
   await cluster.clock.advance(20_000);
   expect(snapshot()!.status).toMatchObject({ readyToUse: true });
   expect(snapshot()!.status!.error).toBeUndefined();
+});
+
+it('a content that is deleted alone keeps its data as long as its snapshot stays', async () => {
+  snapshotClass();
+  await claim('data');
+  await take();
+  const { metadata, status } = contents()[0]!;
+  await cluster.client.of(volumeSnapshotContents).delete('', metadata!.name!);
+  await rest();
+  expect(cluster.engineVolumes.has(status!.snapshotHandle!)).toBe(true);
+  await cluster.client.of(volumeSnapshots).delete('default', 'before');
+  await rest();
+  expect([contents(), snapshot()]).toEqual([[], undefined]);
+  expect(cluster.engineVolumes.has(status!.snapshotHandle!)).toBe(false);
+});
+
+it('data that somebody brings is a snapshot by a content that names both', async () => {
+  const bring = (name: string, snapshotHandle: string) =>
+    cluster.server.seed(volumeSnapshotContents, {
+      metadata: { name },
+      spec: { driver: engineVolumeDriver, deletionPolicy: 'Retain', source: { snapshotHandle }, volumeSnapshotRef: { name: 'before', namespace: 'default' } },
+    });
+  cluster.engineVolumes.set('kept', 0o777);
+  bring('brought', 'kept');
+  bring('nothing', 'unknown');
+  await take('before', { volumeSnapshotContentName: 'brought' });
+  expect(snapshot()!.status).toMatchObject({ readyToUse: true, boundVolumeSnapshotContentName: 'brought' });
+  expect(contents()[0]!.spec!.volumeSnapshotRef.uid).toBe(snapshot()!.metadata!.uid);
+  expect(contents()[1]!.status!.error!.message).toContain('there is no volume unknown of this cluster');
+  await take('other', { volumeSnapshotContentName: 'brought' });
+  expect(snapshot('other')!.status!.error!.message).toBe('VolumeSnapshotContent [brought] is bound to a different snapshot');
+});
+
+it('a claim of which a snapshot is being taken cannot go before it is', async () => {
+  snapshotClass();
+  await claim('data');
+  cluster.fail('PUT', 'volumesnapshotcontents');
+  await take();
+  const finalizers = () => cluster.server.find(resources.persistentVolumeClaims, 'default', 'data')!.metadata!.finalizers ?? [];
+  expect(finalizers()).toContain('snapshot.storage.kubernetes.io/pvc-as-source-protection');
+  cluster.server.intercept = undefined;
+  await cluster.clock.advance(60_000);
+  expect(finalizers()).not.toContain('snapshot.storage.kubernetes.io/pvc-as-source-protection');
 });
 
 it('a claim is a copy of another one, and no smaller', async () => {
