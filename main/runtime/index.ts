@@ -103,6 +103,8 @@ export interface ContainerSecurity {
   runAsUser?: number | string;
   runAsGroup?: number;
   supplementalGroups?: number[];
+  /** Those only, and not the groups that the image gives the user. */
+  strictGroups?: boolean;
   privileged?: boolean;
   readOnlyRootFilesystem?: boolean;
   noNewPrivileges?: boolean;
@@ -152,6 +154,14 @@ export interface ContainerConfig {
 
 export type ContainerState = 'created' | 'running' | 'exited' | 'unknown';
 
+/** Who the first process of a container is. */
+export interface ContainerUser {
+  uid: number;
+  gid: number;
+  /** The process' own group among them. */
+  supplementalGroups: number[];
+}
+
 export interface Container {
   id: string;
   sandboxId: string;
@@ -168,6 +178,8 @@ export interface Container {
   /** `OOMKilled`, `Error`, `Completed`, `StartError` … as the CRI reports it. */
   reason?: string;
   message?: string;
+  /** Once it has started. */
+  user?: ContainerUser;
   labels: Record<string, string>;
   annotations: Record<string, string>;
 }
@@ -249,6 +261,8 @@ export interface RuntimeInfo {
   rootless?: boolean;
   /** Whether all that lies below a mount can be made read-only with it. */
   recursiveReadOnly?: boolean;
+  /** Whether it knows the groups of a container's processes, and can leave out those of the image. */
+  supplementalGroupsPolicy?: boolean;
   /** Tells this engine from others. */
   engineId?: string;
   /** The ways to run containers that it knows by name. */

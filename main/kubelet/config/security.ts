@@ -15,6 +15,7 @@ export function securityOf(pod: Pod, container: AnyContainer, image: Pick<Image,
   if (runAsGroup !== undefined) security.runAsGroup = runAsGroup;
   const groups = [...(ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup]), ...(ofPod.supplementalGroups ?? [])];
   if (groups.length > 0) security.supplementalGroups = groups;
+  if (ofPod.supplementalGroupsPolicy === 'Strict') security.strictGroups = true;
   if (own.privileged) security.privileged = true;
   if (own.readOnlyRootFilesystem) security.readOnlyRootFilesystem = true;
   if (own.allowPrivilegeEscalation === false) security.noNewPrivileges = true;

@@ -94,7 +94,7 @@ export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeS
       architecture: info.architecture,
     },
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
-    features: { supplementalGroupsPolicy: false },
+    features: { supplementalGroupsPolicy: info.supplementalGroupsPolicy ?? false },
     runtimeHandlers: ['', ...(info.handlers ?? [])].map((name) => ({ name, features: { recursiveReadOnlyMounts: info.recursiveReadOnly ?? false, userNamespaces: false } })),
     images: facts.images
       .map(({ digests, tags, sizeBytes }) => ({ names: [...digests, ...tags], sizeBytes }))

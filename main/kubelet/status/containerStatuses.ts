@@ -96,6 +96,7 @@ function convertOne(container: AnyContainer, runtime: Container, old: ContainerS
     started: false,
     state: stateOf(runtime, containerID, old, sources),
     lastState: {},
+    ...(runtime.user ? { user: { linux: runtime.user } } : {}),
     ...mounts(container, sources),
   };
 }

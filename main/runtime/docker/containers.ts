@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import { RuntimeError, type Container, type ContainerConfig, type ContainerResources, type ContainerSecurity } from '../index.ts';
 import { containerLabels, containerName, givenBack, identityOf, label, type Labels } from './labels.ts';
+import type { EngineUser } from './accounts.ts';
 import type { EngineMounts } from './mounts.ts';
 import { isAll, type Grant } from './privileges.ts';
 
@@ -13,6 +14,8 @@ export interface ContainerSettings {
   lowersScores: boolean;
   /** What stands for all privileges; undefined: all of them. */
   grant?: Grant;
+  /** Who it runs as, where that is not what it was asked for word by word. */
+  user?: EngineUser;
 }
 
 /** What the engine is told to create, for a container that joins a sandbox's namespaces. */
@@ -26,7 +29,7 @@ export function containerOptions(
   const joined = `container:${sandboxId}`;
   const { security } = config;
   const pidMode = config.pidOf ? `container:${config.pidOf}` : sandbox[label.hostPID] ? 'host' : sandbox[label.sharePID] ? joined : undefined;
-  const user = userOf(security);
+  const user = settings.user?.user ?? userOf(security);
   const host: Docker.HostConfig = {
     NetworkMode: joined,
     IpcMode: sandbox[label.hostIPC] ? 'host' : joined,
@@ -39,6 +42,7 @@ export function containerOptions(
     Devices: config.devices.map(({ host, container, permissions }) => deviceOption(host, container, permissions)),
     ...resourceOptions(config.resources, settings.lowersScores),
     ...securityOptions(security, settings.grant),
+    ...groupOptions(settings.user?.groups ?? security.supplementalGroups?.map(String) ?? []),
   };
   if (security.privileged && settings.grant) likePrivileged(host, config);
   return {
@@ -83,11 +87,12 @@ function securityOptions(security: ContainerSecurity, grant: Grant | undefined):
     ...(security.privileged && !limited ? { Privileged: true } : {}),
     ...(security.readOnlyRootFilesystem ? { ReadonlyRootfs: true } : {}),
     ...capabilityOptions(security, grant),
-    ...(security.supplementalGroups?.length ? { GroupAdd: security.supplementalGroups.map(String) } : {}),
     ...(security.procMount === 'Unmasked' || limited ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
     ...(options.length > 0 ? { SecurityOpt: options } : {}),
   };
 }
+
+const groupOptions = (groups: string[]): Docker.HostConfig => (groups.length > 0 ? { GroupAdd: groups } : {});
 
 function capabilityOptions({ privileged, capabilities }: ContainerSecurity, grant: Grant | undefined): Docker.HostConfig {
   if (grant && privileged) return { CapAdd: grant.capabilities };
@@ -134,7 +139,7 @@ export interface ListedContainer {
 }
 
 /** The part of an inspection that never changes while the container stays in one state. */
-export type ContainerEnding = Pick<Container, 'createdAt' | 'startedAt' | 'finishedAt' | 'exitCode' | 'reason' | 'message'>;
+export type ContainerEnding = Pick<Container, 'createdAt' | 'startedAt' | 'finishedAt' | 'exitCode' | 'reason' | 'message' | 'user'>;
 
 export function toContainer(info: ListedContainer, ending: ContainerEnding | undefined): Container {
   return {

@@ -56,6 +56,7 @@ export class Engine {
       cpus: info.NCPU,
       memoryBytes: info.MemTotal,
       cgroupVersion: info.CgroupVersion,
+      supplementalGroupsPolicy: true,
       engineId: info.ID,
       handlers: Object.keys((info.Runtimes as object | undefined) ?? {}).sort(),
       rootless: security.some((option) => option.includes('rootless')),

@@ -28,6 +28,7 @@ import {
   type VolumeOptions,
   type VolumeOwnership,
 } from '../index.ts';
+import { engineUser, ImageAccounts, resolveUser, type EngineUser } from './accounts.ts';
 import { containerOptions, endingOf, notStarted, resourceOptions, toContainer, type ContainerEnding, type ListedContainer } from './containers.ts';
 import { Engine } from './engine.ts';
 import { engineCall, runtimeError, statusOf, tolerate } from './errors.ts';
@@ -80,33 +81,24 @@ class DockerRuntime implements Runtime {
   readonly #watchers = new Set<{ onEvent(event: RuntimeEvent): void; onGap(): void }>();
   #events: EventStream | undefined;
   readonly #privileges: Privileges;
+  readonly #accounts: ImageAccounts;
 
   constructor(private readonly options: DockerRuntimeOptions) {
     this.#docker = new Docker(options.connection);
     this.#engine = new Engine(this.#docker);
     this.#cluster = options.cluster;
-    this.#volumes = new EngineVolumes({
-      docker: this.#docker,
-      cluster: options.cluster,
-      image: options.sandboxImage,
-      create: (container) => this.#create(container, undefined),
-      remove: (id) => this.#remove(id),
-    });
-    this.#imageVolumes = new ImageVolumes({
-      docker: this.#docker,
-      cluster: options.cluster,
-      volumes: this.#volumes,
-      create: (container) => this.#create(container, undefined),
-      remove: (id) => this.#remove(id),
-    });
-    this.#privileges = new Privileges({
+    const helpers = {
       docker: this.#docker,
       cluster: options.cluster,
       image: options.sandboxImage,
       log: options.log,
-      create: (container) => this.#create(container, undefined),
-      remove: (id) => this.#remove(id),
-    });
+      create: (container: Docker.ContainerCreateOptions) => this.#create(container, undefined),
+      remove: (id: string) => this.#remove(id),
+    };
+    this.#volumes = new EngineVolumes(helpers);
+    this.#imageVolumes = new ImageVolumes({ ...helpers, volumes: this.#volumes });
+    this.#privileges = new Privileges(helpers);
+    this.#accounts = new ImageAccounts(helpers);
     this.#network = options.network ?? `skiff-${options.cluster}`;
     this.#nodeContainer = options.nodeContainer ?? ((node) => `skiff-${options.cluster}-${node}`);
     this.#clock = options.clock;
@@ -155,14 +147,15 @@ class DockerRuntime implements Runtime {
 
   async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {
     const labels = this.#labelsOf(sandboxId);
-    const [sandbox, mounts, lowersScores, grant] = await Promise.all([
+    const [sandbox, mounts, lowersScores, grant, user] = await Promise.all([
       labels,
       labels.then((sandbox) => engineMounts(this.#engine, { nodeVolume: this.#nodeContainer, imageVolume: (image) => this.#imageVolumes.source(image, sandbox) }, config.mounts)),
       (config.resources.oomScoreAdj ?? 0) < 0 && this.#privileges.lowersScores(),
       wantsEverything(config.security) ? this.#privileges.grant() : undefined,
+      this.#userOf(config),
     ]);
     const id = await this.#create(
-      containerOptions({ cluster: this.#cluster, lowersScores, ...(grant ? { grant } : {}) }, sandboxId, sandbox, config, mounts),
+      containerOptions({ cluster: this.#cluster, lowersScores, ...(grant ? { grant } : {}), ...(user ? { user } : {}) }, sandboxId, sandbox, config, mounts),
       sandbox[label.podUid]!,
     );
     return id;
@@ -196,9 +189,9 @@ class DockerRuntime implements Runtime {
 
   async containerStatus(id: string): Promise<Container> {
     const info = await engineCall(() => this.#docker.getContainer(id).inspect());
-    const ending = endingOf(info);
     const labels = info.Config.Labels ?? {};
     this.#mustBeOurs(id, labels);
+    const ending = await this.#endingOf(info);
     this.#endings.set(info.Id, { state: info.State.Status, ending });
     return toContainer(
       { Id: info.Id, ImageID: info.Image, Created: ending.createdAt / 1000, State: stateNow(info.State.Status, ending), Labels: labels },
@@ -349,10 +342,26 @@ class DockerRuntime implements Runtime {
     if (known?.state === info.State) return toContainer({ ...info, State: stateNow(info.State, known.ending) }, known.ending);
     const inspected = await tolerate([404], () => this.#docker.getContainer(info.Id).inspect());
     if (!inspected) return undefined;
-    const ending = endingOf(inspected);
+    const ending = await this.#endingOf(inspected);
     this.#endings.set(info.Id, { state: inspected.State.Status, ending });
     // The inspection is later than the list, and its state goes with its times.
     return toContainer({ ...info, State: stateNow(inspected.State.Status, ending) }, ending);
+  }
+
+  /** Undefined: the engine takes it as it was said. */
+  async #userOf({ image, security }: ContainerConfig): Promise<EngineUser | undefined> {
+    if (!security.strictGroups && security.runAsGroup === undefined) return undefined;
+    const { id, user } = await this.#accounts.image(image);
+    return engineUser(security, user, await this.#accounts.of(id));
+  }
+
+  async #endingOf(info: Docker.ContainerInspectInfo): Promise<ContainerEnding> {
+    const ending = endingOf(info);
+    if (ending.startedAt === undefined) return ending;
+    // Who it is never keeps anybody from knowing how it is.
+    const accounts = await this.#accounts.in(info.Image, info.Id).catch(() => undefined);
+    const user = accounts && resolveUser(info.Config.User, info.HostConfig.GroupAdd ?? [], accounts);
+    return user ? { ...ending, user } : ending;
   }
 
   async #labelsOf(id: string): Promise<Labels> {
