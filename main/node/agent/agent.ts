@@ -20,12 +20,16 @@ import type { StateFile } from './state.ts';
 
 const dialTimeoutMs = 30_000;
 
+/** What the engine serves at addresses of the node. */
+type Tunnel = 'api' | 'kubelet';
+
 /** What plays the machine inside a node container. */
 export class Agent {
   readonly #network = new Network();
   readonly #dns: DnsServer;
   #mux: Mux | undefined;
   #served: Promise<void> | undefined;
+  #kubelet: Promise<void> | undefined;
 
   constructor(
     private readonly volume: NodeVolume,
@@ -128,33 +132,40 @@ export class Agent {
     return (channel) => join(channel, socket);
   }
 
-  /** The cluster addresses are fixed for a node's life, so they are set up once. */
-  #serve(local: LocalServices): Promise<void> {
+  /** The cluster addresses are fixed for a node's life, so they are set up once; an engine of another version may know more of them. */
+  async #serve(local: LocalServices): Promise<void> {
     this.#served ??= this.#listen(local).catch((error: unknown) => {
       this.#served = undefined;
       throw error;
     });
-    return this.#served;
+    await this.#served;
+    if (local.kubelet) this.#kubelet ??= this.#listenAt('kubelet', local.kubelet).catch((error: Error) => this.#cannot('kubelet', error));
+    await this.#kubelet;
   }
 
   async #listen(local: LocalServices): Promise<void> {
     await this.#network.addLocal(local);
-    const serve = (kind: 'api' | 'kubelet', { address, port }: { address: string; port: number }) =>
-      new Promise<void>((resolve, reject) => {
-        const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => void this.#tunnel(kind, socket));
-        server.once('error', reject);
-        server.listen(port, address, resolve);
-      });
     await Promise.all([
       listenDns(this.#dns, local.dns.address, local.dns.port),
-      serve('api', local.api),
-      // A pod in the node's network may have that port: the Service does without.
-      local.node && serve('api', local.node).catch((error: Error) => console.error('the API cannot answer at the node', error.message)),
-      local.kubelet && serve('kubelet', local.kubelet).catch((error: Error) => console.error('the kubelet cannot answer at the node', error.message)),
+      this.#listenAt('api', local.api),
+      local.node && this.#listenAt('api', local.node).catch((error: Error) => this.#cannot('API', error)),
     ]);
   }
 
-  async #tunnel(kind: 'api' | 'kubelet', socket: net.Socket): Promise<void> {
+  /** A pod in the node's network may have that port: the node does without. */
+  #cannot(what: string, error: Error): void {
+    console.error(`the ${what} cannot answer at the node`, error.message);
+  }
+
+  #listenAt(kind: Tunnel, { address, port }: { address: string; port: number }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => void this.#tunnel(kind, socket));
+      server.once('error', reject);
+      server.listen(port, address, resolve);
+    });
+  }
+
+  async #tunnel(kind: Tunnel, socket: net.Socket): Promise<void> {
     socket.on('error', () => socket.destroy());
     socket.setNoDelay(true);
     try {
