@@ -210,7 +210,7 @@ class Engine implements Cluster {
       random,
       log: log.child('apiserver'),
       strategies: builtinStrategies({
-        objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts: [30000, 32767], kubelets,
+        store, objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts: [30000, 32767], kubelets,
         components: [controlLoopCheck('scheduler'), controlLoopCheck('controller-manager'), { ...storeCheck(store), name: 'etcd-0' }],
       }),
       admission: builtinAdmission,

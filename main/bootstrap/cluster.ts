@@ -29,7 +29,11 @@ const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-le
  * scheduling and flow control.
  */
 export async function bootstrapCluster(client: Client, options: BootstrapOptions = {}): Promise<void> {
-  await ensure(client, resources.namespaces, systemNamespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })));
+  await Promise.all([
+    ensure(client, resources.namespaces, systemNamespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }))),
+    // Services get their addresses from it.
+    ensure(client, resources.serviceCIDRs, [serviceCIDR(options)]),
+  ]);
   await Promise.all([
     ensure(client, resources.clusterRoles, defaultClusterRoles(), (role, wanted) => (role.aggregationRule ? role : { ...role, rules: together(role.rules, wanted.rules) })),
     ensure(client, resources.clusterRoleBindings, defaultClusterRoleBindings(), withSubjects),
@@ -40,7 +44,6 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
     ensure(client, resources.storageClasses, [standardClass]),
     ensure(client, resources.priorityLevelConfigurations, [...mandatoryLevels, ...suggestedLevels]),
     ensure(client, resources.flowSchemas, [...mandatorySchemas, ...suggestedSchemas]),
-    ensure(client, resources.serviceCIDRs, [serviceCIDR(options)]),
     ensure(client, resources.csiDrivers, [engineVolumesDriver]),
     ...(options.authentication ? [ensureAuthentication(client, options.authentication)] : []),
     ...(options.clusterInfo ? [ensureClusterInfo(client, options.clusterInfo)] : []),
@@ -49,7 +52,7 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
 }
 
 function serviceCIDR({ serviceCIDR: range = '10.96.0.0/16' }: BootstrapOptions): ServiceCIDR {
-  return { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: 'kubernetes' }, spec: { cidrs: [range] } };
+  return { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: 'kubernetes' }, spec: { cidrs: range.split(',') } };
 }
 
 function services({ serviceIP = '10.96.0.1', dnsIP = '10.96.0.10' }: BootstrapOptions): Service[] {

@@ -19,6 +19,7 @@ import { TTLAfterFinishedController } from './job/ttlAfterFinished.ts';
 import { LegacyTokensController } from './legacyTokens.ts';
 import { NamespaceController } from './namespace.ts';
 import { NodeLifecycleController } from './nodeLifecycle.ts';
+import { NodePortRepairController } from './nodePortRepair.ts';
 import { PersistentVolumeBinder } from './persistentVolumeBinder.ts';
 import { PodGCController } from './podGC.ts';
 import { ReplicaSetController, ReplicationManager } from './replicaSet.ts';
@@ -27,6 +28,7 @@ import { ResourceQuotaController } from './resourceQuota.ts';
 import { RootCACertPublisher } from './rootCA.ts';
 import { ServiceAccountController } from './serviceAccount.ts';
 import { ServiceCIDRController } from './serviceCIDR.ts';
+import { ServiceIPRepairController } from './serviceIPRepair.ts';
 import { StatefulSetController } from './statefulSet/statefulSetController.ts';
 import { TaintEvictionController } from './taintEviction.ts';
 import { VolumeExpander } from './volumeExpander.ts';
@@ -65,6 +67,8 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   EndpointSliceController,
   EndpointSliceMirroringController,
   ServiceCIDRController,
+  ServiceIPRepairController,
+  NodePortRepairController,
   NodeLifecycleController,
   TaintEvictionController,
   PodGCController,

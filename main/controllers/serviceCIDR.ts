@@ -67,7 +67,8 @@ export class ServiceCIDRController extends QueueController {
   }
 }
 
-function inRange(ip: string, cidr: string): boolean {
+/** Whether a range covers an address. */
+export function inRange(ip: string, cidr: string): boolean {
   const address = parseIP(ip);
   const range = parseCIDR(cidr);
   if (!address || !range || address.bytes.length !== range.address.bytes.length) return false;

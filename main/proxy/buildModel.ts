@@ -1,6 +1,6 @@
 import type { EndpointSlice, Node, Pod, Service } from '../api/index.ts';
 import { keyOf } from '../api/meta.ts';
-import { categorizeEndpoints, type NodeView } from './endpoints.ts';
+import { categorizeEndpoints, readyOn, type NodeView } from './endpoints.ts';
 import type { HealthCheck, HostPort, ProxyModel, ServicePort } from './model.ts';
 
 const defaultAffinitySeconds = 10_800;
@@ -75,8 +75,8 @@ function healthCheck(service: Service, cluster: ClusterView, node: NodeView): He
   if (!port || service.spec!.externalTrafficPolicy !== 'Local') return [];
   const { namespace, name } = service.metadata as { namespace: string; name: string };
   const slices = cluster.slicesOf(keyOf(service));
-  const local = (service.spec!.ports ?? []).flatMap((each) => categorizeEndpoints(service, each, slices, node).local);
-  return [{ namespace, name, port, localEndpoints: new Set(local.map(({ ip }) => ip)).size }];
+  const local = (service.spec!.ports ?? []).flatMap((each) => readyOn(each, slices, node.name));
+  return [{ namespace, name, port, localEndpoints: new Set(local).size }];
 }
 
 /** Mirrors pkg/proxy/util/utils.go (ShouldSkipService) and the label that gives a Service to another proxy. */

@@ -52,6 +52,11 @@ export function categorizeEndpoints(
   };
 }
 
+/** Addresses of a node that are ready for one port of a Service; those that end are not, even while they serve. */
+export function readyOn(port: ServicePort, slices: EndpointSlice[], node: string): string[] {
+  return candidatesOf(port, slices, node).flatMap(({ ready, local, ip }) => (ready && local ? [ip] : []));
+}
+
 function candidatesOf(port: ServicePort, slices: EndpointSlice[], node: string): Candidate[] {
   const found = new Map<string, Candidate>();
   for (const slice of slices) {

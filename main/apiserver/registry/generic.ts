@@ -129,10 +129,10 @@ export class Registry {
     const finish = await this.strategy.beginWrite?.(context, object, undefined);
     try {
       const entry = await this.store.put(key, ...this.#write(context, object, 0));
-      finish?.(true);
+      await finish?.(true);
       return entry;
     } catch (error) {
-      finish?.(false);
+      await finish?.(false);
       if (error instanceof ConflictError) throw this.#exists(error.current, name, generated);
       throw error;
     }
@@ -188,10 +188,10 @@ export class Registry {
     const finish = await this.strategy.beginWrite?.(context, object, old);
     try {
       const entry = await this.store.put(current.key, ...this.#write(context, object, current.modRevision));
-      finish?.(true);
+      await finish?.(true);
       return entry;
     } catch (error) {
-      finish?.(false);
+      await finish?.(false);
       throw error;
     }
   }
@@ -222,7 +222,7 @@ export class Registry {
   async remove(context: RequestContext, current: Entry): Promise<Entry | undefined> {
     const { encode, memo } = withRevision(current);
     const gone = await this.store.delete(current.key, { expected: current.modRevision, tombstone: encode, memo, cause: context.cause });
-    this.strategy.afterDelete?.(objectOf(current));
+    await this.strategy.afterDelete?.(objectOf(current), context);
     return gone;
   }
 

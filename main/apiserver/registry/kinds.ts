@@ -51,22 +51,26 @@ import { pod } from './core/pod.ts';
 import { secret } from './core/secret.ts';
 import { service } from './core/service.ts';
 import { serviceAccount } from './core/serviceAccount.ts';
-import { ServiceAllocators } from './core/serviceAllocator.ts';
+import { ServiceAddresses } from './core/serviceAddresses.ts';
+import { ServicePorts } from './core/servicePorts.ts';
 import { endpointSlice } from './discovery/endpointSlice.ts';
 import { rbacStrategies } from './rbac/roles.ts';
 import { priorityClass } from './scheduling/priorityClass.ts';
 import { storageClass, volumeAttributesClass } from './storage/storageClass.ts';
+import type { Store } from '../../store/index.ts';
 import type { HealthCheck } from '../site/health.ts';
+import { Registry } from './generic.ts';
 import type { Objects, Strategy } from './strategy.ts';
 
 export interface BuiltinOptions {
+  store: Store;
   objects: Objects;
   random: Random;
   rbac: RbacAuthorizer;
   /** Answers access reviews: the one that judges requests. */
   authorizer: Authorizer;
   tokens: ServiceAccountTokens;
-  /** Where Services get their addresses from, such as `10.96.0.0/16`. */
+  /** Where Services get their addresses from as long as no ServiceCIDR says otherwise: `10.96.0.0/16`, or one of each family with a comma between them. */
   serviceCIDR: string;
   /** First and last port that Services of type NodePort get. */
   nodePorts: readonly [number, number];
@@ -78,9 +82,12 @@ export interface BuiltinOptions {
 
 /** Every kind that the API server serves by itself. */
 export function builtinStrategies(options: BuiltinOptions): Strategy[] {
-  const { objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts, kubelets, components = [] } = options;
+  const { store, objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts, kubelets, components = [] } = options;
   const stored = () => objects.list<Service>({ group: '', version: 'v1', resource: 'services' });
-  const allocators = new ServiceAllocators(serviceCIDR, nodePorts, stored, random);
+  const allocators = {
+    addresses: new ServiceAddresses(serviceCIDR, objects, new Registry(of(ipAddress), store, objects, random), random),
+    ports: new ServicePorts(...nodePorts, stored, random),
+  };
   return [
     of(namespace),
     of(node),

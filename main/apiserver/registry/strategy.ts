@@ -100,8 +100,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   allowCreateOnUpdate?: boolean;
   /** PUT without resourceVersion is taken (upstream: true for most kinds). */
   allowUnconditionalUpdate?: boolean;
-  /** Runs after validation and before the write; returns what undoes it if the write fails (Service addresses). Not run for dry runs unless `dryRun` is handled. */
-  beginWrite?(context: RequestContext, object: T, old: T | undefined): Promise<(committed: boolean) => void> | ((committed: boolean) => void);
+  /** Runs after validation and before the write; returns what undoes it if the write fails (Service addresses). Not run for dry runs. */
+  beginWrite?(context: RequestContext, object: T, old: T | undefined): Promise<(committed: boolean) => void | Promise<void>>;
   /** DELETE answers with the object instead of a Status (upstream: ReturnDeletedObject). */
   returnsDeletedObject?: boolean;
   /**
@@ -123,7 +123,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
    */
   actsOn?: { resource: GroupVersionResource; subresource: string };
   /** Runs after an object is gone for good (addresses given back). */
-  afterDelete?(object: T): void;
+  afterDelete?(object: T, context: RequestContext): void | Promise<void>;
   /**
    * Graceful deletion (pods): returns the grace period in seconds to set, after settling `object`'s fields;
    * undefined: the kind is deleted at once.

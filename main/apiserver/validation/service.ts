@@ -26,7 +26,8 @@ function oneOf(errors: FieldErrors, field: string, value: string | undefined, su
   else if (!supported.includes(value)) errors.notSupported(field, value, supported);
 }
 
-export function validateService(errors: FieldErrors, object: Service, old: Service | undefined): void {
+/** `configured`: the families of addresses that the cluster has. */
+export function validateService(errors: FieldErrors, object: Service, old: Service | undefined, configured: readonly string[]): void {
   const spec = object.spec ?? {};
   const annotations = object.metadata?.annotations ?? {};
   const [mode, hints] = ['service.kubernetes.io/topology-mode', 'service.kubernetes.io/topology-aware-hints'];
@@ -58,7 +59,7 @@ export function validateService(errors: FieldErrors, object: Service, old: Servi
   } else if (spec.sessionAffinityConfig) {
     errors.forbidden('spec.sessionAffinityConfig', 'must not be set when session affinity is None');
   }
-  validateClusterIPs(errors, object, old);
+  validateClusterIPs(errors, object, old, configured);
   spec.externalIPs?.forEach((ip, i) => {
     const path = `spec.externalIPs[${i}]`;
     if (ipAddress(errors, path, ip, old?.spec?.externalIPs)) endpointIP(errors, path, ip);
@@ -112,7 +113,7 @@ function validatePorts(errors: FieldErrors, object: Service): void {
   });
 }
 
-function validateClusterIPs(errors: FieldErrors, object: Service, old: Service | undefined): void {
+function validateClusterIPs(errors: FieldErrors, object: Service, old: Service | undefined, configured: readonly string[]): void {
   const spec = object.spec ?? {};
   if (spec.type === 'ExternalName') return;
   const { clusterIP = '', clusterIPs = [], ipFamilies = [], ipFamilyPolicy } = spec;
@@ -137,18 +138,16 @@ function validateClusterIPs(errors: FieldErrors, object: Service, old: Service |
     } else if (!ipAddress(errors, `spec.clusterIPs[${i}]`, ip, old?.spec?.clusterIPs)) sound = false;
   });
   if (clusterIPs.length > 2) errors.invalid('spec.clusterIPs', clusterIPs, 'may only hold up to 2 values');
-  if (!sound || isHeadless(object)) {
-    return;
-  }
+  if (!sound || (isHeadless(object) && !Object.keys(spec.selector ?? {}).length)) return;
   const isIPv6 = (ip: string) => ip.includes(':');
   if (clusterIPs.length > 1 && clusterIPs.every(isIPv6) === clusterIPs.some(isIPv6))
     errors.invalid('spec.clusterIPs', clusterIPs, 'may specify no more than one IP for each IP family');
   clusterIPs.forEach((ip, i) => {
     const family = ipFamilies[i];
-    if (family && isIPv6(ip) !== (family === 'IPv6'))
+    if (ip !== 'None' && family && isIPv6(ip) !== (family === 'IPv6'))
       errors.invalid(`spec.clusterIPs[${i}]`, ip, `expected an ${family} value as indicated by \`ipFamilies[${i}]\``);
   });
-  if (ipFamilyPolicy === 'RequireDualStack')
+  if (ipFamilyPolicy === 'RequireDualStack' && configured.length < 2)
     errors.invalid('spec.ipFamilyPolicy', ipFamilyPolicy, 'this cluster is not configured for dual-stack services');
   if (ipFamilyPolicy === 'SingleStack') {
     if (clusterIPs.length === 2)
@@ -157,7 +156,7 @@ function validateClusterIPs(errors: FieldErrors, object: Service, old: Service |
       errors.invalid('spec.ipFamilyPolicy', ipFamilyPolicy, "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified");
   }
   ipFamilies.forEach((family, i) => {
-    if (family === 'IPv6') errors.invalid(`spec.ipFamilies[${i}]`, family, 'not configured on this cluster');
+    if (families.includes(family) && !configured.includes(family)) errors.invalid(`spec.ipFamilies[${i}]`, family, 'not configured on this cluster');
   });
 }
 
@@ -215,7 +214,7 @@ function validateTrafficPolicies(errors: FieldErrors, object: Service): void {
     errors.notSupported('spec.trafficDistribution', trafficDistribution, distributions);
 }
 
-export function validateServiceUpdate(errors: FieldErrors, object: Service, old: Service): void {
+export function validateServiceUpdate(errors: FieldErrors, object: Service, old: Service, configured: readonly string[]): void {
   const [after, before] = [object.spec!, old.spec!];
   if (after.type !== 'ExternalName' && before.type !== 'ExternalName') {
     const [ips, oldIPs] = [after.clusterIPs ?? [], before.clusterIPs ?? []];
@@ -229,13 +228,18 @@ export function validateServiceUpdate(errors: FieldErrors, object: Service, old:
     if (isHeadless(object) === isHeadless(old) && !isHeadless(object)) {
       const [now, was] = [after.ipFamilies ?? [], before.ipFamilies ?? []];
       if (was.length && now.length && was[0] !== now[0]) errors.invalid('spec.ipFamilies[0]', now, 'may not change once set');
+      if (after.ipFamilyPolicy !== 'SingleStack') {
+        const path = 'spec.ipFamilyPolicy';
+        if (oldIPs.length === 2 && ips.length === 1) errors.invalid(path, after.ipFamilyPolicy, "must be 'SingleStack' to release the secondary cluster IP");
+        if (was.length === 2 && now.length === 1) errors.invalid(path, after.ipFamilyPolicy, "must be 'SingleStack' to release the secondary IP family");
+      }
     }
   }
   if (before.type === 'LoadBalancer' && after.type === 'LoadBalancer' && before.loadBalancerClass !== after.loadBalancerClass)
     errors.invalid('spec.loadBalancerClass', after.loadBalancerClass, 'may not change once set');
   if (needsHealthCheck(old) && needsHealthCheck(object) && before.healthCheckNodePort !== after.healthCheckNodePort)
     errors.forbidden('spec.healthCheckNodePort', 'field is immutable');
-  validateService(errors, object, old);
+  validateService(errors, object, old, configured);
 }
 
 export function validateLoadBalancer(errors: FieldErrors, object: Service, old: Service): void {

@@ -1,18 +1,27 @@
 import type { Service, ServicePort } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
-import { invalid } from '../../../api/status.ts';
+import { internalError, invalid } from '../../../api/status.ts';
 import { FieldErrors } from '../../validation/field.ts';
 import { isHeadless, needsClusterIP, needsHealthCheck, needsNodePort, serviceWarnings, validateLoadBalancer, validateService, validateServiceUpdate } from '../../validation/service.ts';
+import type { AddressFamily } from '../../../api/serviceAddress.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, formatLabels, nameOf } from '../printers.ts';
-import type { Strategy } from '../strategy.ts';
-import { addressesOf, ipToNumber, portsOf, type ServiceAllocators } from './serviceAllocator.ts';
+import type { RequestContext, Strategy } from '../strategy.ts';
+import { AddressError, type ServiceAddresses } from './serviceAddresses.ts';
+import { portsOf, type ServicePorts } from './servicePorts.ts';
 
-/* Mirrors pkg/registry/core/service/strategy.go and storage/{storage,alloc}.go, for one family of addresses (IPv4). */
+/* Mirrors pkg/registry/core/service/strategy.go and storage/{storage,alloc}.go. */
 
 const definition = define('', 'v1', 'Service', 'services', { shortNames: ['svc'], categories: ['all'] });
 
+/** What Services are given of what there is a limited number of. */
+export interface ServiceAllocators {
+  addresses: ServiceAddresses;
+  ports: ServicePorts;
+}
+
 export function service(allocators: ServiceAllocators): Strategy<Service> {
+  const { families } = allocators.addresses;
   return {
     definition,
     hasGeneration: false,
@@ -24,30 +33,32 @@ export function service(allocators: ServiceAllocators): Strategy<Service> {
       object.status = { loadBalancer: {} };
       const spec = object.spec!;
       if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
-      initFamilies(object, undefined);
+      initFamilies(object, undefined, families);
     },
     prepareForUpdate(_context, object, old) {
       object.status = old.status;
       patchAllocated(object, old);
       normalizeClusterIPs(object, old);
-      initFamilies(object, old);
+      initFamilies(object, old, families);
       dropTypeDependentFields(object, old);
     },
-    validate: (_context, object) => check((errors) => validateService(errors, object, undefined)),
-    validateUpdate: (_context, object, old) => check((errors) => validateServiceUpdate(errors, object, old)),
+    validate: (_context, object) => check((errors) => validateService(errors, object, undefined, families)),
+    validateUpdate: (_context, object, old) => check((errors) => validateServiceUpdate(errors, object, old, families)),
     warnings: serviceWarnings,
     async beginWrite(context, object, old) {
-      await allocators.load();
-      const taken = allocate(allocators, object, old);
-      if (context.dryRun) {
-        taken.undo();
-        return () => {};
+      await allocators.ports.load();
+      const allocation = new Allocation(allocators, context, object, old);
+      try {
+        await allocation.take();
+      } catch (error) {
+        await allocation.undo();
+        throw error;
       }
-      return (committed) => (committed ? taken.releaseOld() : taken.undo());
+      return (committed) => (committed ? allocation.releaseOld() : allocation.undo());
     },
-    afterDelete(object) {
-      for (const n of addressesOf(object)) allocators.addresses.release(n);
-      for (const n of portsOf(object)) allocators.ports.release(n);
+    async afterDelete(object, context) {
+      for (const port of portsOf(object)) allocators.ports.release(port);
+      for (const ip of addressesOf(object)) await allocators.addresses.release(context, ip);
     },
     fields: (object) => ({ 'spec.clusterIP': object.spec?.clusterIP ?? '', 'spec.type': object.spec?.type ?? '' }),
     columns: columns('Name', 'Type', 'Cluster-IP', 'External-IP', 'Port(s)', 'Age', 'Selector!'),
@@ -88,19 +99,36 @@ function defaults(object: Service): void {
   (object.status ??= {}).loadBalancer ??= {};
 }
 
-/** Which families the Service has: one, IPv4; a headless one without selector is its maker's business and has both. */
-function initFamilies(object: Service, old: Service | undefined): void {
+/** Which families the Service has; a headless one without selector is its maker's business and has both. */
+function initFamilies(object: Service, old: Service | undefined, families: readonly AddressFamily[]): void {
   const spec = object.spec!;
-  if (!needsClusterIP(object)) return;
+  if (!needsClusterIP(object) || isLeftAsItWas(object, old)) return;
   const selectorless = spec.clusterIP === 'None' && !Object.keys(spec.selector ?? {}).length;
   spec.ipFamilyPolicy ??= old?.spec?.ipFamilyPolicy ?? (selectorless ? 'RequireDualStack' : 'SingleStack');
-  const families = [...(spec.ipFamilies ?? [])];
+  // The wish for one family is clear where nothing else was said.
+  if (old && spec.ipFamilyPolicy === 'SingleStack') {
+    if (equalJson(spec.clusterIPs, old.spec?.clusterIPs) && spec.clusterIPs) spec.clusterIPs = spec.clusterIPs.slice(0, 1);
+    if (equalJson(spec.ipFamilies, old.spec?.ipFamilies) && spec.ipFamilies) spec.ipFamilies = spec.ipFamilies.slice(0, 1);
+  }
+  const chosen = [...(spec.ipFamilies ?? [])];
   spec.clusterIPs?.forEach((ip, i) => {
-    if (ip !== 'None' && i >= families.length) families.push(ip.includes(':') ? 'IPv6' : 'IPv4');
+    if (ip !== 'None' && i >= chosen.length) chosen.push(ip.includes(':') ? 'IPv6' : 'IPv4');
   });
-  if (!families.length) families.push(old?.spec?.ipFamilies?.[0] ?? 'IPv4');
-  if (selectorless && families.length < 2 && spec.ipFamilyPolicy !== 'SingleStack') families.push(families[0] === 'IPv4' ? 'IPv6' : 'IPv4');
-  spec.ipFamilies = families;
+  if (!chosen.length) chosen.push(old?.spec?.ipFamilies?.[0] ?? families[0]!);
+  if (chosen.length < 2 && spec.ipFamilyPolicy !== 'SingleStack' && (selectorless || families.length === 2)) chosen.push(chosen[0] === 'IPv4' ? 'IPv6' : 'IPv4');
+  spec.ipFamilies = chosen;
+}
+
+/** Who prefers two families is not given a second one only because the cluster has got one. */
+function isLeftAsItWas({ spec }: Service, old: Service | undefined): boolean {
+  const before = old?.spec;
+  return (
+    before?.ipFamilyPolicy === 'PreferDualStack' &&
+    spec?.ipFamilyPolicy === 'PreferDualStack' &&
+    before.type === spec.type &&
+    equalJson(before.clusterIPs ?? [], spec.clusterIPs ?? []) &&
+    equalJson(before.ipFamilies ?? [], spec.ipFamilies ?? [])
+  );
 }
 
 /** An update that leaves out what the cluster chose keeps it. */
@@ -156,79 +184,104 @@ function dropTypeDependentFields(object: Service, old: Service): void {
   if (after.type === 'ExternalName' && same('internalTrafficPolicy')) delete after.internalTrafficPolicy;
 }
 
-/** Takes what the Service asks for or needs; throws 422 where something is taken already. */
-function allocate(allocators: ServiceAllocators, object: Service, old: Service | undefined): { undo(): void; releaseOld(): void } {
-  const { addresses, ports: nodePorts } = allocators;
-  const spec = object.spec!;
-  const had = { addresses: new Set(addressesOf(old)), ports: new Set(portsOf(old)) };
-  const took = { addresses: [] as number[], ports: [] as number[] };
-  const undo = () => {
-    took.addresses.forEach((n) => addresses.release(n));
-    took.ports.forEach((n) => nodePorts.release(n));
-  };
-  const refuse = (field: string, value: unknown, why: string): never => {
-    undo();
-    const errors = new FieldErrors();
-    errors.invalid(field, value, why);
-    throw invalid({ group: '', kind: 'Service' }, nameOf(object), errors.all);
-  };
-  const takePort = (port: number, field: string) => {
-    if (had.ports.has(port) || took.ports.includes(port)) return;
-    if (!nodePorts.contains(port))
-      refuse(field, port, `provided port is not in the valid range. The range of valid ports is ${nodePorts.first}-${nodePorts.last}`);
-    if (!nodePorts.take(port)) refuse(field, port, 'provided port is already allocated');
-    took.ports.push(port);
-  };
-  const newPort = () => {
-    const port = allocators.nextPort();
-    took.ports.push(port);
-    return port;
-  };
+/** What one write takes and, once it is stored, gives back. */
+class Allocation {
+  readonly #had: { addresses: Set<string>; ports: Set<number> };
+  readonly #took = { addresses: [] as string[], ports: [] as number[] };
 
-  try {
-    if (needsClusterIP(object) && !isHeadless(object)) {
-      const asked = spec.clusterIPs?.[0];
-      if (asked) {
-        const n = ipToNumber(asked);
-        if (n === undefined || !addresses.contains(n))
-          refuse('spec.clusterIPs', spec.clusterIPs, `failed to allocate IP ${asked}: the provided network does not match the current range`);
-        else if (!had.addresses.has(n)) {
-          if (!addresses.take(n)) refuse('spec.clusterIPs', spec.clusterIPs, `failed to allocate IP ${asked}: provided IP is already allocated`);
-          took.addresses.push(n);
+  constructor(
+    private readonly allocators: ServiceAllocators,
+    private readonly context: RequestContext,
+    private readonly object: Service,
+    private readonly old: Service | undefined,
+  ) {
+    this.#had = { addresses: new Set(addressesOf(old)), ports: new Set(portsOf(old)) };
+  }
+
+  /** Takes what the Service asks for or needs; throws 422 where something is taken already. */
+  async take(): Promise<void> {
+    this.#takePorts();
+    if (needsClusterIP(this.object) && !isHeadless(this.object) && !isLeftAsItWas(this.object, this.old)) await this.#takeAddresses();
+  }
+
+  async undo(): Promise<void> {
+    for (const port of this.#took.ports) this.allocators.ports.release(port);
+    for (const ip of this.#took.addresses) await this.allocators.addresses.release(this.context, ip);
+  }
+
+  async releaseOld(): Promise<void> {
+    const kept = { addresses: new Set(addressesOf(this.object)), ports: new Set(portsOf(this.object)) };
+    for (const port of this.#had.ports) if (!kept.ports.has(port)) this.allocators.ports.release(port);
+    for (const ip of this.#had.addresses) if (!kept.addresses.has(ip)) await this.allocators.addresses.release(this.context, ip);
+  }
+
+  async #takeAddresses(): Promise<void> {
+    const spec = this.object.spec!;
+    const { addresses } = this.allocators;
+    const ips = [...(spec.clusterIPs ?? [])];
+    for (const [i, family] of (spec.ipFamilies ?? []).entries()) {
+      const asked = ips[i];
+      if (asked && this.#had.addresses.has(asked)) continue;
+      try {
+        if (asked) await addresses.take(this.context, this.object, asked);
+        else {
+          const ip = await addresses.next(this.context, this.object, family as AddressFamily);
+          if (ip === undefined) throw internalError(`failed to allocate a serviceIP for Service ${JSON.stringify(nameOf(this.object))}: range is full`);
+          ips[i] = ip;
         }
-      } else {
-        const ip = allocators.nextAddress(nameOf(object));
-        took.addresses.push(ipToNumber(ip)!);
-        spec.clusterIP = ip;
-        spec.clusterIPs = [ip];
+      } catch (error) {
+        if (!(error instanceof AddressError)) throw error;
+        throw this.#refusal('spec.clusterIPs', spec.clusterIPs, `failed to allocate IP ${asked}: ${error.message}`);
       }
+      this.#took.addresses.push(ips[i]!);
     }
+    spec.clusterIPs = ips;
+    spec.clusterIP = ips[0];
+  }
+
+  #takePorts(): void {
+    const { object } = this;
+    const spec = object.spec!;
     if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') {
-      spec.ports?.forEach((port, i) => port.nodePort && takePort(port.nodePort, `spec.ports[${i}].nodePort`));
+      spec.ports?.forEach((port, i) => port.nodePort && this.#takePort(port.nodePort, `spec.ports[${i}].nodePort`));
       // TCP and UDP of one service port share a node port.
       const byPort = new Map((spec.ports ?? []).filter((port) => port.nodePort).map((port) => [port.port, port.nodePort!]));
       for (const port of spec.ports ?? []) {
         if (port.nodePort || !needsNodePort(object)) continue;
-        port.nodePort = byPort.get(port.port) ?? newPort();
+        port.nodePort = byPort.get(port.port) ?? this.#newPort();
         byPort.set(port.port, port.nodePort);
       }
     }
-    if (needsHealthCheck(object)) {
-      if (spec.healthCheckNodePort) takePort(spec.healthCheckNodePort, 'spec.healthCheckNodePort');
-      else spec.healthCheckNodePort = newPort();
-    }
-  } catch (error) {
-    undo();
-    throw error;
+    if (!needsHealthCheck(object)) return;
+    if (spec.healthCheckNodePort) this.#takePort(spec.healthCheckNodePort, 'spec.healthCheckNodePort');
+    else spec.healthCheckNodePort = this.#newPort();
   }
-  const kept = { addresses: new Set(addressesOf(object)), ports: new Set(portsOf(object)) };
-  return {
-    undo,
-    releaseOld() {
-      for (const n of had.addresses) if (!kept.addresses.has(n)) addresses.release(n);
-      for (const n of had.ports) if (!kept.ports.has(n)) nodePorts.release(n);
-    },
-  };
+
+  #takePort(port: number, field: string): void {
+    const { ports } = this.allocators;
+    if (this.#had.ports.has(port) || this.#took.ports.includes(port)) return;
+    if (!ports.contains(port))
+      throw this.#refusal(field, port, `provided port is not in the valid range. The range of valid ports is ${ports.first}-${ports.last}`);
+    if (!ports.take(port)) throw this.#refusal(field, port, 'provided port is already allocated');
+    this.#took.ports.push(port);
+  }
+
+  #newPort(): number {
+    const port = this.allocators.ports.next();
+    this.#took.ports.push(port);
+    return port;
+  }
+
+  #refusal(field: string, value: unknown, why: string): Error {
+    const errors = new FieldErrors();
+    errors.invalid(field, value, why);
+    return invalid({ group: '', kind: 'Service' }, nameOf(this.object), errors.all);
+  }
+}
+
+function addressesOf(service: Service | undefined): string[] {
+  if (!service || service.spec?.type === 'ExternalName') return [];
+  return (service.spec?.clusterIPs ?? []).filter((ip) => ip !== 'None');
 }
 
 const ports = (list: ServicePort[] | undefined) =>

@@ -52,7 +52,7 @@ describe('the proxy of pods and services', () => {
     const tokens = new ServiceAccountTokens(key, 'https://kubernetes', objects, realClock, systemRandom);
     harness = await start({
       store,
-      strategies: builtinStrategies({ objects, random: systemRandom, rbac, authorizer: rbac, tokens, serviceCIDR: '10.96.0.0/16', nodePorts: [30000, 32767], kubelets: () => undefined }),
+      strategies: builtinStrategies({ store, objects, random: systemRandom, rbac, authorizer: rbac, tokens, serviceCIDR: '10.96.0.0/16', nodePorts: [30000, 32767], kubelets: () => undefined }),
       egress: {
         covers: () => true,
         dial(host, to, node) {

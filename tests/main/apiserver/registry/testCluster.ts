@@ -60,7 +60,7 @@ export class TestCluster {
     const rbac = new RbacAuthorizer(store);
     const tokens = new ServiceAccountTokens(serviceAccountKey, 'https://kubernetes.default.svc.cluster.local', objects, clock, random);
     const server = createApiServer({
-      strategies: builtinStrategies({ objects, random, rbac, authorizer: rbac, tokens, serviceCIDR: '10.96.0.0/16', nodePorts: [30000, 32767], kubelets }),
+      strategies: builtinStrategies({ store, objects, random, rbac, authorizer: rbac, tokens, serviceCIDR: '10.96.0.0/16', nodePorts: [30000, 32767], kubelets }),
       admission: builtinAdmission,
       authenticators: [x509Authenticator, tokens],
       authorizer: rbac,
