@@ -5,9 +5,10 @@
 import { BlockList, isIPv6 } from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
+import type { ServiceCIDR } from './api/index.ts';
 import type { KubeletApi } from './api/kubelet.ts';
 import { EventRecorder, resources, type Client, type InformerFactory } from './client/index.ts';
-import { listenOnHost, portProblem, startCloud, type Cloud } from './cloud/index.ts';
+import { listenOnHost, portProblem, startCloud, type Cloud, type Dialer } from './cloud/index.ts';
 import { createForwarder, startDns, type Dns } from './dns/index.ts';
 import type { EngineVolumes } from './controllers/index.ts';
 import { startGateway } from './gateway/index.ts';
@@ -17,6 +18,7 @@ import { connectAgent, type NodeAgent } from './node/index.ts';
 import { startProxy, type Proxy } from './proxy/index.ts';
 import { ClusterNode, type NodePlace } from './nodes/clusterNode.ts';
 import { isSwitchedOff, startNodeRequests } from './nodes/requests.ts';
+import { ShortWay } from './nodes/shortWay.ts';
 import type { ClusterOwner, DockerMachines, EngineDiscovery, Runtime } from './runtime/index.ts';
 import type { Clock } from './util/clock.ts';
 import type { Logger } from './util/log.ts';
@@ -83,6 +85,7 @@ export class Nodes {
   #policies: NetworkPolicyEnforcement | undefined;
   #dns: Dns | undefined;
   #informers: InformerFactory | undefined;
+  #shortWay: ShortWay | undefined;
   /** The addresses of pods, nodes and Services. */
   readonly #network = new BlockList();
   /** Whose turn it is to dial where any node will do. */
@@ -123,6 +126,11 @@ export class Nodes {
     return this.#network.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
   }
 
+  #cover(cidr: string): void {
+    const [address, length] = cidr.split('/') as [string, string];
+    this.#network.addSubnet(address, Number(length), isIPv6(address) ? 'ipv6' : 'ipv4');
+  }
+
   /** Nodes with no machine behind them. */
   prepareSimulated(runtime: Runtime): void {
     this.#runtime = runtime;
@@ -151,7 +159,9 @@ export class Nodes {
     });
     await machines.prepare(options.onProgress);
     this.#machines = machines;
-    for (const cidr of [machines.clusterCIDR, options.serviceCIDR]) this.#network.addSubnet(cidr.split('/')[0]!, Number(cidr.split('/')[1]));
+    this.#shortWay = new ShortWay({ cidr: machines.clusterCIDR, clock: options.clock });
+    this.#cover(machines.clusterCIDR);
+    options.serviceCIDR.split(',').forEach((cidr) => this.#cover(cidr));
     this.#runtime = createDockerRuntime({
       connection: engine.connection,
       cluster: options.cluster,
@@ -177,6 +187,8 @@ export class Nodes {
   async start(informers: InformerFactory): Promise<void> {
     this.#prepared();
     this.#informers = informers;
+    const widen = ({ spec }: ServiceCIDR) => spec?.cidrs?.forEach((cidr) => this.#cover(cidr));
+    this.#stops.push(informers.informer(resources.serviceCIDRs).on({ add: widen, update: (_, range) => widen(range) }));
     const known = informers.informer(resources.nodes);
     const nodes = [...this.#nodes.values()];
     await Promise.all(
@@ -194,6 +206,19 @@ export class Nodes {
   async stop(): Promise<void> {
     for (let stop = this.#stops.pop(); stop; stop = this.#stops.pop()) await stop();
     await Promise.all([...this.#nodes.values()].map((node) => node.leave()));
+  }
+
+  /** How the load balancer reaches a node; undefined while it cannot. */
+  #dialer(name: string): Dialer | undefined {
+    const node = this.#nodes.get(name);
+    const agent = node?.agent;
+    const short = this.#shortWay;
+    if (!agent) return undefined;
+    const isNear = (host: string) => host === node.place.ip && short?.isOpen === true;
+    return {
+      dial: async (host, port) => (isNear(host) ? await short!.dial(host, port) : undefined) ?? agent.dial(host, port),
+      dialUdp: (host, port) => (isNear(host) ? short!.dialUdp(host, port) : agent.dialUdp(host, port)),
+    };
   }
 
   #takeRequests(informers: InformerFactory): void {
@@ -338,7 +363,7 @@ export class Nodes {
       client: options.client('system:cloud-controller-manager', 'cloud-controller-manager'),
       informers,
       cluster: options.cluster,
-      agents: (node) => this.#nodes.get(node)?.agent,
+      agents: (node) => this.#dialer(node),
       machine: (node) => this.#nodes.get(node)?.place,
       clock,
       random,

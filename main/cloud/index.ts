@@ -3,20 +3,23 @@
  * user's own programs reach Services of type LoadBalancer and NodePort.
  */
 import type { Duplex } from 'node:stream';
+import type { EndpointSlice } from '../api/index.ts';
 import { EventRecorder, resources, type Client, type InformerFactory } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
-import { listenOnHost, type HostListen } from './hostPorts.ts';
+import { listenOnHost, udpOnHost, type HostListen } from './hostPorts.ts';
 import { NodeCloud, type CloudMachine } from './nodes.ts';
-import { ServiceCloud } from './services.ts';
+import { ServiceCloud, type Dial } from './services.ts';
 
-export { listenOnHost, portProblem, type HostListen, type HostListener } from './hostPorts.ts';
+export { listenOnHost, portProblem, udpOnHost, type HostListen, type HostListener } from './hostPorts.ts';
 export type { CloudMachine } from './nodes.ts';
 
 /** The part of a node's agent that the cloud needs. */
 export interface Dialer {
   dial(host: string, port: number): Promise<Duplex>;
+  /** A stream of datagrams, in object mode. */
+  dialUdp(host: string, port: number): Promise<Duplex>;
 }
 
 export interface CloudOptions {
@@ -30,14 +33,21 @@ export interface CloudOptions {
   clock: Clock;
   random: Random;
   log: Logger;
-  /** Opens ports of this computer. */
+  /** Open ports of this computer. */
   hostListen?: HostListen;
+  hostListenUdp?: HostListen;
 }
 
 export interface Cloud {
   /** Closes every port of this computer. */
   stop(): Promise<void>;
 }
+
+const byService = 'cloud/service';
+const serviceOfSlice = ({ metadata }: EndpointSlice): string[] => {
+  const name = metadata?.labels?.['kubernetes.io/service-name'];
+  return name ? [`${metadata!.namespace}/${name}`] : [];
+};
 
 export function startCloud(options: CloudOptions): Cloud {
   const { client, informers, clock, agents, machine } = options;
@@ -46,17 +56,21 @@ export function startCloud(options: CloudOptions): Cloud {
   const services = informers.informer(resources.services);
   const recorder = new EventRecorder(client, 'service-controller', clock, options.random, { log });
 
-  // Any node will do: each knows the way to every Service. Taken in turn.
+  const slices = informers.informer<EndpointSlice>(resources.endpointSlices);
+  slices.addIndex(byService, serviceOfSlice);
+
+  // Where any node will do (each knows the way to every Service) they are taken in turn.
   let turn = 0;
-  const dial = (host: string, port: number): Promise<Duplex> | undefined => {
+  const dial: Dial = ({ protocol, host, port, nodes: allowed, sticky }) => {
     const usable = nodes.list().flatMap((node) => {
       const name = node.metadata!.name!;
       const agent = agents(name);
       const ip = machine(name)?.ip;
-      return agent && ip !== undefined ? [{ agent, ip }] : [];
+      return agent && ip !== undefined && (allowed?.has(name) ?? true) ? [{ agent, ip }] : [];
     });
-    const chosen = usable[turn++ % usable.length];
-    return chosen?.agent.dial(host === 'node' ? chosen.ip : host, port);
+    const chosen = usable[sticky ? 0 : turn++ % usable.length];
+    const address = host === 'node' ? (chosen?.ip ?? '') : host;
+    return protocol === 'UDP' ? chosen?.agent.dialUdp(address, port) : chosen?.agent.dial(address, port);
   };
 
   const nodeCloud = new NodeCloud({ client, nodes, machine, cluster: options.cluster, clock, log });
@@ -65,7 +79,8 @@ export function startCloud(options: CloudOptions): Cloud {
     services,
     recorder,
     dial,
-    listen: options.hostListen ?? listenOnHost,
+    slicesOf: (key) => slices.byIndex(byService, key),
+    listen: { TCP: options.hostListen ?? listenOnHost, UDP: options.hostListenUdp ?? udpOnHost(clock) },
     clock,
     log,
   });

@@ -1,26 +1,42 @@
 import { pipeline, type Duplex } from 'node:stream';
-import type { LoadBalancerIngress, Service, ServicePort } from '../api/index.ts';
-import { keyOf, splitKey } from '../api/meta.ts';
+import type { Condition, EndpointSlice, LoadBalancerIngress, Service } from '../api/index.ts';
+import { equalJson } from '../api/json.ts';
+import { keyOf, splitKey, timestamp } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, WorkQueue, type Client, type EventRecorder, type Informer } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
-import { portProblem, type HostListen, type HostListener } from './hostPorts.ts';
+import { portProblem, type HostListen, type HostListener, type Protocol } from './hostPorts.ts';
+import { isAllowedSource, nodesWithEndpoints, notCarried, wantedPorts, type WantedPort } from './targets.ts';
 
 const address = '127.0.0.1';
+/** Condition of a Service whose ports a load balancer cannot have (core/v1 LoadBalancerPortsError). */
+const portsError = 'LoadBalancerPortsError';
 const finalizer = 'service.kubernetes.io/load-balancer-cleanup';
 /** How long a port that was taken is left alone before it is tried again. */
 const retryMs = 15_000;
 
+export interface Target {
+  protocol: Protocol;
+  /** `node`: a node's own address. */
+  host: string;
+  port: number;
+  /** The nodes that will do; undefined: any. */
+  nodes: ReadonlySet<string> | undefined;
+  /** Always the same node, as long as it can be: it remembers which endpoint its client had. */
+  sticky: boolean;
+}
+
 /** Opens a connection from inside the cluster; undefined while no node can. */
-export type Dial = (host: string | 'node', port: number) => Promise<Duplex> | undefined;
+export type Dial = (target: Target) => Promise<Duplex> | undefined;
 
 export interface ServiceCloudOptions {
   client: Client;
   services: Informer<Service>;
+  slicesOf(key: string): EndpointSlice[];
   recorder: EventRecorder;
   dial: Dial;
-  listen: HostListen;
+  listen: Record<Protocol, HostListen>;
   clock: Clock;
   log: Logger;
 }
@@ -40,9 +56,9 @@ interface Opening {
 export class ServiceCloud {
   readonly #queue: WorkQueue;
   /** By service key, then by port of this computer. */
-  readonly #open = new Map<string, Map<number, Opening>>();
+  readonly #open = new Map<string, Map<string, Opening>>();
   /** Which Service holds a port of this computer. */
-  readonly #holders = new Map<number, string>();
+  readonly #holders = new Map<string, string>();
   readonly #told = new Map<string, string>();
   #end: () => void = () => {};
 
@@ -82,22 +98,8 @@ export class ServiceCloud {
 
     // As long as a port is missing the load balancer is not there.
     const works = balanced && problems.every(({ balancer }) => !balancer);
-    const previous = service.status?.loadBalancer?.ingress ?? [];
     const ingress: LoadBalancerIngress[] = works ? [{ ip: address, ipMode: 'Proxy' }] : [];
-    const ours = previous.length === 0 || (previous.length === 1 && previous[0]!.ip === address);
-    if (
-      (balanced || had) &&
-      ours &&
-      JSON.stringify(previous.map(({ ip, ipMode }) => ({ ip, ipMode }))) !== JSON.stringify(ingress)
-    ) {
-      await this.#patch(
-        service,
-        { status: { loadBalancer: { ingress: ingress.length > 0 ? ingress : null } } },
-        'status',
-      );
-      if (works)
-        this.options.recorder.event(withKind(service), 'Normal', 'EnsuredLoadBalancer', 'Ensured load balancer');
-    }
+    if (balanced || had) await this.#writeStatus(service, ingress, balanced ? problems : []);
     if (!balanced && had) {
       this.options.recorder.event(withKind(service), 'Normal', 'DeletingLoadBalancer', 'Deleting load balancer');
       await this.#setFinalizers(
@@ -108,39 +110,63 @@ export class ServiceCloud {
     }
   }
 
+  /** Says at which address the load balancer is, or why it is not; what another balancer wrote stays. */
+  async #writeStatus(service: Service, ingress: LoadBalancerIngress[], problems: { text: string }[]): Promise<void> {
+    const status: Record<string, unknown> = {};
+    const previous = service.status?.loadBalancer?.ingress ?? [];
+    const ours = previous.length === 0 || (previous.length === 1 && previous[0]!.ip === address);
+    const moved = ours && !equalJson(previous.map(({ ip, ipMode }) => ({ ip, ipMode })), ingress);
+    if (moved) status.loadBalancer = { ingress: ingress.length > 0 ? ingress : null };
+    const before = service.status?.conditions ?? [];
+    const conditions = [...before.filter(({ type }) => type !== portsError), ...this.#portsCondition(service, problems)];
+    if (!equalJson(before, conditions)) status.conditions = conditions;
+    if (Object.keys(status).length === 0) return;
+    await this.#patch(service, { status }, 'status');
+    if (moved && ingress.length > 0) this.options.recorder.event(withKind(service), 'Normal', 'EnsuredLoadBalancer', 'Ensured load balancer');
+  }
+
+  #portsCondition(service: Service, problems: { text: string }[]): Condition[] {
+    if (problems.length === 0) return [];
+    const known = service.status?.conditions?.find(({ type }) => type === portsError);
+    const message = problems.map(({ text }) => text).join('; ');
+    const lastTransitionTime = known?.lastTransitionTime ?? timestamp(this.options.clock.now());
+    return [{ type: portsError, status: 'True', reason: 'PortUnavailable', message, lastTransitionTime }];
+  }
+
   /** Makes the open ports those that the Service asks for. Returns which could not be opened, and why. */
   async #openPorts(key: string, service: Service, balanced: boolean): Promise<{ balancer: boolean; text: string }[]> {
     const wanted = wantedPorts(service, balanced);
-    const open = this.#open.get(key) ?? new Map<number, Opening>();
+    const open = this.#open.get(key) ?? new Map<string, Opening>();
     this.#open.set(key, open);
-    for (const [port, opening] of open) if (wanted.get(port)?.target !== opening.target) this.#close(key, port);
+    for (const [name, opening] of open) if (!wanted.has(name) || targetOf(wanted.get(name)!) !== opening.target) this.#close(key, name);
     const problems: { balancer: boolean; text: string }[] = [];
-    for (const [port, { target, balancer, connect }] of wanted) {
-      if (open.get(port)?.listener) continue;
-      const opening: Opening = { target };
-      open.set(port, opening);
-      const holder = this.#holders.get(port);
+    for (const [name, one] of wanted) {
+      if (open.get(name)?.listener) continue;
+      const opening: Opening = { target: targetOf(one) };
+      open.set(name, opening);
+      const holder = this.#holders.get(name);
       if (holder !== undefined && holder !== key)
-        opening.problem = `port ${port} of this computer is taken by Service ${holder}`;
+        opening.problem = `port ${one.port} of this computer is taken by Service ${holder}`;
       else
         try {
-          opening.listener = await this.options.listen(address, port, (connection) =>
-            this.#forward(connection, connect),
-          );
-          this.#holders.set(port, key);
+          opening.listener = await this.options.listen[one.protocol](address, one.port, (connection, from) => this.#forward(connection, from, key, one));
+          this.#holders.set(name, key);
         } catch (error) {
-          opening.problem = portProblem(port, error);
+          opening.problem = portProblem(one.port, error);
         }
-      if (opening.problem !== undefined) problems.push({ balancer, text: opening.problem });
+      if (opening.problem !== undefined) problems.push({ balancer: one.balancer, text: opening.problem });
     }
     if (open.size === 0) this.#open.delete(key);
     return problems;
   }
 
-  #forward(connection: Duplex, { host, port }: { host: string; port: number }): void {
+  #forward(connection: Duplex, from: string, key: string, { protocol, balancer, host, inside: port }: WantedPort): void {
     // Nothing is read before the other end is there.
     connection.pause();
-    const dialing = this.options.dial(host, port);
+    const service = this.options.services.get(key);
+    if (!service || (balancer && !isAllowedSource(service, from))) return void connection.destroy();
+    const nodes = service.spec?.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(this.options.slicesOf(key)) : undefined;
+    const dialing = this.options.dial({ protocol, host, port, nodes, sticky: service.spec?.sessionAffinity === 'ClientIP' });
     if (!dialing) return void connection.destroy();
     dialing.then(
       (inside) => join(connection, inside),
@@ -177,7 +203,7 @@ export class ServiceCloud {
     this.#open.delete(key);
   }
 
-  #close(key: string, port: number): void {
+  #close(key: string, port: string): void {
     const open = this.#open.get(key);
     open?.get(port)?.listener?.close();
     open?.delete(port);
@@ -213,45 +239,8 @@ function wantsLoadBalancer({ spec }: Service): boolean {
   return spec?.type === 'LoadBalancer' && spec.loadBalancerClass === undefined;
 }
 
-/** Ports of a load balancer that are not TCP: others of the same Service work all the same. */
-function notCarried({ spec }: Service): { balancer: boolean; text: string }[] {
-  const ports = spec?.ports ?? [];
-  const isTcp = (port: ServicePort) => (port.protocol ?? 'TCP') === 'TCP';
-  return ports
-    .filter((port) => !isTcp(port))
-    .map(({ protocol, port }) => ({
-      balancer: !ports.some(isTcp),
-      text: `${protocol} port ${port} of this computer cannot lead into the cluster, only TCP ports can`,
-    }));
-}
-
-interface WantedPort {
-  target: string;
-  /** Whether the load balancer needs it, or it is a node port. */
-  balancer: boolean;
-  connect: { host: string; port: number };
-}
-
-/** By port of this computer. Only TCP can be tunnelled. */
-function wantedPorts(service: Service, balanced: boolean): Map<number, WantedPort> {
-  const wanted = new Map<number, WantedPort>();
-  const { spec } = service;
-  const add = (port: number, balancer: boolean, host: string, inside: number) =>
-    wanted.set(port, { target: `${host}:${inside}`, balancer, connect: { host, port: inside } });
-  if (service.metadata!.deletionTimestamp || !spec || (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer'))
-    return wanted;
-  for (const port of spec.ports ?? []) {
-    if ((port.protocol ?? 'TCP') !== 'TCP') continue;
-    if (port.nodePort) add(port.nodePort, false, 'node', port.nodePort);
-    if (balanced) add(port.port, true, ...insideOf(spec.clusterIP, port));
-  }
-  return wanted;
-}
-
-/** Node ports obey externalTrafficPolicy, as a cloud's load balancer would have it. */
-function insideOf(clusterIP: string | undefined, port: ServicePort): [host: string, port: number] {
-  return port.nodePort ? ['node', port.nodePort] : [clusterIP ?? '', port.port];
-}
+/** A change of it opens the port anew. */
+const targetOf = ({ host, inside }: WantedPort): string => `${host}:${inside}`;
 
 /** Each direction ends by itself; when one connection breaks, so does the other. */
 function join(a: Duplex, b: Duplex): void {

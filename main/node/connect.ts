@@ -3,6 +3,7 @@ import type { DnsZone } from '../dns/records.ts';
 import type { PolicyModel } from '../networkPolicy/model.ts';
 import type { ProxyModel } from '../proxy/model.ts';
 import type { AgentHandlers, MachineState, NodeAgent, ProbeRequest, ProbeResult, VolumeFile } from './index.ts';
+import { framedDatagrams } from '../util/datagrams.ts';
 import { Mux } from './mux.ts';
 
 /** Cluster addresses that every node answers by itself: the API (tunnelled to the engine) and cluster DNS. */
@@ -114,6 +115,10 @@ class RemoteAgent implements NodeAgent {
 
   dial(host: string, port: number): Promise<Duplex> {
     return this.mux.open('dial', { host, port });
+  }
+
+  async dialUdp(host: string, port: number): Promise<Duplex> {
+    return framedDatagrams(await this.mux.open('dialUdp', { host, port }));
   }
 
   close(): void {

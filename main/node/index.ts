@@ -86,6 +86,8 @@ export interface NodeAgent {
   syncDns(zone: DnsZone): Promise<void>;
   /** A TCP connection from the node: to a pod, a Service, a node port. */
   dial(host: string, port: number): Promise<Duplex>;
+  /** The same for datagrams: a stream in object mode, a chunk a datagram. */
+  dialUdp(host: string, port: number): Promise<Duplex>;
   close(): void;
   readonly closed: Promise<void>;
 }

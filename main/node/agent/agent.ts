@@ -6,6 +6,8 @@ import type { DnsZone } from '../../dns/records.ts';
 import type { PolicyModel } from '../../networkPolicy/model.ts';
 import type { ProxyModel } from '../../proxy/model.ts';
 import { realClock } from '../../util/clock.ts';
+import { framedDatagrams } from '../../util/datagrams.ts';
+import { dialUdp } from '../../util/udp.ts';
 import type { LocalServices } from '../connect.ts';
 import type { ProbeRequest, VolumeFile } from '../index.ts';
 import { join } from '../join.ts';
@@ -126,10 +128,19 @@ export class Agent {
   }
 
   async #open(kind: string, params: unknown): Promise<(channel: Duplex) => void> {
-    if (kind !== 'dial') throw new Error(`the node agent has no stream ${kind}`);
     const { host, port } = params as { host: string; port: number };
-    const socket = await connect(host, port);
-    return (channel) => join(channel, socket);
+    switch (kind) {
+      case 'dial': {
+        const socket = await connect(host, port);
+        return (channel) => join(channel, socket);
+      }
+      case 'dialUdp': {
+        const datagrams = await dialUdp(host, port);
+        return (channel) => join(framedDatagrams(channel), datagrams);
+      }
+      default:
+        throw new Error(`the node agent has no stream ${kind}`);
+    }
   }
 
   /** The cluster addresses are fixed for a node's life, so they are set up once; an engine of another version may know more of them. */

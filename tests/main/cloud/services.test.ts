@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
 import type { Event, Node, Service } from '../../../main/api/index.ts';
 import { InformerFactory, resources } from '../../../main/client/index.ts';
-import { startCloud, type Cloud } from '../../../main/cloud/index.ts';
+import { startCloud, type Cloud, type HostListen } from '../../../main/cloud/index.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { FakeServer } from '../../support/fakeServer.ts';
@@ -20,8 +20,17 @@ async function start(taken: Record<number, string> = {}) {
   const clock = new FakeClock();
   const server = new FakeServer(clock);
   const client = server.client();
-  const open = new Map<number, (connection: Duplex) => void>();
-  const dialled: { node: string; host: string; port: number; connection: Duplex }[] = [];
+  const open = new Map<number, (connection: Duplex, from?: string) => void>();
+  const openUdp = new Map<number, (connection: Duplex, from?: string) => void>();
+  const dialled: { node: string; host: string; port: number; connection: Duplex; udp?: boolean }[] = [];
+  const listening =
+    (ports: typeof open): HostListen =>
+    async (address, port, onConnection) => {
+      if (address !== '127.0.0.1') throw new Error(`${address} is not this computer's own`);
+      if (taken[port] !== undefined || ports.has(port)) throw Object.assign(new Error('listen'), { code: taken[port] ?? 'EADDRINUSE' });
+      ports.set(port, (connection, from = '127.0.0.1') => onConnection(connection, from));
+      return { close: () => void ports.delete(port) };
+    };
   let connected = true;
   for (const name of ['one', 'two']) await client.of(resources.nodes).create({ metadata: { name } } as Node);
   const informers = new InformerFactory(client, clock, noLog);
@@ -44,15 +53,15 @@ async function start(taken: Record<number, string> = {}) {
               dialled.push({ node, host, port, connection: far });
               return near;
             },
+            async dialUdp(host, port) {
+              const [near, far] = memoryPair();
+              dialled.push({ node, host, port, connection: far, udp: true });
+              return near;
+            },
           }
         : undefined,
-    async hostListen(address, port, onConnection) {
-      if (address !== '127.0.0.1') throw new Error(`${address} is not this computer's own`);
-      if (taken[port] !== undefined || open.has(port))
-        throw Object.assign(new Error('listen'), { code: taken[port] ?? 'EADDRINUSE' });
-      open.set(port, onConnection);
-      return { close: () => void open.delete(port) };
-    },
+    hostListen: listening(open),
+    hostListenUdp: listening(openUdp),
   });
   informers.start();
   await informers.synced();
@@ -61,7 +70,7 @@ async function start(taken: Record<number, string> = {}) {
   const get = (name = 'web'): Promise<Service> => services.get('default', name);
   const events = async (): Promise<Event[]> => (await client.of(resources.events).list('default')).items;
   const ingress = async (name?: string) => (await get(name)).status?.loadBalancer?.ingress ?? undefined;
-  return { clock, client, services, open, dialled, taken, get, events, ingress, disconnect: () => (connected = false) };
+  return { clock, client, services, open, openUdp, dialled, taken, get, events, ingress, disconnect: () => (connected = false) };
 }
 
 const web = (spec: Service['spec'] = {}, name = 'web') =>
@@ -153,19 +162,77 @@ test('two Services of one port: the second waits for the first, and is told whom
   expect(await ingress('late')).toEqual([{ ip: '127.0.0.1', ipMode: 'Proxy' }]);
 });
 
-test('a load balancer carries TCP, and says what it does not carry', async () => {
-  const { clock, services, open, ingress, events } = await start();
-  const udp = { name: 'dns', port: 53, nodePort: 30053, protocol: 'UDP' };
-  await services.create(web({ ports: [{ name: 'http', port: 80, nodePort: 30080 }, udp] }));
-  await services.create(web({ ports: [udp] }, 'only'));
+test('a load balancer carries TCP and UDP, and says what it does not carry', async () => {
+  const { clock, services, open, openUdp, dialled, ingress, get, events } = await start();
+  const dns = { name: 'dns', port: 53, nodePort: 30053, protocol: 'UDP' };
+  const sctp = { name: 'sig', port: 3868, nodePort: 30868, protocol: 'SCTP' };
+  await services.create(web({ ports: [{ name: 'http', port: 53, nodePort: 30053 }, dns, sctp] }));
+  await services.create(web({ ports: [sctp] }, 'only'));
   await clock.advance(1000);
-  expect([...open.keys()].sort()).toEqual([30080, 80].sort());
+  expect([...open.keys()].sort()).toEqual([30053, 53].sort());
+  expect([...openUdp.keys()].sort()).toEqual([30053, 53].sort());
   expect(await ingress()).toEqual([{ ip: '127.0.0.1', ipMode: 'Proxy' }]);
+  openUdp.get(53)!(memoryPair()[0]);
+  await clock.advance(0);
+  expect(dialled).toMatchObject([{ host: '10.244.0.2', port: 30053, udp: true }]);
+
   expect(await ingress('only')).toBeUndefined();
+  const text = 'SCTP port 3868 of this computer cannot lead into the cluster, only TCP and UDP ports can';
+  expect((await get('only')).status!.conditions).toMatchObject([{ type: 'LoadBalancerPortsError', status: 'True', reason: 'PortUnavailable', message: text }]);
   const warnings = (await events()).filter(({ type }) => type === 'Warning').map(({ message }) => message);
   expect(warnings).toHaveLength(2);
-  for (const warning of warnings)
-    expect(warning).toContain('UDP port 53 of this computer cannot lead into the cluster, only TCP ports can');
+  for (const warning of warnings) expect(warning).toContain(text);
+});
+
+test('a port that was taken is named in the status until it is free', async () => {
+  const { clock, services, taken, get, ingress } = await start({ 80: 'EADDRINUSE' });
+  await services.create(web());
+  await clock.advance(1000);
+  expect((await get()).status!.conditions).toMatchObject([{ type: 'LoadBalancerPortsError', message: 'port 80 of this computer is taken by another program' }]);
+  delete taken[80];
+  await clock.advance(20_000);
+  expect((await get()).status!.conditions ?? []).toEqual([]);
+  expect(await ingress()).toEqual([{ ip: '127.0.0.1', ipMode: 'Proxy' }]);
+});
+
+test('only clients of the named ranges may use a load balancer; its node port is open to all', async () => {
+  const { clock, services, open, dialled } = await start();
+  await services.create(web({ loadBalancerSourceRanges: ['10.0.0.0/8', ' 127.0.0.2/32'] }));
+  await clock.advance(1000);
+  const [refused] = memoryPair();
+  open.get(80)!(refused, '127.0.0.1');
+  await clock.advance(0);
+  expect(refused.destroyed).toBe(true);
+  expect(dialled).toHaveLength(0);
+  open.get(80)!(memoryPair()[0], '127.0.0.2');
+  open.get(30080)!(memoryPair()[0], '127.0.0.1');
+  await clock.advance(0);
+  expect(dialled).toHaveLength(2);
+});
+
+test('with policy Local only nodes that have endpoints are asked', async () => {
+  const { clock, client, services, open, dialled } = await start();
+  const endpoint = (ip: string, nodeName: string, ready: boolean) => ({ addresses: [ip], nodeName, conditions: { ready, serving: true, terminating: !ready } });
+  await client.of(resources.endpointSlices).create({
+    metadata: { namespace: 'default', name: 'web-1', labels: { 'kubernetes.io/service-name': 'web' } },
+    addressType: 'IPv4',
+    ports: [{ name: '', port: 80, protocol: 'TCP' }],
+    endpoints: [endpoint('10.244.1.5', 'one', false), endpoint('10.244.2.5', 'two', true)],
+  });
+  await services.create(web({ externalTrafficPolicy: 'Local' }));
+  await clock.advance(1000);
+  for (let i = 0; i < 3; i++) open.get(80)!(memoryPair()[0]);
+  await clock.advance(0);
+  expect(dialled.map(({ node }) => node)).toEqual(['two', 'two', 'two']);
+});
+
+test('with session affinity every connection goes through the same node, which remembers the endpoint', async () => {
+  const { clock, services, open, dialled } = await start();
+  await services.create(web({ sessionAffinity: 'ClientIP' }));
+  await clock.advance(1000);
+  for (let i = 0; i < 3; i++) open.get(80)!(memoryPair()[0]);
+  await clock.advance(0);
+  expect(new Set(dialled.map(({ node }) => node)).size).toBe(1);
 });
 
 test('a deleted load balancer closes its ports before it goes', async () => {

@@ -83,6 +83,9 @@ export class FakeAgent implements NodeAgent {
 
   async syncDns(): Promise<void> {}
 
+  dialUdp(): Promise<Duplex> {
+    return this.dial();
+  }
   async dial(): Promise<Duplex> {
     throw new Error('nothing listens');
   }
