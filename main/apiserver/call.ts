@@ -5,7 +5,7 @@ import type { KubeObject } from '../api/meta.ts';
 import type { Entry } from '../store/index.ts';
 import type { AuditedRequest } from './audit/index.ts';
 import type { RequestInfo, UserInfo } from './auth/types.ts';
-import type { Flow } from './flowControl.ts';
+import type { Flow } from './flowControl/index.ts';
 import type { Query } from './query.ts';
 import type { Registry } from './registry/generic.ts';
 import type { Page } from './registry/listing.ts';

@@ -15,7 +15,7 @@ import { subresource } from './handlers/subresource.ts';
 import { update } from './handlers/update.ts';
 import { watch } from './handlers/watch.ts';
 import { impersonate, type Impersonation } from './impersonation.ts';
-import type { Inflight } from './inflight.ts';
+import { isStream } from './longRunning.ts';
 import type { Registry } from './registry/generic.ts';
 import { parseRequestInfo } from './requestInfo.ts';
 import type { Serving } from './serving.ts';
@@ -38,7 +38,6 @@ export class Chain {
   constructor(
     private readonly serving: Serving,
     private readonly authenticators: readonly Authenticator[],
-    private readonly inflight: Inflight,
     private readonly site: Site,
     /** Subresources that are streams: `pods/log`. */
     private readonly streams: Readonly<Record<string, Handler>>,
@@ -64,20 +63,28 @@ export class Chain {
     const requester = await this.authenticate(incoming);
     const user = incoming.impersonation ? await impersonate(this.serving.authorizer, requester, incoming.impersonation) : requester;
     const call: Call = Object.assign(incoming, { info, user });
-    if (!local) call.flow = this.serving.flows.classify(user, info);
-    const counted = this.inflight.enter(info, user);
     try {
       call.audited = this.auditor?.begin(call, requester);
-      await authorize(this.serving.authorizer, user, info);
-      const answer = await (this.aggregator.handles(call.path) ? this.aggregator.answer(call) : this.#answer(call));
-      call.audited?.answered(answer);
-      return answer;
+      // This process' own requests do not wait for each other: what they do is bounded by their work queues.
+      if (local || isStream(info)) return await this.#allowed(call);
+      const entering = this.serving.flows.enter(call);
+      const ticket = entering instanceof Promise ? await entering : entering;
+      try {
+        return await this.#allowed(call);
+      } finally {
+        ticket.finish();
+      }
     } catch (error) {
       call.audited?.failed(error);
       throw error;
-    } finally {
-      this.inflight.leave(counted);
     }
+  }
+
+  async #allowed(call: Call): Promise<Answer> {
+    await authorize(this.serving.authorizer, call.user, call.info);
+    const answer = await (this.aggregator.handles(call.path) ? this.aggregator.answer(call) : this.#answer(call));
+    call.audited?.answered(answer);
+    return answer;
   }
 
   /** Who asks. Throws 401. */

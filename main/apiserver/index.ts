@@ -4,7 +4,7 @@
 import type { Duplex } from 'node:stream';
 import type { KubeletApi } from '../api/kubelet.ts';
 import type { Store } from '../store/index.ts';
-import type { Clock } from '../util/clock.ts';
+import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
 import type { AdmissionPlugin, AdmissionServices } from './admission/types.ts';
@@ -16,10 +16,9 @@ import type { Authenticator, Authorizer, UserInfo } from './auth/types.ts';
 import { CustomResources } from './apiextensions/index.ts';
 import { Chain } from './chain.ts';
 import { directEgress, type Egress } from './egress/index.ts';
-import { FlowControl } from './flowControl.ts';
+import { describeFlows, FlowControl, flowDumps, FlowSchemaController } from './flowControl/index.ts';
 import { HostGuard } from './http/hosts.ts';
 import { HttpsServer, type ServingCertificate } from './http/server.ts';
-import { Inflight } from './inflight.ts';
 import { InProcessTransport } from './inProcess.ts';
 import { KubeletServer } from './kubeletServer/index.ts';
 import { OpenApi } from './openapi/index.ts';
@@ -67,7 +66,7 @@ export interface ApiServerOptions {
   frontProxy?: FrontProxy;
   /** Further names and addresses under which clients reach this server: the address of the `kubernetes` Service. */
   hosts?: readonly string[];
-  /** How many requests may be under way at once before 429; watches, streams and system:masters do not count. */
+  /** How many requests may be under way at once; priority levels share the sum. Streams and exempt requests do not count. */
   maxInflight?: { reading: number; writing: number };
   /** What `/version` says besides that this is 1.36. */
   version?: Partial<VersionInfo>;
@@ -98,6 +97,9 @@ export interface KubeletListener {
   close(): Promise<void>;
 }
 
+/** Milliseconds after which that begins which nobody waits for. */
+const quietStart = 2000;
+
 /** This server, where it writes by itself. */
 const self: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
 
@@ -108,6 +110,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   for (const strategy of options.strategies) resources.add(new Registry(strategy, store, objects, random));
   const egress = options.egress ?? directEgress;
   const webhooks = new WebhookClient({ egress, objects, clock, random });
+  const { reading, writing } = options.maxInflight ?? { reading: 400, writing: 200 };
+  const flows = new FlowControl(store, clock, reading + writing);
   const serving: Serving = {
     store,
     clock,
@@ -117,7 +121,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     objects,
     admission: new AdmissionChain(options.admission({ store, objects, resources, authorizer: options.authorizer, webhooks, clock, random, log })),
     authorizer: options.authorizer,
-    flows: new FlowControl(store),
+    flows,
     kubelets: options.kubelets,
     egress,
     webhooks,
@@ -125,8 +129,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const definitions = resources.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions');
   const customResources = definitions && new CustomResources({ store, objects, random, resources, webhooks, definitions, clock, log });
   customResources?.start().catch((error: unknown) => log.error('custom resources are not served', { error: String(error) }));
-  const { reading, writing } = options.maxInflight ?? { reading: 800, writing: 400 };
   const metrics = new RequestMetrics();
+  describeFlows(flows, metrics.register);
+  let quiet: Timer | undefined;
   let address = '127.0.0.1';
   const checks = [ping, storeCheck(store)];
   const openApi = new OpenApi({
@@ -157,15 +162,30 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await local(self, 'kube-apiserver').request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { status } });
     },
   });
+  const flowSchemas = new FlowSchemaController({
+    store,
+    clock,
+    log,
+    async setCondition(name, condition) {
+      const path = `/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/${name}/status`;
+      const body = { apiVersion: 'flowcontrol.apiserver.k8s.io/v1', kind: 'FlowSchema', metadata: { name }, status: { conditions: [condition] } };
+      const query = { fieldManager: 'api-priority-and-fairness-config-consumer-v1', force: true };
+      await local(self, 'kube-apiserver').request({ method: 'PATCH', path, query, contentType: 'application/apply-patch+yaml', body });
+    },
+    async create(resource, body) {
+      await local(self, 'kube-apiserver').request({ method: 'POST', path: `/apis/flowcontrol.apiserver.k8s.io/v1/${resource}`, body });
+    },
+  });
   const site = siteOf({
     version: { ...version136, ...options.version },
     discovery: new Discovery(resources, () => address, aggregator),
     metrics,
     checks: { healthz: checks, livez: checks, readyz: [...checks, ...(options.readiness ?? [])] },
     pages: options.pages ?? {},
+    unlisted: flowDumps(flows, (monotonic) => clock.now() - clock.monotonic() + monotonic),
     trees: { '/openapi/': openApi.answer },
   });
-  const chain = new Chain(serving, options.authenticators, new Inflight(reading, writing), site, streamHandlers(serving), aggregator, options.audit && new Auditor(options.audit.policy, options.audit.sink, clock, random));
+  const chain = new Chain(serving, options.authenticators, site, streamHandlers(serving), aggregator, options.audit && new Auditor(options.audit.policy, options.audit.sink, clock, random));
   const local = (user: UserInfo, userAgent: string) => new InProcessTransport(chain, clock, user, userAgent);
   const https = new HttpsServer(chain, new HostGuard(options.hosts ?? [], (address) => egress.covers(address)), clock, log, options.tls, (served) => metrics.observe(served));
   const kubeletListeners = new Set<HttpsServer>();
@@ -186,6 +206,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await customResources?.start();
       const taken = await https.listen(port);
       await Promise.all([aggregator.start(), policies.start()]);
+      // Nobody waits for these words; what a cluster needs to be ready goes first.
+      quiet = clock.setTimer(quietStart, () => void flowSchemas.start().catch((error: unknown) => log.warn('flow schemas are not looked at', { error: String(error) })));
       if (resources.find('apiregistration.k8s.io', 'v1', 'apiservices')) {
         const register = () => registerLocal(resources, local(self, 'kube-aggregator'), aggregator.registered()).catch((error: unknown) => log.warn('what is served cannot be registered', { error: String(error) }));
         resources.changed = () => void register();
@@ -199,6 +221,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     async close() {
       aggregator.close();
       policies.close();
+      quiet?.cancel();
+      flowSchemas.close();
       customResources?.close();
       serving.admission.close();
       serving.flows.close();

@@ -1,6 +1,6 @@
 import type { Authorizer } from './auth/types.ts';
 import type { Egress } from './egress/index.ts';
-import type { FlowControl } from './flowControl.ts';
+import type { FlowControl } from './flowControl/index.ts';
 import type { WebhookClient } from './webhook/index.ts';
 import type { AdmissionChain } from './admissionChain.ts';
 import type { ResourceTable } from './registry/resources.ts';

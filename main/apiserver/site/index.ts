@@ -39,6 +39,8 @@ export interface SiteOptions {
   checks: Record<string, readonly HealthCheck[]>;
   /** By exact path. */
   pages: Readonly<Record<string, Page>>;
+  /** The same, but not told of at `/`. */
+  unlisted: Readonly<Record<string, Page>>;
   /** By what the path starts with: `/openapi/`. */
   trees: Readonly<Record<string, Page>>;
 }
@@ -50,7 +52,7 @@ export function siteOf(options: SiteOptions): (call: Call) => Promise<Answer | u
   return async (call) => {
     const path = call.info.path.length > 1 ? call.info.path.replace(/\/+$/, '') : call.info.path;
     if (call.method !== 'GET' && call.method !== 'HEAD') return undefined;
-    const page = options.pages[path];
+    const page = options.pages[path] ?? options.unlisted[path];
     if (page) return page(call);
     if (path === '/version') return object(options.version);
     if (path === '/metrics') return options.metrics.answer();

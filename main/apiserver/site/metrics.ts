@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry as Metrics } from 'prom-client';
 import type { Answer } from '../call.ts';
 import type { Served } from '../http/server.ts';
-import { isStream } from '../inflight.ts';
+import { isStream } from '../longRunning.ts';
 
 /** Counts and times requests under Kubernetes' own metric names (upstream: endpoints/metrics/metrics.go). */
 export class RequestMetrics {
@@ -39,6 +39,11 @@ export class RequestMetrics {
     }
     known.requests.inc();
     if (verb !== 'watch' && !isStream(info)) known.durations.observe(milliseconds / 1000);
+  }
+
+  /** Where others publish theirs. */
+  get register(): Metrics {
+    return this.#metrics;
   }
 
   async answer(): Promise<Answer> {
