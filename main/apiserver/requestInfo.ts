@@ -53,11 +53,21 @@ export function parseRequestInfo(method: string, path: string, query: Query): Re
 
   if (info.name === '' && info.verb === 'get') {
     info.verb = query.flag('watch') ? 'watch' : 'list';
-    const selected = /(?:^|,)metadata\.name==?([^,!=]+)(?:,|$)/.exec(query.get('fieldSelector') ?? '');
+    narrow(info, query);
+    const selected = /(?:^|,)metadata\.name==?([^,!=]+)(?:,|$)/.exec(info.fieldSelector ?? '');
     if (selected) info.name = selected[1]!;
   }
-  if (info.name === '' && info.verb === 'delete') info.verb = 'deletecollection';
+  if (info.name === '' && info.verb === 'delete') {
+    info.verb = 'deletecollection';
+    narrow(info, query);
+  }
   return info;
+}
+
+function narrow(info: RequestInfo, query: Query): void {
+  const [fields, labels] = [query.get('fieldSelector'), query.get('labelSelector')];
+  if (fields) info.fieldSelector = fields;
+  if (labels) info.labelSelector = labels;
 }
 
 function verbOf(method: string): string {

@@ -1,4 +1,5 @@
-import type { PersistentVolume, PersistentVolumeClaim, Pod, PolicyRule, VolumeAttachment } from '../../api/index.ts';
+import { parseFieldSelector } from '../../api/fields.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod, PolicyRule, ResourceSlice, VolumeAttachment } from '../../api/index.ts';
 import type { Store } from '../../store/index.ts';
 import { LiveObjects } from './liveObjects.ts';
 import { ruleAllows } from './rules.ts';
@@ -20,6 +21,7 @@ export class NodeAuthorizer implements Authorizer {
   readonly #claims: LiveObjects<PersistentVolumeClaim>;
   readonly #volumes: LiveObjects<PersistentVolume>;
   readonly #attachments: LiveObjects<VolumeAttachment>;
+  readonly #slices: LiveObjects<ResourceSlice>;
   #needs = new Map<string, Needs>();
   #versions = '';
 
@@ -32,18 +34,22 @@ export class NodeAuthorizer implements Authorizer {
     this.#claims = new LiveObjects(store, { group: '', resource: 'persistentvolumeclaims' });
     this.#volumes = new LiveObjects(store, { group: '', resource: 'persistentvolumes' });
     this.#attachments = new LiveObjects(store, { group: 'storage.k8s.io', resource: 'volumeattachments' });
+    this.#slices = new LiveObjects(store, { group: 'resource.k8s.io', resource: 'resourceslices' });
   }
 
   authorize(user: UserInfo, info: RequestInfo): Decision | Promise<Decision> {
     if (!user.groups.includes('system:nodes') || !user.name.startsWith(prefix)) return no('');
     const node = user.name.slice(prefix.length);
-    const all = [this.#pods, this.#claims, this.#volumes, this.#attachments];
-    if (all.every((objects) => objects.ready)) return this.#decide(node, info);
-    return Promise.all(all.map((objects) => objects.load())).then(() => this.#decide(node, info));
+    if (this.#all.every((objects) => objects.ready)) return this.#decide(node, info);
+    return Promise.all(this.#all.map((objects) => objects.load())).then(() => this.#decide(node, info));
   }
 
   close(): void {
-    for (const objects of [this.#pods, this.#claims, this.#volumes, this.#attachments]) objects.close();
+    for (const objects of this.#all) objects.close();
+  }
+
+  get #all(): LiveObjects<Pod>[] {
+    return [this.#pods, this.#claims, this.#volumes, this.#attachments, this.#slices] as LiveObjects<Pod>[];
   }
 
   #decide(node: string, info: RequestInfo): Decision {
@@ -51,9 +57,10 @@ export class NodeAuthorizer implements Authorizer {
       switch (`${info.group}/${info.resource}`) {
         case '/secrets':
         case '/configmaps':
+          if (!info.namespace && ['get', 'list', 'watch'].includes(info.verb)) return no('can only read namespaced object of this type');
           return this.#read(node, info, ['get', 'list', 'watch']);
         case '/persistentvolumeclaims':
-          return this.#read(node, info, info.subresource === 'status' ? ['get', 'update', 'patch'] : ['get'], 'status');
+          return this.#read(node, info, info.subresource === 'status' ? ['update', 'patch'] : ['get'], 'status');
         case '/persistentvolumes':
         case 'storage.k8s.io/volumeattachments':
         case 'resource.k8s.io/resourceclaims':
@@ -67,21 +74,63 @@ export class NodeAuthorizer implements Authorizer {
         case 'storage.k8s.io/csinodes':
           return own(node, info, 'can only access CSINode with the same name as the requesting node', '');
         case '/nodes':
-          if (info.verb === 'get' && info.name !== node) return no(`node '${node}' cannot read '${info.name}', only its own Node object`);
+          return ofNode(node, info);
+        case '/pods':
+          return this.#pod(node, info);
+        case 'resource.k8s.io/resourceslices':
+          return this.#slice(node, info);
       }
     return this.rules.some((rule) => ruleAllows(rule, info)) ? yes : no('');
   }
 
   #read(node: string, info: RequestInfo, verbs: readonly string[], part = ''): Decision {
-    if (!verbs.includes(info.verb)) return no(`can only ${verbs.join(', ')} individual resources of this type`);
-    if (info.subresource && info.subresource !== part) return no('cannot read subresource');
-    if (!info.name) return no(info.verb === 'list' || info.verb === 'watch' ? 'can only list and watch individual resources of this type' : 'No Object name found');
+    if (!verbs.includes(info.verb)) return no(refusals[verbs.join()] ?? '');
+    if (info.subresource && info.subresource !== part) return no(verbs.includes('list') ? 'cannot read subresource' : 'cannot get subresource');
+    return this.#related(node, info);
+  }
+
+  /** Reading needs a selector that leaves the node's own only; what is written is judged by NodeRestriction. */
+  #pod(node: string, info: RequestInfo): Decision {
+    const { verb, subresource } = info;
+    if (subresource === '') {
+      if (verb === 'get') return this.#related(node, info);
+      if (verb === 'list' || verb === 'watch') {
+        if (selectsNode(info, node)) return yes;
+        return info.name ? this.#related(node, info) : no('can only list/watch pods with spec.nodeName field selector');
+      }
+      return verb === 'create' || verb === 'delete' ? yes : no('');
+    }
+    if (subresource === 'status') return verb === 'update' || verb === 'patch' ? yes : no('');
+    return subresource === 'eviction' && verb === 'create' ? yes : no('');
+  }
+
+  #slice(node: string, info: RequestInfo): Decision {
+    if (info.subresource) return no('cannot authorize ResourceSlice subresources');
+    switch (info.verb) {
+      case 'create':
+        return yes;
+      case 'get':
+      case 'update':
+      case 'patch':
+      case 'delete':
+        return this.#related(node, info);
+      case 'list':
+      case 'watch':
+      case 'deletecollection':
+        return selectsNode(info, node) ? yes : no('can only list/watch/deletecollection resourceslices with nodeName field selector');
+      default:
+        return no('only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection');
+    }
+  }
+
+  #related(node: string, info: RequestInfo): Decision {
+    if (!info.name) return no('No Object name found');
     const key = `${info.resource} ${info.namespace ? `${info.namespace}/` : ''}${info.name}`;
     return this.#needsOf(node).has(key) ? yes : no(`no relationship found between node '${node}' and this object`);
   }
 
   #needsOf(node: string): Needs {
-    const versions = [this.#pods, this.#claims, this.#volumes, this.#attachments].map(({ version }) => version).join();
+    const versions = this.#all.map(({ version }) => version).join();
     if (versions !== this.#versions) this.#needs = new Map();
     this.#versions = versions;
     let needs = this.#needs.get(node);
@@ -93,12 +142,14 @@ export class NodeAuthorizer implements Authorizer {
     const needs = new Set<string>();
     for (const pod of this.#pods.all()) if (pod.spec?.nodeName === node) this.#addPod(needs, pod);
     for (const { metadata, spec } of this.#attachments.all()) if (spec?.nodeName === node) needs.add(`volumeattachments ${metadata!.name}`);
+    for (const { metadata, spec } of this.#slices.all()) if (spec?.nodeName === node) needs.add(`resourceslices ${metadata!.name}`);
     return needs;
   }
 
   #addPod(needs: Set<string>, { metadata, spec, status }: Pod): void {
     const namespace = metadata!.namespace!;
     const add = (kind: string, name: string | undefined) => name && needs.add(`${kind} ${namespace}/${name}`);
+    add('pods', metadata!.name);
     // A mirror of what the node runs by itself entitles it to nothing.
     if (metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined) return;
     add('serviceaccounts', spec?.serviceAccountName);
@@ -135,6 +186,42 @@ export class NodeAuthorizer implements Authorizer {
     const { csi, cephfs, rbd, iscsi, flexVolume } = this.#volumes.get('', name)?.spec ?? {};
     for (const ref of [csi?.nodePublishSecretRef, csi?.nodeStageSecretRef, csi?.nodeExpandSecretRef, cephfs?.secretRef, rbd?.secretRef, iscsi?.secretRef, flexVolume?.secretRef])
       if (ref?.name) needs.add(`secrets ${ref.namespace}/${ref.name}`);
+  }
+}
+
+/** Why other verbs than these are refused. */
+const refusals: Record<string, string> = {
+  'get,list,watch': 'can only read resources of this type',
+  get: 'can only get individual resources of this type',
+  'update,patch': 'can only get/update/patch this type',
+};
+
+function ofNode(node: string, { verb, subresource, name }: RequestInfo): Decision {
+  if (subresource === 'status') return verb === 'update' || verb === 'patch' ? yes : no('');
+  if (subresource) return no('');
+  switch (verb) {
+    case 'create':
+    case 'update':
+    case 'patch':
+      return yes;
+    case 'get':
+    case 'list':
+    case 'watch':
+      if (name === node) return yes;
+      return no(name ? `node '${node}' cannot read '${name}', only its own Node object` : `node '${node}' cannot read all nodes, only its own Node object`);
+    default:
+      return no('');
+  }
+}
+
+/** Whether a request asks for nothing but what is on the node. */
+function selectsNode({ fieldSelector }: RequestInfo, node: string): boolean {
+  if (!fieldSelector) return false;
+  try {
+    return parseFieldSelector(fieldSelector).exactValue('spec.nodeName') === node;
+  } catch {
+    // The request will be refused for its selector.
+    return false;
   }
 }
 

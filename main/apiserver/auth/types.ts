@@ -22,6 +22,9 @@ export interface RequestInfo {
   name: string;
   /** Path segments from the resource on. */
   parts: string[];
+  /** Of lists, watches and deletions of collections: what they are narrowed to, as the client wrote it. */
+  fieldSelector?: string;
+  labelSelector?: string;
 }
 
 /** Returns undefined for "not mine, ask the next"; throws a StatusError to end the request. */

@@ -200,6 +200,8 @@ function askerOf(authorizer: Authorizer, { context }: AdmissionAttributes): CelA
       subresource: access.subresource ?? '',
       name: access.name ?? '',
       parts: [],
+      fieldSelector: access.fieldSelector,
+      labelSelector: access.labelSelector,
     });
     // Roles are read before the first request is let in.
     if (decision instanceof Promise) return { allowed: false, reason: '', error: 'the authorizer is not ready' };

@@ -1,5 +1,8 @@
-import type { LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview } from '../../../api/index.ts';
+import { FieldSelector, parseFieldSelector, type FieldRequirement } from '../../../api/fields.ts';
+import type { LocalSubjectAccessReview, ResourceAttributes, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview } from '../../../api/index.ts';
+import { parseSelector, selectorFromLabelSelector } from '../../../api/labels.ts';
 import { badRequest } from '../../../api/status.ts';
+import { isQualifiedName } from '../../../api/names.ts';
 import type { RbacAuthorizer } from '../../auth/rbac.ts';
 import type { Authorizer, RequestInfo, UserInfo } from '../../auth/types.ts';
 import type { FieldErrors } from '../../validation/field.ts';
@@ -28,8 +31,10 @@ export function accessReviews(
   rbac: RbacAuthorizer,
 ): [Strategy<SubjectAccessReview>, Strategy<SelfSubjectAccessReview>, Strategy<LocalSubjectAccessReview>, Strategy<SelfSubjectRulesReview>] {
   async function decide(user: UserInfo, spec: Attributes) {
-    const { allowed, reason, ...rest } = await authorizer.authorize(user, requestOf(spec));
-    return { allowed, ...('denied' in rest && rest.denied ? { denied: true } : {}), ...(reason ? { reason } : {}) };
+    const { fields, labels } = selectorsOf(spec.resourceAttributes);
+    const { allowed, reason, ...rest } = await authorizer.authorize(user, { ...requestOf(spec), fieldSelector: fields.text, labelSelector: labels.text });
+    const evaluationError = [fields.fault, labels.fault].filter(Boolean).join('; ');
+    return { allowed, ...('denied' in rest && rest.denied ? { denied: true } : {}), ...(reason ? { reason } : {}), ...(evaluationError ? { evaluationError } : {}) };
   }
   return [
     {
@@ -77,6 +82,68 @@ function validateAttributes(errors: FieldErrors, spec: Attributes): void {
   if (spec.resourceAttributes && spec.nonResourceAttributes) errors.invalid('spec.nonResourceAttributes', spec.nonResourceAttributes, 'cannot be specified in combination with resourceAttributes');
   if (!spec.resourceAttributes && !spec.nonResourceAttributes)
     errors.invalid('spec.resourceAttributes', null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified');
+  const { fieldSelector, labelSelector } = spec.resourceAttributes ?? {};
+  validateSelector(errors, 'spec.resourceAttributes.fieldSelector', fieldSelector);
+  validateSelector(errors, 'spec.resourceAttributes.labelSelector', labelSelector);
+}
+
+type Selection = ResourceAttributes['fieldSelector'];
+
+function validateSelector(errors: FieldErrors, path: string, selection: Selection): void {
+  if (!selection) return;
+  const { rawSelector, requirements = [] } = selection;
+  if (rawSelector && requirements.length) errors.invalid(`${path}.rawSelector`, rawSelector, 'may not specified at the same time as requirements');
+  if (!rawSelector && !requirements.length) errors.required(`${path}.requirements`, `when ${path} is specified, requirements or rawSelector is required`);
+  requirements.forEach(({ key, operator, values = [] }, i) => {
+    const at = `${path}.requirements[${i}]`;
+    const ofLabels = path.endsWith('labelSelector');
+    if (!ofLabels && !key) errors.required(`${at}.key`, 'must be specified');
+    if (operator === 'In' || operator === 'NotIn') {
+      if (!values.length) errors.required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
+    } else if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length) errors.forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+    if (ofLabels) errors.invalidEach(`${at}.key`, key, isQualifiedName(key));
+  });
+}
+
+/** A selector as text, of what could be understood, and what to say where not all could. */
+interface Understood {
+  text?: string;
+  fault?: string;
+}
+
+/** Mirrors pkg/registry/authorization/util/helpers.go: what cannot be understood narrows nothing. */
+function selectorsOf({ fieldSelector, labelSelector }: ResourceAttributes = {}): { fields: Understood; labels: Understood } {
+  return {
+    fields: understood('fieldSelector', fieldSelector, (raw) => parseFieldSelector(raw).toString(), fieldTerm),
+    labels: understood('labelSelector', labelSelector, (raw) => parseSelector(raw).toString(), (requirement) => selectorFromLabelSelector({ matchExpressions: [requirement] }).toString()),
+  };
+}
+
+type Requirement = { key: string; operator: string; values?: string[] };
+
+function understood(name: string, selection: Selection, parse: (raw: string) => string, term: (requirement: Requirement) => string): Understood {
+  if (!selection) return {};
+  const terms: string[] = [];
+  let faults = 0;
+  const attempt = (make: () => string) => {
+    try {
+      terms.push(make());
+    } catch {
+      faults++;
+    }
+  };
+  const { rawSelector, requirements = [] } = selection;
+  if (rawSelector) attempt(() => parse(rawSelector));
+  for (const requirement of requirements) attempt(() => term(requirement as Requirement));
+  const fault = `spec.resourceAttributes.${name} ${terms.length ? 'partially ' : ''}ignored due to parse error`;
+  return { text: terms.join(',') || undefined, ...(faults ? { fault } : {}) };
+}
+
+/** Field selectors know one value only, which a field has or has not. */
+function fieldTerm({ key, operator, values = [] }: Requirement): string {
+  if (values.length !== 1 || (operator !== 'In' && operator !== 'NotIn')) throw badRequest(`fieldSelectors do not yet support ${operator}`);
+  const requirement: FieldRequirement = { field: key, operator: operator === 'In' ? '=' : '!=', value: values[0]! };
+  return new FieldSelector([requirement]).toString();
 }
 
 function validateSubject(errors: FieldErrors, spec: Spec): void {

@@ -63,6 +63,22 @@ describe('a node', () => {
     expect(await may('n1', 'create', 'deployments', 'x', { group: 'apps' })).toBe(false);
   });
 
+  it('sees its own pods and slices, and asks for no others', async () => {
+    const own = { fieldSelector: 'spec.nodeName=n1' };
+    expect(await may('n1', 'get', 'pods', 'web')).toBe(true);
+    expect(await may('n2', 'get', 'pods', 'web')).toBe(false);
+    expect(await may('n1', 'watch', 'pods', '', { ...own, namespace: '' })).toBe(true);
+    expect(await may('n1', 'list', 'pods', '', { fieldSelector: 'status.phase=Running,spec.nodeName=n1' })).toBe(true);
+    for (const fieldSelector of ['spec.nodeName!=n1', 'spec.nodeName=n2', 'metadata.name', undefined]) expect(await may('n1', 'list', 'pods', '', { fieldSelector }), fieldSelector).toBe(false);
+    expect(await may('n1', 'list', 'pods', 'web')).toBe(true);
+    expect(await may('n1', 'list', 'nodes', '', { namespace: '' })).toBe(false);
+    const slices = { group: 'resource.k8s.io', namespace: '' };
+    expect(await may('n1', 'create', 'resourceslices', '', slices)).toBe(true);
+    expect(await may('n1', 'deletecollection', 'resourceslices', '', { ...slices, ...own })).toBe(true);
+    expect(await may('n1', 'deletecollection', 'resourceslices', '', slices)).toBe(false);
+    expect(await may('n1', 'get', 'resourceslices', 'unknown', slices)).toBe(false);
+  });
+
   it('is nobody who only says so', async () => {
     expect((await authorizer.authorize({ name: 'system:node:n1', groups: ['people'] }, request('get', 'secrets', 'env'))).allowed).toBe(false);
   });

@@ -175,4 +175,20 @@ describe('questions about access', () => {
     const who = await cluster.ask<{ status: { userInfo: object } }>('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', {}, { name: 'jo', groups: ['system:authenticated'] });
     expect(who.status.userInfo).toEqual({ username: 'jo', groups: ['system:authenticated'] });
   });
+
+  it('may be about a selection, which is understood as far as it can be', async () => {
+    const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+    const ask = (attributes: object) => cluster.ask<{ status: object }>('POST', path, { spec: { user: 'jo', resourceAttributes: { verb: 'list', resource: 'pods', ...attributes } } });
+    const is = (key: string, value: string) => ({ key, operator: 'In', values: [value] });
+    expect((await ask({ fieldSelector: { rawSelector: 'spec.nodeName=a' }, labelSelector: { requirements: [is('app', 'web')] } })).status).toEqual({ allowed: false });
+    expect((await ask({ fieldSelector: { requirements: [is('spec.nodeName', 'a'), { key: 'x', operator: 'Exists' }] }, labelSelector: { rawSelector: '!!' } })).status).toEqual({
+      allowed: false,
+      evaluationError: 'spec.resourceAttributes.fieldSelector partially ignored due to parse error; spec.resourceAttributes.labelSelector ignored due to parse error',
+    });
+    const body = { spec: { user: 'jo', resourceAttributes: { verb: 'list', resource: 'pods', fieldSelector: { rawSelector: 'a=b', requirements: [{ key: '', operator: 'In' }] } } } };
+    expect(await cluster.refusal('POST', path, body)).toBe(
+      'SubjectAccessReview.authorization.k8s.io "" is invalid: [spec.resourceAttributes.fieldSelector.rawSelector: Invalid value: "a=b": may not specified at the same time as requirements, ' +
+        "spec.resourceAttributes.fieldSelector.requirements[0].key: Required value: must be specified, spec.resourceAttributes.fieldSelector.requirements[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn']",
+    );
+  });
 });
