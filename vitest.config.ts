@@ -11,11 +11,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['tests/{main,preload,contracts,tools}/**/*.test.ts'], environment: 'node' },
+        test: { name: 'unit', include: ['tests/{main,preload,contracts,tools}/**/*.test.ts'], environment: 'node', testTimeout: 30_000 },
       },
       {
         extends: true,
-        test: { name: 'renderer', include: ['tests/renderer/**/*.test.ts'], environment: 'happy-dom', server: { deps: { inline: ['vuetify'] } } },
+        test: { name: 'renderer', include: ['tests/renderer/**/*.test.ts'], environment: 'happy-dom', server: { deps: { inline: ['vuetify'] } }, testTimeout: 30_000 },
       },
       {
         extends: true,

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
 import { parseYaml } from './api/yaml.ts';
-import { auditPolicy, bootstrapTokens, builtinAdmission, builtinStrategies, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
+import { type Answer, auditPolicy, bootstrapTokens, builtinAdmission, builtinStrategies, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
 import { bootstrapCluster, certificateSigner, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory, LeaderElector } from './client/index.ts';
@@ -135,6 +135,8 @@ class Engine implements Cluster {
   /** Whether scheduler and controllers are at work. */
   #loopsRun = false;
   #schedulerConfiguration: SchedulerConfiguration | undefined;
+  /** While this engine schedules. */
+  #scheduler: Scheduler | undefined;
 
   constructor(private readonly options: ClusterOptions) {
     this.#files = clusterFiles(options.data, options.name);
@@ -220,7 +222,7 @@ class Engine implements Cluster {
       kubelets,
       egress,
       frontProxy: certificates.frontProxy,
-      pages: tokens.pages(),
+      pages: { ...tokens.pages(), '/debug/scheduler/attempt': (call) => this.#lastAttempt(call.search) },
       audit: await this.#openAudit(),
       hosts: [serviceIP],
     });
@@ -338,7 +340,14 @@ class Engine implements Cluster {
       }),
       this.#lead('kube-scheduler', identity, scheduling, shared, (informers) => {
         const scheduler = new Scheduler({ ...common, client: scheduling, informers, configuration });
-        return { ready: scheduler.start(), stop: () => scheduler.stop() };
+        this.#scheduler = scheduler;
+        return {
+          ready: scheduler.start(),
+          stop: () => {
+            this.#scheduler = undefined;
+            return scheduler.stop();
+          },
+        };
       }),
     ];
     this.#stops.push(async () => {
@@ -349,6 +358,12 @@ class Engine implements Cluster {
     // Also where another engine controls: the nodes follow the cluster by them.
     shared.start();
     return shared;
+  }
+
+  /** The scheduler's last try of the pod with this `uid`, node by node: why it is where it is, or nowhere. */
+  #lastAttempt(search: string): Answer | undefined {
+    const attempt = this.#scheduler?.lastAttempt(new URLSearchParams(search).get('uid') ?? '');
+    return attempt && { type: 'text', code: 200, contentType: 'application/json', body: JSON.stringify(attempt), headers: { 'cache-control': 'no-store' } };
   }
 
   /** What only one engine on a store may run. The first term uses the process's own informers, a later one fresh ones. */

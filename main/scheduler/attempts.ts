@@ -1,35 +1,19 @@
-import type { Outcome } from './algorithm.ts';
+import type { Attempt, NodeVerdict } from '../api/attempt.ts';
+import type { Resources } from '../api/podResources.ts';
 import { LruMap } from '../client/index.ts';
+import type { Outcome } from './algorithm.ts';
+import type { NodeInfo } from './nodeInfo.ts';
+import type { PodInfo } from './podInfo.ts';
+import { shortagesOf } from './shortage.ts';
 
 const kept = 1000;
-
-/** One try to find a node for a pod, in words. */
-export interface Attempt {
-  /** Milliseconds since the epoch. */
-  at: number;
-  result: 'Scheduled' | 'Unschedulable' | 'Error';
-  /** Where the pod went. */
-  node?: string;
-  message?: string;
-  /** What each plugin thought of each node that was looked at. */
-  nodes: NodeVerdict[];
-}
-
-export interface NodeVerdict {
-  name: string;
-  /** The plugin that said no, and why. */
-  rejectedBy?: string;
-  reasons?: readonly string[];
-  /** Weighted scores by plugin, and their sum; only where there were several nodes to choose from. */
-  scores?: Record<string, number>;
-  total?: number;
-}
 
 interface Kept {
   at: number;
   result: Attempt['result'];
   node: string | undefined;
   message: string | undefined;
+  requests: Resources;
   outcome: Pick<Outcome, 'statuses' | 'absent' | 'scores'> & { feasible: string[] };
 }
 
@@ -37,21 +21,24 @@ interface Kept {
 export class AttemptLog {
   readonly #attempts = new LruMap<string, Kept>(kept);
 
-  record(uid: string, at: number, result: Attempt['result'], outcome: Outcome, message?: string): void {
+  record({ uid, requests }: PodInfo, at: number, result: Attempt['result'], outcome: Outcome, message?: string): void {
     const { statuses, absent, scores, feasible, node } = outcome;
     // Names, not nodes: what is kept must not keep the cache's objects alive.
     const verdicts = { statuses, absent, scores, feasible: feasible.map((info) => info.name) };
-    this.#attempts.set(uid, { at, result, node: node?.name, message, outcome: verdicts });
+    this.#attempts.set(uid, { at, result, node: node?.name, message, requests, outcome: verdicts });
   }
 
-  /** Of the pod with this uid; undefined when it has not been tried, or too long ago. */
-  last(uid: string): Attempt | undefined {
+  /** Of the pod with this uid; undefined when it has not been tried, or too long ago. `nodeOf` knows the nodes of now. */
+  last(uid: string, nodeOf: (name: string) => NodeInfo | undefined): Attempt | undefined {
     const attempt = this.#attempts.get(uid);
     if (!attempt) return undefined;
-    const { at, result, node, message, outcome } = attempt;
+    const { at, result, node, message, requests, outcome } = attempt;
     const nodes: NodeVerdict[] = [];
-    for (const [name, status] of outcome.statuses)
-      nodes.push({ name, rejectedBy: status.plugin, reasons: status.reasons });
+    for (const [name, { plugin, reasons }] of outcome.statuses) {
+      const info = plugin === 'NodeResourcesFit' ? nodeOf(name) : undefined;
+      const shortages = info ? shortagesOf(requests, info) : [];
+      nodes.push({ name, rejectedBy: plugin, reasons, ...(shortages.length > 0 ? { shortages } : {}) });
+    }
     for (const [i, name] of outcome.feasible.entries()) {
       const { scores } = outcome;
       if (!scores) nodes.push({ name });

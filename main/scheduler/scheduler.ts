@@ -1,3 +1,4 @@
+import type { Attempt } from '../api/attempt.ts';
 import type { Node, Pod } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { timestamp } from '../api/meta.ts';
@@ -7,7 +8,7 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
 import { Algorithm, type Outcome } from './algorithm.ts';
-import { AttemptLog, type Attempt } from './attempts.ts';
+import { AttemptLog } from './attempts.ts';
 import { SchedulerCache } from './cache.ts';
 import { defaultConfiguration, type ProfileConfiguration, type SchedulerConfiguration } from './configuration.ts';
 import { defaultSelector } from './defaultSelector.ts';
@@ -167,7 +168,7 @@ export class Scheduler {
 
   /** Why a pod is where it is, or nowhere: the last try, node by node. */
   lastAttempt(uid: string): Attempt | undefined {
-    return this.#attempts.last(uid);
+    return this.#attempts.last(uid, (name) => this.#cache.node(name));
   }
 
   /** How many pods wait, and for what. */
@@ -303,7 +304,7 @@ export class Scheduler {
       return;
     }
     this.#nominator.delete(pod.uid);
-    this.#attempts.record(pod.uid, this.#clock.now(), 'Scheduled', outcome);
+    this.#attempts.record(pod, this.#clock.now(), 'Scheduled', outcome);
     lane.recorder.event(
       typed(pod.pod),
       'Normal',
@@ -355,7 +356,7 @@ export class Scheduler {
     plugins: ReadonlySet<string>,
     nominated: string | undefined,
   ): void {
-    this.#attempts.record(queued.info.uid, this.#clock.now(), reason, { ...outcome, node: undefined }, message);
+    this.#attempts.record(queued.info, this.#clock.now(), reason, { ...outcome, node: undefined }, message);
     const current = this.#current(queued);
     if (!current || current.spec!.nodeName || current.metadata!.deletionTimestamp) return;
     queued.info = new PodInfo(current);

@@ -2,6 +2,8 @@ import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Attempt } from '../../../main/api/attempt.ts';
+import type { Pod } from '../../../main/api/index.ts';
 import { createCluster, type ClusterOptions } from '../../../main/cluster.ts';
 import { EndpointClient } from '../../../main/bridge/index.ts';
 
@@ -40,6 +42,26 @@ describe('the engine as one object', () => {
     expect((await again.request({ method: 'GET', path: '/api/v1/namespaces/default/configmaps/kept' })).status).toBe(200);
     again.close();
     await second.stop();
+  });
+
+  test('tells why a pod is pending, node by node', async () => {
+    const cluster = createCluster(options);
+    await cluster.start();
+    const client = new EndpointClient(cluster.endpoint!);
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'big' },
+      spec: { automountServiceAccountToken: false, containers: [{ name: 'main', image: 'busybox', resources: { requests: { memory: '900Ti' } } }] },
+    };
+    const created = await client.request({ method: 'POST', path: '/api/v1/namespaces/default/pods', body: JSON.stringify(pod) });
+    const { uid } = (JSON.parse(created.body) as Pod).metadata!;
+    const told = async () => client.request({ method: 'GET', path: `/debug/scheduler/attempt?uid=${uid}` });
+    await expect.poll(async () => (await told()).status).toBe(200);
+    const attempt = JSON.parse((await told()).body) as Attempt;
+    expect(attempt.nodes[0]).toMatchObject({ name: 'node-1', rejectedBy: 'NodeResourcesFit', shortages: [{ resource: 'memory', asked: '900Ti' }] });
+    client.close();
+    await cluster.stop();
   });
 
   test('keeps what it writes to its owner', async () => {

@@ -113,7 +113,30 @@ describe('a pod that fits nowhere', () => {
       name: 'small',
       rejectedBy: 'NodeResourcesFit',
       reasons: ['Insufficient memory'],
+      shortages: [{ resource: 'memory', asked: '2Gi', free: '1Gi', allocatable: '1Gi', heldBy: [] }],
     });
+  });
+
+  it('says with numbers what is missing and who holds it', async () => {
+    await add(
+      makeNode('node-1', { cpu: '2', memory: '4Gi' }),
+      makePod('small', {}, requesting({ cpu: '250m' })),
+      makePod('large', {}, requesting({ cpu: '1500m' })),
+    );
+    await add(makePod('web', {}, requesting({ cpu: '500m', memory: '1Gi' })));
+    const [verdict] = scheduler.lastAttempt(pod('web').metadata!.uid!)!.nodes;
+    expect(verdict!.shortages).toEqual([
+      {
+        resource: 'cpu',
+        asked: '500m',
+        free: '250m',
+        allocatable: '2',
+        heldBy: [
+          { namespace: 'default', name: 'large', amount: '1500m' },
+          { namespace: 'default', name: 'small', amount: '250m' },
+        ],
+      },
+    ]);
   });
 
   it('tells apart where preemption found nobody to leave', async () => {

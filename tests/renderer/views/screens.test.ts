@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Attempt } from '../../../main/api/attempt.ts';
 import { answer } from '../support/fakeApi.ts';
+import type { FakeBridge } from '../support/fakeBridge.ts';
 import { mountScreen, settleScreen, type Screen } from '../support/mountScreen.ts';
 import { containerStatus, makeDeployment, makePod, makeReplicaSet } from '../support/objects.ts';
 
@@ -18,6 +20,45 @@ const waitForFlush = async () => {
   await new Promise((resolve) => setTimeout(resolve, 20));
   await settleScreen();
 };
+
+describe('a pod that no node can take', () => {
+  const uid = 'uid-web';
+  const stuck = makePod('web', {
+    metadata: { name: 'web', uid },
+    status: { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/2 nodes are available: …' }] },
+  });
+  const attempt: Attempt = {
+    at: 0,
+    result: 'Unschedulable',
+    nodes: [
+      {
+        name: 'small',
+        rejectedBy: 'NodeResourcesFit',
+        reasons: ['Insufficient cpu'],
+        shortages: [{ resource: 'cpu', asked: '2', free: '400m', allocatable: '4', heldBy: [{ namespace: 'shop', name: 'cart', amount: '3' }] }],
+      },
+      { name: 'tainted', rejectedBy: 'TaintToleration', reasons: ['node(s) had untolerated taint(s)'] },
+    ],
+  };
+  const knowing = (told: Attempt | undefined) => ({ api }: FakeBridge) => {
+    api.put(stuck);
+    api.intercept = ({ path }) => (path === `/debug/scheduler/attempt?uid=${uid}` && told ? answer(200, told) : undefined);
+  };
+
+  it('tells what stands in the way on each node, with numbers and who holds them', async () => {
+    screen = await mountScreen('/k/pods/default/web', knowing(attempt));
+    expect(screen.text()).toContain('cpu: it asks for 2, and 400m of 4 is free.');
+    expect(screen.text()).toContain('a taint that the pod does not tolerate');
+    const links = [...document.querySelectorAll('.trouble a')].map((link) => link.getAttribute('href'));
+    expect(links).toEqual(['/k/nodes/-/small', '/k/pods/shop/cart', '/k/nodes/-/tainted']);
+  });
+
+  it('says what the pod says where the scheduler remembers nothing of it', async () => {
+    screen = await mountScreen('/k/pods/default/web', knowing(undefined));
+    expect(document.querySelector('.trouble')?.textContent).toContain('0/2 nodes are available');
+    expect(document.querySelector('.trouble table')).toBeNull();
+  });
+});
 
 describe('the list of pods', () => {
   it('shows pods as they come and go', async () => {
