@@ -44,11 +44,13 @@ const ascii: Plugin = {
   },
 };
 
+/** Marks a module that only hands on to one that is rarely wanted. */
+const mark = '\0rare:';
+
 /**
  * Parts of dockerode that few have a use for (the way over SSH, sessions of BuildKit with gRPC) run when they are first
  * called: they are most of what it loads.
  */
-const mark = '\0rare:';
 const rare: Plugin = {
   name: 'rare',
   enforce: 'pre',

@@ -11,14 +11,15 @@ import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
 import { parseYaml } from './api/yaml.ts';
 import { type Answer, auditPolicy, bootstrapTokens, builtinAdmission, builtinStrategies, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
-import { bootstrapCluster, certificateSigner, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KubeconfigEntry } from './bootstrap/index.ts';
+import { bootstrapCluster, certificateSigner, ensureAuthority, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KeptAuthority, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory, LeaderElector } from './client/index.ts';
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
 import { startControllers, type ControllerContext } from './controllers/index.ts';
-import { Nodes, type MachineFiles } from './nodes.ts';
+import { Nodes } from './nodes.ts';
+import { prepareMachines, type MachineFiles } from './nodes/machines.ts';
 import type { Options } from './options.ts';
-import type { EngineDiscovery } from './runtime/index.ts';
+import type { DockerMachines, EngineDiscovery } from './runtime/index.ts';
 import { readSchedulerConfiguration, Scheduler, type SchedulerConfiguration } from './scheduler/index.ts';
 import { lockDirectory, lockHolder, openDiskStore, type Store } from './store/index.ts';
 import { realClock } from './util/clock.ts';
@@ -42,6 +43,13 @@ export interface Cluster {
   stop(): Promise<void>;
   /** Adds the cluster's context to the user's own kubeconfig, or removes it; nothing else there changes. */
   mergeKubeconfig(action: 'add' | 'remove'): Promise<{ path: string }>;
+}
+
+/** What the nodes are to run on. */
+interface Machinery {
+  /** Undefined where nobody wanted an engine. */
+  discovery: EngineDiscovery | undefined;
+  machines?: DockerMachines;
 }
 
 /** A control loop at work. */
@@ -112,7 +120,7 @@ function machineFiles(resources: string | undefined): MachineFiles {
 }
 
 /** Tells a cluster from all others for as long as it has its authority. */
-const fingerprint = ({ ca }: ClusterCertificates) => createHash('sha256').update(ca).digest('hex').slice(0, 16);
+const fingerprint = (ca: string) => createHash('sha256').update(ca).digest('hex').slice(0, 16);
 
 async function readSchedulerFile(file: string | undefined): Promise<SchedulerConfiguration | undefined> {
   if (file === undefined) return undefined;
@@ -193,7 +201,11 @@ class Engine implements Cluster {
         if (!this.#loopsRun) throw new Error(`the ${name} is starting`);
       },
     });
-    const [certificates, store, port] = await Promise.all([ensureCertificates(this.#files.pki, { clock }), this.#openStore(), this.#choosePort()]);
+    const authority = ensureAuthority(this.#files.pki, clock);
+    const opening = this.#openStore();
+    const preparingMachines = this.#prepareMachines(discovering, authority, opening);
+    preparingMachines.catch(() => {});
+    const [certificates, store, port] = await Promise.all([ensureCertificates(this.#files.pki, { clock, authority }), opening, this.#choosePort()]);
 
     if (store.revision === 0 && (await readMemory(this.#files)).port !== undefined)
       throw new Error(`${this.#files.store} is empty, though this cluster has been in use: put its files back, or start anew with --reset`);
@@ -230,7 +242,7 @@ class Engine implements Cluster {
     const kubeletListener = this.#kubeletListeners(api);
     const nodes = new Nodes({
       cluster: this.options.name,
-      owner: { id: fingerprint(certificates), directory: this.#files.directory },
+      directory: this.#files.directory,
       count: this.options.nodes,
       client: (user, userAgent) => this.#client(api, user, userAgent),
       onApiConnection: (connection) => api.handleConnection(connection),
@@ -249,12 +261,10 @@ class Engine implements Cluster {
       clock,
       random,
       log,
-      onProgress: (step) => this.#change({ phase: 'starting', step }),
     });
     this.#nodes = nodes;
     this.#stops.push(() => nodes.stop());
-    // Not before the store is ours: a second engine must not take the agents from the one that runs.
-    const preparing = this.#prepareNodes(nodes, discovering);
+    const preparing = this.#prepareNodes(nodes, preparingMachines);
     preparing.catch(() => {});
     const [bound] = await Promise.all([api.listen({ port }), rbac.load()]);
     this.#stops.push(() => rbac.close());
@@ -306,11 +316,27 @@ class Engine implements Cluster {
     };
   }
 
-  /** Machines start beside the control plane. Rejects where Docker was asked for and none answers. */
-  async #prepareNodes(nodes: Nodes, discovering: Promise<EngineDiscovery | undefined>): Promise<EngineDiscovery | undefined> {
+  /** Rejects where Docker was asked for and none answers. */
+  async #prepareMachines(discovering: Promise<EngineDiscovery | undefined>, authority: Promise<KeptAuthority>, opening: Promise<Store>): Promise<Machinery> {
     const discovery = await discovering;
     if (discovery && !discovery.found && this.options.runtime === 'docker') throw new Error(discovery.message);
-    if (discovery?.found) await nodes.prepareOnDocker(discovery.found, machineFiles(this.options.resources));
+    if (!discovery?.found) return { discovery };
+    const machines = await prepareMachines({
+      engine: discovery.found,
+      cluster: this.options.name,
+      owner: Promise.all([authority, opening]).then(([{ certificate }]) => ({ id: fingerprint(certificate), directory: this.#files.directory })),
+      files: machineFiles(this.options.resources),
+      clock: realClock,
+      log: this.#log.child('machines'),
+      onProgress: (step) => this.#change({ phase: 'starting', step }),
+    });
+    return { discovery, machines };
+  }
+
+  /** Machines start beside the control plane. */
+  async #prepareNodes(nodes: Nodes, preparing: Promise<Machinery>): Promise<EngineDiscovery | undefined> {
+    const { discovery, machines } = await preparing;
+    if (machines) await nodes.prepareOnDocker(discovery!.found!, machines);
     else nodes.prepareSimulated((await import('./runtime/simulated/index.ts')).createSimulatedRuntime({ clock: realClock, random: systemRandom }));
     return discovery;
   }
@@ -332,7 +358,7 @@ class Engine implements Cluster {
     const signCertificate: ControllerContext['signCertificate'] = (request, usages, seconds) => sign(request, usages, seconds * 1000);
     // The same after a restart, even of a cluster whose files were moved or whose host is called otherwise now: nobody else
     // can have the store while we hold it, so a killed engine need not wait for its own lease to run out.
-    const identity = `skiff_${fingerprint(certificates)}`;
+    const identity = `skiff_${fingerprint(certificates.ca)}`;
     const terms = [
       this.#lead('kube-controller-manager', identity, client, shared, (informers) => {
         const controllers = startControllers({ ...common, client, informers, rootCA: certificates.ca, volumes: nodes.volumes, issueToken, signCertificate });

@@ -19,15 +19,15 @@ import { startProxy, type Proxy } from './proxy/index.ts';
 import { ClusterNode, type NodePlace } from './nodes/clusterNode.ts';
 import { isSwitchedOff, startNodeRequests } from './nodes/requests.ts';
 import { ShortWay } from './nodes/shortWay.ts';
-import type { ClusterOwner, DockerMachines, EngineDiscovery, Runtime } from './runtime/index.ts';
+import type { DockerMachines, EngineDiscovery, Runtime } from './runtime/index.ts';
 import type { Clock } from './util/clock.ts';
 import type { Logger } from './util/log.ts';
 import type { Random } from './util/random.ts';
 
 export interface NodesOptions {
   cluster: string;
-  /** Tells this cluster from another of the same name. */
-  owner: ClusterOwner;
+  /** Where the cluster is kept on disk. */
+  directory: string;
   count: number;
   /** A client of the given user. */
   client(user: string, userAgent: string): Client;
@@ -48,14 +48,6 @@ export interface NodesOptions {
   clock: Clock;
   random: Random;
   log: Logger;
-  onProgress(step: string): void;
-}
-
-/** Files that the machines are made of. */
-export interface MachineFiles {
-  agent: string;
-  dockerfile?: string;
-  tarballs?: string;
 }
 
 /** The names of a cluster's first nodes. */
@@ -141,23 +133,9 @@ export class Nodes {
    * Nodes as containers of the engine. Resolves when their places are known and those that run already are reached:
    * a node must not seem lost because the app was started again. New ones get ready while the cluster is up.
    */
-  async prepareOnDocker(engine: NonNullable<EngineDiscovery['found']>, files: MachineFiles): Promise<void> {
+  async prepareOnDocker(engine: NonNullable<EngineDiscovery['found']>, machines: DockerMachines): Promise<void> {
     const { options } = this;
-    // Loaded here and not at the top: the API answers before the Docker client is read.
-    const [{ createMachines }, { createDockerRuntime }] = await Promise.all([import('./runtime/docker/machines.ts'), import('./runtime/docker/index.ts')]);
-    const machines = createMachines({
-      connection: engine.connection,
-      cluster: options.cluster,
-      owner: options.owner,
-      agentFile: files.agent,
-      dockerfile: files.dockerfile,
-      tarballs: files.tarballs,
-      clock: options.clock,
-      log: options.log.child('machines'),
-      env: process.env,
-      platform: process.platform,
-    });
-    await machines.prepare(options.onProgress);
+    const { createDockerRuntime } = await import('./runtime/docker/index.ts');
     this.#machines = machines;
     this.#shortWay = new ShortWay({ cidr: machines.clusterCIDR, clock: options.clock });
     this.#cover(machines.clusterCIDR);
@@ -303,7 +281,7 @@ export class Nodes {
       log: options.log.child(`kubelet/${name}`),
       clusterDNS: [options.clusterDNS],
       clusterDomain: options.clusterDomain,
-      directory: path.join(options.owner.directory, 'nodes', name),
+      directory: path.join(options.directory, 'nodes', name),
     });
   }
 

@@ -31,6 +31,16 @@ export interface CertificateOptions {
   clock: Clock;
   /** Further names and addresses of the API server. */
   hosts?: readonly string[];
+  /** Where somebody has asked for it already. */
+  authority?: Promise<KeptAuthority>;
+}
+
+/** The authority of a cluster, which is kept in a directory. */
+export interface KeptAuthority {
+  /** PEM. */
+  certificate: string;
+  /** For signing, which few starts need. */
+  open(): Promise<Authority>;
 }
 
 const day = 24 * 3600 * 1000;
@@ -43,39 +53,43 @@ const standardHosts = [
   'kubernetes.default.svc.cluster.local', '10.96.0.1',
 ];
 
+/** The authority in `directory`: read when it is there, made when it is not or ends soon. It is on disk when this resolves. */
+export async function ensureAuthority(directory: string, clock: Clock): Promise<KeptAuthority> {
+  await makePrivateDirectory(directory);
+  const [certificateFile, keyFile] = [path.join(directory, 'ca.crt'), path.join(directory, 'ca.key')];
+  const [certificate, key] = await Promise.all([readText(certificateFile), readText(keyFile)]);
+  if (certificate && key && lasts(certificate, clock.now())) {
+    let opening: Promise<Authority> | undefined;
+    return { certificate, open: () => (opening ??= loadAuthority().then(({ openAuthority }) => openAuthority(certificate, key))) };
+  }
+  const made = await (await loadAuthority()).createAuthority(clock.now(), authorityDays * day);
+  await Promise.all([writePrivate(certificateFile, made.certificate), writePrivate(keyFile, made.key)]);
+  return { certificate: made.certificate, open: () => Promise.resolve(made) };
+}
+
 /**
  * The certificates in `directory` (made with mode 0700, files 0600): read when they are there, made when they are not,
  * end soon, do not belong to the authority or lack a name. The library that makes them is loaded only then.
  */
-export async function ensureCertificates(directory: string, { clock, hosts = [] }: CertificateOptions): Promise<ClusterCertificates> {
+export async function ensureCertificates(directory: string, { clock, hosts = [], authority = ensureAuthority(directory, clock) }: CertificateOptions): Promise<ClusterCertificates> {
   await makePrivateDirectory(directory);
   const file = (name: string) => path.join(directory, name);
   const now = clock.now();
   const names = [...new Set([...standardHosts, ...hosts])];
-  const [caText, caKey, serving, edge, admin, accountKey] = await Promise.all([
-    readText(file('ca.crt')),
-    readText(file('ca.key')),
+  const [{ certificate: ca, open }, serving, edge, admin, accountKey] = await Promise.all([
+    authority,
     readPair(directory, 'apiserver'),
     readPair(directory, 'edge'),
     readPair(directory, 'admin'),
     readText(file('sa.key')),
   ]);
 
-  let authority: Authority | undefined;
-  let ca = caText;
-  const isNew = !ca || !caKey || !lasts(ca, now);
-  if (!ca || !caKey || isNew) {
-    authority = await (await loadAuthority()).createAuthority(now, authorityDays * day);
-    ca = authority.certificate;
-    await Promise.all([writePrivate(file('ca.crt'), ca), writePrivate(file('ca.key'), authority.key)]);
-  }
   const issue = async (name: string, subject: Subject): Promise<KeyPair> => {
-    authority ??= await (await loadAuthority()).openAuthority(ca, caKey!);
-    const pair = await authority.issue(subject, now, leafDays * day);
+    const pair = await (await open()).issue(subject, now, leafDays * day);
     await Promise.all([writePrivate(file(`${name}.crt`), pair.certificate), writePrivate(file(`${name}.key`), pair.key)]);
     return pair;
   };
-  const sound = (pair: KeyPair | undefined): pair is KeyPair => !!pair && !isNew && lasts(pair.certificate, now) && signedBy(pair.certificate, ca);
+  const sound = (pair: KeyPair | undefined): pair is KeyPair => !!pair && lasts(pair.certificate, now) && signedBy(pair.certificate, ca);
   const certificates: ClusterCertificates = {
     ca,
     serving:

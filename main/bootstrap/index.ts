@@ -2,7 +2,7 @@
  * What must be there before a cluster is one: certificates and kubeconfig on disk, and the objects that every cluster
  * holds, written through a client.
  */
-export { certificateSigner, ensureCertificates, kubeletIssuer, type CertificateOptions, type ClusterCertificates, type KeyPair } from './certificates.ts';
+export { certificateSigner, ensureAuthority, ensureCertificates, kubeletIssuer, type CertificateOptions, type ClusterCertificates, type KeptAuthority, type KeyPair } from './certificates.ts';
 export {
   contextName,
   KubeconfigError,

@@ -5,18 +5,24 @@ import { engineCall } from './errors.ts';
 
 /** What is known of the container engine behind a connection, asked once and kept until it was lost. */
 export class Engine {
-  #apiVersion: Promise<string> | undefined;
+  #version: Promise<Docker.DockerVersion> | undefined;
+  #info: Promise<RuntimeInfo> | undefined;
   readonly #mountpoints = new Map<string, Promise<string>>();
 
   constructor(readonly docker: Docker) {}
 
-  /** The newest API version that the engine speaks, `1.41`. */
-  apiVersion(): Promise<string> {
-    this.#apiVersion ??= engineCall(async () => (await this.docker.version()).ApiVersion).catch((error: unknown) => {
-      this.#apiVersion = undefined;
+  /** An engine starts three programs for this answer. */
+  #askVersion(): Promise<Docker.DockerVersion> {
+    this.#version ??= engineCall(() => this.docker.version()).catch((error: unknown) => {
+      this.#version = undefined;
       throw error;
     });
-    return this.#apiVersion;
+    return this.#version;
+  }
+
+  /** The newest API version that the engine speaks, `1.41`. */
+  async apiVersion(): Promise<string> {
+    return (await this.#askVersion()).ApiVersion;
   }
 
   async atLeast(version: string): Promise<boolean> {
@@ -38,12 +44,18 @@ export class Engine {
 
   /** The engine may have been replaced by another: nothing that was known counts any more. */
   forget(): void {
-    this.#apiVersion = undefined;
+    this.#version = undefined;
     this.#mountpoints.clear();
   }
 
-  async info(): Promise<RuntimeInfo> {
-    const [version, info] = await engineCall(() => Promise.all([this.docker.version(), this.docker.info()]));
+  /** As it is now; those who ask while it answers share the answer. */
+  info(): Promise<RuntimeInfo> {
+    this.#info ??= this.#askInfo().finally(() => (this.#info = undefined));
+    return this.#info;
+  }
+
+  async #askInfo(): Promise<RuntimeInfo> {
+    const [version, info] = await Promise.all([this.#askVersion(), engineCall(() => this.docker.info())]);
     const components = (version as { Components?: { Name: string }[] }).Components ?? [];
     const security: string[] = info.SecurityOptions ?? [];
     return {

@@ -10,7 +10,7 @@ import { engineCall, runtimeError, tolerate } from './errors.ts';
 import { ensureNodeImage } from './image.ts';
 import { label, type Labels } from './labels.ts';
 import { openExecStream } from './machinesStream.ts';
-import { addressOf, ensureNetwork, findNetwork, podCIDROf, type MachineNetwork } from './machinesNetwork.ts';
+import { addressOf, createNetwork, findNetwork, podCIDROf, type MachineNetwork } from './machinesNetwork.ts';
 
 const indexLabel = 'dev.skiff.index';
 
@@ -97,6 +97,11 @@ export function createMachines(options: MachinesOptions): DockerMachines {
   return new EngineMachines(options);
 }
 
+function ownerOf(network: MachineNetwork | undefined): ClusterOwner | undefined {
+  const { [label.owner]: id, [label.directory]: directory } = network?.labels ?? {};
+  return id !== undefined && directory !== undefined ? { id, directory } : undefined;
+}
+
 class EngineMachines implements DockerMachines {
   readonly network: string;
   readonly #docker: Docker;
@@ -149,17 +154,7 @@ class EngineMachines implements DockerMachines {
     const docker = this.#docker;
     const content = await fs.readFile(agentFile);
     this.#agent = { content, hash: createHash('sha256').update(content).digest('hex').slice(0, 12) };
-    await this.#claim();
-    const [image, network] = await Promise.all([
-      ensureNodeImage({ ...this.options, docker, onProgress }),
-      ensureNetwork({
-        docker,
-        name: this.network,
-        labels: this.#networkLabels,
-        preferred: this.options.podCIDR,
-        taken: this.options.takenCIDRs ?? [],
-      }),
-    ]);
+    const [image, network] = await Promise.all([ensureNodeImage({ ...this.options, docker, onProgress }), this.#ensureNetwork()]);
     this.#image = image;
     this.#network = network;
   }
@@ -170,24 +165,30 @@ class EngineMachines implements DockerMachines {
   }
 
   async owner(): Promise<ClusterOwner | undefined> {
-    const network = await findNetwork(this.#docker, this.network, this.#networkLabels);
-    const { [label.owner]: id, [label.directory]: directory } = network?.labels ?? {};
-    return id !== undefined && directory !== undefined ? { id, directory } : undefined;
+    return ownerOf((await this.#findNetwork()).network);
   }
 
-  /** Sees to it that the name is this cluster's; rejects where another has it. */
-  async #claim(): Promise<void> {
-    const { cluster, owner: mine } = this.options;
-    const owner = mine && (await this.owner());
-    if (!owner || owner.id === mine.id) return;
-    if (owner.directory !== mine.directory)
-      throw new RuntimeError(
-        'conflict',
-        `this Docker engine has a cluster ${cluster} already, which is kept in ${owner.directory}: choose another --name, or take this one with --reset, which removes what that cluster has in Docker`,
-      );
-    // What was kept here is gone, and nobody else can want what is left of it in the engine.
-    this.options.log.warn('removing what an earlier cluster of this name and directory has left', { cluster });
-    await this.#removeEverything();
+  #findNetwork(): ReturnType<typeof findNetwork> {
+    return findNetwork(this.#docker, this.network, this.#networkLabels);
+  }
+
+  /** The network by which the name is this cluster's; rejects where another has it. */
+  async #ensureNetwork(): Promise<MachineNetwork> {
+    const { cluster, owner: mine, podCIDR: preferred, takenCIDRs = [] } = this.options;
+    const { network: there, used } = await this.#findNetwork();
+    const owner = ownerOf(there);
+    if (there && (!mine || !owner || owner.id === mine.id)) return there;
+    if (mine && owner) {
+      if (owner.directory !== mine.directory)
+        throw new RuntimeError(
+          'conflict',
+          `this Docker engine has a cluster ${cluster} already, which is kept in ${owner.directory}: choose another --name, or take this one with --reset, which removes what that cluster has in Docker`,
+        );
+      // What was kept here is gone, and nobody else can want what is left of it in the engine.
+      this.options.log.warn('removing what an earlier cluster of this name and directory has left', { cluster });
+      await this.#removeEverything();
+    }
+    return createNetwork({ docker: this.#docker, name: this.network, labels: this.#networkLabels, preferred, taken: [...used.filter((range) => range !== there?.subnet), ...takenCIDRs] });
   }
 
   ensure(config: MachineConfig): Promise<Machine> {

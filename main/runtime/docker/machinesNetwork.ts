@@ -68,30 +68,33 @@ export interface NetworkOptions {
   taken: string[];
 }
 
-/** The cluster's network, where it has one; rejects where the name is another's. */
-export async function findNetwork(docker: Docker, name: string, labels: Labels): Promise<MachineNetwork | undefined> {
-  const there = (await tolerate([404], () => docker.getNetwork(name).inspect())) as Docker.NetworkInspectInfo | undefined;
-  if (!there) return undefined;
+/**
+ * The cluster's network, where it has one, and the ranges that networks of the engine have; rejects where the name is
+ * another's. Two starts that an engine heard of at once may have made one each: the first counts, and the others go.
+ */
+export async function findNetwork(docker: Docker, name: string, labels: Labels): Promise<{ network?: MachineNetwork; used: string[] }> {
+  const all = (await engineCall(() => docker.listNetworks())) as Docker.NetworkInspectInfo[];
+  const isOurs = (network: Docker.NetworkInspectInfo) => [label.cluster, label.kind].every((key) => network.Labels?.[key] === labels[key]);
+  const [there, ...more] = all.filter((network) => network.Name === name).sort((a, b) => (a.Created ?? '').localeCompare(b.Created ?? ''));
+  const used = all.flatMap((network) => network.IPAM?.Config?.map((config) => config.Subnet ?? '') ?? []);
+  if (!there) return { used };
   const subnet = there.IPAM?.Config?.[0]?.Subnet;
-  if (!subnet || [label.cluster, label.kind].some((key) => there.Labels?.[key] !== labels[key]))
-    throw new RuntimeError('conflict', `the container engine has a network ${name} that is not Skiff's`);
-  return { id: there.Id, subnet, labels: there.Labels ?? {} };
+  if (!subnet || !isOurs(there)) throw new RuntimeError('conflict', `the container engine has a network ${name} that is not Skiff's`);
+  // 403: something is in it.
+  for (const { Id } of more.filter(isOurs)) await tolerate([403, 404], () => docker.getNetwork(Id).remove());
+  return { network: { id: there.Id, subnet, labels: there.Labels ?? {} }, used };
 }
 
-/** Finds the cluster's network or makes it, in the first range that nothing else uses. */
-export async function ensureNetwork({
+/** Makes the cluster's network, in the first range that nothing else uses. */
+export async function createNetwork({
   docker,
   name,
   labels,
   preferred = defaultPodCIDR,
   taken,
 }: NetworkOptions): Promise<MachineNetwork> {
-  const there = await findNetwork(docker, name, labels);
-  if (there) return there;
-  const others = await engineCall(() => docker.listNetworks());
-  const used = others.flatMap((network) => network.IPAM?.Config?.map((config) => config.Subnet ?? '') ?? []);
   let failure: unknown = new RuntimeError('other', 'every range of 10.0.0.0/8 is taken');
-  for (const subnet of candidates(preferred, [...used, ...taken])) {
+  for (const subnet of candidates(preferred, taken)) {
     try {
       const gateway = toAddress(range(subnet)!.first + 1);
       const made = await docker.createNetwork({

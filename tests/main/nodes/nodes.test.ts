@@ -19,7 +19,7 @@ beforeEach(async () => {
   informers = new InformerFactory(server.client(), clock, noLog);
   nodes = new Nodes({
     cluster: 'test',
-    owner: { id: 'me', directory: '/nowhere' },
+    directory: '/nowhere',
     count: 2,
     client: (_, userAgent) => server.client(userAgent),
     onApiConnection: () => {},
@@ -33,7 +33,6 @@ beforeEach(async () => {
     clock,
     random: seededRandom(),
     log: noLog,
-    onProgress: () => {},
   });
   nodes.prepareSimulated(createSimulatedRuntime({ clock, random: seededRandom(), startDelayMs: 0 }));
   informers.informer(resources.nodes);
