@@ -230,7 +230,7 @@ class DockerRuntime implements Runtime {
   }
 
   attach(id: string, io: ExecIO): Promise<void> {
-    return attach(this.#docker, id, io);
+    return attach(this.#docker, id, io, this.#clock);
   }
 
   async portForward(sandboxId: string, port: number): Promise<Duplex> {

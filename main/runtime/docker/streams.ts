@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../../util/clock.ts';
 import { RuntimeError, type ExecIO } from '../index.ts';
 import { engineCall, runtimeError } from './errors.ts';
 import { ended, FrameReader } from './frames.ts';
@@ -102,7 +103,10 @@ export async function execSync(
   return { exitCode: await exitCodeOf(exec), output: Buffer.concat(chunks) };
 }
 
-export async function attach(docker: Docker, container: string, io: ExecIO): Promise<void> {
+/** How long after a container's end its last output may still be on its way. Milliseconds. */
+const lastWords = 1000;
+
+export async function attach(docker: Docker, container: string, io: ExecIO, clock: Clock): Promise<void> {
   const target = docker.getContainer(container);
   const stream = (await engineCall(() =>
     target.attach({
@@ -116,5 +120,8 @@ export async function attach(docker: Docker, container: string, io: ExecIO): Pro
   io.onResize?.(({ width, height }) => {
     target.resize({ w: width, h: height }).catch(() => {});
   });
-  await joinStreams(stream, io);
+  // Of a container that ended just before, the engine would hold the stream open until it ran again.
+  const over = new AbortController();
+  target.wait().then(() => clock.setTimer(lastWords, () => over.abort()), () => over.abort());
+  await joinStreams(stream, { ...io, signal: io.signal ? AbortSignal.any([io.signal, over.signal]) : over.signal });
 }
