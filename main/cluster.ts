@@ -10,7 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
 import { parseYaml } from './api/yaml.ts';
-import { type Answer, auditPolicy, bootstrapTokens, builtinAdmission, builtinStrategies, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
+import { type Answer, auditPolicy, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
 import { bootstrapCluster, certificateSigner, ensureAuthority, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KeptAuthority, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory, LeaderElector } from './client/index.ts';
@@ -365,7 +365,7 @@ class Engine implements Cluster {
         return { ready: controllers.ready, stop: () => controllers.stop() };
       }),
       this.#lead('kube-scheduler', identity, scheduling, shared, (informers) => {
-        const scheduler = new Scheduler({ ...common, client: scheduling, informers, configuration });
+        const scheduler = new Scheduler({ ...common, client: scheduling, informers, configuration, compileDeviceSelector });
         this.#scheduler = scheduler;
         return {
           ready: scheduler.start(),

@@ -147,7 +147,7 @@ class NodeKubelet implements Kubelet {
         runtime,
         objects,
         changes: objectChanges(informers),
-        tokens: new TokenManager(client, clock),
+        tokens: new TokenManager(client, clock, () => !this.#isSimulated),
         hostFiles,
         nodeName,
         place: (name) => hostPlace(name, this.#context.machine.engineIsHere, process.platform),

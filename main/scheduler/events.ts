@@ -1,4 +1,4 @@
-import type { CSIDriver, CSINode, CSIStorageCapacity, Node, PersistentVolume, PersistentVolumeClaim, Pod, ResourceResourceClaim, StorageClass } from '../api/index.ts';
+import type { CSIDriver, CSINode, CSIStorageCapacity, DeviceClass, Node, PersistentVolume, PersistentVolumeClaim, Pod, ResourceResourceClaim, ResourceSlice, StorageClass } from '../api/index.ts';
 
 /** Changes of the cluster that may let a waiting pod go. */
 export type ClusterEvent =
@@ -11,5 +11,7 @@ export type ClusterEvent =
   | { kind: 'AssignedPodDelete'; pod: Pod }
   /** The waiting pod itself. */
   | { kind: 'PodUpdate'; old: Pod; pod: Pod }
-  | { kind: 'ClaimChange'; claim: ResourceResourceClaim }
+  /** `old` is undefined for a new one. */
+  | { kind: 'ClaimChange'; old: ResourceResourceClaim | undefined; claim: ResourceResourceClaim }
+  | { kind: 'DeviceChange'; object: DeviceClass | ResourceSlice }
   | { kind: 'VolumeChange'; object: PersistentVolume | PersistentVolumeClaim | StorageClass | CSINode | CSIStorageCapacity | CSIDriver };

@@ -42,6 +42,8 @@ export interface Plugin {
   filter?(state: CycleState, pod: PodInfo, node: NodeInfo): Status | undefined;
   /** Keeps the state that `preFilter` made right when a pod is tried on (1) or off (-1) a node. */
   tryPod?(state: CycleState, pod: PodInfo, tried: PodInfo, node: NodeInfo, sign: 1 | -1): void;
+  /** No node can do: do what may help later, and say what was done, or that nothing was. */
+  postFilter?(state: CycleState, pod: PodInfo): string;
   /** Once a pod, with the nodes that can do. `skip`: this plugin prefers none of them. */
   preScore?(state: CycleState, pod: PodInfo, nodes: readonly NodeInfo[]): 'skip' | undefined;
   /** How good the node is; 0 to 100 after `normalize`. */

@@ -32,6 +32,7 @@ export class Profile {
   readonly #preEnqueues: Plugin[];
   readonly #preFilters: Plugin[];
   readonly #filters: Plugin[];
+  readonly #postFilters: Plugin[];
   readonly #preScores: ReadonlySet<Plugin>;
   readonly #scorers: { plugin: Plugin; weight: number }[];
   readonly #reserves: Plugin[];
@@ -47,6 +48,7 @@ export class Profile {
     this.#preEnqueues = this.#at('preEnqueue', 'preEnqueue');
     this.#preFilters = this.#at('preFilter', 'preFilter');
     this.#filters = this.#at('filter', 'filter');
+    this.#postFilters = this.#at('postFilter', 'postFilter');
     this.#preScores = new Set(this.#at('preScore', 'preScore'));
     this.#reserves = this.#at('reserve', 'reserve', 'unreserve');
     this.#preBinds = this.#at('preBind', 'preBind');
@@ -113,6 +115,11 @@ export class Profile {
       if (status) return status;
     }
     return undefined;
+  }
+
+  /** What the plugins have to say about a pod that fits nowhere, preemption left aside. */
+  postFilter({ state }: PreFiltered, pod: PodInfo): string[] {
+    return this.#postFilters.map((plugin) => plugin.postFilter!(state, pod));
   }
 
   /** Keeps the state right while pods are tried on and off a node. */

@@ -112,7 +112,7 @@ export class SchedulingQueue {
   /** Lets go the pods that `event` may help. */
   move(event: ClusterEvent): void {
     for (const [uid, queued] of this.#unschedulable) {
-      if (queued.gatedBy || !this.#helps(event, queued)) continue;
+      if (queued.gatedBy ? !this.#opens(event, queued) : !this.#helps(event, queued)) continue;
       this.#unschedulable.delete(uid);
       this.#backOffOrActivate(queued);
     }
@@ -129,6 +129,11 @@ export class SchedulingQueue {
     // Errors of the scheduler itself or of binding keep their whole back-off.
     const first = this.#backoff.peek();
     return first && first.rejectedBy.size > 0 ? this.#backoff.pop() : undefined;
+  }
+
+  /** Whether the plugin that keeps the pod out may think better of it. */
+  #opens(event: ClusterEvent, { info, gatedBy }: QueuedPod): boolean {
+    return this.options.profileOf(info.pod).plugin(gatedBy!)?.isHelpful?.(event, info) ?? false;
   }
 
   #helps(event: ClusterEvent, queued: QueuedPod): boolean {

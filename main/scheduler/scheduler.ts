@@ -16,6 +16,8 @@ import { fitError } from './diagnosis.ts';
 import type { ClusterEvent } from './events.ts';
 import { Nominator } from './nominator.ts';
 import { PodInfo } from './podInfo.ts';
+import type { CompileSelector } from './devices/allocator.ts';
+import { dynamicResources } from './plugins/dynamicResources.ts';
 import { makePlugins, type PluginDependencies } from './plugins/index.ts';
 import { nodeVolumeLimits } from './plugins/nodeVolumeLimits.ts';
 import { volumeBinding } from './plugins/volumeBinding.ts';
@@ -31,6 +33,8 @@ export interface SchedulerOptions {
   clock: Clock;
   random: Random;
   log: Logger;
+  /** Makes the expressions by which devices are selected ready to run; without it none can be selected. */
+  compileDeviceSelector?: CompileSelector;
   /** Which names pods may choose and what they mean; pods that name another are left alone. Default: Kubernetes' own. */
   configuration?: SchedulerConfiguration;
 }
@@ -58,6 +62,9 @@ interface Lane {
   recorder: EventRecorder;
 }
 
+/** Milliseconds that drivers have to make devices ready (upstream: DynamicResourcesArgs.bindingTimeout). */
+const deviceBindingTimeout = 600_000;
+
 /** Requests a second, and in a burst, that upstream's scheduler makes by default (clientConnection.qps, .burst). */
 const wordsPerSecond = 50;
 const wordsAtOnce = 100;
@@ -77,6 +84,7 @@ export class Scheduler {
   readonly #words: TokenBucket;
   /** The last word about pods that are still to be told of. */
   readonly #untold = new Map<string, Word>();
+  readonly #stop = new AbortController();
   #running = false;
   #stopped = false;
   #awake = false;
@@ -99,10 +107,22 @@ export class Scheduler {
     const services = informers.informer(resources.services);
     const replicaSets = informers.informer(resources.replicaSets);
     const statefulSets = informers.informer(resources.statefulSets);
+    const deviceClaims = informers.informer(resources.resourceClaims);
+    const deviceClasses = informers.informer(resources.deviceClasses);
+    const slices = informers.informer(resources.resourceSlices);
     const dependencies = {
       cache,
       namespaces: informers.informer(resources.namespaces),
-      deviceClaims: informers.informer(resources.resourceClaims),
+      dynamicResources: dynamicResources({
+        client: options.client.as('kube-scheduler'),
+        clock,
+        random: options.random,
+        claims: deviceClaims,
+        classes: deviceClasses,
+        slices,
+        compile: options.compileDeviceSelector ?? (() => ({ detail: 'no expressions are read here' })),
+        bindingTimeout: deviceBindingTimeout,
+      }),
       defaultSelector: defaultSelector(services, replicaSets, statefulSets),
       volumePlugins: [
         volumeRestrictions(cache, claims),
@@ -121,10 +141,14 @@ export class Scheduler {
     };
     this.#queue = new SchedulingQueue(clock, queueOptions, () => this.#wake());
     this.#watch(informers.informer(resources.nodes));
-    dependencies.deviceClaims.on({
-      add: (claim) => this.#queue.move({ kind: 'ClaimChange', claim }),
-      update: (_, claim) => this.#queue.move({ kind: 'ClaimChange', claim }),
+    deviceClaims.on({
+      add: (claim) => this.#queue.move({ kind: 'ClaimChange', old: undefined, claim }),
+      update: (old, claim) => this.#queue.move({ kind: 'ClaimChange', old, claim }),
     });
+    for (const informer of [deviceClasses, slices]) {
+      const changed = (object: Extract<ClusterEvent, { kind: 'DeviceChange' }>['object']) => this.#queue.move({ kind: 'DeviceChange', object });
+      informer.on({ add: changed, update: (_: unknown, object) => changed(object) });
+    }
     for (const informer of [claims, volumes, classes, csiNodes, capacities, csiDrivers]) {
       const changed = (object: Extract<ClusterEvent, { kind: 'VolumeChange' }>['object']) =>
         this.#queue.move({ kind: 'VolumeChange', object });
@@ -161,6 +185,7 @@ export class Scheduler {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#running = false;
+    this.#stop.abort();
     this.#queue.close();
     for (const { recorder } of this.#lanes.values()) recorder.stop();
     await Promise.allSettled(this.#bindings);
@@ -287,7 +312,7 @@ export class Scheduler {
     const { namespace, name, uid, resourceVersion } = pod.pod.metadata!;
     try {
       const wait = lane.profile.preBind(outcome.state, pod, node);
-      if (wait) await wait;
+      if (wait) await unlessStopped(wait, this.#stop.signal);
       await lane.client
         .because(resourceVersion)
         .of(resources.pods)
@@ -333,12 +358,14 @@ export class Scheduler {
     const preemption = lane.profile.preempts ? lane.preemption.find(pod, outcome) : undefined;
     const candidate = preemption && 'candidate' in preemption ? preemption.candidate : undefined;
     if (candidate) this.#preempt(lane, pod, candidate);
+    const words = candidate ? [] : lane.profile.postFilter(outcome.preFiltered, pod);
+    if (preemption && 'message' in preemption) words.push(preemption.message);
     const message = fitError({
       nodeCount: outcome.nodeCount,
       statuses: outcome.statuses,
       absent: outcome.absent,
       preFilterMessage: outcome.preFiltered.status?.reasons.join(', '),
-      postFilterMessage: preemption && 'message' in preemption ? preemption.message : undefined,
+      postFilterMessage: words.join(', '),
     });
     const plugins = new Set([...outcome.statuses.values()].map((status) => status.plugin));
     if (outcome.preFiltered.status) plugins.add(outcome.preFiltered.status.plugin);
@@ -472,6 +499,15 @@ export class Scheduler {
       if (!isNotFound(error)) this.#log.warn('a pod could not be preempted', { namespace, name, error: String(error) });
     }
   }
+}
+
+/** What pods wait for before they are bound may take minutes: an end of the scheduler does not. */
+function unlessStopped(wait: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(new Error('the scheduler ends'));
+    signal.addEventListener('abort', stop, { once: true });
+    wait.then(() => resolve(), reject).finally(() => signal.removeEventListener('abort', stop));
+  });
 }
 
 const hasEnded = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';

@@ -518,8 +518,12 @@ function patched(old: Anything, request: ApiRequest): Anything {
   return merge(cloneJson(old), request.body, false) as Anything;
 }
 
-/** RFC 7386; `strategic`: lists of things with a type (conditions) are merged by it. */
+/** RFC 7386; `strategic`: lists of things with a type (conditions) are merged by it, and from others things go by their uid. */
 function merge(target: unknown, patch: unknown, strategic: boolean): unknown {
+  if (strategic && Array.isArray(patch) && patch.length > 0 && patch.every((item) => (item as { $patch?: string })?.$patch === 'delete')) {
+    const gone = (patch as { uid: string }[]).map(({ uid }) => uid);
+    return ((target ?? []) as { uid: string }[]).filter(({ uid }) => !gone.includes(uid));
+  }
   if (strategic && Array.isArray(patch) && patch.every((item) => (item as { type?: string })?.type)) {
     const items = patch as { type: string }[];
     const kept = ((target ?? []) as { type: string }[]).filter((old) => !items.some((item) => item.type === old.type));

@@ -15,9 +15,12 @@ export class TokenManager {
   constructor(
     private readonly client: Client,
     private readonly clock: Clock,
+    /** Whether anybody can read what is written: where nobody can, no token is made. */
+    private readonly isRead = () => true,
   ) {}
 
   async token(pod: Pod, projection: ServiceAccountTokenProjection): Promise<string> {
+    if (!this.isRead()) return '';
     const uid = uidOf(pod);
     const seconds = projection.expirationSeconds ?? defaultSeconds;
     const key = `${projection.audience ?? ''}|${seconds}`;

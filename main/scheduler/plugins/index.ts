@@ -1,10 +1,9 @@
-import type { Namespace, Pod, ResourceResourceClaim } from '../../api/index.ts';
+import type { Namespace, Pod } from '../../api/index.ts';
 import type { Selector } from '../../api/labels.ts';
 import type { Informer } from '../../client/index.ts';
 import type { SchedulerCache } from '../cache.ts';
 import type { PluginArgs } from '../configuration.ts';
 import type { Plugin } from '../framework.ts';
-import { dynamicResources } from './dynamicResources.ts';
 import { imageLocality } from './imageLocality.ts';
 import { interPodAffinity } from './interPodAffinity.ts';
 import { nodeAffinity } from './nodeAffinity.ts';
@@ -24,7 +23,8 @@ export interface PluginDependencies {
   defaultSelector: (pod: Pod) => Selector;
   /** Those that look at a pod's volumes. */
   volumePlugins: readonly Plugin[];
-  deviceClaims: Informer<ResourceResourceClaim>;
+  /** One for all profiles: what it is giving to one pod no other may have. */
+  dynamicResources: Plugin;
 }
 
 /** Every plugin that has code of its own, set up by a profile's arguments. */
@@ -41,7 +41,7 @@ export function makePlugins(dependencies: PluginDependencies, args: PluginArgs):
     ...dependencies.volumePlugins,
     podTopologySpread(cache, dependencies.defaultSelector, args.PodTopologySpread),
     interPodAffinity(cache, dependencies.namespaces, args.InterPodAffinity),
-    dynamicResources(dependencies.deviceClaims),
+    dependencies.dynamicResources,
     nodeResourcesBalancedAllocation(args.NodeResourcesBalancedAllocation),
     imageLocality(cache),
   ];

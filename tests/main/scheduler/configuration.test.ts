@@ -130,7 +130,7 @@ profiles:
   it('a profile without preemption makes nobody leave', async () => {
     await add(makeNode('only', { cpu: '1' }), asking('low', 'meek', { cpu: '1' }), asking('high', 'meek', { cpu: '1' }, { priority: 10 }));
     expect(nodeOf('low')).toBe('only');
-    expect(pod('high').status!.conditions![0]!.message).toBe('0/1 nodes are available: 1 Insufficient cpu.');
+    expect(pod('high').status!.conditions![0]!.message).toBe('0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate');
   });
 
   it('a name that nobody has is left alone', async () => {

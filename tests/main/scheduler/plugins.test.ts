@@ -33,7 +33,7 @@ async function place(nodes: Node[], others: Pod[], pod: Pod): Promise<string> {
   const placed = server.find(resources.pods, 'default', pod.metadata!.name!)!;
   if (placed.spec!.nodeName) return placed.spec!.nodeName;
   const message = placed.status!.conditions!.find((condition) => condition.type === 'PodScheduled')!.message!;
-  return message.replace(/^0\/\d+ nodes are available: /, '').replace(/ preemption: .*/, '');
+  return message.replace(/^0\/\d+ nodes are available: /, '').replace(/ no new claims to deallocate, preemption: .*/, '');
 }
 
 const zoned = (name: string, zone: string) => makeNode(name, { labels: { zone } });

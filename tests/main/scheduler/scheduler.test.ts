@@ -105,7 +105,7 @@ describe('a pod that fits nowhere', () => {
     );
     const message =
       '0/3 nodes are available: 1 Insufficient memory, 2 node(s) had untolerated taint(s). ' +
-      'preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.';
+      'no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.';
     expect(scheduled('web')).toMatchObject({ status: 'False', reason: 'Unschedulable', message });
     expect(messages('web', 'FailedScheduling')).toEqual([message]);
     const attempt = scheduler.lastAttempt(pod('web').metadata!.uid!)!;
@@ -144,7 +144,7 @@ describe('a pod that fits nowhere', () => {
     await add(makePod('second', {}, requesting({ cpu: '800m' })));
     expect(scheduled('second')!.message).toBe(
       '0/1 nodes are available: 1 Insufficient cpu. ' +
-        'preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.',
+        'no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.',
     );
   });
 
@@ -267,18 +267,4 @@ it('of many nodes only one is made free, however the first ones were looked at',
   const going = server.all(resources.pods).filter((p) => p.metadata!.deletionTimestamp);
   expect(going.map((p) => p.metadata!.name).sort()).toEqual(['low-b', 'old-b']);
   expect(pod('high').status!.nominatedNodeName).toBe('b');
-});
-
-it('a pod that asks for devices waits for its claim to be allocated, and goes where it is', async () => {
-  await add(makeNode('node-1'), makeNode('node-2'), makePod('web', {}, { resourceClaims: [{ name: 'gpu', resourceClaimName: 'gpus' }] }));
-  expect(scheduled('web')!.message).toContain('resourceclaim.resource.k8s.io "gpus" not found');
-  server.seed(resources.resourceClaims, { metadata: { name: 'gpus', namespace: 'default' }, spec: {} });
-  await clock.advance(2000);
-  expect(scheduled('web')!.message).toContain('2 cannot allocate all claims');
-  const matchFields = [{ key: 'metadata.name', operator: 'In', values: ['node-2'] }];
-  server.change(resources.resourceClaims, 'default', 'gpus', (claim) => {
-    claim.status = { allocation: { nodeSelector: { nodeSelectorTerms: [{ matchFields }] } } };
-  });
-  await clock.advance(10_000);
-  expect(nodeOf('web')).toBe('node-2');
 });

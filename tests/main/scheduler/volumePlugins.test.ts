@@ -45,7 +45,7 @@ async function place(pod: Pod, later?: () => void): Promise<string> {
   const placed = server.find(resources.pods, 'default', pod.metadata!.name!)!;
   if (placed.spec!.nodeName) return placed.spec!.nodeName;
   const message = placed.status!.conditions!.find((condition) => condition.type === 'PodScheduled')!.message!;
-  return message.replace(/^0\/\d+ nodes are available: /, '').replace(/ preemption: .*/, '');
+  return message.replace(/^0\/\d+ nodes are available: /, '').replace(/ no new claims to deallocate, preemption: .*/, '');
 }
 
 describe('a claim for one pod only', () => {

@@ -1,0 +1,174 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Device, ResourceResourceClaim } from '../../../../main/api/index.ts';
+import { compileDeviceSelector } from '../../../../main/apiserver/index.ts';
+import { InformerFactory, resources } from '../../../../main/client/index.ts';
+import { Scheduler } from '../../../../main/scheduler/index.ts';
+import { noLog } from '../../../../main/util/log.ts';
+import { FakeClock, settle } from '../../../support/fakeClock.ts';
+import { FakeServer } from '../../../support/fakeServer.ts';
+import { makeNode, makePod, seededRandom } from '../../../support/objects.ts';
+
+const driver = 'dra.example.com';
+let clock: FakeClock;
+let server: FakeServer;
+let stop: () => Promise<void>;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  server = new FakeServer(clock);
+  const client = server.client();
+  const informers = new InformerFactory(client, clock, noLog);
+  const scheduler = new Scheduler({ client, informers, clock, random: seededRandom(), log: noLog, compileDeviceSelector });
+  await scheduler.start();
+  stop = async () => {
+    informers.stop();
+    await scheduler.stop();
+  };
+  server.seed(resources.namespaces, { metadata: { name: 'default' } });
+  for (const name of ['node-1', 'node-2']) server.seed(resources.nodes, makeNode(name));
+});
+afterEach(() => stop());
+
+const addClass = () => server.seed(resources.deviceClasses, { metadata: { name: 'gpu' }, spec: { selectors: [{ cel: { expression: `device.driver == "${driver}"` } }] } });
+const offer = (node: string, ...devices: Device[]) =>
+  server.seed(resources.resourceSlices, { metadata: { name: `${node}-gpus` }, spec: { driver, nodeName: node, pool: { name: node, generation: 1, resourceSliceCount: 1 }, devices } });
+const addClaim = (name: string, count = 1) =>
+  server.seed(resources.resourceClaims, {
+    metadata: { name, namespace: 'default' },
+    spec: { devices: { requests: [{ name: 'r', exactly: { deviceClassName: 'gpu', allocationMode: 'ExactCount', count } }] } },
+  });
+const addPod = (name: string, claim: string, spec: object = {}) =>
+  server.seed(resources.pods, { ...makePod(name, {}, { resourceClaims: [{ name: 'gpu', resourceClaimName: claim }], ...spec }), status: { phase: 'Pending' } });
+const pod = (name: string) => server.find(resources.pods, 'default', name)!;
+const claim = (name: string) => server.find(resources.resourceClaims, 'default', name)!;
+const nodeOf = (name: string) => pod(name).spec!.nodeName;
+const why = (name: string) => pod(name).status!.conditions!.find(({ type }) => type === 'PodScheduled')!.message!;
+const devicesOf = (name: string) => claim(name).status?.allocation?.devices?.results?.map(({ device }) => device);
+const change = (name: string, edit: (claim: ResourceResourceClaim) => void) => server.change(resources.resourceClaims, 'default', name, edit);
+
+describe('a pod that asks for devices', () => {
+  it('goes where they are, and its claim says what it has', async () => {
+    addClass();
+    offer('node-2', { name: 'a' });
+    addClaim('gpus');
+    addPod('web', 'gpus');
+    await settle();
+    expect(nodeOf('web')).toBe('node-2');
+    expect(claim('gpus')).toMatchObject({
+      metadata: { finalizers: ['resource.kubernetes.io/delete-protection'] },
+      status: {
+        allocation: {
+          allocationTimestamp: '2026-01-01T00:00:00Z',
+          devices: { results: [{ request: 'r', driver, pool: 'node-2', device: 'a' }] },
+          nodeSelector: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['node-2'] }] }] },
+        },
+        reservedFor: [{ resource: 'pods', name: 'web', uid: pod('web').metadata!.uid }],
+      },
+    });
+  });
+
+  it('waits without a word for its claim, then for the class, then for devices', async () => {
+    addPod('web', 'gpus');
+    await settle();
+    expect(pod('web').status!.conditions).toBeUndefined();
+    addClaim('gpus');
+    await settle();
+    expect(why('web')).toContain('request r: device class gpu does not exist.');
+    addClass();
+    await clock.advance(2000);
+    expect(why('web')).toBe('0/2 nodes are available: 2 cannot allocate all claims. still not schedulable, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.');
+    offer('node-1', { name: 'a' });
+    await clock.advance(10_000);
+    expect(nodeOf('web')).toBe('node-1');
+  });
+
+  it('of which one takes the last waits until a claim gives it back', async () => {
+    addClass();
+    offer('node-1', { name: 'a' });
+    addClaim('first');
+    addClaim('second');
+    addPod('one', 'first');
+    addPod('two', 'second');
+    await settle();
+    const [winner, loser] = nodeOf('one') ? ['first', 'two'] : ['second', 'one'];
+    expect([nodeOf('one'), nodeOf('two')].filter(Boolean)).toEqual(['node-1']);
+    change(winner!, (given) => (given.status = {}));
+    await clock.advance(10_000);
+    expect(nodeOf(loser!)).toBe('node-1');
+  });
+
+  it('shares a claim with others, all where its devices are', async () => {
+    addClass();
+    offer('node-1', { name: 'a' });
+    addClaim('shared');
+    for (const name of ['one', 'two', 'three']) addPod(name, 'shared');
+    await clock.advance(10_000);
+    expect(['one', 'two', 'three'].map(nodeOf)).toEqual(['node-1', 'node-1', 'node-1']);
+    expect(claim('shared').status!.reservedFor!.map(({ name }) => name).sort()).toEqual(['one', 'three', 'two']);
+  });
+
+  it('keeps no devices when it cannot be bound', async () => {
+    addClass();
+    offer('node-1', { name: 'a' });
+    addClaim('gpus');
+    let refused = false;
+    server.intercept = ({ path, method }) => {
+      if (!path.endsWith('/binding') || method !== 'POST' || refused) return;
+      refused = true;
+      throw new Error('no');
+    };
+    addPod('web', 'gpus');
+    await settle();
+    expect(nodeOf('web')).toBeUndefined();
+    expect(claim('gpus').status!.reservedFor ?? []).toEqual([]);
+    await clock.advance(10_000);
+    expect(nodeOf('web')).toBe('node-1');
+  });
+});
+
+it('a claim that was given devices where its only pod cannot run loses them, and gets others', async () => {
+  addClass();
+  addClaim('gpus');
+  change('gpus', (given) => {
+    given.status = { allocation: { devices: { results: [{ request: 'r', driver, pool: 'gone', device: 'x' }] }, nodeSelector: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['gone'] }] }] } } };
+  });
+  offer('node-2', { name: 'a' });
+  addPod('web', 'gpus');
+  await clock.advance(10_000);
+  const [event] = server.all(resources.events).filter(({ reason }) => reason === 'FailedScheduling');
+  expect(event!.message).toContain('2 resourceclaim not available on the node. deallocation of ResourceClaim completed, preemption:');
+  expect(nodeOf('web')).toBe('node-2');
+  expect(devicesOf('gpus')).toEqual(['a']);
+});
+
+describe('devices that have to be made ready', () => {
+  const attaches: Device = { name: 'a', bindsToNode: true, bindingConditions: ['Attached'], bindingFailureConditions: ['Broken'] };
+  const tell = (type: string) =>
+    change('gpus', ({ status }) => (status!.devices = [{ driver, pool: 'node-1', device: 'a', conditions: [{ type, status: 'True', reason: 'Told', message: 'by the driver', lastTransitionTime: '2026-01-01T00:00:00Z' }] }]));
+  beforeEach(async () => {
+    addClass();
+    offer('node-1', attaches);
+    addClaim('gpus');
+    addPod('web', 'gpus');
+    await settle();
+  });
+
+  it('keep the pod waiting until their driver says that they are', async () => {
+    expect(devicesOf('gpus')).toEqual(['a']);
+    expect(nodeOf('web')).toBeUndefined();
+    tell('Attached');
+    await settle();
+    expect(nodeOf('web')).toBe('node-1');
+  });
+
+  it('are given back when it says that they will not be', async () => {
+    tell('Broken');
+    await settle();
+    expect(why('web')).toContain('device binding failed: claim=gpus, reason=Told, message="by the driver"');
+    await clock.advance(2000);
+    expect(claim('gpus').status?.devices ?? []).toEqual([]);
+    tell('Attached');
+    await clock.advance(10_000);
+    expect(nodeOf('web')).toBe('node-1');
+  });
+});
