@@ -3,6 +3,7 @@ import type { Container, Sandbox, SandboxConfig } from '../runtime/index.ts';
 import { sysctlName } from './admission.ts';
 import { dnsOf, hostnameOf } from './config/dns.ts';
 import { factsOf, tell, type KubeletContext } from './context.ts';
+import { prepareDevices } from './devices.ts';
 import { formatSeconds } from './duration.ts';
 import { killContainer, killPod } from './killPod.ts';
 import { computePodActions, type ActuatedOf, type PodActions } from './podActions.ts';
@@ -72,6 +73,7 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
   /** Containers that were created while the sandbox started, or could not be. */
   let created = new Map<AnyContainer, Promise<string>>();
   if (actions.createSandbox) {
+    await prepareDevices(context, pod);
     const failed = new AbortController();
     const signal = AbortSignal.any([inputs.signal, failed.signal]);
     const sandbox = await createSandbox(context, pod, actions, (id, ip) => {
