@@ -67,7 +67,7 @@ export class NodeLifecycleController extends QueueController {
   protected async sync(name: string, client: Client): Promise<void> {
     const node = this.#nodes.get(name);
     if (!node) return;
-    const taints = calculateTaints(node, this.#evicting.has(name), timestamp(this.clock.now()));
+    const taints = calculateTaints(node, this.#deaf ? 'end' : this.#evicting.has(name) ? 'begin' : 'keep', timestamp(this.clock.now()));
     if (equalJson(taints, node.spec?.taints ?? [])) return;
     const { resourceVersion } = node.metadata!;
     const patch = { metadata: { resourceVersion }, spec: { taints: taints.length > 0 ? taints : null } };
@@ -161,6 +161,7 @@ export class NodeLifecycleController extends QueueController {
     if (deaf !== this.#deaf) {
       this.#deaf = deaf;
       this.#evicting.clear();
+      for (const node of nodes) this.enqueueObject(node);
       // Heard again: everybody gets a fresh chance to report before anybody is judged.
       if (!deaf) for (const health of this.#health.values()) health.probe = this.clock.now();
     }

@@ -19,17 +19,19 @@ const ourNoSchedule = new Set([...byCondition.map(([, , key]) => key), cordonTai
 export const readyCondition = (node: Node): NodeCondition | undefined =>
   findCondition(node.status?.conditions, 'Ready');
 
+/** Whether a node that is not ready may lose its pods: from now on, if that has begun already, or not any more. */
+export type Eviction = 'begin' | 'keep' | 'end';
+
 /**
- * The taints that a node should have by what it says of itself; taints of others stay as they are. `evict`: whether
- * a node that is not ready may lose its pods. `now`: an RFC 3339 time for taints that are new.
+ * The taints that a node should have by what it says of itself; taints of others stay as they are. `now`: an RFC 3339 time for taints that are new.
  */
-export function calculateTaints(node: Node, evict: boolean, now: string): Taint[] {
+export function calculateTaints(node: Node, eviction: Eviction, now: string): Taint[] {
   const current = node.spec?.taints ?? [];
   const noSchedule = byCondition
     .filter(([type, status]) => findCondition(node.status?.conditions, type)?.status === status)
     .map(([, , key]) => key);
   if (node.spec?.unschedulable) noSchedule.push(cordonTaint);
-  const noExecute = noExecuteKey(node, evict);
+  const noExecute = noExecuteKey(node, eviction);
   const wanted: Taint[] = [
     ...noSchedule.map((key) => ({ key, effect: 'NoSchedule' })),
     ...(noExecute ? [{ key: noExecute, effect: 'NoExecute', timeAdded: now }] : []),
@@ -44,11 +46,11 @@ function isOurs({ key, effect }: Taint): boolean {
   return effect === 'NoExecute' && (key === notReadyTaint || key === unreachableTaint);
 }
 
-function noExecuteKey(node: Node, evict: boolean): string | undefined {
+function noExecuteKey(node: Node, eviction: Eviction): string | undefined {
   const key = notReadyKey(node);
-  if (!key) return undefined;
-  const present = node.spec?.taints?.some((taint) => taint.effect === 'NoExecute' && taint.key === key);
-  return evict || present ? key : undefined;
+  if (!key || eviction === 'end') return undefined;
+  const present = node.spec?.taints?.some((taint) => taint.effect === 'NoExecute' && (taint.key === notReadyTaint || taint.key === unreachableTaint));
+  return eviction === 'begin' || present ? key : undefined;
 }
 
 /** The key that fits a node that is not ready; undefined for one that is, or has not said anything yet. */

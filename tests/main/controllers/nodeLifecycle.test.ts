@@ -108,6 +108,18 @@ describe('a node that has fallen silent', () => {
     expect(taints('node-1')).toEqual(['node.kubernetes.io/unreachable:NoSchedule']);
     expect(pod('strict')!.metadata!.deletionTimestamp).toBeUndefined();
   });
+
+  it('takes back what it has begun when all others fall silent as well', async () => {
+    cluster.server.seed(resources.pods, makePod('patient', {}, tolerating(300)));
+    silent.add('node-1');
+    await pass(100);
+    expect(taints('node-1')).toContain('node.kubernetes.io/unreachable:NoExecute');
+    for (const name of names) silent.add(name);
+    await pass(400);
+    expect(taints('node-1')).toEqual(['node.kubernetes.io/unreachable:NoSchedule']);
+    expect(pod('patient')!.metadata!.deletionTimestamp).toBeUndefined();
+    expect(cluster.events('patient')).toContain('Cancelling deletion of Pod default/patient');
+  });
 });
 
 it('a cordoned node is tainted at once, and cleared when it is uncordoned', async () => {
