@@ -7,6 +7,7 @@ import type { Controller, ControllerContext } from './controller.ts';
 import { CronJobController } from './cronJob/cronJobController.ts';
 import { DaemonSetController } from './daemonSet/daemonSetController.ts';
 import { DeploymentController } from './deployment.ts';
+import { DeviceTaintEvictionController } from './deviceTaintEviction.ts';
 import { DisruptionController } from './disruption/disruptionController.ts';
 import { EndpointsController } from './endpoints.ts';
 import { EndpointSliceController } from './endpointSlice.ts';
@@ -71,6 +72,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   NodePortRepairController,
   NodeLifecycleController,
   TaintEvictionController,
+  DeviceTaintEvictionController,
   PodGCController,
   PersistentVolumeBinder,
   VolumeProvisioner,

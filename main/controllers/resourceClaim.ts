@@ -1,4 +1,5 @@
 import type { Pod, PodResourceClaim, ResourceClaimTemplate, ResourceResourceClaim } from '../api/index.ts';
+import { deviceClaimKeys } from '../api/deviceClaims.ts';
 import { cloneJson } from '../api/json.ts';
 import { controllerOf, keyOf } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
@@ -34,7 +35,7 @@ export class ResourceClaimController extends QueueController {
     this.#claims = context.informers.informer(resources.resourceClaims);
     this.#templates = context.informers.informer(resources.resourceClaimTemplates);
     this.#claims.addIndex(byOwner, (claim) => [controllerOf(claim)?.uid ?? '']);
-    this.#pods.addIndex(byClaim, claimNames);
+    this.#pods.addIndex(byClaim, deviceClaimKeys);
     this.#pods.on({
       add: (pod) => this.#podChanged(pod),
       update: (_, pod) => this.#podChanged(pod),
@@ -57,7 +58,7 @@ export class ResourceClaimController extends QueueController {
   #podChanged(pod: Pod): void {
     if (!pod.spec?.resourceClaims?.length) return;
     if (!pod.metadata!.deletionTimestamp && !isDone(pod)) this.enqueue(podKey + keyOf(pod), pod);
-    for (const key of claimNames(pod)) this.enqueue(claimKey + key, pod);
+    for (const key of deviceClaimKeys(pod)) this.enqueue(claimKey + key, pod);
   }
 
   protected async sync(key: string, client: Client): Promise<void> {
@@ -86,7 +87,7 @@ export class ResourceClaimController extends QueueController {
       await client.of(resources.pods).patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
     }
     // The scheduler reserves for the pods that it places itself.
-    if (pod.spec!.nodeName) for (const claimName of claimNames(pod)) await this.#reserve(client, pod, claimName);
+    if (pod.spec!.nodeName) for (const claimName of deviceClaimKeys(pod)) await this.#reserve(client, pod, claimName);
   }
 
   /** The claim that the pod's status does not name yet; undefined: nothing is to be told. */
@@ -198,16 +199,6 @@ const protects = (claim: ResourceResourceClaim) => claim.metadata!.finalizers?.i
 
 /** It has ended, or goes without ever having had a node. */
 const isDone = (pod: Pod) => isPodFinished(pod) || Boolean(pod.metadata!.deletionTimestamp && !pod.spec!.nodeName);
-
-/** Keys of the claims that the pod uses, as far as they are known. */
-function claimNames(pod: Pod): string[] {
-  const { namespace } = pod.metadata!;
-  return (pod.spec?.resourceClaims ?? []).flatMap(({ name, resourceClaimName }) => {
-    const told = pod.status?.resourceClaimStatuses?.find((status) => status.name === name)?.resourceClaimName;
-    const known = resourceClaimName ?? told;
-    return known ? [`${namespace}/${known}`] : [];
-  });
-}
 
 /** Where it is too long both names are cut in proportion. */
 function baseName(pod: string, claim: string): string {

@@ -1,4 +1,5 @@
 import type { Pod } from '../api/index.ts';
+import { deviceClaimKeys } from '../api/deviceClaims.ts';
 import { resources } from '../client/index.ts';
 import { tell, type KubeletContext } from './context.ts';
 
@@ -9,9 +10,8 @@ import { tell, type KubeletContext } from './context.ts';
 export async function prepareDevices(context: KubeletContext, pod: Pod): Promise<void> {
   if (context.machine.runtimeName === 'simulated') return;
   const { namespace, uid } = pod.metadata!;
-  for (const { name, resourceClaimName } of pod.spec?.resourceClaims ?? []) {
-    const claimName = resourceClaimName ?? pod.status?.resourceClaimStatuses?.find((status) => status.name === name)?.resourceClaimName;
-    if (!claimName) continue;
+  for (const key of deviceClaimKeys(pod)) {
+    const claimName = key.split('/')[1]!;
     const { metadata, status } = await context.client.of(resources.resourceClaims).get(namespace!, claimName);
     const mayUse = status?.reservedFor?.some((consumer) => consumer.uid === uid);
     const driver = status?.allocation?.devices?.results?.[0]?.driver;

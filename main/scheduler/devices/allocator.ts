@@ -1,4 +1,5 @@
-import type { AllocationResult, DeviceClass, DeviceSelector, DeviceToleration, Node, ResourceResourceClaim, ResourceSlice } from '../../api/index.ts';
+import type { AllocationResult, DeviceClass, DeviceSelector, DeviceTaint, DeviceToleration, Node, ResourceResourceClaim, ResourceSlice } from '../../api/index.ts';
+import { toleratesDeviceTaint } from '../../api/deviceTaints.ts';
 import type { Random } from '../../util/random.ts';
 import { consumed, noAmounts, sum, type Amounts } from './capacity.ts';
 import { constraintOf, type Constraint } from './constraints.ts';
@@ -169,7 +170,7 @@ class Search {
     const { id, device } = candidate;
     const { inUse, random } = this.options;
     const isShared = device.allowMultipleAllocations ?? false;
-    if (this.#isOut(claim, wanted, candidate) || device.taints?.some((taint) => prevents(taint.effect) && !tolerated(taint, wanted.spec.tolerations))) return undefined;
+    if (this.#isOut(claim, wanted, candidate) || device.taints?.some((taint) => prevents(taint, wanted.spec.tolerations))) return undefined;
     const shares = this.#shares.get(id) ?? noAmounts;
     const amounts = consumed(device, wanted.spec.capacity, sum(inUse.shared(id), shares));
     if (!amounts) return undefined;
@@ -226,12 +227,5 @@ class Search {
   }
 }
 
-const prevents = (effect: string) => effect === 'NoSchedule' || effect === 'NoExecute';
-
-/** Mirrors k8s.io/dynamic-resource-allocation/resourceclaim (ToleratesTaint). */
-function tolerated(taint: { key: string; value?: string; effect: string }, tolerations: readonly DeviceToleration[] | undefined): boolean {
-  return (tolerations ?? []).some(({ key, operator = 'Equal', value, effect }) => {
-    if ((effect && effect !== taint.effect) || (key && key !== taint.key)) return false;
-    return operator === 'Exists' || (operator === 'Equal' && (value ?? '') === (taint.value ?? ''));
-  });
-}
+const prevents = (taint: DeviceTaint, tolerations: readonly DeviceToleration[] = []) =>
+  (taint.effect === 'NoSchedule' || taint.effect === 'NoExecute') && !tolerations.some((toleration) => toleratesDeviceTaint(toleration, taint));
