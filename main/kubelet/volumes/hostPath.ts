@@ -13,6 +13,21 @@ export interface HostFiles {
   subPath(directory: string, below: string): Promise<string>;
 }
 
+const goTexts: Record<string, string> = {
+  ENOENT: 'no such file or directory',
+  EACCES: 'permission denied',
+  ENOTDIR: 'not a directory',
+  EROFS: 'read-only file system',
+  ENOSPC: 'no space left on device',
+};
+
+/** A failure in the words that users of Kubernetes know. */
+function goWords(what: string, name: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    throw new Error(`${what} ${name}: ${goTexts[error.code ?? ''] ?? error.message}`, { cause: error });
+  };
+}
+
 export const machineFiles: HostFiles = {
   async stat(name) {
     try {
@@ -28,10 +43,10 @@ export const machineFiles: HostFiles = {
     }
   },
   async makeDirectory(name) {
-    await mkdir(name, { recursive: true, mode: 0o755 });
+    await mkdir(name, { recursive: true, mode: 0o755 }).catch(goWords('mkdir', name));
   },
   async makeFile(name) {
-    await (await open(name, 'a', 0o644)).close();
+    await (await open(name, 'a', 0o644).catch(goWords('open', name))).close();
   },
   async subPath(directory, below) {
     const root = await realpath(directory).catch(() => undefined);

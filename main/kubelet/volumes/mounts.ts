@@ -48,9 +48,10 @@ export function volumeDevices(container: AnyContainer, volumes: ReadyVolumes): C
 function isRecursiveReadOnly(mount: VolumeMount, supported: boolean): boolean {
   const { recursiveReadOnly: wanted = 'Disabled', name, readOnly, mountPropagation = 'None' } = mount;
   if (wanted === 'Disabled') return false;
-  if (!readOnly) throw new Error(`volume "${name}" requested recursive read-only mode, but it is not read-only`);
-  if (mountPropagation !== 'None') throw new Error(`volume "${name}" requested recursive read-only mode, but it is not compatible with propagation ${mountPropagation}`);
-  if (wanted === 'Enabled' && !supported) throw new Error(`volume "${name}" requested recursive read-only mode, but it is not supported by the runtime`);
+  const refuse = (problem: string) => new Error(`failed to resolve recursive read-only mode: volume "${name}" requested recursive read-only mode, but it is ${problem}`);
+  if (!readOnly) throw refuse('not read-only');
+  if (mountPropagation !== 'None') throw refuse(`not compatible with propagation "${mountPropagation}"`);
+  if (wanted === 'Enabled' && !supported) throw refuse('not supported by the runtime');
   return supported;
 }
 

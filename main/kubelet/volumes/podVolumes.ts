@@ -1,6 +1,5 @@
 import type { Pod, Volume } from '../../api/index.ts';
 import { podClaim, podClaims, type PodClaim } from '../../api/podClaims.ts';
-import { parseQuantity } from '../../api/quantity.ts';
 import type { Client } from '../../client/index.ts';
 import type { VolumeFile } from '../../node/index.ts';
 import { podVolumeLabels, type Mount, type Runtime } from '../../runtime/index.ts';
@@ -11,6 +10,7 @@ import { checkNodeAffinity, checkVolumeMode, volumeOfClaim } from './claims.ts';
 import { messageOf, UnresolvedVolume, VolumeError, VolumeStepError } from './errors.ts';
 import { engineVolume, podDirectory, podsDirectory, volumeDirectory } from './files.ts';
 import { hostPathSource, type HostPathOptions } from './hostPlaces.ts';
+import { memoryVolumeBytes } from './memory.ts';
 import { networkVolume } from './network.ts';
 import type { ObjectChanges } from './objectChanges.ts';
 import { giveToGroup, readyPersistent } from './persistent.ts';
@@ -119,7 +119,7 @@ export class PodVolumes {
     const namespace = pod.metadata!.namespace!;
     const claim = podClaim(pod, volume);
     if (claim) return this.#claim(pod, claim);
-    if (volume.emptyDir) return this.#emptyDir(pod, volume);
+    if (volume.emptyDir) return this.#emptyDir(pod, volume, facts);
     if (hostPath) return { source: await hostPathSource(this.options, hostPath), readOnly: false };
     if (nfs) return networkVolume(this.options, uidOf(pod), volume.name, nfs, undefined, false);
     if (image) return { source: { kind: 'image', image: image.reference! }, readOnly: true };
@@ -139,17 +139,18 @@ export class PodVolumes {
       const problem = `driver name ${csi.driver} not found in the list of registered CSI drivers`;
       throw new Error(`kubernetes.io/csi: mounter.SetUpAt failed to get CSI client: ${problem}`);
     }
+    if (volume.gitRepo) throw new Error('git-repo volume plugin has been disabled; if necessary, it may be re-enabled by enabling the feature-gate `GitRepoVolumeDriver`');
     const kind = Object.keys(volume).find((key) => key !== 'name') ?? 'none';
     throw new Error(`volumes of type ${kind} are not supported on this node`);
   }
 
-  async #emptyDir(pod: Pod, volume: Volume): Promise<ReadyVolume> {
+  async #emptyDir(pod: Pod, volume: Volume, facts: PodFacts): Promise<ReadyVolume> {
     const uid = uidOf(pod);
-    const { medium = '', sizeLimit } = volume.emptyDir!;
+    const { medium = '' } = volume.emptyDir!;
     const group = pod.spec?.securityContext?.fsGroup;
     if (medium === 'Memory') {
       const name = engineVolume(uid, volume.name);
-      const tmpfsBytes = sizeLimit ? parseQuantity(sizeLimit).value() : 0;
+      const tmpfsBytes = memoryVolumeBytes(pod, volume, facts.allocatable.memory);
       await this.options.runtime.createVolume(name, podVolumeLabels(this.options.nodeName, uid), { tmpfsBytes, mode: 0o1777, ...(group === undefined ? {} : { group }) });
       return { source: { kind: 'tmpfs', name, ...(tmpfsBytes > 0 ? { sizeBytes: tmpfsBytes } : {}) }, readOnly: false };
     }

@@ -3,6 +3,7 @@ import { engineVolumeDriver } from '../../../main/api/engineVolumes.ts';
 import type { PersistentVolume, PodSpec } from '../../../main/api/index.ts';
 import { resources } from '../../../main/client/index.ts';
 import { hostPlace } from '../../../main/kubelet/volumes/hostPlaces.ts';
+import { memoryVolumeBytes } from '../../../main/kubelet/volumes/memory.ts';
 import { RuntimeError } from '../../../main/runtime/index.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { Harness } from './harness.ts';
@@ -108,6 +109,16 @@ describe('a volume', () => {
     const h = await start();
     await h.create('web', { ...mounting({ emptyDir: {} }), securityContext: { fsGroup: 2000 } });
     expect(h.agent.directories.get(directory(h, 'web', 'empty-dir'))).toMatchObject({ mode: 0o2777, group: 2000 });
+  });
+
+  it.each<[string, string | undefined, string | undefined, number]>([
+    ['itself', '16Mi', '64Mi', 16],
+    ['its pod', undefined, '64Mi', 64],
+    ['its pod, when it says more,', '1Gi', '64Mi', 64],
+    ['the node', undefined, undefined, 4096],
+  ])('of memory holds no more than %s may', (_name, sizeLimit, memory, mebibytes) => {
+    const pod = { spec: { containers: [{ name: 'c', resources: memory ? { limits: { memory } } : {} }] } };
+    expect(memoryVolumeBytes(pod, { name: 'v', emptyDir: { medium: 'Memory', ...(sizeLimit ? { sizeLimit } : {}) } }, '4Gi')).toBe(mebibytes * 2 ** 20);
   });
 
   it('of a pod that was deleted while nobody was there goes when somebody comes', async () => {
