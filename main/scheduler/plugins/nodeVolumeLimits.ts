@@ -3,7 +3,7 @@ import { claimClass, noProvisioner } from '../../api/persistentVolumes.ts';
 import { ephemeralClaimProblem, podClaims } from '../../api/podClaims.ts';
 import type { Informer } from '../../client/index.ts';
 import type { Plugin } from '../framework.ts';
-import { unresolvable, unschedulable } from '../status.ts';
+import { unschedulable } from '../status.ts';
 
 const name = 'NodeVolumeLimits';
 const exceeded = unschedulable(name, 'node(s) exceed max volume count');
@@ -53,8 +53,6 @@ export function nodeVolumeLimits({ claims, volumes, classes, csiNodes, attachmen
     preFilter(_, { pod }) {
       const named = podClaims(pod);
       if (named.length === 0) return { skip: true };
-      const missing = named.find(({ claimName }) => !claims.get(`${pod.metadata!.namespace}/${claimName}`));
-      if (missing) return { status: unresolvable(name, `looking up PVC ${pod.metadata!.namespace}/${missing.claimName}: persistentvolumeclaim "${missing.claimName}" not found`) };
       return undefined;
     },
     filter(_, { pod }, node) {
