@@ -49,7 +49,11 @@ export function failure(code: number, reason: StatusReason, message: string, det
 }
 
 const qualified = (subject: ErrorSubject) => (subject.group ? `${subject.kind}.${subject.group}` : subject.kind);
-const named = (subject: ErrorSubject, name: string) => ({ name, ...(subject.group ? { group: subject.group } : {}), kind: subject.kind });
+const named = (subject: ErrorSubject, name: string) => ({
+  ...(name ? { name } : {}),
+  ...(subject.group ? { group: subject.group } : {}),
+  ...(subject.kind ? { kind: subject.kind } : {}),
+});
 
 // The messages mirror k8s.io/apimachinery/pkg/api/errors/errors.go.
 export const notFound = (subject: ErrorSubject, name: string) =>

@@ -1,7 +1,8 @@
 import type { FieldError } from '../api/status.ts';
+import { goQuote } from './validation/quote.ts';
 
 /** Findings worded as k8s.io/apimachinery/pkg/util/validation/field/errors.go words them. */
-const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : value === undefined ? 'null' : JSON.stringify(value));
+const shown = (value: unknown): string => (typeof value === 'string' ? goQuote(value) : value === undefined ? 'null' : JSON.stringify(value));
 
 export const requiredField = (field: string, detail = ''): FieldError => ({
   reason: 'FieldValueRequired',

@@ -13,8 +13,14 @@ export function fieldWrite(registry: Registry, context: RequestContext, subresou
     apiVersion: registry.apiVersion,
     now: context.now,
     schema: registry.strategy.patchSchema ?? patchSchemaOf(schemaOf(registry.definition)),
-    resetFields: registry.strategy.resetFields?.(subresource),
+    resetFields: registry.strategy.resetFields?.(subresource) ?? usualResetFields(registry, subresource),
   };
+}
+
+/** A kind with a status has it written there, and there nothing else. */
+function usualResetFields({ strategy }: Registry, subresource: string): readonly (readonly string[])[] {
+  if (strategy.subresources?.status?.type !== 'object') return [];
+  return subresource === '' ? [['status']] : subresource === 'status' ? [['spec']] : [];
 }
 
 /** Keeps that record. `object` is changed in place; `current` is undefined on create. */

@@ -1,7 +1,6 @@
 import type { KubeObject } from '../../api/meta.ts';
 import { badRequest } from '../../api/status.ts';
 import type { Query } from '../query.ts';
-import { since } from '../registry/printers.ts';
 import type { Strategy } from '../registry/strategy.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -44,10 +43,6 @@ export function tableOf(strategy: Strategy, objects: readonly KubeObject[], meta
 
 function rowOf(strategy: Strategy, object: KubeObject, { version, include, now }: TableOptions) {
   const cells = strategy.row(object, now);
-  strategy.columns.forEach((column, i) => {
-    // What is no date is shown as it is.
-    if (column.type === 'date' && cells[i] !== null && !Number.isNaN(Date.parse(String(cells[i] ?? now)))) cells[i] = since(cells[i] as string | undefined, now);
-  });
   if (include === 'None') return { cells, object: null };
   return { cells, object: include === 'Object' ? object : partialOf(object, version) };
 }

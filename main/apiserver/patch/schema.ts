@@ -94,7 +94,7 @@ function typeOf(type: FieldType, field: FieldSchema | undefined): PatchSchema {
         ? anySchema
         : { kind: type.special === 'RawExtension' ? 'any' : 'scalar', name: type.goType, atomic: true, scalar: specialOf(type.special) };
     case 'object':
-      return field?.mapType === 'atomic' && !type.schema.atomic ? new Struct(type.schema, true) : structOf(type.schema);
+      return field?.mapType && (field.mapType === 'atomic') !== type.schema.atomic ? new Struct(type.schema, field.mapType === 'atomic') : structOf(type.schema);
     case 'map':
       return { kind: 'map', name: type.goType, atomic: field?.mapType === 'atomic', element: typeOf(type.element, undefined) };
     case 'list': {

@@ -29,14 +29,14 @@ export const created: Status = { kind: 'Status', apiVersion: 'v1', metadata: {},
 
 const ageColumn = 'Age';
 
-/** Columns from names; `!` behind a name shows it with `-o wide` only, `#` makes it an integer, `?` a boolean. */
+/** Columns from names; `!` behind a name shows it with `-o wide` only, `#` makes it an integer, `?` a boolean, `@` a date. */
 export function columns(...names: string[]): TableColumn[] {
   return names.map((text) => {
-    const name = text.replace(/[!#?]+$/, '');
+    const name = text.replace(/[!#?@]+$/, '');
     const marks = text.slice(name.length);
     return {
       name,
-      type: marks.includes('#') ? 'integer' : marks.includes('?') ? 'boolean' : 'string',
+      type: marks.includes('#') ? 'integer' : marks.includes('?') ? 'boolean' : marks.includes('@') ? 'date' : 'string',
       format: name === 'Name' ? 'name' : '',
       description: name === ageColumn ? 'How long ago the object was created.' : '',
       priority: marks.includes('!') ? 1 : 0,

@@ -121,12 +121,13 @@ export class Registry {
   async #store(context: RequestContext, object: KubeObject, generated: boolean): Promise<Entry> {
     const name = object.metadata!.name!;
     const key = this.key(context.namespace, name);
+    const finish = await this.strategy.beginWrite?.(context, object, undefined);
     if (context.dryRun) {
+      await finish?.(false);
       const current = await this.store.get(key);
       if (current) throw this.#exists(current, name, generated);
       return unstored(key, object, this.definition.kind, this.apiVersion, 0);
     }
-    const finish = await this.strategy.beginWrite?.(context, object, undefined);
     try {
       const entry = await this.store.put(key, ...this.#write(context, object, 0));
       await finish?.(true);
@@ -148,7 +149,7 @@ export class Registry {
     else delete metadata.generation;
     tidyObjectMeta(metadata);
     this.#reject(object, [
-      ...validateObjectMeta(metadata, this.definition.namespaced, this.strategy.nameRule),
+      ...validateObjectMeta(metadata, this.definition.namespaced, this.strategy.nameRule, !this.strategy.plainFinalizers),
       ...(await this.strategy.validate(context, object, this.objects)),
     ]);
     if (this.strategy.warnings) context.warnings.push(...this.strategy.warnings(object, undefined));
@@ -184,8 +185,11 @@ export class Registry {
     }
     object.metadata!.resourceVersion = old.metadata!.resourceVersion;
     if (changesNothing(object, old)) return current;
-    if (context.dryRun) return unstored(current.key, object, this.definition.kind, this.apiVersion, current.modRevision);
     const finish = await this.strategy.beginWrite?.(context, object, old);
+    if (context.dryRun) {
+      await finish?.(false);
+      return unstored(current.key, object, this.definition.kind, this.apiVersion, current.modRevision);
+    }
     try {
       const entry = await this.store.put(current.key, ...this.#write(context, object, current.modRevision));
       await finish?.(true);

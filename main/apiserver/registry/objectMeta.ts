@@ -8,9 +8,11 @@ import type { Strategy } from './strategy.ts';
 const maxAnnotationsBytes = 256 * 1024;
 export const finalizerOrphan = 'orphan';
 export const finalizerForeground = 'foregroundDeletion';
+const standardFinalizers = ['kubernetes', finalizerOrphan, finalizerForeground];
 
 const nameRules: Record<Strategy['nameRule'], (name: string) => string[]> = {
   dnsSubdomain: isDns1123Subdomain,
+  longName: (name) => isDns1123Subdomain(name).map((problem) => problem.replace('253 characters', '253 bytes')),
   dnsLabel: isDns1123Label,
   dns1035Label: isDns1035Label,
   pathSegment: isPathSegmentName,
@@ -18,7 +20,7 @@ const nameRules: Record<Strategy['nameRule'], (name: string) => string[]> = {
 };
 
 /** Mirrors k8s.io/apimachinery/pkg/api/validation/objectmeta.go (ValidateObjectMetaAccessor). */
-export function validateObjectMeta(metadata: ObjectMeta, namespaced: boolean, nameRule: Strategy['nameRule']): FieldError[] {
+export function validateObjectMeta(metadata: ObjectMeta, namespaced: boolean, nameRule: Strategy['nameRule'], qualifiedFinalizers = false): FieldError[] {
   const errors: FieldError[] = [];
   const rule = nameRules[nameRule];
   if (metadata.generateName) {
@@ -42,6 +44,7 @@ export function validateObjectMeta(metadata: ObjectMeta, namespaced: boolean, na
   validateAnnotations(metadata.annotations, errors);
   if (metadata.ownerReferences) validateOwners(metadata.ownerReferences, errors);
   if (metadata.finalizers) validateFinalizers(metadata.finalizers, errors);
+  if (qualifiedFinalizers) metadata.finalizers?.forEach((finalizer, i) => validateKubeFinalizer(finalizer, i, errors));
   return errors;
 }
 
@@ -101,6 +104,12 @@ function validateFinalizers(finalizers: string[], errors: FieldError[]): void {
     for (const message of isQualifiedName(finalizer)) errors.push(invalidField('metadata.finalizers', finalizer, message));
   if (finalizers.includes(finalizerForeground) && finalizers.includes(finalizerOrphan))
     errors.push(invalidField('metadata.finalizers', finalizers, `finalizer ${finalizerForeground} and ${finalizerOrphan} cannot be both set`));
+}
+
+/** Mirrors pkg/apis/core/validation/validation.go (validateKubeFinalizerName). */
+function validateKubeFinalizer(finalizer: string, i: number, errors: FieldError[]): void {
+  if (!finalizer.includes('/') && !standardFinalizers.includes(finalizer))
+    errors.push(invalidField(`metadata.finalizers[${i}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
 }
 
 /** A prefix may end in a dash, since more follows (upstream: name.go, maskTrailingDash). */

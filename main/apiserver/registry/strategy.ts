@@ -91,7 +91,9 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** Whether `spec` changed, for generation; default: anything but metadata and status differs. */
   generationChanged?(object: T, old: T): boolean;
   /** Which rule `metadata.name` follows; findings read as upstream's. */
-  nameRule: 'dnsSubdomain' | 'dnsLabel' | 'dns1035Label' | 'pathSegment' | 'ipAddress';
+  nameRule: 'dnsSubdomain' | 'longName' | 'dnsLabel' | 'dns1035Label' | 'pathSegment' | 'ipAddress';
+  /** Finalizers without a domain are taken; otherwise a new object may have the standard ones only. */
+  plainFinalizers?: boolean;
   validate(context: RequestContext, object: T, objects: Objects): FieldError[] | Promise<FieldError[]>;
   validateUpdate(context: RequestContext, object: T, old: T, objects: Objects): FieldError[] | Promise<FieldError[]>;
   /** Texts of `Warning` headers on create and update. */
@@ -100,7 +102,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   allowCreateOnUpdate?: boolean;
   /** PUT without resourceVersion is taken (upstream: true for most kinds). */
   allowUnconditionalUpdate?: boolean;
-  /** Runs after validation and before the write; returns what undoes it if the write fails (Service addresses). Not run for dry runs. */
+  /** Runs after validation and before the write; returns what undoes it if the write fails (Service addresses). A dry run undoes it at once. */
   beginWrite?(context: RequestContext, object: T, old: T | undefined): Promise<(committed: boolean) => void | Promise<void>>;
   /** DELETE answers with the object instead of a Status (upstream: ReturnDeletedObject). */
   returnsDeletedObject?: boolean;
@@ -140,11 +142,14 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   fields?(object: T): Record<string, string>;
   /** Who owns what by which schema, for kinds that bring a schema of their own. */
   patchSchema?: PatchSchema;
-  /** Fields that a write (of a subresource, or '' for the object) cannot change, as paths of names: nobody owns them by it. */
-  resetFields?(subresource: string): readonly (readonly string[])[];
+  /**
+   * Fields that a write (of a subresource, or '' for the object) cannot change, as paths of names: nobody owns them by it.
+   * Undefined: of an object `status`, of its status `spec`.
+   */
+  resetFields?(subresource: string): readonly (readonly string[])[] | undefined;
   /** What OpenAPI publishes of a kind that brings a schema of its own. */
   openApi?: { v3: JsonObject; v2: JsonObject; list: JsonObject };
-  /** `kubectl get`'s columns without Age handling of ours: cells in the order of `columns`; dates as RFC 3339 become ages server-side. */
+  /** `kubectl get`'s columns without Age handling of ours: cells in the order of `columns`. */
   columns: TableColumn[];
   row(object: T, now: number): unknown[];
   /** `status`, `scale` and others that are served by object; streaming ones are in handlers/. */

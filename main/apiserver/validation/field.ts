@@ -1,4 +1,5 @@
 import type { FieldError } from '../../api/status.ts';
+import { goQuote } from './quote.ts';
 
 /**
  * Collects what validation finds, in upstream's words.
@@ -38,12 +39,12 @@ export class FieldErrors {
       'FieldValueNotSupported',
       field,
       `Unsupported value: ${show(value)}`,
-      supported.length ? `supported values: ${supported.map((s) => JSON.stringify(s)).join(', ')}` : '',
+      supported.length ? `supported values: ${supported.map(goQuote).join(', ')}` : '',
     );
   }
 
-  duplicate(field: string, value: unknown): void {
-    this.#add('FieldValueDuplicate', field, `Duplicate value: ${show(value)}`, '');
+  duplicate(field: string, value: unknown, detail = ''): void {
+    this.#add('FieldValueDuplicate', field, `Duplicate value: ${show(value)}`, detail);
   }
 
   notFound(field: string, value: unknown, detail = ''): void {
@@ -71,9 +72,15 @@ export class FieldErrors {
   }
 }
 
+/** Go writes maps in the order of their keys. */
+function sortedLabels(key: string, value: unknown): unknown {
+  if (key !== 'matchLabels' || !value) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** A value as Go's encoding/json writes it, which escapes what HTML would misread. */
 function show(value: unknown): string {
   if (value === undefined) return 'null';
-  if (typeof value === 'string') return JSON.stringify(value);
-  return JSON.stringify(value).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+  if (typeof value === 'string') return goQuote(value);
+  return JSON.stringify(value, sortedLabels).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
 }

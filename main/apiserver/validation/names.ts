@@ -11,6 +11,9 @@ import {
 import type { LabelSelector } from '../../api/index.ts';
 import type { FieldErrors } from './field.ts';
 
+const httpPath = /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/;
+const pathProblem = "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')";
+
 export const fieldImmutable = 'field is immutable';
 export const isNegative = 'must be greater than or equal to 0';
 export const protocols = ['SCTP', 'TCP', 'UDP'] as const;
@@ -49,7 +52,7 @@ export function nonNegative(errors: FieldErrors, field: string, value: number | 
 }
 
 export function positive(errors: FieldErrors, field: string, value: number | undefined): void {
-  if (value === undefined || value <= 0) errors.invalid(field, value ?? 0, 'must be greater than 0');
+  if (value === undefined || value <= 0) errors.invalid(field, value ?? 0, 'must be greater than zero');
 }
 
 /** Mirrors k8s.io/apimachinery/pkg/apis/meta/v1/validation/validation.go (ValidateLabels). */
@@ -58,6 +61,26 @@ export function labels(errors: FieldErrors, field: string, values: Record<string
     errors.invalidEach(field, key, isQualifiedName(key));
     errors.invalidEach(field, values[key], isLabelValue(values[key]!));
   }
+}
+
+/** Mirrors k8s.io/apimachinery/pkg/api/validation/objectmeta.go (ValidateAnnotations). */
+export function annotations(errors: FieldErrors, field: string, values: Record<string, string> | undefined): void {
+  let size = 0;
+  for (const key in values) {
+    errors.invalidEach(field, key, isQualifiedName(key.toLowerCase()));
+    size += Buffer.byteLength(key) + Buffer.byteLength(values[key]!);
+  }
+  if (size > 256 * 1024) errors.tooLong(field, 256 * 1024);
+}
+
+/** `example.com/path`. Mirrors k8s.io/apimachinery/pkg/util/validation/validation.go (IsDomainPrefixedPath). */
+export function domainPrefixedPath(errors: FieldErrors, field: string, value: string): void {
+  if (!value) return errors.required(field);
+  const slash = value.indexOf('/');
+  const [host, path] = slash < 0 ? [value, ''] : [value.slice(0, slash), value.slice(slash + 1)];
+  if (!host || !path) return errors.invalid(field, value, 'must be a domain-prefixed path (such as "acme.io/foo")');
+  for (const problem of isDns1123Subdomain(host)) errors.invalid(field, host, problem);
+  if (!httpPath.test(path)) errors.invalid(field, path, pathProblem);
 }
 
 /** Mirrors the same file's ValidateLabelSelector. */

@@ -1,10 +1,10 @@
-import { isDns1123Label, isDns1123Subdomain, isDns1123SubdomainWithUnderscore, isQualifiedName } from '../../api/names.ts';
+import { isDns1123Label, isDns1123Subdomain, isDns1123SubdomainWithUnderscore } from '../../api/names.ts';
 import { cloneJson, equalJson } from '../../api/json.ts';
 import type { Container, ContainerStatus, ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '../../api/index.ts';
 import { fileKeyVolumes, imageSpacing, validateAllContainers } from './containers.ts';
 import { diff } from './diff.ts';
 import type { FieldErrors } from './field.ts';
-import { dns1123Label, dns1123Subdomain, fieldImmutable, ipAddress, labels, qualifiedName } from './names.ts';
+import { annotations, dns1123Label, dns1123Subdomain, fieldImmutable, ipAddress, labels, qualifiedName } from './names.ts';
 import { aggregateContainers } from '../../api/podAmounts.ts';
 import { podResourceName, quantityOf, resourceRequirements, containerResourceName, isHugePage } from './resources.ts';
 import { onlyAddedTolerations, validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts';
@@ -73,8 +73,8 @@ export function validatePodSpec(errors: FieldErrors, field: string, spec: PodSpe
   if (spec.preemptionPolicy !== undefined) choice(errors, `${field}.preemptionPolicy`, spec.preemptionPolicy, ['PreemptLowerPriority', 'Never']);
   if (spec.overhead) resourceRequirements(errors, `${field}.overhead`, { limits: spec.overhead }, containerResourceName, claims);
   if (spec.os) {
-    if (!spec.os.name) errors.required(`${field}.os.name`, 'cannot be empty');
-    else if (!['linux', 'windows'].includes(spec.os.name)) errors.notSupported(`${field}.os.name`, spec.os.name, ['linux', 'windows']);
+    if (!spec.os.name) errors.required(`${field}.os.name`);
+    else if (!['linux', 'windows'].includes(spec.os.name)) errors.notSupported(`${field}.os`, spec.os.name, ['linux', 'windows']);
   }
   fileKeyVolumes(errors, field, spec);
 }
@@ -156,16 +156,6 @@ export function validatePodTemplateSpec(errors: FieldErrors, field: string, temp
   validatePodSpec(errors, `${field}.spec`, template.spec ?? { containers: [] }, undefined);
   if (template.spec?.ephemeralContainers?.length)
     errors.forbidden(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
-}
-
-/** Mirrors k8s.io/apimachinery/pkg/api/validation/objectmeta.go (ValidateAnnotations). */
-export function annotations(errors: FieldErrors, field: string, values: Record<string, string> | undefined): void {
-  let size = 0;
-  for (const key in values) {
-    errors.invalidEach(field, key, isQualifiedName(key.toLowerCase()));
-    size += Buffer.byteLength(key) + Buffer.byteLength(values[key]!);
-  }
-  if (size > 256 * 1024) errors.tooLong(field, 256 * 1024);
 }
 
 function metadataAndSpec(errors: FieldErrors, pod: Pod): void {

@@ -1,5 +1,6 @@
 import type { AppArmorProfile, PodSpec, SeccompProfile, SecurityContext } from '../../api/index.ts';
 import type { FieldErrors } from './field.ts';
+import { internal } from './internal.ts';
 import { localDescendingPath } from './paths.ts';
 
 /* Mirrors pkg/apis/core/validation/validation.go (ValidateSecurityContext, validatePodSpecSecurityContext). */
@@ -38,7 +39,7 @@ function seccompProfile(errors: FieldErrors, field: string, profile: SeccompProf
     if (profile.localhostProfile === undefined) errors.required(`${field}.localhostProfile`, 'must be set when seccomp type is Localhost');
     else localDescendingPath(errors, `${field}.localhostProfile`, profile.localhostProfile);
   } else if (profile.localhostProfile !== undefined) {
-    errors.invalid(`${field}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost');
+    errors.invalid(`${field}.localhostProfile`, internal({ type: '', localhostProfile: null }, profile), 'can only be set when seccomp type is Localhost');
   }
 }
 

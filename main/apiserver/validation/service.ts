@@ -3,6 +3,7 @@ import { parseIP } from '../../api/ip.ts';
 import type { Service } from '../../api/index.ts';
 import { protocol } from './containers.ts';
 import type { FieldErrors } from './field.ts';
+import { cidrWarnings, ipWarnings } from './warnings.ts';
 import { dns1123Label, dns1123Subdomain, ipAddress, labels, portNumberOrName, qualifiedName } from './names.ts';
 
 /* Mirrors pkg/apis/core/validation/validation.go (validateService and around). */
@@ -56,7 +57,7 @@ export function validateService(errors: FieldErrors, object: Service, old: Servi
     else if (!spec.sessionAffinityConfig.clientIP) errors.required(`${path}.clientIP`, when);
     else if (seconds === undefined) errors.required(`${path}.clientIP.timeoutSeconds`, when);
     else if (seconds <= 0 || seconds > 86400) errors.invalid(`${path}.clientIP.timeoutSeconds`, seconds, 'must be greater than 0 and less than 86400');
-  } else if (spec.sessionAffinityConfig) {
+  } else if (spec.sessionAffinity === 'None' && spec.sessionAffinityConfig) {
     errors.forbidden('spec.sessionAffinityConfig', 'must not be set when session affinity is None');
   }
   validateClusterIPs(errors, object, old, configured);
@@ -183,7 +184,7 @@ function validateSourceRanges(errors: FieldErrors, object: Service, old: Service
   const text = object.metadata?.annotations?.[annotation];
   const take = (path: string, given: string, existing: readonly string[] = []) => {
     const value = given.trim();
-    if (value && !existing.includes(value)) errors.invalidEach(path, value, isCIDR(value));
+    if (!existing.some((known) => known.trim() === value)) errors.invalidEach(path, value, isCIDR(value));
   };
   if (ranges.length) {
     const path = 'spec.LoadBalancerSourceRanges';
@@ -192,7 +193,7 @@ function validateSourceRanges(errors: FieldErrors, object: Service, old: Service
   } else if (text !== undefined) {
     const path = `metadata.annotations[${annotation}]`;
     if (type !== 'LoadBalancer') errors.forbidden(path, only);
-    if (text !== old?.metadata?.annotations?.[annotation]) for (const range of text.split(',')) take(path, range);
+    if (text.trim() && text !== old?.metadata?.annotations?.[annotation]) for (const range of text.split(',')) take(path, range);
   }
 }
 
@@ -267,14 +268,18 @@ export function serviceWarnings(object: Service): string[] {
   const spec = object.spec ?? {};
   const [mode, hints] = ['service.kubernetes.io/topology-mode', 'service.kubernetes.io/topology-aware-hints'];
   if (object.metadata?.annotations?.[hints] !== undefined) warnings.push(`annotation ${hints} is deprecated, please use ${mode} instead`);
+  if (spec.type !== 'ExternalName' && spec.clusterIP !== 'None') spec.clusterIPs?.forEach((ip, i) => warnings.push(...ipWarnings(`spec.clusterIPs[${i}]`, ip)));
   const headless = spec.type === 'ClusterIP' && spec.clusterIP === 'None';
   if (headless) {
     if (spec.loadBalancerIP) warnings.push('spec.loadBalancerIP is ignored for headless services');
     if (spec.externalIPs?.length) warnings.push('spec.externalIPs is ignored for headless services');
     if (spec.sessionAffinity !== 'None') warnings.push('spec.SessionAffinity is ignored for headless services');
   }
+  spec.externalIPs?.forEach((ip, i) => warnings.push(...ipWarnings(`spec.externalIPs[${i}]`, ip)));
   if (spec.externalIPs?.length && !headless && spec.type !== 'ExternalName')
     warnings.push('spec.externalIPs is deprecated and may no longer be implemented in some clusters');
+  if (spec.loadBalancerIP) warnings.push(...ipWarnings('spec.loadBalancerIP', spec.loadBalancerIP));
+  spec.loadBalancerSourceRanges?.forEach((range, i) => warnings.push(...cidrWarnings(`spec.loadBalancerSourceRanges[${i}]`, range)));
   if (spec.type === 'ExternalName' && spec.externalIPs?.length) warnings.push('spec.externalIPs is ignored when spec.type is "ExternalName"');
   if (spec.type !== 'ExternalName' && spec.externalName) warnings.push('spec.externalName is ignored when spec.type is not "ExternalName"');
   if (spec.trafficDistribution === 'PreferClose') warnings.push('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"');

@@ -3,7 +3,7 @@ import type { DownwardAPIVolumeFile, KeyToPath, ObjectMeta, ProjectedVolumeSourc
 import { claimSpec } from './persistentVolumeClaim.ts';
 import { objectFieldSelector, resourceFieldSelector } from './env.ts';
 import { FieldErrors } from './field.ts';
-import { labelSelector } from './names.ts';
+import { annotations, labels, labelSelector } from './names.ts';
 import { fileMode, localDescendingPath, localNonReservedPath, noBacksteps } from './paths.ts';
 import { quantityOf } from './resources.ts';
 
@@ -82,12 +82,14 @@ export const sourceChecks: SourceChecks = {
   nfs(errors, field, source) {
     if (!source.server) errors.required(`${field}.server`);
     if (!source.path) errors.required(`${field}.path`);
-    else if (!source.path.startsWith('/')) errors.invalid(`${field}.path`, source.path, 'must be an absolute path');
+    if (!source.path?.startsWith('/')) errors.invalid(`${field}.path`, source.path ?? '', 'must be an absolute path');
   },
   iscsi(errors, field, source, volume) {
     requireFields('targetPortal', 'iqn')(errors, field, source);
+    if (source.iqn) iscsiName(errors, `${field}.iqn`, source.iqn);
     if ((source.lun ?? 0) < 0 || (source.lun ?? 0) > 255) errors.invalid(`${field}.lun`, source.lun, 'must be between 0 and 255, inclusive');
     if ((source.chapAuthDiscovery || source.chapAuthSession) && !source.secretRef) errors.required(`${field}.secretRef`);
+    if (source.initiatorName !== undefined) iscsiName(errors, `${field}.initiatorname`, source.initiatorName);
     if (source.initiatorName !== undefined && `${volume.name}:${source.targetPortal}`.length > 64)
       errors.invalid(
         field.replace(/\.iscsi$/, '.name'),
@@ -161,6 +163,8 @@ export const sourceChecks: SourceChecks = {
   ephemeral(errors, field, source) {
     const template = source.volumeClaimTemplate;
     if (!template) return errors.required(`${field}.volumeClaimTemplate`);
+    labels(errors, `${field}.volumeClaimTemplate.metadata.labels`, template.metadata?.labels);
+    annotations(errors, `${field}.volumeClaimTemplate.metadata.annotations`, template.metadata?.annotations);
     claimSpec(errors, `${field}.volumeClaimTemplate.spec`, template.spec ?? {});
   },
   image(errors, field, source) {
@@ -190,6 +194,14 @@ const misnamed: Partial<Record<keyof SourceChecks, string>> = { cephfs: 'cephFS'
 export function pullPolicy(errors: FieldErrors, field: string, policy: string | undefined): void {
   if (!policy) errors.required(field);
   else if (!['Always', 'IfNotPresent', 'Never'].includes(policy)) errors.notSupported(field, policy, ['Always', 'IfNotPresent', 'Never']);
+}
+
+const iscsiForms = { iqn: /iqn\.\d{4}-\d{2}\.([a-zA-Z0-9.-]+)(:[^,;*&$|\s]+)$/, eui: /^eui.[a-zA-Z0-9]{16}$/, naa: /^naa.[a-zA-Z0-9]{32}$/ };
+
+function iscsiName(errors: FieldErrors, field: string, name: string): void {
+  const form = iscsiForms[name.slice(0, 3) as keyof typeof iscsiForms] as RegExp | undefined;
+  if (!form) errors.invalid(field, name, 'must be valid format starting with iqn, eui, or naa');
+  else if (!form.test(name)) errors.invalid(field, name, 'must be valid format');
 }
 
 export function csiDriverName(errors: FieldErrors, field: string, name: string | undefined): void {

@@ -1,36 +1,58 @@
 import { isPercent } from '../../api/names.ts';
-import { nothing, selectorFromLabelSelector } from '../../api/labels.ts';
+import { selectorFromLabelSelector, type Selector } from '../../api/labels.ts';
 import type { LabelSelector, PodTemplateSpec } from '../../api/index.ts';
 import type { FieldErrors } from './field.ts';
-import { labelSelector } from './names.ts';
+import { annotations, labels, labelSelector } from './names.ts';
 import { validatePodTemplateSpec } from './pod.ts';
 
 /* What deployments, replica sets and their like have in common. Mirrors pkg/apis/apps/validation/validation.go. */
+
+export const labelsDiffer = '`selector` does not match template `labels`';
+
+/** In what the kinds differ. */
+interface SelectorWords {
+  /** What is said of a selector that selects everything. */
+  empty: string;
+  required?: boolean;
+  /** What is said of a selector that cannot be understood, after which the template is not looked at; absent: no word, and it is. */
+  unreadable?: string;
+  /** Whether the template's metadata is judged twice. */
+  again?: boolean;
+  restartPolicy?: boolean;
+}
+
+/** Undefined for a selector that says nothing valid. */
+export function readableSelector(selector: LabelSelector | undefined): Selector | undefined {
+  try {
+    return selectorFromLabelSelector(selector);
+  } catch {
+    return undefined;
+  }
+}
 
 /** The selector is there, not empty, and what the template makes would be found by it. */
 export function selectorAndTemplate(
   errors: FieldErrors,
   field: string,
   spec: { selector?: LabelSelector; template?: PodTemplateSpec },
-  { empty, labelsWhy = '`selector` does not match template `labels`', restartPolicy = true }: { empty: string; labelsWhy?: string; restartPolicy?: boolean },
+  { empty, required = true, unreadable, again = false, restartPolicy = true }: SelectorWords,
 ): void {
   const selector = spec.selector;
-  if (!selector) errors.required(`${field}.selector`);
-  else {
+  if (!selector && required) errors.required(`${field}.selector`);
+  if (selector) {
     labelSelector(errors, `${field}.selector`, selector);
     if (!Object.keys(selector.matchLabels ?? {}).length && !selector.matchExpressions?.length) errors.invalid(`${field}.selector`, selector, empty);
   }
   const template = spec.template ?? {};
   const path = `${field}.template`;
-  let matcher = nothing;
-  try {
-    matcher = selectorFromLabelSelector(selector);
-  } catch {
-    return errors.invalid(`${field}.selector`, selector, 'invalid label selector');
-  }
-  const selects = !!selector && !matcher.empty;
-  if (selects && !matcher.matches(template.metadata?.labels)) errors.invalid(`${path}.metadata.labels`, template.metadata?.labels, labelsWhy);
+  const matcher = readableSelector(selector);
+  if (!matcher && unreadable !== undefined) return errors.invalid(`${field}.selector`, selector, unreadable);
+  if (matcher && !matcher.empty && !matcher.matches(template.metadata?.labels)) errors.invalid(`${path}.metadata.labels`, template.metadata?.labels, labelsDiffer);
   validatePodTemplateSpec(errors, path, template);
+  if (again) {
+    labels(errors, `${path}.labels`, template.metadata?.labels);
+    annotations(errors, `${path}.annotations`, template.metadata?.annotations);
+  }
   if (!restartPolicy) return;
   if (template.spec?.restartPolicy !== 'Always') errors.notSupported(`${path}.spec.restartPolicy`, template.spec?.restartPolicy ?? '', ['Always']);
   if (template.spec?.activeDeadlineSeconds !== undefined)

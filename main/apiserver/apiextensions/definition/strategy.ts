@@ -19,6 +19,8 @@ export const customResourceDefinition: Strategy<CustomResourceDefinition> = {
   definition,
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
+  plainFinalizers: true,
+  resetFields: (subresource) => (subresource === 'status' ? [['metadata'], ['spec']] : undefined),
   allowUnconditionalUpdate: false,
   defaults(object) {
     const { spec } = object;

@@ -1,12 +1,12 @@
 import type { CustomResourceColumnDefinition } from '../../../api/index.ts';
 import type { KubeObject } from '../../../api/meta.ts';
-import { nameOf } from '../../registry/printers.ts';
+import { nameOf, since } from '../../registry/printers.ts';
 import type { TableColumn } from '../../registry/strategy.ts';
 import { jsonPath, type JsonPath } from './jsonPath.ts';
 
 export interface Columns {
   columns: TableColumn[];
-  row(object: KubeObject): unknown[];
+  row(object: KubeObject, now: number): unknown[];
 }
 
 const ageColumn: CustomResourceColumnDefinition = {
@@ -38,11 +38,11 @@ export function columnsOf(definitions: readonly CustomResourceColumnDefinition[]
         priority: column.priority ?? 0,
       })),
     ],
-    row: (object) => [nameOf(object), ...readable.map(({ column, path }) => cell(column.type, path(object)))],
+    row: (object, now) => [nameOf(object), ...readable.map(({ column, path }) => cell(column.type, path(object), now))],
   };
 }
 
-function cell(type: string, [value]: unknown[]): unknown {
+function cell(type: string, [value]: unknown[], now: number): unknown {
   if (value === undefined || value === null) return null;
   switch (type) {
     case 'string':
@@ -55,7 +55,7 @@ function cell(type: string, [value]: unknown[]): unknown {
       return typeof value === 'boolean' ? value : null;
     case 'date':
       if (typeof value !== 'string') return null;
-      return Number.isNaN(Date.parse(value)) ? '<invalid>' : value;
+      return Number.isNaN(Date.parse(value)) ? '<invalid>' : since(value, now);
     default:
       return null;
   }

@@ -120,6 +120,7 @@ export function customResource(definition: CustomResourceDefinition, schema: Res
     hasGeneration: true,
     generationChanged: (object, old) => !equalJson(counted(object, hasStatus), counted(old, hasStatus)),
     nameRule: 'dnsSubdomain',
+    plainFinalizers: true,
     allowUnconditionalUpdate: false,
     complaints: (object) => schema.settle(object, false).map((path) => `unknown field ${JSON.stringify(path)}`),
     defaults: (object) => void schema.settle(object, true),

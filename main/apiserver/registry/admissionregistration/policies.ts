@@ -84,7 +84,7 @@ export function admissionPolicies(expression: CheckExpression): AdmissionPolicie
   ];
 }
 
-const clusterKind = { hasGeneration: true, nameRule: 'dnsSubdomain' as const, allowUnconditionalUpdate: false };
+const clusterKind = { hasGeneration: true, nameRule: 'dnsSubdomain' as const, plainFinalizers: true, allowUnconditionalUpdate: false };
 
 const shownKind = (kind: ParamKind | undefined) => (kind ? `${kind.apiVersion}/${kind.kind}` : '<unset>');
 

@@ -32,6 +32,7 @@ function configuration<T extends Configuration>(kind: string, resource: string, 
     definition: define(admissionGroup, 'v1', kind, resource, { namespaced: false, categories: ['api-extensions'] }),
     hasGeneration: true,
     nameRule: 'dnsSubdomain',
+    plainFinalizers: true,
     allowUnconditionalUpdate: false,
     defaults(object) {
       for (const hook of (object.webhooks ?? []) as Webhook[]) setDefaults(hook, mutating);

@@ -14,6 +14,8 @@ export const apiService: Strategy<APIService> = {
   definition,
   hasGeneration: false,
   nameRule: 'pathSegment',
+  resetFields: (subresource) => (subresource === 'status' ? [['metadata'], ['spec']] : undefined),
+  plainFinalizers: true,
   allowUnconditionalUpdate: false,
   defaults({ spec }) {
     if (spec?.service) spec.service.port ??= 443;

@@ -2,6 +2,7 @@ import type { DaemonSet } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { fieldImmutable, nonNegative } from '../../validation/names.ts';
 import { podTemplateWarnings } from '../../validation/podWarnings.ts';
 import { isZero, notMoreThan100Percent, positiveIntOrPercent, selectorAndTemplate } from '../../validation/workloads.ts';
@@ -34,6 +35,7 @@ export const daemonSet: Strategy<DaemonSet> = {
     spec.revisionHistoryLimit ??= 10;
     defaultPodTemplate(spec.template);
     object.status = { ...noStatus(), ...object.status };
+    (object.metadata ??= {}).annotations = { ...object.metadata.annotations, [templateGeneration]: object.metadata.annotations?.[templateGeneration] ?? '0' };
   },
   prepareForCreate(_context, object) {
     object.status = noStatus();
@@ -73,9 +75,11 @@ export const daemonSet: Strategy<DaemonSet> = {
   },
 };
 
+const strategyShape = { type: '', rollingUpdate: { maxUnavailable: 0, maxSurge: 0 } };
+
 function validate(errors: FieldErrors, object: DaemonSet): void {
   const spec = object.spec!;
-  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for daemonset', restartPolicy: false });
+  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for daemonset', required: false, restartPolicy: false });
   const template = spec.template?.spec;
   if (template?.restartPolicy !== 'Always') errors.notSupported('spec.template.spec.restartPolicy', template?.restartPolicy ?? '', ['Always']);
   if (template?.activeDeadlineSeconds !== undefined)
@@ -83,7 +87,7 @@ function validate(errors: FieldErrors, object: DaemonSet): void {
   nonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
   nonNegative(errors, 'spec.revisionHistoryLimit', spec.revisionHistoryLimit);
   const { type, rollingUpdate } = spec.updateStrategy ?? {};
-  if (type !== 'RollingUpdate' && type !== 'OnDelete') return errors.notSupported('spec.updateStrategy', spec.updateStrategy, ['RollingUpdate', 'OnDelete']);
+  if (type !== 'RollingUpdate' && type !== 'OnDelete') return errors.notSupported('spec.updateStrategy', internal(strategyShape, spec.updateStrategy), ['RollingUpdate', 'OnDelete']);
   if (type !== 'RollingUpdate' || !rollingUpdate) return;
   const path = 'spec.updateStrategy.rollingUpdate';
   for (const name of ['maxUnavailable', 'maxSurge'] as const) {

@@ -2,6 +2,7 @@ import type { Deployment } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { fieldImmutable, nonNegative } from '../../validation/names.ts';
 import { workloadWarnings } from '../../validation/podWarnings.ts';
 import { isZero, notMoreThan100Percent, positiveIntOrPercent, selectorAndTemplate } from '../../validation/workloads.ts';
@@ -22,6 +23,7 @@ export const deployment: Strategy<Deployment> = {
   // Annotations count too: the revision of a rollback lies there.
   generationChanged: (object, old) => !equalJson(object.spec, old.spec) || !equalJson(object.metadata?.annotations, old.metadata?.annotations),
   nameRule: 'dnsSubdomain',
+  resetFields: (subresource) => (subresource === 'status' ? [['spec'], ['metadata', 'labels']] : undefined),
   allowUnconditionalUpdate: true,
   defaults(object) {
     const spec = (object.spec ??= {} as NonNullable<Deployment['spec']>);
@@ -70,14 +72,13 @@ export const deployment: Strategy<Deployment> = {
 function validateSpec(errors: FieldErrors, object: Deployment): void {
   const spec = object.spec!;
   nonNegative(errors, 'spec.replicas', spec.replicas);
-  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for deployment' });
+  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for deployment', unreadable: 'invalid label selector' });
   const { type, rollingUpdate } = spec.strategy ?? {};
   const path = 'spec.strategy.rollingUpdate';
   if (type === 'Recreate') {
     if (rollingUpdate) errors.forbidden(path, "may not be specified when strategy `type` is 'Recreate'");
   } else if (type !== 'RollingUpdate') {
-    // Upstream shows its internal type here, whose fields have Go's names.
-    errors.notSupported('spec.strategy', { Type: type ?? '', RollingUpdate: rollingUpdate ?? null }, ['Recreate', 'RollingUpdate']);
+    errors.notSupported('spec.strategy', internal({ type: '', rollingUpdate: { maxUnavailable: 0, maxSurge: 0 } }, spec.strategy), ['Recreate', 'RollingUpdate']);
   } else if (rollingUpdate) {
     positiveIntOrPercent(errors, `${path}.maxUnavailable`, rollingUpdate.maxUnavailable);
     positiveIntOrPercent(errors, `${path}.maxSurge`, rollingUpdate.maxSurge);

@@ -61,7 +61,7 @@ function validate(errors: FieldErrors, object: ReplicaSet): void {
   const spec = object.spec!;
   nonNegative(errors, 'spec.replicas', spec.replicas);
   nonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
-  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for deployment' });
+  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for deployment', unreadable: 'invalid label selector' });
 }
 
 export function validateStatus(errors: FieldErrors, { status }: ReplicaSet): void {

@@ -3,6 +3,7 @@ import { equalJson } from '../../../api/json.ts';
 import { isDns1123Label } from '../../../api/names.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { nonNegative } from '../../validation/names.ts';
 import { claimSpec } from '../../validation/persistentVolumeClaim.ts';
 import { podTemplateWarnings } from '../../validation/podWarnings.ts';
@@ -98,7 +99,7 @@ function validate(errors: FieldErrors, object: StatefulSet, isNew: boolean): voi
   const path = 'spec.updateStrategy.rollingUpdate';
   if (type === 'OnDelete') {
     if (rollingUpdate) errors.invalid(path, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'");
-  } else if (type !== 'RollingUpdate') errors.invalid('spec.updateStrategy', spec.updateStrategy, "must be 'RollingUpdate' or 'OnDelete'");
+  } else if (type !== 'RollingUpdate') errors.invalid('spec.updateStrategy', internal({ type: '', rollingUpdate: { partition: 0, maxUnavailable: null } }, spec.updateStrategy), "must be 'RollingUpdate' or 'OnDelete'");
   else if (rollingUpdate) {
     nonNegative(errors, `${path}.partition`, rollingUpdate.partition);
     const unavailable = rollingUpdate.maxUnavailable;
@@ -116,7 +117,7 @@ function validate(errors: FieldErrors, object: StatefulSet, isNew: boolean): voi
   nonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
   nonNegative(errors, 'spec.ordinals.start', spec.ordinals?.start);
   if (isNew && spec.serviceName) errors.invalidEach('spec.serviceName', spec.serviceName, isDns1123Label(spec.serviceName));
-  selectorAndTemplate(errors, 'spec', { selector: spec.selector, template: withClaims(spec) }, { empty: 'empty selector is invalid for statefulset', restartPolicy: false });
+  selectorAndTemplate(errors, 'spec', { selector: spec.selector, template: withClaims(spec) }, { empty: 'empty selector is invalid for statefulset', unreadable: '', again: true, restartPolicy: false });
   const template = spec.template?.spec;
   if (template?.restartPolicy !== 'Always') errors.notSupported('spec.template.spec.restartPolicy', template?.restartPolicy ?? '', ['Always']);
   if (template?.activeDeadlineSeconds !== undefined)
@@ -126,7 +127,7 @@ function validate(errors: FieldErrors, object: StatefulSet, isNew: boolean): voi
 /** The template as its pods will be: with a volume for each claim, and names that the controller gives. */
 function withClaims({ template, volumeClaimTemplates = [] }: NonNullable<StatefulSet['spec']>) {
   if (!template?.spec) return template;
-  const claims = volumeClaimTemplates.map((claim) => ({ name: claim.metadata?.name ?? '', persistentVolumeClaim: { claimName: claim.metadata?.name ?? '' } }));
+  const claims = [...new Set(volumeClaimTemplates.map((claim) => claim.metadata?.name ?? ''))].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
   const others = (template.spec.volumes ?? []).filter((volume) => !claims.some((claim) => claim.name === volume.name));
   return { ...template, spec: { ...template.spec, subdomain: undefined, hostname: undefined, volumes: [...claims, ...others] } };
 }

@@ -225,7 +225,10 @@ export const horizontalPodAutoscalerV1: Strategy<HorizontalPodAutoscaler> = {
   nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: true,
   defaults(object) {
-    if (object.spec) object.spec.minReplicas ??= 1;
+    if (!object.spec) return;
+    object.spec.minReplicas ??= 1;
+    // No metric at all is the default one.
+    object.spec.targetCPUUtilizationPercentage ??= toV1(toV2(object)).spec?.targetCPUUtilizationPercentage;
   },
   prepareForCreate(_context, object) {
     object.status = { currentReplicas: 0, desiredReplicas: 0 };

@@ -8,7 +8,7 @@ import { defaultPodTemplate } from '../core/podDefaults.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, containerImages, containerNames, nameOf, since } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
-import { validateJobSpec } from './job.ts';
+import { manyIndexesWarnings, validateJobSpec } from './job.ts';
 
 /* Mirrors pkg/registry/batch/cronjob/strategy.go. */
 
@@ -45,10 +45,11 @@ export const cronJob: Strategy<CronJob> = {
   }),
   validateUpdate: (_context, object) => check((errors) => validate(errors, object)),
   warnings(object, old) {
-    const zone = /(^|\s)(TZ|CRON_TZ)=/.test(object.spec?.schedule ?? '')
-      ? ['spec.schedule: cannot use TZ or CRON_TZ in schedule, use timeZone instead']
+    const zone = old && object.spec?.schedule?.includes('TZ')
+      ? ['cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details']
       : [];
-    return [...zone, ...workloadWarnings('spec.jobTemplate.spec.template', object, object.spec?.jobTemplate?.spec?.template, old?.spec?.jobTemplate?.spec?.template)];
+    const jobs = manyIndexesWarnings('spec.jobTemplate.spec', object.spec?.jobTemplate?.spec, old?.spec?.jobTemplate?.spec);
+    return [...zone, ...jobs, ...workloadWarnings('spec.jobTemplate.spec.template', object, object.spec?.jobTemplate?.spec?.template, old?.spec?.jobTemplate?.spec?.template)];
   },
   columns: columns('Name', 'Schedule', 'Timezone', 'Suspend?', 'Active#', 'Last Schedule', 'Age', 'Containers!', 'Images!', 'Selector!'),
   row(object, now) {

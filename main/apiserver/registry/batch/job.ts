@@ -4,9 +4,11 @@ import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import { isDns1123Label } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { podFailurePolicy, successPolicy } from '../../validation/jobPolicies.ts';
-import { fieldImmutable, labelSelector, nonNegative } from '../../validation/names.ts';
+import { internal } from '../../validation/internal.ts';
+import { byteLength, domainPrefixedPath, fieldImmutable, labelSelector, nonNegative } from '../../validation/names.ts';
 import { validatePodTemplateSpec } from '../../validation/pod.ts';
 import { workloadWarnings } from '../../validation/podWarnings.ts';
+import { labelsDiffer, readableSelector } from '../../validation/workloads.ts';
 import { defaultPodTemplate } from '../core/podDefaults.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, containerImages, containerNames, humanDuration, nameOf } from '../printers.ts';
@@ -44,7 +46,10 @@ export const job: Strategy<Job> = {
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => validateUpdate(errors, object, old)),
-  warnings: (object, old) => workloadWarnings('spec.template', object, object.spec?.template, old?.spec?.template),
+  warnings: (object, old) => [
+    ...manyIndexesWarnings('spec', object.spec, old?.spec),
+    ...workloadWarnings('spec.template', object, object.spec?.template, old?.spec?.template),
+  ],
   fields: (object) => ({ 'status.successful': String(object.status?.succeeded ?? 0) }),
   columns: columns('Name', 'Status', 'Completions', 'Duration', 'Age', 'Containers!', 'Images!', 'Selector!'),
   row(object, now) {
@@ -81,6 +86,15 @@ export function defaultJobSpec(spec: JobSpec): void {
   defaultPodTemplate(spec.template);
 }
 
+/** Mirrors pkg/api/job/warnings.go. */
+export function manyIndexesWarnings(field: string, spec: JobSpec | undefined, old: JobSpec | undefined): string[] {
+  const isMany = (of: JobSpec | undefined) => of?.completionMode === 'Indexed' && (of.completions ?? 0) > 100_000 && (of.parallelism ?? 0) > 10_000;
+  if (!isMany(spec) || (old && equalJson(spec, old))) return [];
+  return [
+    `${field}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail`,
+  ];
+}
+
 /** A job finds its pods by its uid, unless its maker insists on a selector of their own. */
 function generateSelector({ spec, metadata }: Job): void {
   if (!spec || spec.manualSelector) return;
@@ -99,15 +113,36 @@ function statusOf({ status, metadata }: Job): string {
   return ['Suspended', 'FailureTarget', 'SuccessCriteriaMet'].find(is) ?? 'Running';
 }
 
-function validate(errors: FieldErrors, object: Job): void {
-  const spec = object.spec!;
+/** Where the cluster chose the selector, what it chose is there. `old` may be from before the labels with a prefix. */
+function generatedSelector(errors: FieldErrors, { spec, metadata }: Job, old: Job | undefined): void {
+  if (!spec?.selector || spec.manualSelector) return;
+  const { uid = '', name = '' } = metadata ?? {};
+  const before = old?.spec?.template?.metadata?.labels;
+  const prefixed = !old || (before?.[nameLabels[1]!] !== undefined && before[uidLabels[1]!] !== undefined);
+  const expected: Record<string, string> = {};
+  const labels = spec.template?.metadata?.labels;
+  for (const i of prefixed ? [0, 1] : [0])
+    for (const [key, value] of [[uidLabels[i]!, uid], [nameLabels[i]!, name]] as const) {
+      expected[key] = value;
+      if (labels?.[key] === undefined) errors.required(`spec.template.metadata.labels[${key}]`, `must be '${value}'`);
+      else if (labels[key] !== value) errors.invalid(`spec.template.metadata.labels[${key}]`, labels, `must be '${value}'`);
+    }
+  const selector = readableSelector(spec.selector);
+  if (selector && !selector.matches(expected)) errors.invalid('spec.selector', spec.selector, '`selector` not auto-generated');
+}
+
+function validateWithSelector(errors: FieldErrors, spec: JobSpec): void {
   validateJobSpec(errors, 'spec', spec);
   if (!spec.selector) errors.required('spec.selector');
-  else {
-    labelSelector(errors, 'spec.selector', spec.selector);
-    if (!selectorFromLabelSelector(spec.selector).matches(spec.template?.metadata?.labels))
-      errors.invalid('spec.template.metadata.labels', spec.template?.metadata?.labels, '`selector` does not match template `labels`');
-  }
+  else labelSelector(errors, 'spec.selector', spec.selector);
+  const selector = readableSelector(spec.selector);
+  if (selector && !selector.matches(spec.template?.metadata?.labels)) errors.invalid('spec.template.metadata.labels', spec.template?.metadata?.labels, labelsDiffer);
+}
+
+function validate(errors: FieldErrors, object: Job, old?: Job): void {
+  const spec = object.spec!;
+  generatedSelector(errors, object, old);
+  validateWithSelector(errors, spec);
   if (spec.completionMode !== 'Indexed' || !spec.completions) return;
   const host = `${nameOf(object)}-${spec.completions - 1}`;
   if (isDns1123Label(host).length) errors.invalid('metadata.name', nameOf(object), `will not able to create pod with invalid DNS label: ${host}`);
@@ -118,6 +153,10 @@ export function validateJobSpec(errors: FieldErrors, field: string, spec: JobSpe
     nonNegative(errors, `${field}.${name}`, spec[name]);
   if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined)
     errors.required(`${field}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified');
+  if (spec.managedBy !== undefined) {
+    domainPrefixedPath(errors, `${field}.managedBy`, spec.managedBy);
+    if (byteLength(spec.managedBy) > 63) errors.tooLong(`${field}.managedBy`, 63);
+  }
   const mode = spec.completionMode;
   if (mode !== undefined && mode !== 'NonIndexed' && mode !== 'Indexed') errors.notSupported(`${field}.completionMode`, mode, ['NonIndexed', 'Indexed']);
   if (mode === 'Indexed') {
@@ -128,13 +167,23 @@ export function validateJobSpec(errors: FieldErrors, field: string, spec: JobSpe
       errors.invalid(`${field}.maxFailedIndexes`, spec.maxFailedIndexes, 'must be less than or equal to completions');
     if (spec.maxFailedIndexes !== undefined && spec.maxFailedIndexes > 100000)
       errors.invalid(`${field}.maxFailedIndexes`, spec.maxFailedIndexes, 'must be less than or equal to 100000');
-    if (spec.successPolicy) successPolicy(errors, `${field}.successPolicy`, spec);
-  } else {
+    const many = 100_000;
+    if ((spec.completions ?? 0) > many && spec.backoffLimitPerIndex !== undefined) {
+      const when = `when completions are above ${many} and used with backoff limit per index`;
+      if (spec.maxFailedIndexes === undefined) errors.required(`${field}.maxFailedIndexes`, `must be specified when completions is above ${many}`);
+      if ((spec.parallelism ?? 0) > 10_000) errors.invalid(`${field}.parallelism`, spec.parallelism, `must be less than or equal to 10000 ${when}`);
+      if ((spec.maxFailedIndexes ?? 0) > 10_000) errors.invalid(`${field}.maxFailedIndexes`, spec.maxFailedIndexes, `must be less than or equal to 10000 ${when}`);
+    }
+  } else if (mode === undefined || mode === 'NonIndexed') {
     for (const name of ['backoffLimitPerIndex', 'maxFailedIndexes'] as const)
       if (spec[name] !== undefined) errors.invalid(`${field}.${name}`, spec[name], 'requires indexed completion mode');
-    if (spec.successPolicy) errors.invalid(`${field}.successPolicy`, spec.successPolicy, 'requires indexed completion mode');
   }
   if (spec.podFailurePolicy) podFailurePolicy(errors, `${field}.podFailurePolicy`, spec);
+  if (spec.successPolicy) {
+    const shape = { rules: { succeededIndexes: null, succeededCount: null } };
+    if (mode === 'Indexed') successPolicy(errors, `${field}.successPolicy`, spec);
+    else errors.invalid(`${field}.successPolicy`, internal(shape, spec.successPolicy), 'requires indexed completion mode');
+  }
   const replacement = spec.podReplacementPolicy;
   const allowed = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed'];
   if (replacement !== undefined && !allowed.includes(replacement)) errors.notSupported(`${field}.podReplacementPolicy`, replacement, allowed);
@@ -147,8 +196,9 @@ export function validateJobSpec(errors: FieldErrors, field: string, spec: JobSpe
 }
 
 function validateUpdate(errors: FieldErrors, object: Job, old: Job): void {
-  validate(errors, object);
+  validate(errors, object, old);
   const [after, before] = [object.spec!, old.spec!];
+  validateWithSelector(errors, after);
   const elastic = after.completionMode === 'Indexed' && after.completions === after.parallelism && before.completions !== undefined;
   if (after.completions !== before.completions && !elastic) errors.invalid('spec.completions', after.completions, fieldImmutable);
   // A suspended job that never started may still be told where its pods go.

@@ -24,6 +24,7 @@ export const certificateSigningRequest: Strategy<Csr> = {
   definition,
   hasGeneration: false,
   nameRule: 'pathSegment',
+  resetFields: (subresource) => (subresource === 'status' ? [['spec'], ['status', 'conditions']] : subresource === 'approval' ? [['spec'], ['status', 'certificate']] : [['spec'], ['status']]),
   allowUnconditionalUpdate: true,
   prepareForCreate(context, object) {
     const { name, uid, groups, extra } = context.user;

@@ -11,6 +11,7 @@ export const lease: Strategy<Lease> = {
   hasGeneration: false,
   allowUnconditionalUpdate: false,
   nameRule: 'dnsSubdomain',
+  plainFinalizers: true,
   allowCreateOnUpdate: true,
   defaults(object) {
     object.spec ??= {};

@@ -5,6 +5,7 @@ import { protocol } from '../../validation/containers.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { dns1123Label, dns1123Subdomain, ipAddress, qualifiedName } from '../../validation/names.ts';
 import { endpointIP } from '../../validation/service.ts';
+import { endpointsWarnings } from '../../validation/warnings.ts';
 import { check, columns, define } from '../define.ts';
 import { age, firstThree, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -25,6 +26,7 @@ export const endpoints: Strategy<Endpoints> = {
   validateUpdate(_context, object, old) {
     return equalJson(object.subsets, old.subsets) ? [] : check((errors) => validate(errors, object));
   },
+  warnings: endpointsWarnings,
   columns: columns('Name', 'Endpoints', 'Age'),
   row(object, now) {
     const found = (object.subsets ?? []).flatMap(({ addresses = [], ports = [] }) =>
@@ -44,10 +46,10 @@ function validate(errors: FieldErrors, object: Endpoints): void {
     for (const kind of ['addresses', 'notReadyAddresses'] as const)
       subset[kind]?.forEach((address, j) => {
         const field = `${path}.${kind}[${j}]`;
-        const sound = ipAddress(errors, `${field}.ip`, address.ip ?? '');
+        ipAddress(errors, `${field}.ip`, address.ip ?? '');
         if (address.hostname) dns1123Label(errors, `${field}.hostname`, address.hostname);
         if (address.nodeName !== undefined) dns1123Subdomain(errors, `${field}.nodeName`, address.nodeName);
-        if (sound) endpointIP(errors, `${field}.ip`, address.ip);
+        endpointIP(errors, `${field}.ip`, address.ip ?? '');
       });
     subset.ports?.forEach((port, j) => {
       const field = `${path}.ports[${j}]`;

@@ -24,9 +24,12 @@ export const limitRange: Strategy<LimitRange> = {
       item.defaultRequest = { ...item.min, ...item.default, ...item.defaultRequest };
     }
   },
+  prepareForCreate(_context, object) {
+    object.metadata!.name ||= object.metadata!.uid;
+  },
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object) => check((errors) => validate(errors, object)),
-  columns: columns('Name', 'Created At'),
+  columns: columns('Name', 'Created At@'),
   row: (object) => [nameOf(object), object.metadata?.creationTimestamp ?? ''],
 };
 

@@ -2,9 +2,10 @@ import type { Node } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { isCIDR, isQualifiedName, isLabelValue } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
-import { fieldImmutable } from '../../validation/names.ts';
-import { canonicalQuantities } from '../../validation/resources.ts';
+import { internal } from '../../validation/internal.ts';
+import { canonicalQuantities, quantityOf, resourceValue } from '../../validation/resources.ts';
 import { taintEffect } from '../../validation/scheduling.ts';
+import { cidrWarnings } from '../../validation/warnings.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -19,7 +20,10 @@ export const node: Strategy<Node> = {
   nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: true,
   defaults(object) {
-    object.spec ??= {};
+    const spec = (object.spec ??= {});
+    // The older field is the first of the newer, and wins where they differ (pkg/apis/core/v1/conversion.go).
+    if (spec.podCIDR && spec.podCIDR !== spec.podCIDRs?.[0]) spec.podCIDRs = [spec.podCIDR];
+    else if (spec.podCIDRs?.length) spec.podCIDR = spec.podCIDRs[0];
     const status = (object.status ??= {});
     canonicalQuantities(status.capacity);
     canonicalQuantities(status.allocatable);
@@ -30,6 +34,11 @@ export const node: Strategy<Node> = {
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => validateUpdate(errors, object, old)),
+  warnings: ({ spec }) => [
+    ...(spec?.configSource ? ['spec.configSource: the feature is removed'] : []),
+    ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
+    ...(spec?.podCIDRs ?? []).flatMap((cidr, i) => cidrWarnings(`spec.podCIDRs[${i}]`, cidr)),
+  ],
   fields: (object) => ({ 'spec.unschedulable': String(object.spec?.unschedulable ?? false) }),
   columns: columns(
     'Name', 'Status', 'Roles', 'Age', 'Version', 'Internal-IP!', 'External-IP!', 'OS-Image!', 'Kernel-Version!', 'Container-Runtime!',
@@ -69,16 +78,24 @@ function roles(object: Node): string[] {
 function validate(errors: FieldErrors, object: Node): void {
   const seen = new Set<string>();
   object.spec?.taints?.forEach((taint, i) => {
-    const path = `spec.taints[${i}]`;
+    const path = `metadata.taints[${i}]`;
     errors.invalidEach(`${path}.key`, taint.key ?? '', isQualifiedName(taint.key ?? ''));
     const messages = isLabelValue(taint.value ?? '');
     if (messages.length) errors.invalid(`${path}.value`, taint.value, messages.join(';'));
     taintEffect(errors, `${path}.effect`, taint.effect, false);
     const key = `${taint.effect}/${taint.key}`;
-    if (seen.has(key)) errors.duplicate(path, taint);
+    if (seen.has(key)) errors.duplicate(path, internal({ key: '', value: '', effect: '', timeAdded: null }, taint), 'taints must be unique by key and effect pair');
     seen.add(key);
   });
-  object.spec?.podCIDRs?.forEach((cidr, i) => errors.invalidEach(`spec.podCIDRs[${i}]`, cidr, isCIDR(cidr)));
+  for (const name of ['capacity', 'allocatable'] as const)
+    for (const key in object.status?.[name]) {
+      const quantity = quantityOf(object.status[name][key]!);
+      if (quantity) resourceValue(errors, `status.${name}.${key}`, key, quantity);
+    }
+  const cidrs = object.spec?.podCIDRs ?? [];
+  cidrs.forEach((cidr, i) => errors.invalidEach(`spec.podCIDRs[${i}]`, cidr, isCIDR(cidr)));
+  const families = new Set(cidrs.map((cidr) => cidr.includes(':')));
+  if (cidrs.length > 2 || (cidrs.length === 2 && families.size < 2)) errors.invalid('spec.podCIDRs', cidrs, 'may specify no more than one CIDR for each IP family');
 }
 
 function validateUpdate(errors: FieldErrors, object: Node, old: Node): void {
@@ -93,5 +110,5 @@ function validateUpdate(errors: FieldErrors, object: Node, old: Node): void {
   if (oldCidrs.length && !equalJson(cidrs, oldCidrs)) errors.forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid');
   const [provider, oldProvider] = [object.spec?.providerID ?? '', old.spec?.providerID ?? ''];
   if (oldProvider && provider !== oldProvider) errors.forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid');
-  if ((object.spec?.externalID ?? '') !== (old.spec?.externalID ?? '')) errors.invalid('spec.externalID', object.spec?.externalID, fieldImmutable);
+  if ((object.spec?.externalID ?? '') !== (old.spec?.externalID ?? '')) errors.forbidden('spec.externalID', 'may not be updated');
 }

@@ -22,10 +22,12 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
   },
   prepareForCreate(_context, object) {
     object.status = { phase: 'Pending' };
+    dropForeignSource(object.spec!);
     normalizeDataSources(object.spec!);
   },
   prepareForUpdate(_context, object, old) {
     object.status = old.status;
+    if (!old.spec?.dataSource && !old.spec?.dataSourceRef) dropForeignSource(object.spec!);
     normalizeDataSources(object.spec!);
   },
   validate: (_context, object) => check((errors) => claimSpec(errors, 'spec', object.spec ?? {})),
@@ -52,6 +54,15 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
   },
   subresources: { status: statusSubresource<PersistentVolumeClaim>(definition) },
 };
+
+/** The older field takes claims and snapshots only, and forgets anything else (EnforceDataSourceBackwardsCompatibility). */
+function dropForeignSource(spec: NonNullable<PersistentVolumeClaim['spec']>): void {
+  const { dataSource: source } = spec;
+  if (!source || spec.dataSourceRef) return;
+  const isClaim = source.kind === 'PersistentVolumeClaim' && !source.apiGroup;
+  const isSnapshot = source.kind === 'VolumeSnapshot' && source.apiGroup === 'snapshot.storage.k8s.io';
+  if (!isClaim && !isSnapshot) delete spec.dataSource;
+}
 
 /** The older and the newer field say the same (pkg/api/persistentvolumeclaim, NormalizeDataSources). */
 function normalizeDataSources(spec: NonNullable<PersistentVolumeClaim['spec']>): void {

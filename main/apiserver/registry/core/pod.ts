@@ -4,6 +4,7 @@ import { timestamp } from '../../../api/meta.ts';
 import { conflict, invalid } from '../../../api/status.ts';
 import { validatePodCreate, validatePodSpec, validatePodStatusUpdate, validatePodUpdate } from '../../validation/pod.ts';
 import { appArmorDeprecated, appArmorOfContainer, appArmorProfileOf, podNameWarnings, podWarnings } from '../../validation/podWarnings.ts';
+import { ipWarnings } from '../../validation/warnings.ts';
 import { isSidecar } from '../../../api/podAmounts.ts';
 import { qosClass } from '../../../api/qos.ts';
 import { check, columns, created, define, statusSubresource } from '../define.ts';
@@ -41,6 +42,7 @@ export const pod: Strategy<Pod> = {
   },
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
+  resetFields: (subresource) => (subresource === 'status' ? [['spec'], ['metadata', 'deletionTimestamp'], ['metadata', 'ownerReferences']] : undefined),
   allowUnconditionalUpdate: true,
   prepareForCreate({ now, warnings }, object) {
     appArmorFromAnnotations(object, warnings);
@@ -95,6 +97,7 @@ export const pod: Strategy<Pod> = {
   subresources: {
     status: {
       ...statusSubresource<Pod>(definition, validatePodStatusUpdate, ['ownerReferences']),
+      warnings: ({ status }) => (['podIPs', 'hostIPs'] as const).flatMap((name) => (status?.[name] ?? []).flatMap(({ ip }, i) => ipWarnings(`status.${name}[${i}].ip`, ip))),
       prepareForUpdate(_context, object, old) {
         object.spec = old.spec;
         const metadata = (object.metadata ??= {});

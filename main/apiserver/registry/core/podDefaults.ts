@@ -69,7 +69,6 @@ export function defaultContainer(container: Container | EphemeralContainer): voi
   }
   for (const probe of [container.livenessProbe, container.readinessProbe, container.startupProbe]) defaultProbe(probe);
   for (const handler of [container.lifecycle?.postStart, container.lifecycle?.preStop]) defaultHttpGet(handler?.httpGet);
-  if (container.securityContext) container.securityContext.procMount ||= undefined;
 }
 
 function defaultProbe(probe: Probe | undefined): void {

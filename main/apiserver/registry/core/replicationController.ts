@@ -16,7 +16,7 @@ const definition = define('', 'v1', 'ReplicationController', 'replicationcontrol
 export const replicationController: Strategy<ReplicationController> = {
   definition,
   hasGeneration: true,
-  nameRule: 'dnsSubdomain',
+  nameRule: 'longName',
   allowUnconditionalUpdate: true,
   defaults(object) {
     const spec = (object.spec ??= {});

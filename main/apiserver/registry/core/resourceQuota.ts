@@ -20,6 +20,14 @@ function fits(scope: string, name: string): boolean {
   return !scopes.includes(scope) || podResources.test(name);
 }
 
+/** What pods may ask for is more than what they may use. */
+function orderWarnings(name: string, hard: Readonly<Record<string, string>>): string[] {
+  const asked = [`requests.${name}`, ...(name === 'cpu' || name === 'memory' ? [name] : [])].find((key) => hard[key] !== undefined);
+  const [request, limit] = [asked === undefined ? undefined : quantityOf(hard[asked]!), quantityOf(hard[`limits.${name}`] ?? '')];
+  if (!request || !limit || request.cmp(limit) <= 0) return [];
+  return [`ResourceQuota ${asked} (${request.toString()}) should be less than limits.${name} (${limit.toString()})`];
+}
+
 export const resourceQuota: Strategy<ResourceQuota> = {
   definition,
   hasGeneration: false,
@@ -43,6 +51,7 @@ export const resourceQuota: Strategy<ResourceQuota> = {
     const key = (list: string[] | undefined) => [...new Set(list)].sort().join();
     if (key(object.spec?.scopes) !== key(old.spec?.scopes)) errors.invalid('spec.scopes', object.spec?.scopes ?? null, fieldImmutable);
   }),
+  warnings: ({ spec }, old) => (old ? [] : ['cpu', 'memory', 'storage', 'ephemeral-storage'].flatMap((name) => orderWarnings(name, spec?.hard ?? {}))),
   columns: columns('Name', 'Request', 'Limit', 'Age'),
   row(object, now) {
     const { hard = {}, used = {} } = object.status ?? {};

@@ -2,6 +2,7 @@ import { isConfigMapKey } from '../../../api/names.ts';
 import { equalJson } from '../../../api/json.ts';
 import type { Secret } from '../../../api/index.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { keyPairProblem } from '../../validation/keyPair.ts';
 import { decodedLength, fieldImmutable } from '../../validation/names.ts';
 import { check, columns, define } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
@@ -36,6 +37,11 @@ export const secret: Strategy<Secret> = {
     }
     validate(errors, object);
   }),
+  warnings({ type, data }) {
+    if (type !== 'kubernetes.io/tls') return [];
+    const text = (key: string) => Buffer.from(data?.[key] ?? '', 'base64').toString('latin1');
+    return [keyPairProblem(text('tls.crt'), text('tls.key'))].filter((problem) => problem !== undefined);
+  },
   fields: (object) => ({ type: object.type ?? '' }),
   columns: columns('Name', 'Type', 'Data', 'Age'),
   row: (object, now) => [nameOf(object), object.type ?? '', Object.keys(object.data ?? {}).length, age(object, now)],

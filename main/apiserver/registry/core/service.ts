@@ -184,6 +184,8 @@ function dropTypeDependentFields(object: Service, old: Service): void {
   if (after.type === 'ExternalName' && same('internalTrafficPolicy')) delete after.internalTrafficPolicy;
 }
 
+const beforeDryPorts = 32768;
+
 /** What one write takes and, once it is stored, gives back. */
 class Allocation {
   readonly #had: { addresses: Set<string>; ports: Set<number> };
@@ -267,7 +269,9 @@ class Allocation {
   }
 
   #newPort(): number {
-    const port = this.allocators.ports.next();
+    // A dry run shows a port that stands for any (pkg/registry/core/service/portallocator/operation.go).
+    const dry = this.#took.ports.length ? Math.max(...this.#took.ports) : beforeDryPorts;
+    const port = this.context.dryRun ? dry + 1 : this.allocators.ports.next();
     this.#took.ports.push(port);
     return port;
   }

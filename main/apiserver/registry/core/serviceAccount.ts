@@ -1,6 +1,7 @@
 import type { AuthenticationTokenRequest, ServiceAccount } from '../../../api/index.ts';
 import { badRequest, conflict, forbidden, invalid, notFound } from '../../../api/status.ts';
 import type { ServiceAccountTokens } from '../../auth/serviceAccountTokens.ts';
+import { serviceAccountWarnings } from '../../validation/warnings.ts';
 import { check, columns, define } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy, Subresource } from '../strategy.ts';
@@ -18,6 +19,7 @@ export function serviceAccount(tokens: ServiceAccountTokens): Strategy<ServiceAc
     returnsDeletedObject: true,
     validate: () => [],
     validateUpdate: () => [],
+    warnings: serviceAccountWarnings,
     columns: columns('Name', 'Age'),
     row: (object, now) => [nameOf(object), age(object, now)],
     subresources: { token: token(tokens) },

@@ -63,8 +63,9 @@ export class ServiceAddresses {
     return undefined;
   }
 
-  /** Gives an address back. What fails here is a leak that the repair controller finds. */
+  /** Gives an address back; a dry run took none. What fails here is a leak that the repair controller finds. */
   async release(context: RequestContext, ip: string): Promise<void> {
+    if (context.dryRun) return;
     try {
       const entry = await this.addresses.get('', canonical(ip));
       await this.addresses.remove(own(context), entry);
@@ -98,8 +99,8 @@ function isReady({ status }: ServiceCIDR): boolean {
   return condition === undefined || condition.status === 'True';
 }
 
-/** The cluster's own write, in the course of the request. */
-const own = (context: RequestContext): RequestContext => ({ ...context, namespace: '', dryRun: false, warnings: [] });
+/** The cluster's own write, in the course of the request; of a dry run it is one too. */
+const own = (context: RequestContext): RequestContext => ({ ...context, namespace: '', warnings: [] });
 
 const canonical = (ip: string): string => formatIP(parseIP(ip)!);
 

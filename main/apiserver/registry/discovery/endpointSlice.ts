@@ -3,12 +3,14 @@ import { isDns1123Label, isDns1123Subdomain, isLabelValue } from '../../../api/n
 import type { FieldErrors } from '../../validation/field.ts';
 import { fieldImmutable, ipAddress, labels, protocols, qualifiedName } from '../../validation/names.ts';
 import { endpointIP } from '../../validation/service.ts';
+import { ipWarnings } from '../../validation/warnings.ts';
 import { check, columns, define } from '../define.ts';
 import { age, firstThree, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
 
 /* Mirrors pkg/registry/discovery/endpointslice/strategy.go and pkg/apis/discovery/validation/validation.go. */
 
+const ownControllers = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io'];
 const addressTypes = ['FQDN', 'IPv4', 'IPv6'];
 
 export const endpointSlice: Strategy<EndpointSlice> = {
@@ -30,6 +32,12 @@ export const endpointSlice: Strategy<EndpointSlice> = {
     validate(errors, object);
     if (object.addressType !== old.addressType) errors.invalid('addressType', object.addressType, fieldImmutable);
   }),
+  warnings(object, old) {
+    const deprecated = object.addressType === 'FQDN' && !old ? ['spec.addressType: FQDN endpoints are deprecated'] : [];
+    // What the cluster's own controllers write is sound.
+    if (ownControllers.includes(object.metadata?.labels?.['endpointslice.kubernetes.io/managed-by'] ?? '')) return deprecated;
+    return [...deprecated, ...(object.endpoints ?? []).flatMap(({ addresses = [] }, i) => addresses.flatMap((ip, j) => ipWarnings(`endpoints[${i}].addresses[${j}]`, ip)))];
+  },
   columns: columns('Name', 'AddressType', 'Ports', 'Endpoints', 'Age'),
   row: (object, now) => [
     nameOf(object),

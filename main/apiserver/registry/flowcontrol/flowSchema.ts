@@ -21,6 +21,7 @@ export const flowSchema: Strategy<FlowSchema> = {
   definition,
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
+  resetFields: (subresource) => (subresource === 'status' ? [['metadata'], ['spec']] : undefined),
   allowUnconditionalUpdate: true,
   defaults(object) {
     if (object.spec) object.spec.matchingPrecedence ||= 1000;

@@ -18,6 +18,7 @@ export const priorityLevelConfiguration: Strategy<PriorityLevelConfiguration> = 
   definition,
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
+  resetFields: (subresource) => (subresource === 'status' ? [['metadata'], ['spec']] : undefined),
   allowUnconditionalUpdate: true,
   defaults({ spec }) {
     for (const [level, shares] of [[spec?.exempt, 0], [spec?.limited, 30]] as const) {

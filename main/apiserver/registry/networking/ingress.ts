@@ -37,8 +37,8 @@ export const ingress: Strategy<Ingress> = {
       errors.invalid(`annotations.${classAnnotation}`, annotation, 'must match `ingressClassName` when both are specified');
   }),
   validateUpdate: (_context, object) => check((errors) => validate(errors, object)),
-  warnings: (object) =>
-    object.metadata?.annotations?.[classAnnotation] === undefined
+  warnings: (object, old) =>
+    old || object.spec?.ingressClassName !== undefined || object.metadata?.annotations?.[classAnnotation] === undefined
       ? []
       : [`annotation ${JSON.stringify(classAnnotation)} is deprecated, please use 'spec.ingressClassName' instead`],
   columns: columns('Name', 'Class', 'Hosts', 'Address', 'Ports', 'Age'),

@@ -4,6 +4,7 @@ import { isCIDR, isPortName, isPortNumber } from '../../../api/names.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { labelSelector } from '../../validation/names.ts';
+import { cidrWarnings } from '../../validation/warnings.ts';
 import { check, columns, define } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -25,9 +26,21 @@ export const networkPolicy: Strategy<NetworkPolicy> = {
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object) => check((errors) => validate(errors, object)),
+  warnings: ({ spec }) => [
+    ...(spec?.ingress ?? []).flatMap((rule, i) => blockWarnings(`spec.ingress[${i}].from`, rule.from)),
+    ...(spec?.egress ?? []).flatMap((rule, i) => blockWarnings(`spec.egress[${i}].to`, rule.to)),
+  ],
   columns: columns('Name', 'Pod-Selector', 'Age'),
   row: (object, now) => [nameOf(object), selectorFromLabelSelector(object.spec?.podSelector ?? {}).toString() || '<none>', age(object, now)],
 };
+
+function blockWarnings(field: string, peers: NetworkPolicyPeer[] = []): string[] {
+  return peers.flatMap(({ ipBlock }, i) =>
+    ipBlock
+      ? [...cidrWarnings(`${field}[${i}].ipBlock.cidr`, ipBlock.cidr), ...(ipBlock.except ?? []).flatMap((except, j) => cidrWarnings(`${field}[${i}].ipBlock.except[${j}]`, except))]
+      : [],
+  );
+}
 
 function validate(errors: FieldErrors, { spec }: NetworkPolicy): void {
   if (!spec) return;

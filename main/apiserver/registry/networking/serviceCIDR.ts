@@ -16,6 +16,7 @@ export const serviceCIDR: Strategy<ServiceCIDR> = {
   definition,
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  resetFields: (subresource) => (subresource === 'status' ? [['metadata'], ['spec']] : undefined),
   allowUnconditionalUpdate: true,
   prepareForCreate(_context, object) {
     object.status = {};

@@ -1,9 +1,11 @@
 import type { RuntimeClass } from '../../../api/index.ts';
 import { isDns1123Label } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { fieldImmutable, labels } from '../../validation/names.ts';
 import { canonicalQuantities } from '../../validation/resources.ts';
 import { validateTolerations } from '../../validation/scheduling.ts';
+import { deprecatedNodeLabels } from '../../validation/nodeLabelWarnings.ts';
 import { check, columns, define } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -20,6 +22,7 @@ export const runtimeClass: Strategy<RuntimeClass> = {
   validateUpdate: (_context, object, old) => check((errors) => {
     if (object.handler !== old.handler) errors.invalid('handler', object.handler, fieldImmutable);
   }),
+  warnings: ({ scheduling }) => Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => (deprecatedNodeLabels[key] ? [`scheduling.nodeSelector: ${deprecatedNodeLabels[key]}`] : [])),
   columns: columns('Name', 'Handler', 'Age'),
   row: (object, now) => [nameOf(object), object.handler, age(object, now)],
 };
@@ -28,5 +31,12 @@ function validate(errors: FieldErrors, object: RuntimeClass): void {
   if (!object.handler) errors.required('handler');
   else errors.invalidEach('handler', object.handler, isDns1123Label(object.handler));
   labels(errors, 'scheduling.nodeSelector', object.scheduling?.nodeSelector);
-  validateTolerations(errors, 'scheduling.tolerations', object.scheduling?.tolerations);
+  const tolerations = object.scheduling?.tolerations ?? [];
+  validateTolerations(errors, 'scheduling.tolerations', tolerations);
+  const seen = new Set<string>();
+  tolerations.forEach((toleration, i) => {
+    const key = JSON.stringify([toleration.key ?? '', toleration.operator ?? '', toleration.value ?? '', toleration.effect ?? '']);
+    if (seen.has(key)) errors.duplicate(`scheduling.tolerations[${i}]`, internal({ key: '', operator: '', value: '', effect: '', tolerationSeconds: null }, toleration));
+    seen.add(key);
+  });
 }

@@ -17,7 +17,8 @@ export const podDisruptionBudget: Strategy<PodDisruptionBudget> = {
   definition,
   hasGeneration: true,
   allowUnconditionalUpdate: false,
-  nameRule: 'dnsSubdomain',
+  nameRule: 'pathSegment',
+  plainFinalizers: true,
   defaults(object) {
     object.spec ??= {};
     object.status = { ...noStatus(), ...object.status };

@@ -5,6 +5,7 @@ import { forbidden, notFound } from '../../../api/status.ts';
 import type { RbacAuthorizer } from '../../auth/rbac.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { labelSelector } from '../../validation/names.ts';
+import { readableSelector } from '../../validation/workloads.ts';
 import { check, columns, define } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { RequestContext, Strategy } from '../strategy.ts';
@@ -47,7 +48,7 @@ function role<T extends AnyRole>(rbac: RbacAuthorizer, kind: string, resource: s
       if (!errors.length && !(equalJson(object.rules, old.rules) && aggregates)) await mayGrant(rbac, context, object, resource);
       return errors;
     },
-    columns: namespaced ? columns('Name', 'Created At') : columns('Name', 'Created At'),
+    columns: namespaced ? columns('Name', 'Created At@') : columns('Name', 'Created At@'),
     row: (object) => [nameOf(object), object.metadata?.creationTimestamp ?? ''],
   };
 }
@@ -96,7 +97,11 @@ function validateRole(errors: FieldErrors, object: AnyRole, namespaced: boolean)
   if (!aggregation) return;
   const selectors = aggregation.clusterRoleSelectors ?? [];
   if (!selectors.length) errors.required('aggregationRule.clusterRoleSelectors', 'at least one clusterRoleSelector required if aggregationRule is non-nil');
-  selectors.forEach((selector, i) => labelSelector(errors, `aggregationRule.clusterRoleSelectors[${i}]`, selector));
+  selectors.forEach((selector, i) => {
+    const path = `aggregationRule.clusterRoleSelectors[${i}]`;
+    labelSelector(errors, path, selector);
+    if (!readableSelector(selector)) errors.invalid(path, undefined, 'invalid label selector.');
+  });
 }
 
 function validateRule(errors: FieldErrors, path: string, rule: PolicyRule, namespaced: boolean): void {

@@ -10,7 +10,7 @@ import { bindingConditions, deviceName, deviceToleration, driverName, each, each
 import type { FieldErrors } from '../../validation/field.ts';
 import { byteLength, fieldImmutable, labels } from '../../validation/names.ts';
 import { validateNodeSelector } from '../../validation/scheduling.ts';
-import { annotations } from '../../validation/pod.ts';
+import { annotations } from '../../validation/names.ts';
 import { check, clientMetadata, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Objects, Strategy } from '../strategy.ts';
@@ -32,6 +32,7 @@ export const resourceClaim: Strategy<ResourceClaim> = {
   definition,
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  resetFields: (subresource) => (subresource === 'status' ? [['metadata'], ['spec']] : undefined),
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   defaults: ({ spec }) => defaultSpec(spec),

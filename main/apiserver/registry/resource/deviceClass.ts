@@ -11,7 +11,7 @@ import type { Strategy } from '../strategy.ts';
 export const deviceClass: Strategy<DeviceClass> = {
   definition: define('resource.k8s.io', 'v1', 'DeviceClass', 'deviceclasses', { namespaced: false }),
   hasGeneration: true,
-  nameRule: 'dnsSubdomain',
+  nameRule: 'longName',
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   validate: (_context, object) => check((errors) => validate(errors, object)),

@@ -5,6 +5,7 @@ import type { FieldErrors } from '../../validation/field.ts';
 import { byteLength, fieldImmutable, isNegative, labelSelector } from '../../validation/names.ts';
 import { quantityOf } from '../../validation/resources.ts';
 import { csiDriverName } from '../../validation/volumes.ts';
+import { nodeLabelSelectorWarnings } from '../../validation/warnings.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -33,8 +34,8 @@ export const csiDriver: Strategy<CSIDriver> = {
   prepareForUpdate(_context, object, old) {
     if (!equalJson(object.spec, old.spec)) object.metadata!.generation = (old.metadata?.generation ?? 0) + 1;
   },
-  warnings: ({ spec }) =>
-    spec?.tokenRequests?.length && spec.serviceAccountTokenInSecrets === undefined
+  warnings: ({ spec }, old) =>
+    spec?.tokenRequests?.length && spec.serviceAccountTokenInSecrets === undefined && !equalJson(spec.tokenRequests, old?.spec?.tokenRequests)
       ? ['spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes']
       : [],
   validate: (_context, object) => check((errors) => validateDriver(errors, object)),
@@ -118,6 +119,7 @@ export const volumeAttachment: Strategy<VolumeAttachment> = {
   hasGeneration: false,
   allowUnconditionalUpdate: false,
   nameRule: 'dnsSubdomain',
+  resetFields: (subresource) => (subresource === 'status' ? [['metadata'], ['spec']] : undefined),
   returnsDeletedObject: true,
   defaults(object) {
     (object.status ??= { attached: false }).attached ??= false;
@@ -166,7 +168,8 @@ export const csiStorageCapacity: Strategy<CSIStorageCapacity> = {
     if (!equalJson(object.nodeTopology, old.nodeTopology)) errors.invalid('nodeTopology', object.nodeTopology ?? null, fieldImmutable);
     if (object.storageClassName !== old.storageClassName) errors.invalid('storageClassName', object.storageClassName, fieldImmutable);
   }),
-  columns: columns('Name', 'Created At'),
+  warnings: ({ nodeTopology }) => nodeLabelSelectorWarnings('nodeTopology', nodeTopology),
+  columns: columns('Name', 'Created At@'),
   row: (object) => [nameOf(object), object.metadata?.creationTimestamp],
 };
 

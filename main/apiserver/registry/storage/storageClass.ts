@@ -4,6 +4,7 @@ import { isQualifiedName } from '../../../api/names.ts';
 import { isDefaultClass } from '../../../api/persistentVolumes.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { byteLength } from '../../validation/names.ts';
+import { deprecatedNodeLabels } from '../../validation/nodeLabelWarnings.ts';
 import { check, columns, define } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -31,6 +32,12 @@ export const storageClass: Strategy<StorageClass> = {
     if (object.reclaimPolicy !== old.reclaimPolicy) errors.forbidden('reclaimPolicy', 'updates to reclaimPolicy are forbidden.');
     if (object.volumeBindingMode !== old.volumeBindingMode) errors.invalid('volumeBindingMode', object.volumeBindingMode, 'field is immutable');
   }),
+  warnings: ({ allowedTopologies = [] }) =>
+    allowedTopologies.flatMap(({ matchLabelExpressions = [] }, i) =>
+      matchLabelExpressions.flatMap(({ key }, j) =>
+        deprecatedNodeLabels[key] ? [`allowedTopologies[${i}].matchLabelExpressions[${j}].key: ${deprecatedNodeLabels[key]}`] : [],
+      ),
+    ),
   columns: columns('Name', 'Provisioner', 'ReclaimPolicy', 'VolumeBindingMode', 'AllowVolumeExpansion', 'Age'),
   row: (object, now) => [
     isDefaultClass(object) ? `${nameOf(object)} (default)` : nameOf(object),

@@ -5,6 +5,7 @@ import { createMemoryStore, type Store } from '../../../../main/store/index.ts';
 import { realClock, type Clock } from '../../../../main/util/clock.ts';
 import { noLog } from '../../../../main/util/log.ts';
 import { systemRandom } from '../../../../main/util/random.ts';
+import { age } from '../../../../main/apiserver/registry/printers.ts';
 import { TestAuthority, type PemPair } from './certificates.ts';
 
 export interface Widget extends KubeObject {
@@ -41,7 +42,7 @@ export const widgets: Strategy<Widget> = {
     { name: 'Color', type: 'string', format: '', description: 'its color', priority: 0 },
     { name: 'Age', type: 'date', format: '', description: 'its age', priority: 0 },
   ],
-  row: (widget) => [widget.metadata!.name, widget.spec?.color ?? '<none>', widget.metadata!.creationTimestamp],
+  row: (widget, now) => [widget.metadata!.name, widget.spec?.color ?? '<none>', age(widget, now)],
   subresources: {
     status: {
       type: 'object',

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { FieldErrors } from '../../../../main/apiserver/validation/field.ts';
+import { internal } from '../../../../main/apiserver/validation/internal.ts';
 
 const message = (find: (errors: FieldErrors) => void) => {
   const errors = new FieldErrors();
@@ -11,10 +12,13 @@ it.each<[string, (errors: FieldErrors) => void, string]>([
   ['required', (e) => e.required('spec.a'), 'spec.a: Required value'],
   ['required with a reason', (e) => e.required('spec.a', 'why'), 'spec.a: Required value: why'],
   ['a text', (e) => e.invalid('spec.a', 'x"y', 'no'), 'spec.a: Invalid value: "x\\"y": no'],
+  ['a text that is no text', (e) => e.invalid('spec.a', 'é\n\u0000\u200b', 'no'), 'spec.a: Invalid value: "é\\n\\x00\\u200b": no'],
   ['a number', (e) => e.invalid('spec.a', -1, 'no'), 'spec.a: Invalid value: -1: no'],
   ['an object', (e) => e.invalid('spec.a', { b: '<' }, 'no'), 'spec.a: Invalid value: {"b":"\\u003c"}: no'],
   ['nothing', (e) => e.invalid('spec.a', undefined, 'no'), 'spec.a: Invalid value: null: no'],
   ['a choice', (e) => e.notSupported('spec.a', 'x', ['y', 'z']), 'spec.a: Unsupported value: "x": supported values: "y", "z"'],
+  ['an internal structure', (e) => e.invalid('spec.a', internal({ type: '', rolling: { partition: 0, max: null } }, { type: 'x', rolling: {} }), 'no'), 'spec.a: Invalid value: {"Type":"x","Rolling":{"Partition":0,"Max":null}}: no'],
+  ['maps in order', (e) => e.invalid('spec.a', { matchLabels: { b: '1', a: '2' } }, 'no'), 'spec.a: Invalid value: {"matchLabels":{"a":"2","b":"1"}}: no'],
   ['a duplicate', (e) => e.duplicate('spec.a[1]', 'x'), 'spec.a[1]: Duplicate value: "x"'],
   ['what is missing', (e) => e.notFound('spec.a', 'x'), 'spec.a: Not found: "x"'],
   ['what is forbidden', (e) => e.forbidden('spec.a', 'no'), 'spec.a: Forbidden: no'],

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bootstrapCluster } from '../../../../main/bootstrap/index.ts';
+import type { DaemonSet, Job, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, Service } from '../../../../main/api/index.ts';
+import type { KubeObject } from '../../../../main/api/meta.ts';
+import { TestCluster } from './testCluster.ts';
+
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  await bootstrapCluster(cluster.client());
+});
+afterAll(() => cluster.close());
+
+const core = '/api/v1/namespaces/default';
+const apps = '/apis/apps/v1/namespaces/default';
+const batch = '/apis/batch/v1/namespaces/default';
+const pod = { containers: [{ name: 'c', image: 'i' }] };
+const template = { metadata: { labels: { app: 'x' } }, spec: pod };
+const differ = '`selector` does not match template `labels`';
+
+describe('what is wrong is said as Kubernetes says it', () => {
+  it.each<[string, string, object, string]>([
+    ['a deployment without a selector', `${apps}/deployments`, { spec: { template } }, `[spec.selector: Required value, spec.template.metadata.labels: Invalid value: {"app":"x"}: ${differ}]`],
+    ['a daemon set without one', `${apps}/daemonsets`, { spec: { template } }, `spec.template.metadata.labels: Invalid value: {"app":"x"}: ${differ}`],
+    ['a strategy', `${apps}/deployments`, { spec: { selector: { matchLabels: { app: 'x' } }, template, strategy: { type: 'X' } } }, 'spec.strategy: Unsupported value: {"Type":"X","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate"'],
+    ['a finalizer', `${core}/configmaps`, { metadata: { finalizers: ['x'] } }, 'metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified'],
+    ['a taint', '/api/v1/nodes', { spec: { taints: [{ key: 'k', effect: 'NoSchedule' }, { key: 'k', effect: 'NoSchedule' }] } }, 'metadata.taints[1]: Duplicate value: {"Key":"k","Value":"","Effect":"NoSchedule","TimeAdded":null}: taints must be unique by key and effect pair'],
+    ['networks of one family', '/api/v1/nodes', { spec: { podCIDRs: ['10.0.0.0/24', '10.1.0.0/24'] } }, 'spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.1.0.0/24"]: may specify no more than one CIDR for each IP family'],
+    ['a selector that the cluster has not chosen', `${batch}/jobs`, { spec: { selector: { matchLabels: { app: 'x' } }, template: { ...template, spec: { ...pod, restartPolicy: 'Never' } } } }, '`selector` not auto-generated'],
+    ['a manager of a job', `${batch}/jobs`, { spec: { managedBy: 'x', template: { spec: { ...pod, restartPolicy: 'Never' } } } }, 'spec.managedBy: Invalid value: "x": must be a domain-prefixed path (such as "acme.io/foo")'],
+    ['an address', `${core}/endpoints`, { subsets: [{ addresses: [{ ip: 'x' }] }] }, '[subsets[0].addresses[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff), subsets[0].addresses[0].ip: Invalid value: "x": must be a valid IP address]'],
+  ])('%s', async (_name, path, object, finding) => {
+    const metadata = { name: 'bad', ...(object as KubeObject).metadata };
+    expect(await cluster.refusal('POST', path, { ...object, metadata })).toContain(finding);
+  });
+
+  it('a budget may have any name, a controller of old no longer one than bytes allow', async () => {
+    await cluster.ask('POST', '/apis/policy/v1/namespaces/default/poddisruptionbudgets', { metadata: { name: 'Any_Name!' } });
+    expect(await cluster.refusal('POST', `${core}/replicationcontrollers`, { metadata: { name: 'x'.repeat(254) } })).toContain('must be no more than 253 bytes');
+  });
+});
+
+describe('what is left open is filled in', () => {
+  it('a range of limits gets a name', async () => {
+    const range = await cluster.ask<LimitRange>('POST', `${core}/limitranges`, { metadata: {} });
+    expect(range.metadata!.name).toBe(range.metadata!.uid);
+  });
+
+  it('a node has its network in both fields', async () => {
+    const node = await cluster.ask<Node>('POST', '/api/v1/nodes', { metadata: { name: 'n' }, spec: { podCIDR: '10.9.0.0/24' } });
+    expect(node.spec!.podCIDRs).toEqual(['10.9.0.0/24']);
+  });
+
+  it('a claim forgets a source that only the newer field can name', async () => {
+    const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, dataSource: { apiGroup: 'example.com', kind: 'Backup', name: 'b' } };
+    const claim = await cluster.ask<PersistentVolumeClaim>('POST', `${core}/persistentvolumeclaims`, { metadata: { name: 'c' }, spec });
+    expect(claim.spec).not.toHaveProperty('dataSource');
+    expect(claim.spec).not.toHaveProperty('dataSourceRef');
+  });
+
+  it('an image that cannot be read is not taken for the latest', async () => {
+    const made = await cluster.ask<DaemonSet>('POST', `${apps}/daemonsets`, {
+      metadata: { name: 'images' },
+      spec: { selector: { matchLabels: { app: 'x' } }, template: { ...template, spec: { containers: [{ name: 'a', image: 'Bad!' }, { name: 'b', image: 'host:5000/a' }, { name: 'c', image: 'a:1' }] } } },
+    });
+    expect(made.spec!.template.spec!.containers.map(({ imagePullPolicy }) => imagePullPolicy)).toEqual(['IfNotPresent', 'Always', 'IfNotPresent']);
+  });
+
+  it('a dry run shows the address and ports that a Service would get, and takes none', async () => {
+    const spec = { type: 'NodePort', ports: [{ name: 'a', port: 80 }, { name: 'b', port: 81 }] };
+    const before = cluster.store.revision;
+    const shown = await cluster.ask<Service>('POST', `${core}/services?dryRun=All`, { metadata: { name: 'dry' }, spec });
+    expect(shown.spec!.clusterIP).toMatch(/^10\.96\./);
+    expect(shown.spec!.ports!.map(({ nodePort }) => nodePort)).toEqual([32769, 32770]);
+    expect(cluster.store.revision).toBe(before);
+  });
+});
+
+describe('who owns what', () => {
+  const fieldsOf = (object: KubeObject) => object.metadata!.managedFields![0]!.fieldsV1 as Record<string, Record<string, object>>;
+
+  it('nobody owns a status by writing the object', async () => {
+    const job = await cluster.ask<Job>('POST', `${batch}/jobs`, { metadata: { name: 'owned' }, spec: { template: { spec: { ...pod, restartPolicy: 'Never' } } }, status: { active: 1 } });
+    expect(Object.keys(fieldsOf(job))).toEqual(['f:spec']);
+  });
+
+  it('a reference to a claim is owned field by field', async () => {
+    const volume = await cluster.ask<PersistentVolume>('POST', '/api/v1/persistentvolumes', {
+      metadata: { name: 'v' },
+      spec: { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, hostPath: { path: '/x' }, claimRef: { name: 'c', namespace: 'default' } },
+    });
+    expect(fieldsOf(volume)['f:spec']!['f:claimRef']).toEqual({ '.': {}, 'f:name': {}, 'f:namespace': {} });
+  });
+});
