@@ -390,6 +390,10 @@ function reclaimFailure(volume: PersistentVolume): { reason: string; message: st
       return { reason: 'VolumeFailedRecycle', message: 'No recycler plugin found for the volume!' };
     case 'Delete': {
       if (spec!.csi || metadata!.annotations?.[provisionedByAnnotation]) return undefined;
+      const path = spec!.hostPath?.path;
+      // Of directories of the machine upstream's deleter takes away only such (pkg/volume/hostpath/host_path.go); here none goes.
+      if (path !== undefined && !/^\/tmp\/.+/.test(path))
+        return { reason: 'VolumeFailedDelete', message: `host_path deleter only supports /tmp/.+ but received provided ${path}` };
       const problem = 'no deletable volume plugin matched';
       const message = `error getting deleter volume plugin for volume "${metadata!.name}": ${problem}`;
       return { reason: 'VolumeFailedDelete', message };

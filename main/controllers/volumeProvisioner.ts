@@ -15,6 +15,7 @@ import { isAlreadyExists, isNotFound } from '../api/status.ts';
 import { isSnapshotReady, snapshotGroup, type VolumeSnapshot, type VolumeSnapshotContent } from '../api/volumeSnapshots.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext, type EngineVolumes } from './controller.ts';
+import { setFinalizers } from './finalizers.ts';
 import { volumeSnapshotContents, volumeSnapshots } from './volumeSnapshot/kinds.ts';
 
 const finalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
@@ -178,6 +179,9 @@ export class VolumeProvisioner extends QueueController {
     if (volume.spec!.persistentVolumeReclaimPolicy !== 'Delete') {
       // Its data stays, whatever becomes of the object.
       if (finalizers?.includes(finalizer)) await this.#dropFinalizer(client, volume);
+    } else if (!deletionTimestamp && !finalizers?.includes(finalizer)) {
+      // It was to be kept until now: from now on the object must not go before its data.
+      await setFinalizers(client, resources.persistentVolumes, volume, { add: [finalizer] });
     } else if (deletionTimestamp ? finalizers?.includes(finalizer) && phase !== 'Bound' : phase === 'Released')
       await this.#delete(client, volume);
   }
@@ -217,14 +221,7 @@ export class VolumeProvisioner extends QueueController {
 
   /** The volume's data is gone, or nobody's business: the object may go. */
   async #dropFinalizer(client: Client, volume: PersistentVolume): Promise<void> {
-    const { name, uid, resourceVersion, finalizers = [] } = volume.metadata!;
-    const rest = finalizers.filter((other) => other !== finalizer);
-    try {
-      const patch = { metadata: { uid, resourceVersion, finalizers: rest } };
-      await client.of(resources.persistentVolumes).patch('', name!, 'merge', patch);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    await setFinalizers(client, resources.persistentVolumes, volume, { remove: [finalizer] });
   }
 
   #say(claim: PersistentVolumeClaim, type: 'Normal' | 'Warning', reason: string, message: string): void {

@@ -5,8 +5,9 @@ import { parseQuantity } from '../../api/quantity.ts';
 import type { VolumeSnapshotContent } from '../../api/volumeSnapshots.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
 import { QueueController, type ControllerContext, type EngineVolumes } from '../controller.ts';
+import { setFinalizers } from '../finalizers.ts';
 import { volumeSnapshotContents } from './kinds.ts';
-import { beingDeletedAnnotation, contentFinalizer, setFinalizers, snapshotApiVersion } from './marks.ts';
+import { beingDeletedAnnotation, contentFinalizer, snapshotApiVersion } from './marks.ts';
 
 const retryMs = 15_000;
 

@@ -5,8 +5,9 @@ import { isNotFound } from '../../api/status.ts';
 import { isDefaultSnapshotClass, isSnapshotReady, snapshotGroup, type VolumeSnapshot, type VolumeSnapshotClass, type VolumeSnapshotContent } from '../../api/volumeSnapshots.ts';
 import { created, resources, type Client, type Informer } from '../../client/index.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
+import { setFinalizers } from '../finalizers.ts';
 import { volumeSnapshotClasses, volumeSnapshotContents, volumeSnapshots } from './kinds.ts';
-import { asSourceFinalizer, beingDeletedAnnotation, boundFinalizer, claimFinalizer, contentFinalizer, setFinalizers, snapshotApiVersion } from './marks.ts';
+import { asSourceFinalizer, beingDeletedAnnotation, boundFinalizer, claimFinalizer, contentFinalizer, snapshotApiVersion } from './marks.ts';
 
 /** How long until a snapshot that lacks something is looked at again; mostly the event of what it lacked comes before. */
 const retryMs = 15_000;

@@ -159,6 +159,16 @@ it('a retained volume keeps its data, even when it is deleted', async () => {
   expect(cluster.removedVolumes).toEqual([]);
 });
 
+it('a volume that is not to be kept any more is protected until its data is gone', async () => {
+  await claimOf('Immediate', 'Retain');
+  const name = volumes()[0]!.metadata!.name!;
+  const held = () => volumes()[0]!.metadata!.finalizers ?? [];
+  expect(held()).not.toContain('external-provisioner.volume.kubernetes.io/finalizer');
+  await cluster.client.of(resources.persistentVolumes).patch('', name, 'merge', { spec: { persistentVolumeReclaimPolicy: 'Delete' } });
+  await settle(30);
+  expect(held()).toContain('external-provisioner.volume.kubernetes.io/finalizer');
+});
+
 it('what the engine cannot give is refused, and said', async () => {
   cluster.server.seed(resources.storageClasses, {
     metadata: { name: 'standard' },

@@ -119,12 +119,14 @@ it('what was expanded is not set back by the binding', async () => {
   expect(claim('data')!.status).toMatchObject({ phase: 'Bound', capacity: { storage: '1Gi' } });
 });
 
-it('a volume that nobody can give back fails when it is released', async () => {
-  await addVolume('pv', '1Gi', { persistentVolumeReclaimPolicy: 'Delete' });
+it.each([
+  ['on a node', { hostPath: undefined, local: { path: '/data' } }, 'error getting deleter volume plugin for volume "pv": no deletable volume plugin matched'],
+  ['on the machine', {}, 'host_path deleter only supports /tmp/.+ but received provided /data/pv'],
+])('a volume that nobody can give back fails when it is released: %s', async (_name, source, message) => {
+  await addVolume('pv', '1Gi', { persistentVolumeReclaimPolicy: 'Delete', ...source });
   await addClaim('data', '1Gi');
   await cluster.client.of(resources.persistentVolumeClaims).delete('default', 'data');
   await settle(30);
-  const message = 'error getting deleter volume plugin for volume "pv": no deletable volume plugin matched';
   expect(volume('pv')!.status).toMatchObject({ phase: 'Failed', message });
   expect(cluster.events('pv', 'VolumeFailedDelete')).toEqual([message]);
 });
