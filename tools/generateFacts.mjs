@@ -125,7 +125,7 @@ class Facts {
     else if (scalars.has(type.base)) {
       facts.base = type.base;
       if (marks.has('enum')) {
-        const values = [...home.constants.values()].filter((constant) => constant.type === name).map((constant) => constant.value);
+        const values = [...home.constants.values()].filter((constant) => constant.type === name).map(({ value, from }) => value ?? this.byPath.get(from.importPath)?.constants.get(from.name)?.value ?? []).flat();
         facts.enum = [...new Set(values)].sort();
       }
     } else {

@@ -9,7 +9,11 @@ import { gzipSync } from 'node:zlib';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const models = path.join(root, 'node_modules/@kubernetes/client-node/dist/gen/models');
 const documented = path.join(root, 'node_modules/kubernetes-models');
-const documentedMeta = path.join(root, 'node_modules/@kubernetes-models/apimachinery/apis/meta/v1');
+const documentedMachinery = path.join(root, 'node_modules/@kubernetes-models/apimachinery');
+const documentedMeta = path.join(documentedMachinery, 'apis/meta/v1');
+
+/** Types that have a form of their own, and where they are described. */
+const specials = ['apis/meta/v1/Time', 'apis/meta/v1/MicroTime', 'apis/meta/v1/FieldsV1', 'apis/meta/v1/Patch', 'runtime/RawExtension', 'util/intstr/IntOrString'];
 
 /** What the documents of a cluster leave out: only webhooks and clients meet these packages and types. */
 const notDocumented = new Set(['admission/v1', 'apidiscovery/v2']);
@@ -47,6 +51,8 @@ function plain(text) {
     .replace(/&gt;/g, '>')
     .replace(/&amp;/g, '&')
     .replace(/\*_\//g, '*/')
+    // The declarations' own mark, which says no more than the text does.
+    .replace(/^@deprecated$/gm, '')
     .trim();
 }
 
@@ -85,6 +91,13 @@ function readDescriptions(declaration, name) {
   return [plain(heading), members];
 }
 
+/** What stands before the declaration of a type that has no members. */
+function specialDescription(name) {
+  const file = path.join(documentedMachinery, `${name}.d.ts`);
+  const found = fs.existsSync(file) && /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export /.exec(fs.readFileSync(file, 'utf8'));
+  return found ? plain(found[1]).replaceAll('\\*', '*') : '';
+}
+
 function disagreements(id, fields, model, kind) {
   const found = [];
   for (const [name, { required }] of model.fields) {
@@ -111,6 +124,10 @@ export async function generate() {
     const [heading, members] = declaration ? readDescriptions(declaration, id.split('.')[1]) : ['', {}];
     for (const [name, text] of Object.entries(members)) if (read.fields.has(name)) described[name] = text.replaceAll('\\*', '*');
     descriptions[id] = [heading.replaceAll('\\*', '*') || read.description, described];
+  }
+  for (const name of specials) {
+    const text = specialDescription(name);
+    if (text) descriptions[`special.${path.basename(name)}`] = [text, {}];
   }
   if (problems.length) throw new Error(`the facts and @kubernetes/client-node disagree:\n${problems.join('\n')}`);
   write('schemaData', JSON.stringify({ packages, types }));

@@ -3,7 +3,7 @@
 /**
  * @typedef {{ name: string, type: string, tags: Record<string, string>, comment: string[], embedded: boolean }} GoField
  * @typedef {{ name: string, comment: string[], struct?: GoField[], base?: string, alias?: boolean }} GoType
- * @typedef {{ imports: Map<string, string>, types: Map<string, GoType>, constants: Map<string, { type: string, value: string }> }} GoFile
+ * @typedef {{ imports: Map<string, string>, types: Map<string, GoType>, constants: Map<string, { type: string, value?: string, from?: { importPath: string, name: string } }> }} GoFile
  */
 
 function parseTags(text) {
@@ -77,6 +77,9 @@ function readImport(file, line) {
 function readConstant(file, line) {
   const match = /^(\w+)(?:\s+([\w.]+))?\s*=\s*(?:([\w.]+)\()?"((?:[^"\\]|\\.)*)"\)?/.exec(line);
   if (match) file.constants.set(match[1], { type: match[2] ?? match[3] ?? '', value: match[4] });
+  // `AddressTypeIPv4 = AddressType(v1.IPv4Protocol)`: the value is another package's.
+  const borrowed = /^(\w+)\s*=\s*(\w+)\((\w+)\.(\w+)\)/.exec(line);
+  if (borrowed) file.constants.set(borrowed[1], { type: borrowed[2], from: { importPath: file.imports.get(borrowed[3]), name: borrowed[4] } });
 }
 
 /** The markers of a comment: `+listType=map` → ['listType', 'map']. */

@@ -1,4 +1,5 @@
 import type { APIService, APIServiceCondition } from '../../api/index.ts';
+import type { Json } from '../../api/json.ts';
 import { timestamp } from '../../api/meta.ts';
 import type { Store } from '../../store/index.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
@@ -34,11 +35,15 @@ export interface AggregatorOptions {
 /** Milliseconds: how often what works is looked at again, and what does not. */
 const recheck = 30_000;
 const retry = 1_000;
+/** For how long a document of another server counts. */
+const documentAge = 60_000;
 
 interface Known {
   service: APIService;
   available: boolean;
   resources: AggregatedResource[];
+  /** Its OpenAPI document and when it was read, on the clock that never goes back. */
+  document?: { at: number; value: Promise<Json | undefined> };
   timer?: Timer;
 }
 
@@ -109,6 +114,25 @@ export class Aggregator {
     return [...groups.values()];
   }
 
+  /** The OpenAPI v2 documents of other servers, one a server. Who cannot be asked has none. */
+  async documents(): Promise<Json[]> {
+    const servers = new Map<string, Known>();
+    for (const known of this.#known.values()) {
+      const { namespace, name, port } = known.service.spec!.service!;
+      if (known.available) servers.set(`${namespace}/${name}:${port}`, known);
+    }
+    const found = await Promise.all([...servers.values()].map((known) => this.#document(known)));
+    return found.filter((document) => document !== undefined);
+  }
+
+  #document(known: Known): Promise<Json | undefined> {
+    const at = this.options.clock.monotonic();
+    if (known.document && at - known.document.at < documentAge) return known.document.value;
+    const value = this.#ask(known.service, '/openapi/v2', 'application/json').then((document) => document as Json | undefined, () => undefined);
+    known.document = { at, value };
+    return value;
+  }
+
   #destination({ spec }: APIService, path: string): Destination {
     const { egress, objects, random, frontProxy } = this.options;
     const { name = '', namespace = '', port = 443 } = spec!.service!;
@@ -166,6 +190,7 @@ export class Aggregator {
     });
     if (this.#known.get(name) !== known || this.#closed) return;
     const changed = known.available !== verdict.available;
+    if (changed) known.document = undefined;
     known.available = verdict.available;
     if (changed) log.info(verdict.available ? 'an aggregated API is there' : 'an aggregated API is not there', { name, why: verdict.message });
     this.#version++;

@@ -88,13 +88,13 @@ const listTypes = ['application/json', 'application/yaml', 'application/vnd.kube
 
 /** The paths that say what there is: of the server, of its groups and of their versions. */
 function discoveryPaths(served: readonly ServedResource[], reference: (name: string) => JsonObject): [string, Json][] {
-  const path = (text: string, description: string, kind: string, tag: string): [string, Json] => [
+  const path = (text: string, description: string, kind: string, tag: string, subject = kind): [string, Json] => [
     text,
     {
       get: {
         consumes: listTypes,
         description,
-        operationId: `get${tag.split('_').map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')}${kind}`,
+        operationId: `get${tag === 'apis' ? '' : tag.split('_').map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')}${subject}`,
         produces: listTypes,
         responses: { 200: { description: 'OK', schema: reference(`io.k8s.apimachinery.pkg.apis.meta.v1.${kind}`) }, 401: { description: 'Unauthorized' } },
         schemes: ['https'],
@@ -102,12 +102,12 @@ function discoveryPaths(served: readonly ServedResource[], reference: (name: str
       },
     },
   ];
-  const paths = [path('/api/', 'get available API versions', 'APIVersions', 'core'), path('/apis/', 'get available API versions', 'APIGroupList', 'apis')];
+  const paths = [path('/api/', 'get available API versions', 'APIVersions', 'core'), path('/apis/', 'get available API versions', 'APIGroupList', 'apis', 'APIVersions')];
   const done = new Set<string>();
   for (const { definition: { group, version } } of served) {
     const word = groupWord(group);
     if (group && !done.has(group)) paths.push(path(`/apis/${group}/`, 'get information of a group', 'APIGroup', word));
-    if (!done.has(`${group}/${version}`)) paths.push(path(group ? `/apis/${group}/${version}/` : `/api/${version}/`, 'get available resources', 'APIResourceList', `${word}_${version}`));
+    if (!done.has(`${group}/${version}`)) paths.push(path(group ? `/apis/${group}/${version}/` : `/api/${version}/`, 'get available resources', 'APIResourceList', `${word}_${version}`, 'APIResources'));
     done.add(group).add(`${group}/${version}`);
   }
   return paths;

@@ -6,6 +6,7 @@ import { loadDescriptions } from '../../api/schema.ts';
 import type { Aggregator } from '../aggregation/index.ts';
 import type { Answer, Call } from '../call.ts';
 import { v2Document, v3Document } from './documents.ts';
+import { mergeDocument } from './merge.ts';
 import { gnosticDocument } from './gnostic.ts';
 import { documentPath, type ServedResource } from './operations.ts';
 
@@ -31,12 +32,14 @@ export interface ServedResources {
 export class OpenApi {
   #computedFor = -1;
   #versions = new Map<string, { hash: string; served: ServedResource[] }>();
+  /** What the v2 documents were made of. */
+  #others = '';
   readonly #made = new Map<string, Promise<Uint8Array>>();
 
   constructor(
     private readonly resources: ServedResources,
     /** Other servers, which have their own documents. */
-    private readonly aggregator: () => Pick<Aggregator, 'version' | 'groups' | 'handles' | 'answer'>,
+    private readonly aggregator: () => Pick<Aggregator, 'version' | 'groups' | 'handles' | 'answer' | 'documents'>,
   ) {}
 
   /** Answers what lies under `/openapi/`; undefined: nothing is there. */
@@ -87,10 +90,15 @@ export class OpenApi {
 
   async #v2(call: Call): Promise<Answer> {
     const served = [...this.#versions.values()].flatMap((version) => version.served);
-    const hash = hashed([...this.#versions.values()].map((version) => version.hash).join());
+    const others = await this.aggregator().documents();
+    const hash = hashed([...[...this.#versions.values()].map((version) => version.hash), ...others.map((other) => JSON.stringify(other))].join());
     const asProtobuf = prefersGnostic(call.accept);
-    const body = await this.#make(asProtobuf ? 'v2 protobuf' : 'v2', async () => {
+    const form = asProtobuf ? 'v2 protobuf' : 'v2';
+    if (this.#others !== hash) for (const stale of ['v2', 'v2 protobuf']) this.#made.delete(stale);
+    this.#others = hash;
+    const body = await this.#make(form, async () => {
       const swagger = v2Document(served, await loadDescriptions());
+      for (const other of others) if (typeof other === 'object' && other !== null && !Array.isArray(other)) mergeDocument(swagger, other);
       return asProtobuf ? gnosticDocument(swagger) : Buffer.from(JSON.stringify(swagger));
     });
     return document(call, asProtobuf ? gnosticType : 'application/json', asProtobuf ? hashed(`${hash} protobuf`) : hash, await expand(body));

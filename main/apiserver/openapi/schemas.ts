@@ -71,7 +71,12 @@ export class Definitions {
   }
 
   addPatch(): void {
-    this.found.set(patchDefinition, { type: 'object' });
+    this.found.set(patchDefinition, { ...this.#special('Patch'), type: 'object' });
+  }
+
+  #special(name: string): JsonObject {
+    const [description] = this.descriptions[`special.${name}`] ?? [];
+    return description ? { description } : {};
   }
 
   #kinds(schema: ObjectSchema): GroupVersionKind[] {
@@ -117,7 +122,7 @@ export class Definitions {
       case 'special': {
         const { name, schema } = specials[type.special];
         if (!this.found.has(name)) {
-          this.found.set(name, schema);
+          this.found.set(name, { ...this.#special(type.special), ...schema });
           if (type.special.startsWith('JSONSchemaProps')) this.add(schemaById('apiextensions/v1.JSONSchemaProps')!);
         }
         return { $ref: `#/components/schemas/${name}` };

@@ -19,7 +19,7 @@ describe('the documents', () => {
     expect(JSON.stringify(exec['parameters'])).toContain('#/parameters/command');
     expect(paths['/api/v1/namespaces/{namespace}/pods/{name}/log']!['get']).toMatchObject({ operationId: 'readCoreV1NamespacedPodLog' });
     expect(Object.keys(paths['/api/v1/namespaces/{namespace}/pods/{name}/proxy/{path}']!)).toContain('head');
-    expect(paths['/api/v1/']!['get']).toMatchObject({ operationId: 'getCoreV1APIResourceList' });
+    expect(paths['/api/v1/']!['get']).toMatchObject({ operationId: 'getCoreV1APIResources' });
     expect(paths).toHaveProperty(['/apis/', 'get']);
   });
 
@@ -28,6 +28,8 @@ describe('the documents', () => {
     const schemas = (v3Document([pods], await loadDescriptions()) as Tree)['components']!['schemas']!;
     const members = schemas['io.k8s.api.core.v1.PodSpec']!['properties']!;
     expect(members['affinity']).toEqual({ allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.Affinity' }], description: expect.stringContaining('scheduling constraints') });
+    expect(schemas['io.k8s.apimachinery.pkg.apis.meta.v1.Time']).toEqual({ description: expect.stringMatching(/^Time is a wrapper around/) as string, type: 'string', format: 'date-time' });
+    expect(schemas['io.k8s.api.core.v1.Pod']!['properties']!['metadata']!['description']).not.toContain('@');
     expect(members['dnsPolicy']!['description']).toMatch(/\n\nPossible enum values:\n - `"ClusterFirst"`/);
   });
 });

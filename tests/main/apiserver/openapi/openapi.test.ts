@@ -1,5 +1,6 @@
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
+import type { Json } from '../../../../main/api/json.ts';
 import type { Answer, Call } from '../../../../main/apiserver/call.ts';
 import { OpenApi, type ServedResource } from '../../../../main/apiserver/openapi/index.ts';
 
@@ -26,8 +27,13 @@ const reviews = served('authorization.k8s.io', 'SubjectAccessReview', 'subjectac
 type Tree = { [key: string]: Tree } & { [key: number]: Tree };
 
 function server(...resources: ServedResource[]) {
+  return serverBeside([], ...resources);
+}
+
+/** With the documents of other servers. */
+function serverBeside(documents: Json[], ...resources: ServedResource[]) {
   const table = { version: 1, resources, all: () => table.resources };
-  const alone = { version: 0, groups: () => [], handles: () => false, answer: () => Promise.reject(new Error('there are no other servers')) };
+  const alone = { version: 0, groups: () => [], handles: () => false, answer: () => Promise.reject(new Error('there are no other servers')), documents: () => Promise.resolve(documents) };
   const openApi = new OpenApi(table, () => alone);
   async function ask(path: string, more: Partial<Call> = {}) {
     const [pathname = '', query] = path.split('?');
@@ -129,7 +135,7 @@ describe('OpenAPI v2', () => {
     const { definitions, swagger } = await server(pods, deployments).read('/openapi/v2');
     expect(swagger).toBe('2.0');
     expect(definitions!['io.k8s.api.apps.v1.DeploymentSpec']!['properties']!['template']).toMatchObject({ $ref: '#/definitions/io.k8s.api.core.v1.PodTemplateSpec' });
-    expect(definitions!['io.k8s.apimachinery.pkg.util.intstr.IntOrString']).toEqual({ type: 'string', format: 'int-or-string' });
+    expect(definitions!['io.k8s.apimachinery.pkg.util.intstr.IntOrString']).toMatchObject({ type: 'string', format: 'int-or-string' });
     expect(JSON.stringify(definitions)).not.toMatch(/"(allOf|oneOf|default)":/);
     expect(definitions!['io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions']!['x-kubernetes-group-version-kind']).toEqual([
       { group: '', kind: 'DeleteOptions', version: 'v1' },
@@ -193,4 +199,28 @@ describe('OpenAPI v2', () => {
     expect((await ask('/openapi/v2', { accept: 'application/json, application/com.github.proto-openapi.spec.v2@v1.0+protobuf' }))!.contentType).toBe('application/json');
     expect((await ask('/openapi/v2', { accept: undefined }))!.contentType).toBe('application/json');
   });
+});
+
+it('what other servers serve is in the v2 document, under other names where the same name means something else', async () => {
+  const ref = (name: string) => ({ $ref: `#/definitions/${name}` });
+  const pod = 'io.k8s.api.core.v1.Pod';
+  const other = {
+    swagger: '2.0',
+    paths: { '/apis/fruit.example.com/v1/apples': { get: { responses: { 200: { schema: ref('example.Apple') } } } }, '/version/': { get: {} }, '/apis/apps/v1/deployments': { get: { mine: true } } },
+    definitions: { 'example.Apple': { properties: { pod: ref(pod), self: ref('example.Apple') } }, [pod]: { description: 'of another kind' }, unused: {} },
+  };
+  const documents: Json[] = [other];
+  const { ask, read } = serverBeside(documents, pods, deployments);
+  const { paths, definitions } = await read('/openapi/v2');
+  expect(paths!['/apis/fruit.example.com/v1/apples']).toEqual(other.paths['/apis/fruit.example.com/v1/apples']);
+  expect(paths).toHaveProperty(['/apis/apps/v1/namespaces/{namespace}/deployments']);
+  expect(JSON.stringify(paths)).not.toContain('"mine"');
+  expect(definitions!['example.Apple']).toEqual({ properties: { pod: ref(`${pod}_v2`), self: ref('example.Apple') } });
+  expect(definitions![`${pod}_v2`]).toEqual({ description: 'of another kind' });
+  expect(definitions![pod]).toHaveProperty('properties');
+  expect(definitions).not.toHaveProperty('unused');
+  const { etag } = (await ask('/openapi/v2'))!.headers!;
+  documents.pop();
+  expect((await ask('/openapi/v2'))!.headers!['etag']).not.toBe(etag);
+  expect((await read('/openapi/v2'))['paths']).not.toHaveProperty(['/apis/fruit.example.com/v1/apples']);
 });
