@@ -22,9 +22,10 @@ import {
   volumeSize,
 } from '../api/persistentVolumes.ts';
 import { podClaimKeys } from '../api/podClaims.ts';
-import { resources, type Client, type Informer } from '../client/index.ts';
+import { created, resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { addPodClaimIndex, podsOfClaim } from './pods.ts';
+import { isRecyclable, recycledVolume, recyclerKey, recyclerPod, recyclesClaimOf } from './volumeRecycler.ts';
 
 /** How often a claim that waits is looked at again, and says again why. */
 const resync = 15_000;
@@ -71,11 +72,17 @@ export class PersistentVolumeBinder extends QueueController {
     });
     const classChanged = (storageClass: StorageClass) => this.#wakeClaimsOf(storageClass);
     this.#classes.on({ add: classChanged, update: (_, storageClass) => classChanged(storageClass) });
+    const recycled = (pod: Pod) => {
+      const volume = recycledVolume(pod);
+      if (volume !== undefined) this.enqueue(`volume/${volume}`, pod);
+    };
     // A claim that waits for its first consumer says so until there is one.
     this.#pods.on({
       add: (pod) => {
         if (!pod.spec?.nodeName) for (const key of podClaimKeys(pod)) this.enqueue(`claim/${key}`, pod);
       },
+      update: (_, pod) => recycled(pod),
+      delete: recycled,
     });
   }
 
@@ -314,10 +321,42 @@ export class PersistentVolumeBinder extends QueueController {
   async #release(client: Client, volume: PersistentVolume): Promise<void> {
     if (volume.status?.phase === 'Failed') return;
     const released = await this.#setVolumeStatus(client, volume, 'Released');
+    if (released.spec!.persistentVolumeReclaimPolicy === 'Recycle' && isRecyclable(released)) return this.#recycle(client, released);
     const failure = reclaimFailure(released);
     if (!failure) return;
     await this.#setVolumeStatus(client, released, 'Failed', failure.message);
     this.#sayOfVolume(released, failure.reason, failure.message);
+  }
+
+  /** Has a pod empty the volume; then anybody may claim it again. Mirrors pv_controller.go (recycleVolumeOperation). */
+  async #recycle(client: Client, volume: PersistentVolume): Promise<void> {
+    const name = volume.metadata!.name!;
+    const { namespace, name: claimName } = volume.spec!.claimRef!;
+    const users = podsOfClaim(this.#pods, `${namespace}/${claimName}`).filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
+    if (users.length > 0 && !this.#claims.get(`${namespace}/${claimName}`)) {
+      this.#sayOfVolume(volume, 'VolumeFailedRecycle', `Volume is used by pods: ${users.map(keyOf).join(',')}`, 'Normal');
+      return this.queue.addAfter(`volume/${name}`, resync);
+    }
+    const pods = client.of(resources.pods);
+    const pod = this.#pods.get(recyclerKey(name));
+    if (!pod) {
+      // The cache may be behind, and an emptied volume may be somebody's already.
+      const live = await this.#liveVolume(client, name);
+      const stillReleased = live?.status?.phase === 'Released' && live.spec!.claimRef?.uid === volume.spec!.claimRef!.uid;
+      return stillReleased ? created(pods.create(recyclerPod(volume))) : undefined;
+    }
+    const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+    if (pod.metadata!.deletionTimestamp || (!ended && recyclesClaimOf(pod, volume))) return;
+    // First what came of it, then the pod that tells of it: whoever is interrupted in between finds it again.
+    if (pod.status?.phase === 'Succeeded' && recyclesClaimOf(pod, volume)) {
+      await this.#unbind(client, volume);
+      this.#sayOfVolume(volume, 'VolumeRecycled', 'Volume recycled', 'Normal');
+    } else if (ended && recyclesClaimOf(pod, volume)) {
+      const message = `Recycle failed: failed to recycle volume: ${pod.status?.message || 'pod failed, pod.Status.Message unknown'}`;
+      await this.#setVolumeStatus(client, volume, 'Failed', message);
+      this.#sayOfVolume(volume, 'VolumeFailedRecycle', message);
+    }
+    await pods.delete(pod.metadata!.namespace!, pod.metadata!.name!, { preconditions: { uid: pod.metadata!.uid } });
   }
 
   /** The claim has another volume. A user's reservation stays, ours goes. */
@@ -356,8 +395,8 @@ export class PersistentVolumeBinder extends QueueController {
     this.recorder.event({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...claim }, type, reason, message);
   }
 
-  #sayOfVolume(volume: PersistentVolume, reason: string, message: string): void {
-    this.recorder.event({ apiVersion: 'v1', kind: 'PersistentVolume', ...volume }, 'Warning', reason, message);
+  #sayOfVolume(volume: PersistentVolume, reason: string, message: string, type: 'Normal' | 'Warning' = 'Warning'): void {
+    this.recorder.event({ apiVersion: 'v1', kind: 'PersistentVolume', ...volume }, type, reason, message);
   }
 }
 

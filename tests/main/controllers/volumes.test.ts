@@ -131,6 +131,36 @@ it.each([
   expect(cluster.events('pv', 'VolumeFailedDelete')).toEqual([message]);
 });
 
+const recycler = () => cluster.server.find(resources.pods, 'default', 'recycler-for-pv');
+
+async function recycle(outcome: object): Promise<void> {
+  await addVolume('pv', '1Gi', { persistentVolumeReclaimPolicy: 'Recycle' });
+  await addClaim('data', '1Gi');
+  await cluster.client.of(resources.persistentVolumeClaims).delete('default', 'data');
+  await settle(30);
+  expect(volume('pv')!.status!.phase).toBe('Released');
+  expect(recycler()!.spec!.volumes).toEqual([{ name: 'vol', hostPath: { path: '/data/pv' } }]);
+  cluster.server.change(resources.pods, 'default', 'recycler-for-pv', (pod) => (pod.status = outcome));
+  await settle(30);
+  expect(recycler()).toBeUndefined();
+}
+
+it('a volume that is recycled is emptied by a pod, and anybody may claim it again', async () => {
+  await recycle({ phase: 'Succeeded' });
+  expect(volume('pv')!.status!.phase).toBe('Available');
+  expect(volume('pv')!.spec!.claimRef).toBeUndefined();
+  expect(cluster.events('pv', 'VolumeRecycled')).toEqual(['Volume recycled']);
+  await addClaim('next', '1Gi');
+  expect(claim('next')!.status!.phase).toBe('Bound');
+});
+
+it('a volume that cannot be emptied fails', async () => {
+  await recycle({ phase: 'Failed', message: 'deadline exceeded' });
+  const message = 'Recycle failed: failed to recycle volume: deadline exceeded';
+  expect(volume('pv')!.status).toMatchObject({ phase: 'Failed', message });
+  expect(volume('pv')!.spec!.claimRef).toBeDefined();
+});
+
 it('a claim that waits for a pod says for which', async () => {
   cluster.server.seed(resources.storageClasses, {
     metadata: { name: 'late' },
