@@ -352,6 +352,7 @@ export class Nodes {
       informers,
       dial: (host, port, from) => this.dial(host, port, from),
       listen: listenOnHost,
+      platform: process.platform,
       portProblem,
       fallback: options.certificate,
       clock,

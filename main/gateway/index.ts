@@ -7,15 +7,17 @@ import { EventRecorder, resources, WorkQueue, type Client, type InformerFactory 
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
+import { loopback, loopbackAddresses } from './addresses.ts';
 import { byService, serviceOfSlice } from './backends.ts';
 import { buildIngressListeners, isOurs } from './ingress/buildRoutes.ts';
 import { writeIngressStatus } from './ingress/status.ts';
 import { byPrecedence } from './match.ts';
 import type { Listener } from './model.ts';
 import type { Dial } from './proxy/dialAgent.ts';
-import { address, Listeners, type Listen } from './proxy/listeners.ts';
+import { Listeners, placeOf, type Listen } from './proxy/listeners.ts';
 import { RequestProxy } from './proxy/requestProxy.ts';
 import { GatewayRoutes } from './routes/controller.ts';
+import type { Plan } from './routes/plan.ts';
 
 export type { Listen } from './proxy/listeners.ts';
 
@@ -26,6 +28,8 @@ export interface GatewayOptions {
   dial: Dial;
   /** Opens ports of this computer. */
   listen: Listen;
+  /** Says which addresses are this computer's own. */
+  platform: NodeJS.Platform;
   /** Why a port could not be opened, for people. */
   portProblem(port: number, error: unknown): string;
   /** The certificate for names that nobody has one for. */
@@ -44,6 +48,8 @@ export interface Gateway {
 const httpPorts = [80, 8080, 8081, 8082, 8083];
 const httpsPorts = [443, 8443, 8444, 8445, 8446];
 const everything = 'everything';
+/** How many ports that others have are got out of the way of, at most. */
+const mostMoves = 20;
 /** How long a port that was taken is left alone before it is tried again. */
 const retryMs = 15_000;
 
@@ -76,7 +82,7 @@ class GatewayController implements Gateway {
     this.#recorder = new EventRecorder(client, 'ingress-controller', clock, random, { log });
     this.#proxy = new RequestProxy({ backends, dial, clock, random, log });
     this.#listeners = new Listeners({ listen: options.listen, proxy: this.#proxy, backends, dial, random, log, fallback: options.fallback });
-    this.#routes = new GatewayRoutes({ client, informers, clock, log, changed: () => this.#queue.add(everything) });
+    this.#routes = new GatewayRoutes({ client, informers, clock, log, addresses: loopbackAddresses(options.platform), changed: () => this.#queue.add(everything) });
   }
 
   start(): void {
@@ -111,48 +117,56 @@ class GatewayController implements Gateway {
     const secrets = informers.informer(resources.secrets);
     const all = informers.informer(resources.ingresses).list();
     const ours = all.filter((ingress) => isOurs(ingress, classes) && !ingress.metadata!.deletionTimestamp);
-    const plan = this.#routes.plan();
-    const ingress = await this.#open(() => buildIngressListeners(ours, (key) => secrets.get(key), this.#ports), plan.listeners);
-    const opened = new Map([...plan.listeners, ...ingress].map(({ port, tls }) => [port, tls]));
+    const { plan, ingress } = await this.#open(() => buildIngressListeners(ours, (key) => secrets.get(key), this.#ports));
+    const opened = new Map([...plan.listeners, ...ingress].map((listener) => [placeOf(listener), listener.tls]));
+    const isOpen = (port: number) => this.#listeners.isOpen(placeOf({ address: loopback, port }));
 
     const problems = new Map<string, string>();
     for (const [usual, port] of [[httpPorts[0]!, this.#ports.http], [httpsPorts[0]!, this.#ports.https]] as const) {
       const error = this.#refused.get(usual);
       if (error === undefined || !ours.length) continue;
-      const instead = this.#listeners.isOpen(port) ? `; port ${port} is used instead` : '';
+      const instead = isOpen(port) ? `; port ${port} is used instead` : '';
       problems.set(String(usual), `${this.options.portProblem(usual, error)}${instead}`);
     }
-    if (ours.length > 0 && !this.#listeners.isOpen(this.#ports.http)) this.#queue.addAfter(everything, retryMs);
-    if (plan.listeners.some(({ port }) => !this.#listeners.isOpen(port))) this.#queue.addAfter(everything, retryMs);
-    await this.#routes.report(plan, (port, tls) => {
-      if (!this.#listeners.isOpen(port)) return this.options.portProblem(port, this.#listeners.problem(port));
-      return opened.get(port) === tls ? undefined : `port ${port} is in use with another protocol`;
+    if (ours.length > 0 && !isOpen(this.#ports.http)) this.#queue.addAfter(everything, retryMs);
+    if (plan.listeners.some((listener) => !this.#listeners.isOpen(placeOf(listener)))) this.#queue.addAfter(everything, retryMs);
+    await this.#routes.report(plan, (at, tls) => {
+      const place = placeOf(at);
+      if (!this.#listeners.isOpen(place)) return this.options.portProblem(at.port, this.#listeners.problem(place));
+      return opened.get(place) === tls ? undefined : `port ${at.port} is in use with another protocol`;
     });
     await Promise.all(
       ours.map(async (ingress) => {
         const tls = (ingress.spec?.tls?.length ?? 0) > 0;
-        const ports = [this.#ports.http, ...(tls ? [this.#ports.https] : [])].filter((port) => this.#listeners.isOpen(port));
+        const ports = [this.#ports.http, ...(tls ? [this.#ports.https] : [])].filter(isOpen);
         const entries: IngressLoadBalancerIngress[] =
-          ports.length > 0 ? [{ ip: address, ports: ports.map((port) => ({ port, protocol: 'TCP' })) }] : [];
+          ports.length > 0 ? [{ ip: loopback, ports: ports.map((port) => ({ port, protocol: 'TCP' })) }] : [];
         this.#tell(ingress, [problems.get('80'), tls ? problems.get('443') : undefined].filter(Boolean).join('; '));
         await writeIngressStatus(client.because(ingress.metadata!.resourceVersion), ingress, entries);
       }),
     );
   }
 
-  /** Opens what is wanted; where a usual port for Ingresses cannot be had the next one is taken, and kept from then on. Returns what is for Ingresses. */
-  async #open(build: () => Listener[], others: Listener[]): Promise<Listener[]> {
+  /**
+   * Opens what is wanted. Where a usual port for Ingresses cannot be had the next one is taken, and kept from then on; where
+   * another program has a port of a Gateway's address, the Gateway moves to the next address.
+   */
+  async #open(build: () => Listener[]): Promise<{ ingress: Listener[]; plan: Plan }> {
+    const taken = new Set<string>();
     for (;;) {
       const listeners = build();
-      await this.#listeners.sync({ listeners: merge([...listeners, ...others]) });
+      const plan = this.#routes.plan(taken);
+      await this.#listeners.sync({ listeners: merge([...listeners, ...plan.listeners]) });
+      const known = taken.size;
+      for (const place of plan.listeners.map(placeOf)) if (isTaken(this.#listeners.problem(place))) taken.add(place);
       const next = (ports: readonly number[], current: number): number => {
-        const error = listeners.some(({ port }) => port === current) ? this.#listeners.problem(current) : undefined;
+        const error = listeners.some(({ port }) => port === current) ? this.#listeners.problem(placeOf({ address: loopback, port: current })) : undefined;
         if (error === undefined) return current;
         this.#refused.set(current, error);
         return ports[ports.indexOf(current) + 1] ?? current;
       };
       const ports = { http: next(httpPorts, this.#ports.http), https: next(httpsPorts, this.#ports.https) };
-      if (ports.http === this.#ports.http && ports.https === this.#ports.https) return listeners;
+      if (ports.http === this.#ports.http && ports.https === this.#ports.https && (taken.size === known || taken.size > mostMoves)) return { ingress: listeners, plan };
       this.#ports = ports;
     }
   }
@@ -165,17 +179,21 @@ class GatewayController implements Gateway {
   }
 }
 
+const isTaken = (problem: unknown): boolean => (problem as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';
+
 const isKeyPair = ({ type, data }: Secret): boolean => type === 'kubernetes.io/tls' || data?.['tls.crt'] !== undefined;
 
 /** What several ask for at one port is served together. */
 function merge(listeners: Listener[]): Listener[] {
-  const byPort = new Map<number, Listener>();
+  const byPort = new Map<string, Listener>();
   for (const listener of listeners) {
-    const known = byPort.get(listener.port);
-    if (!known) byPort.set(listener.port, listener);
+    const place = placeOf(listener);
+    const known = byPort.get(place);
+    if (!known) byPort.set(place, listener);
     else if (known.tls === listener.tls)
-      byPort.set(listener.port, {
+      byPort.set(place, {
         ...known,
+        sections: [...known.sections, ...listener.sections],
         routes: byPrecedence([...known.routes, ...listener.routes]),
         certificates: [...known.certificates, ...listener.certificates],
         passthrough: [...known.passthrough, ...listener.passthrough],

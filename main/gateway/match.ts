@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js';
-import type { RequestMatch, Route, ValueMatch } from './model.ts';
+import type { Listener, RequestMatch, Route, ValueMatch } from './model.ts';
 
 /** What of a request decides where it goes. */
 export interface RequestView {
@@ -51,10 +51,18 @@ function regex(text: string): RE2JS | undefined {
 const valueMatches = ({ type, value }: ValueMatch, actual: string | undefined): boolean =>
   actual !== undefined && (type === 'Exact' ? actual === value : (regex(value)?.matches(actual) ?? false));
 
-/** The route that a request takes; `routes` are in order of precedence. */
-export function findRoute(routes: Route[], request: RequestView): Route | undefined {
+/** The most specific of the names that means `host`; undefined if none does. */
+export function mostSpecific(names: readonly string[], host: string): string | undefined {
+  const rank = (name: string) => (name === '' ? 0 : name.startsWith('*') ? name.length : 1000 + name.length);
+  return names.filter((name) => hostMatches(name, host, false)).sort((a, b) => rank(b) - rank(a))[0];
+}
+
+/** The route that a request takes; `routes` are in order of precedence, `sections` the names that the port's listeners are for. */
+export function findRoute({ routes, sections }: Pick<Listener, 'routes' | 'sections'>, request: RequestView): Route | undefined {
+  const own = mostSpecific(sections, request.host);
   return routes.find(
-    ({ hostname, oneLabel, match }) =>
+    ({ hostname, oneLabel, match, section }) =>
+      (section === undefined || section === own) &&
       hostMatches(hostname, request.host, oneLabel) &&
       pathMatches(match.path, request.path) &&
       (match.method === undefined || match.method === request.method) &&

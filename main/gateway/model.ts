@@ -8,13 +8,17 @@ export interface RouteTable {
 
 /** What is served at one port of this computer. */
 export interface Listener {
+  /** One of this computer's loopback addresses. */
+  address: string;
   port: number;
   tls: boolean;
+  /** The names that the listeners of this port are for: a request belongs to the most specific one only. */
+  sections: string[];
   /** Best first: the first that matches is taken. */
   routes: Route[];
   /** Of a listener with TLS; the most specific name wins. */
   certificates: Certificate[];
-  /** TLS connections that are passed on as they are, by the name that the client asks for; best first. */
+  /** TLS connections that go on as bytes, by the name that the client asks for; best first. */
   passthrough: PassthroughRoute[];
 }
 
@@ -27,12 +31,16 @@ export interface Certificate {
 
 export interface PassthroughRoute {
   hostname: string;
+  /** TLS ends here, and what is in it goes on as it is. */
+  terminate: boolean;
   backends: WeightedBackend[];
 }
 
 export interface Route {
   /** Whose it is, for logs: `Ingress default/web`. */
   owner: string;
+  /** The name of the listener that it belongs to; absent: it takes the requests of all. */
+  section?: string;
   /** `example.com`, `*.example.com` or empty for all names. */
   hostname: string;
   /** Whether `*.` stands for one label only, as Ingress has it, or for any number, as Gateway API has it. */
@@ -75,7 +83,18 @@ export type Filter =
   | { type: 'ResponseHeaders'; change: HeaderChange }
   | { type: 'Rewrite'; hostname?: string; path?: PathChange }
   | { type: 'Redirect'; scheme?: string; hostname?: string; port?: number; path?: PathChange; statusCode: number }
+  | { type: 'Cors'; rules: CorsRules }
   | { type: 'Mirror'; backend: ServiceBackend; /** Of each 100 requests. */ percent: number };
+
+/** Which pages of other origins may ask, and what browsers are told. */
+export interface CorsRules {
+  origins: string[];
+  methods: string[];
+  headers: string[];
+  expose: string[];
+  credentials: boolean;
+  maxAgeSeconds: number;
+}
 
 export interface WeightedBackend {
   weight: number;

@@ -1,5 +1,6 @@
 import type { Ingress, IngressBackend, IngressClass, Secret } from '../../api/index.ts';
 import { keyOf } from '../../api/meta.ts';
+import { loopback } from '../addresses.ts';
 import { byPrecedence } from '../match.ts';
 import type { Certificate, Listener, Route, WeightedBackend } from '../model.ts';
 
@@ -26,8 +27,8 @@ export function buildIngressListeners(ingresses: Ingress[], secretOf: (key: stri
   const routes = byPrecedence(ingresses.flatMap(routesOf));
   const certificates = ingresses.flatMap((ingress) => certificatesOf(ingress, secretOf));
   return [
-    { port: ports.http, tls: false, routes, certificates: [], passthrough: [] },
-    ...(ingresses.some(({ spec }) => spec?.tls?.length) ? [{ port: ports.https, tls: true, routes, certificates, passthrough: [] }] : []),
+    { address: loopback, port: ports.http, tls: false, sections: [], routes, certificates: [], passthrough: [] },
+    ...(ingresses.some(({ spec }) => spec?.tls?.length) ? [{ address: loopback, port: ports.https, tls: true, sections: [], routes, certificates, passthrough: [] }] : []),
   ];
 }
 

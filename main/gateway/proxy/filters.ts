@@ -1,5 +1,6 @@
 import type { Filter, HeaderChange, PathChange, Route } from '../model.ts';
 import { withoutSlash } from '../match.ts';
+import { answerFields } from './cors.ts';
 
 export type Headers = Record<string, string | string[] | undefined>;
 
@@ -11,6 +12,14 @@ export function changeHeaders(headers: Headers, { set, add, remove }: HeaderChan
     headers[key] = known === undefined ? value : Array.isArray(known) ? [...known, value] : `${known}, ${value}`;
   }
   for (const name of remove) delete headers[name.toLowerCase()];
+}
+
+/** What a backend answered, as the client gets it; `origin` is the client's. */
+export function changeAnswer(headers: Headers, filters: Filter[], origin: string | undefined): void {
+  for (const filter of filters) {
+    if (filter.type === 'ResponseHeaders') changeHeaders(headers, filter.change);
+    if (filter.type === 'Cors') Object.assign(headers, answerFields(filter.rules, origin));
+  }
 }
 
 /** `path` may have a query, which is kept. */

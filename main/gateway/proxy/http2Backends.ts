@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream';
 import type { Endpoint } from '../backends.ts';
 import type { Filter } from '../model.ts';
 import { dialFirst, type Dial } from './dialAgent.ts';
-import { changeHeaders, type Headers } from './filters.ts';
+import { changeAnswer, type Headers } from './filters.ts';
 
 const connectionFields = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'host']);
 
@@ -28,7 +28,7 @@ export class Http2Backends {
     backend.on('response', (answer, flags) => {
       if (stream.destroyed || stream.headersSent) return backend.close();
       const fields = { ...answer } as Headers;
-      for (const filter of filters) if (filter.type === 'ResponseHeaders') changeHeaders(fields, filter.change);
+      changeAnswer(fields, filters, request.headers.origin as string | undefined);
       const ends = (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       stream.respond(fields as http2.OutgoingHttpHeaders, { endStream: ends, waitForTrailers: !ends });
       if (!ends) pipeline(backend, stream, () => {});

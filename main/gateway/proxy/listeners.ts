@@ -1,10 +1,11 @@
 import http from 'node:http';
 import http2 from 'node:http2';
+import type net from 'node:net';
 import { pipeline, type Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { Logger } from '../../util/log.ts';
 import { hostMatches } from '../match.ts';
-import type { Certificate, Listener, RouteTable } from '../model.ts';
+import type { Certificate, Listener, RouteTable, WeightedBackend } from '../model.ts';
 import type { Random } from '../../util/random.ts';
 import { resolveBackend, type BackendsView } from '../backends.ts';
 import { serverName } from './clientHello.ts';
@@ -25,48 +26,50 @@ export interface ListenersOptions {
   fallback: { certificate: string; key: string };
 }
 
-export const address = '127.0.0.1';
+/** How a port of one of this computer's addresses is named. */
+export const placeOf = ({ address, port }: Pick<Listener, 'address' | 'port'>): string => `${address}:${port}`;
+
 const preface = 'PRI * HTTP/2.0';
 const maxHello = 64 * 1024;
 
 /** The open ports: what arrives there is served by the newest routes. */
 export class Listeners {
-  readonly #open = new Map<number, { port: OpenPort; closing: { close(): void } }>();
-  readonly #problems = new Map<number, unknown>();
+  readonly #open = new Map<string, { port: OpenPort; closing: { close(): void } }>();
+  readonly #problems = new Map<string, unknown>();
 
   constructor(private readonly options: ListenersOptions) {}
 
   /** Why a port is not open: what the operating system said. */
-  problem(port: number): unknown {
-    return this.#problems.get(port);
+  problem(place: string): unknown {
+    return this.#problems.get(place);
   }
 
-  isOpen(port: number): boolean {
-    return this.#open.has(port);
+  isOpen(place: string): boolean {
+    return this.#open.has(place);
   }
 
   /** Resolves when every port that can be open is. */
   async sync({ listeners }: RouteTable): Promise<void> {
-    const wanted = new Map(listeners.map((listener) => [listener.port, listener]));
-    for (const [port, { closing }] of this.#open) {
-      if (wanted.has(port)) continue;
+    const wanted = new Map(listeners.map((listener) => [placeOf(listener), listener]));
+    for (const [place, { closing }] of this.#open) {
+      if (wanted.has(place)) continue;
       closing.close();
-      this.#open.delete(port);
+      this.#open.delete(place);
     }
-    for (const port of this.#problems.keys()) if (!wanted.has(port)) this.#problems.delete(port);
-    for (const [number, listener] of wanted) {
-      const open = this.#open.get(number);
+    for (const place of this.#problems.keys()) if (!wanted.has(place)) this.#problems.delete(place);
+    for (const [place, listener] of wanted) {
+      const open = this.#open.get(place);
       if (open) {
         open.port.listener = listener;
         continue;
       }
       const port = new OpenPort(this.options, listener);
       try {
-        const closing = await this.options.listen(address, number, (connection) => port.accept(connection));
-        this.#open.set(number, { port, closing });
-        this.#problems.delete(number);
+        const closing = await this.options.listen(listener.address, listener.port, (connection) => port.accept(connection));
+        this.#open.set(place, { port, closing });
+        this.#problems.delete(place);
       } catch (error) {
-        this.#problems.set(number, error);
+        this.#problems.set(place, error);
       }
     }
   }
@@ -135,7 +138,21 @@ class OpenPort {
       this.#secure.emit('connection', connection);
       return;
     }
-    const chosen = chooseWeighted(route.backends, this.options.random.next());
+    this.#passOn(route.terminate ? this.#terminate(connection, name) : connection, route.backends);
+  }
+
+  /** The bytes that are in a TLS connection. */
+  #terminate(connection: Duplex, name: string): Duplex {
+    const secure = new tls.TLSSocket(connection as net.Socket, { isServer: true, secureContext: this.#contextFor(name) });
+    secure.on('error', (error) => {
+      this.options.log.debug('a TLS client went away', { error: error.message });
+      connection.destroy();
+    });
+    return secure;
+  }
+
+  #passOn(connection: Duplex, backends: WeightedBackend[]): void {
+    const chosen = chooseWeighted(backends, this.options.random.next());
     const resolved = chosen?.backend && resolveBackend(this.options.backends, chosen.backend);
     const endpoints = resolved?.kind === 'endpoints' ? resolved.endpoints : [];
     const start = Math.floor(this.options.random.next() * endpoints.length);

@@ -6,10 +6,11 @@ import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
 import type { Random } from '../../util/random.ts';
 import { resolveBackend, type BackendsView, type Endpoint } from '../backends.ts';
-import { findRoute } from '../match.ts';
+import { findRoute, mostSpecific } from '../match.ts';
 import type { Filter, Listener, Route, ServiceBackend, WeightedBackend } from '../model.ts';
 import { DialAgent, type Dial } from './dialAgent.ts';
-import { changeHeaders, changePath, redirectLocation, type Headers } from './filters.ts';
+import { isPreflight, preflightAnswer } from './cors.ts';
+import { changeAnswer, changeHeaders, changePath, redirectLocation, type Headers } from './filters.ts';
 import { Http2Backends } from './http2Backends.ts';
 
 export type ProxyRequest = http.IncomingMessage | Http2ServerRequest;
@@ -36,13 +37,13 @@ export class RequestProxy {
   readonly #proxy = createProxyServer({ xfwd: true });
   readonly #http2: Http2Backends;
   readonly #responseFilters = new WeakMap<object, Filter[]>();
+  readonly #origins = new WeakMap<object, string | undefined>();
   readonly #turns = new WeakMap<Route, number>();
 
   constructor(private readonly options: RequestProxyOptions) {
     this.#http2 = new Http2Backends(options.dial);
     this.#proxy.on('proxyRes', (answer, request) => {
-      for (const filter of this.#responseFilters.get(request) ?? [])
-        if (filter.type === 'ResponseHeaders') changeHeaders(answer.headers as Headers, filter.change);
+      changeAnswer(answer.headers as Headers, this.#responseFilters.get(request) ?? [], this.#origins.get(request));
     });
     this.#proxy.on('error', (error, _request, response) => {
       options.log.debug('a request could not be passed on', { error: error.message });
@@ -65,6 +66,8 @@ export class RequestProxy {
       (response as http.ServerResponse).writeHead(redirect.statusCode, { location: redirectLocation(redirect, at, route.match.path) }).end();
       return;
     }
+    const cors = filters.find((filter) => filter.type === 'Cors');
+    if (cors && isPreflight(request)) return void (response as http.ServerResponse).writeHead(204, preflightAnswer(cors.rules, request)).end();
     const mirrors = this.#mirrors(filters);
     applyToRequest(request, route, filters);
     this.#limitTime(route, response);
@@ -76,6 +79,7 @@ export class RequestProxy {
       return;
     }
     this.#responseFilters.set(request, filters);
+    this.#origins.set(request, request.headers.origin as string | undefined);
     const body = mirrors.length > 0 ? this.#copyTo(request, mirrors) : undefined;
     this.#proxy
       .web(request as http.IncomingMessage, response as http.ServerResponse, {
@@ -103,8 +107,10 @@ export class RequestProxy {
   #plan(request: ProxyRequest, listener: Listener): { kind: 'plan'; plan: Plan } | { kind: 'refused'; status: number; text: string; grpc?: boolean } {
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
-    const route = findRoute(listener.routes, {
-      host: hostOf(request),
+    const host = hostOf(request);
+    if (isMisdirected(request, host, listener)) return { kind: 'refused', status: 421, text: 'the connection was made for another name' };
+    const route = findRoute(listener, {
+      host,
       method: request.method ?? 'GET',
       path: mark < 0 ? url : url.slice(0, mark),
       query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
@@ -170,6 +176,12 @@ export class RequestProxy {
 }
 
 const isGrpc = (request: ProxyRequest): boolean => (request.headers['content-type'] ?? '').startsWith('application/grpc');
+
+/** Whether the client asked TLS for a name of another listener than the request is for. */
+function isMisdirected(request: ProxyRequest, host: string, { tls, sections }: Listener): boolean {
+  const name = tls && sections.length > 1 ? (request.socket as { servername?: string | false }).servername : undefined;
+  return typeof name === 'string' && name !== '' && mostSpecific(sections, name.toLowerCase()) !== mostSpecific(sections, host);
+}
 
 const targetOf = ({ host, port }: Endpoint): string => `http://${host}:${port}`;
 

@@ -8,6 +8,7 @@ import type { Logger } from '../../util/log.ts';
 import { conditionsOf, type Finding } from './conditions.ts';
 import { installKinds } from './install.ts';
 import { controllerName, gatewayClasses, gateways, grpcRoutes, httpRoutes, referenceGrants, routeKinds, tlsRoutes, type AnyRoute, type GatewayObject } from './kinds.ts';
+import { supportedFeatures } from './features.ts';
 import { gatewayStatus, planGateways, type Plan, type PortProblem } from './plan.ts';
 
 export interface GatewayRoutesOptions {
@@ -15,6 +16,8 @@ export interface GatewayRoutesOptions {
   informers: InformerFactory;
   clock: Clock;
   log: Logger;
+  /** Of this computer, for Gateways, best first. */
+  addresses: string[];
   /** Something that decides about what is served is different. */
   changed(): void;
 }
@@ -76,7 +79,7 @@ export class GatewayRoutes {
     this.#following = true;
   }
 
-  plan(): Plan {
+  plan(taken: ReadonlySet<string>): Plan {
     if (!this.#following) return { listeners: [], classes: [], gateways: [], routes: [] };
     const { informers } = this.options;
     const secrets = informers.informer<Secret>(resources.secrets);
@@ -90,7 +93,7 @@ export class GatewayRoutes {
       namespace: (name) => namespaces.get(name),
       service: (key) => services.get(key),
       secret: (key) => secrets.get(key),
-    });
+    }, { addresses: this.options.addresses, taken });
   }
 
   /** Says of every object what became of it, where that is not said already. */
@@ -98,7 +101,7 @@ export class GatewayRoutes {
     const now = timestamp(this.options.clock.now());
     const say = (findings: Finding[], old: Parameters<typeof conditionsOf>[1], object: KubeObject) => conditionsOf(findings, old, object.metadata?.generation, now);
     await Promise.all([
-      ...plan.classes.map(({ object, findings }) => this.#write(gatewayClasses, object, object.status, { conditions: say(findings, object.status?.conditions, object) })),
+      ...plan.classes.map(({ object, findings }) => this.#write(gatewayClasses, object, object.status, { supportedFeatures, conditions: say(findings, object.status?.conditions, object) })),
       ...plan.gateways.map((planned) => {
         const { object } = planned;
         const { findings, addresses, listeners } = gatewayStatus(planned, problem);

@@ -2,9 +2,9 @@ import type { CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSch
 import { group } from './kinds.ts';
 import * as s from './schema.ts';
 
-/* The kinds of Gateway API's standard channel that are served here, at the fields that release v1.5 has of them. */
+/* The kinds of Gateway API's standard channel that are served here, at the fields that release v1.6 has of them. */
 
-export const bundleVersion = 'v1.5.0';
+export const bundleVersion = 'v1.6.1';
 export const bundleAnnotation = 'gateway.networking.k8s.io/bundle-version';
 /** On definitions that we wrote. One that a user installs himself takes it away, or bears another release. */
 export const ownerAnnotation = 'skiff.dev/installed';
@@ -219,13 +219,30 @@ const mirror = s.object({
 
 /** Type of a filter → the field that belongs to it. */
 const grpcFilters = { RequestHeaderModifier: 'requestHeaderModifier', ResponseHeaderModifier: 'responseHeaderModifier', RequestMirror: 'requestMirror', ExtensionRef: 'extensionRef' };
-const httpFilters = { ...grpcFilters, RequestRedirect: 'requestRedirect', URLRewrite: 'urlRewrite' };
+const httpFilters = { ...grpcFilters, RequestRedirect: 'requestRedirect', URLRewrite: 'urlRewrite', CORS: 'cors' };
 const allFilterFields: Record<string, JSONSchemaProps> = {
   requestHeaderModifier: headerFilter,
   responseHeaderModifier: headerFilter,
   requestMirror: mirror,
   extensionRef: s.object({ group: s.groupName(), kind: s.kind(), name: s.objectName }, ['group', 'kind', 'name']),
   requestRedirect: s.object({ scheme: s.oneOf(['http', 'https']), hostname: s.preciseHostname, path: pathModifier, port: s.port, statusCode: { type: 'integer', enum: [301, 302, 303, 307, 308], default: 302 } }),
+  cors: s.object(
+    {
+      allowOrigins: s.list(s.word(253, String.raw`(^\*$)|(^([a-zA-Z][a-zA-Z0-9+\-.]*):\/\/([^:/?#]+)(:([0-9]{1,5}))?$)`), 64, { 'x-kubernetes-list-type': 'set' }),
+      allowMethods: s.list(s.oneOf(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', '*']), 9, { 'x-kubernetes-list-type': 'set' }),
+      allowHeaders: s.list(s.headerName, 64, { 'x-kubernetes-list-type': 'set' }),
+      exposeHeaders: s.list(s.headerName, 64, { 'x-kubernetes-list-type': 'set' }),
+      allowCredentials: { type: 'boolean' },
+      maxAge: s.number(1, 2 ** 31 - 1, { default: 5 }),
+    },
+    [],
+    {
+      'x-kubernetes-validations': [
+        s.rule("!has(self.allowOrigins) || !('*' in self.allowOrigins && self.allowOrigins.size() > 1)", "AllowOrigins cannot contain '*' alongside other origins"),
+        s.rule("!has(self.allowMethods) || !('*' in self.allowMethods && self.allowMethods.size() > 1)", "AllowMethods cannot contain '*' alongside other methods"),
+      ],
+    },
+  ),
   urlRewrite: s.object({ hostname: s.preciseHostname, path: pathModifier }),
 };
 function filters(types: Record<string, string>): JSONSchemaProps {

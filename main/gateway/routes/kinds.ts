@@ -17,7 +17,7 @@ export interface ObjectReference {
 
 export interface GatewayClass extends KubeObject {
   spec: { controllerName: string; parametersRef?: ObjectReference };
-  status?: { conditions?: Condition[] };
+  status?: { conditions?: Condition[]; supportedFeatures?: { name: string }[] };
 }
 
 export interface GatewayListener {
@@ -81,6 +81,7 @@ export interface RouteFilter {
   responseHeaderModifier?: HeaderFilter;
   requestRedirect?: { scheme?: string; hostname?: string; port?: number; path?: PathModifier; statusCode?: number };
   urlRewrite?: { hostname?: string; path?: PathModifier };
+  cors?: { allowOrigins?: string[]; allowMethods?: string[]; allowHeaders?: string[]; exposeHeaders?: string[]; allowCredentials?: boolean; maxAge?: number };
   requestMirror?: { backendRef: BackendRef; percent?: number; fraction?: { numerator: number; denominator?: number } };
 }
 

@@ -17,7 +17,7 @@ export interface JudgedListener {
 }
 
 /** Whether the connections of a listener begin with TLS. */
-export const isTls = ({ protocol }: GatewayListener): boolean => protocol !== 'HTTP';
+export const isTls = ({ protocol }: Pick<GatewayListener, 'protocol'>): boolean => protocol !== 'HTTP';
 
 /** Whether something can be served at a listener. */
 export const isUsable = ({ accepted, resolved, conflicted }: JudgedListener): boolean =>
@@ -40,9 +40,8 @@ export function judgeListeners(view: ClusterView, gateway: GatewayObject): Judge
   });
 }
 
-function acceptedOf({ protocol, tls }: GatewayListener): Finding {
+function acceptedOf({ protocol }: GatewayListener): Finding {
   if (!['HTTP', 'HTTPS', 'TLS'].includes(protocol)) return no('Accepted', 'UnsupportedProtocol', `protocol ${protocol} is not supported`);
-  if (protocol === 'TLS' && tls?.mode !== 'Passthrough') return no('Accepted', 'UnsupportedProtocol', 'protocol TLS is supported with mode Passthrough only');
   return yes('Accepted', 'Accepted', 'Listener is accepted');
 }
 
@@ -54,7 +53,7 @@ function conflictOf(listener: GatewayListener, all: GatewayListener[]): Finding 
 }
 
 function certificatesOf(view: ClusterView, gateway: GatewayObject, { protocol, hostname = '', tls }: GatewayListener): { certificates: Certificate[]; problem?: Finding } {
-  if (protocol !== 'HTTPS') return { certificates: [] };
+  if (!isTls({ protocol }) || tls?.mode === 'Passthrough') return { certificates: [] };
   const certificates: Certificate[] = [];
   let problem: Finding | undefined;
   const from = { kind: 'Gateway', namespace: gateway.metadata!.namespace! };

@@ -1,7 +1,7 @@
 import { keyOf } from '../../api/meta.ts';
 import { byPrecedence } from '../match.ts';
 import type { Listener, PassthroughRoute, Route } from '../model.ts';
-import { address } from '../proxy/listeners.ts';
+import { assignAddresses, isLoopback } from '../addresses.ts';
 import { attach, isGatewayReference, supportedKinds, type Attachment } from './attach.ts';
 import { no, yes, type Finding } from './conditions.ts';
 import { controllerName, group, type AnyRoute, type GatewayClass, type GatewayObject, type ListenerStatus, type ParentReference } from './kinds.ts';
@@ -19,26 +19,43 @@ export interface Plan {
 
 export interface PlannedGateway {
   object: GatewayObject;
+  /** Where it is served. */
+  address: string;
   accepted: Finding;
   listeners: (JudgedListener & { attachedRoutes: number })[];
 }
 
 /** Why a port that Gateways ask for cannot be used; undefined if it is open. */
-export type PortProblem = (port: number, tls: boolean) => string | undefined;
+export type PortProblem = (place: { address: string; port: number }, tls: boolean) => string | undefined;
 
-export function planGateways(view: ClusterView): Plan {
+export interface Places {
+  /** Addresses that Gateways may have, best first. */
+  addresses: string[];
+  /** Places (`address:port`) that others have. */
+  taken: ReadonlySet<string>;
+}
+
+export function planGateways(view: ClusterView, places: Places): Plan {
   const ours = view.classes.filter(({ spec }) => spec.controllerName === controllerName);
   const classes = ours.map((object) => ({ object, findings: [judgeClass(object)] }));
   const accepted = new Set(classes.filter(({ findings }) => findings[0]!.status === 'True').map(({ object }) => object.metadata!.name));
-  const gateways = view.gateways
-    .filter(({ metadata, spec }) => accepted.has(spec.gatewayClassName) && !metadata!.deletionTimestamp)
-    .map((object): PlannedGateway => {
-      const listeners = judgeListeners(view, object).map((judged) => ({ ...judged, attachedRoutes: 0 }));
-      return { object, listeners, accepted: judgeGateway(object, listeners) };
-    });
+  const served = view.gateways.filter(({ metadata, spec }) => accepted.has(spec.gatewayClassName) && !metadata!.deletionTimestamp).sort(older);
+  const given = assignAddresses(
+    served.map(({ spec, status }) => ({
+      ports: [...new Set(spec.listeners.map(({ port }) => port))],
+      fixed: spec.addresses?.find(({ value }) => value !== undefined && isLoopback(value))?.value,
+      before: status?.addresses?.[0]?.value,
+    })),
+    places.addresses,
+    places.taken,
+  );
+  const gateways = served.map((object, i): PlannedGateway => {
+    const listeners = judgeListeners(view, object).map((judged) => ({ ...judged, attachedRoutes: 0 }));
+    return { object, address: given[i]!, listeners, accepted: judgeGateway(object, listeners) };
+  });
   const byKey = new Map(gateways.map((gateway) => [keyOf(gateway.object), gateway]));
   const table = new Table();
-  for (const gateway of gateways) for (const judged of gateway.listeners) if (isServed(gateway, judged)) table.open(judged);
+  for (const gateway of gateways) for (const judged of gateway.listeners) if (isServed(gateway, judged)) table.open(gateway.address, judged);
 
   const routes = view.routes.map((object) => {
     const compiled = compileRoute(view, object);
@@ -54,7 +71,7 @@ export function planGateways(view: ClusterView): Plan {
           if (!counted.has(judged)) {
             counted.add(judged);
             judged.attachedRoutes++;
-            if (isServed(gateway, judged)) table.add(object, compiled, attachment);
+            if (isServed(gateway, judged)) table.add(gateway.address, object, compiled, attachment);
           }
         }
       return [{ parentRef, findings: [compiled.accepted, compiled.resolved] }];
@@ -64,7 +81,12 @@ export function planGateways(view: ClusterView): Plan {
   return { listeners: table.listeners(), classes, gateways, routes };
 }
 
-const isServed = (gateway: PlannedGateway, judged: JudgedListener): boolean => gateway.accepted.status === 'True' && (isUsable(judged) || (judged.certificates.length > 0 && judged.conflicted.status === 'False'));
+const older = (a: GatewayObject, b: GatewayObject): number => {
+  const [first, second] = [a, b].map((gateway) => `${String(gateway.metadata!.creationTimestamp)} ${keyOf(gateway)}`);
+  return first! < second! ? -1 : 1;
+};
+
+const isServed = (gateway: Pick<PlannedGateway, 'accepted'>, judged: JudgedListener): boolean => gateway.accepted.status === 'True' && (isUsable(judged) || (judged.certificates.length > 0 && judged.conflicted.status === 'False'));
 
 function judgeClass({ spec }: GatewayClass): Finding {
   return spec.parametersRef ? no('Accepted', 'InvalidParameters', 'Parameters are not supported') : yes('Accepted', 'Accepted', 'GatewayClass is accepted');
@@ -81,13 +103,13 @@ function judgeGateway({ spec }: GatewayObject, listeners: JudgedListener[]): Fin
 }
 
 /** What the Gateway's conditions and listeners say, now that ports are open or not. */
-export function gatewayStatus({ object, accepted, listeners }: PlannedGateway, problem: PortProblem): { findings: Finding[]; addresses: { type: string; value: string }[]; listeners: (Omit<ListenerStatus, 'conditions'> & { findings: Finding[] })[] } {
+export function gatewayStatus({ object, address, accepted, listeners }: PlannedGateway, problem: PortProblem): { findings: Finding[]; addresses: { type: string; value: string }[]; listeners: (Omit<ListenerStatus, 'conditions'> & { findings: Finding[] })[] } {
   let open = 0;
-  const unusable = object.spec.addresses?.find(({ value }) => value !== undefined && value !== address);
+  const unusable = object.spec.addresses?.find(({ value }) => value !== undefined && !isLoopback(value));
   const said = listeners.map((judged) => {
     const { listener } = judged;
-    const served = isServed({ object, accepted, listeners }, judged);
-    const closed = served ? problem(listener.port, isTls(listener)) : undefined;
+    const served = isServed({ accepted }, judged);
+    const closed = served ? problem({ address, port: listener.port }, isTls(listener)) : undefined;
     if (served && closed === undefined) open++;
     const programmed = served && closed === undefined ? yes('Programmed', 'Programmed', 'Listener is programmed') : no('Programmed', served ? 'Pending' : 'Invalid', closed ?? 'Listener is not valid');
     const listenerAccepted = closed === undefined ? judged.accepted : no('Accepted', 'PortUnavailable', closed);
@@ -102,7 +124,7 @@ export function gatewayStatus({ object, accepted, listeners }: PlannedGateway, p
     accepted.status === 'False'
       ? no('Programmed', 'Invalid', accepted.message)
       : unusable
-        ? no('Programmed', 'AddressNotUsable', `address ${unusable.value} cannot be used; Gateways are served at ${address}`)
+        ? no('Programmed', 'AddressNotUsable', `address ${unusable.value} cannot be used; Gateways are served at addresses of 127.0.0.0/8`)
         : open > 0
           ? yes('Programmed', 'Programmed', 'Gateway is programmed')
           : no('Programmed', 'Invalid', 'No listener is open');
@@ -111,22 +133,25 @@ export function gatewayStatus({ object, accepted, listeners }: PlannedGateway, p
 
 /** Collects what is served by port. */
 class Table {
-  readonly #ports = new Map<number, { tls: boolean; listener: Listener; passthrough: PassthroughRoute[]; routes: Route[] }>();
+  readonly #ports = new Map<string, { tls: boolean; listener: Listener; passthrough: PassthroughRoute[]; routes: Route[] }>();
 
-  open({ listener, certificates }: JudgedListener): void {
+  open(address: string, { listener, certificates }: JudgedListener): void {
     const tls = isTls(listener);
-    let port = this.#ports.get(listener.port);
-    if (!port) this.#ports.set(listener.port, (port = { tls, routes: [], passthrough: [], listener: { port: listener.port, tls, routes: [], certificates: [], passthrough: [] } }));
-    if (port.tls === tls) port.listener.certificates.push(...certificates);
+    const key = `${address}:${listener.port}`;
+    let port = this.#ports.get(key);
+    if (!port) this.#ports.set(key, (port = { tls, routes: [], passthrough: [], listener: { address, port: listener.port, tls, sections: [], routes: [], certificates: [], passthrough: [] } }));
+    if (port.tls !== tls) return;
+    port.listener.certificates.push(...certificates);
+    port.listener.sections.push(listener.hostname ?? '');
   }
 
-  add(route: AnyRoute, compiled: Compiled, { listener, hostnames }: Attachment): void {
-    const port = this.#ports.get(listener.port);
+  add(address: string, route: AnyRoute, compiled: Compiled, { listener, hostnames }: Attachment): void {
+    const port = this.#ports.get(`${address}:${listener.port}`);
     // Another Gateway has the port with the other protocol.
     if (port?.tls !== isTls(listener)) return;
     for (const hostname of hostnames)
-      if (route.kind === 'TLSRoute') port.passthrough.push({ hostname, backends: compiled.backends });
-      else port.routes.push(...compiled.routes.map((one) => ({ ...one, hostname })));
+      if (route.kind === 'TLSRoute') port.passthrough.push({ hostname, terminate: listener.tls?.mode !== 'Passthrough', backends: compiled.backends });
+      else port.routes.push(...compiled.routes.map((one) => ({ ...one, hostname, section: listener.hostname ?? '' })));
   }
 
   listeners(): Listener[] {

@@ -1,4 +1,4 @@
-import type { Filter, HeaderChange, PathChange, RequestMatch, Route, WeightedBackend } from '../model.ts';
+import type { CorsRules, Filter, HeaderChange, PathChange, RequestMatch, Route, WeightedBackend } from '../model.ts';
 import { keyOf } from '../../api/meta.ts';
 import { no, yes, type Finding } from './conditions.ts';
 import type { AnyRoute, BackendRef, GrpcMatch, HttpMatch, RouteFilter, RouteRule } from './kinds.ts';
@@ -89,12 +89,18 @@ function filtersOf(context: Context, filters: RouteFilter[] | undefined): Filter
         context.findings.resolved ??= found.problem;
         return [];
       }
+      case 'CORS':
+        return [{ type: 'Cors', rules: corsRules(filter.cors ?? {}) }];
       default:
         // To leave a filter out could let in what it was to keep out.
         context.findings.accepted ??= no('Accepted', 'UnsupportedValue', `a filter of type ${filter.type} is not supported`);
         return [];
     }
   });
+}
+
+function corsRules({ allowOrigins = [], allowMethods = [], allowHeaders = [], exposeHeaders = [], allowCredentials = false, maxAge = 5 }: NonNullable<RouteFilter['cors']>): CorsRules {
+  return { origins: allowOrigins, methods: allowMethods, headers: allowHeaders, expose: exposeHeaders, credentials: allowCredentials, maxAgeSeconds: maxAge };
 }
 
 const pathChange = ({ type, replaceFullPath = '', replacePrefixMatch = '' }: { type: string; replaceFullPath?: string; replacePrefixMatch?: string }): PathChange =>

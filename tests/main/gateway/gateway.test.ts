@@ -34,6 +34,7 @@ beforeEach(async () => {
       open.add(port);
       return { close: () => void open.delete(port) };
     },
+    platform: 'linux',
     portProblem: (port) => `port ${port} is taken`,
     fallback: { certificate: '', key: '' },
     clock,

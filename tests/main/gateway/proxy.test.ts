@@ -89,7 +89,7 @@ async function serve(listener: Partial<Listener>): Promise<number> {
     });
   proxy = new RequestProxy({ backends, dial, clock: realClock, random: seededRandom(), log: noLog });
   listeners = new Listeners({ listen: listen as never, proxy, backends, dial, random: seededRandom(), log: noLog, fallback: pair });
-  await listeners.sync({ listeners: [{ port: 80, tls: false, routes: [], certificates: [], passthrough: [], ...listener }] });
+  await listeners.sync({ listeners: [{ address: '127.0.0.1', port: 80, tls: false, sections: [], routes: [], certificates: [], passthrough: [], ...listener }] });
   return portOf(edge);
 }
 
@@ -289,7 +289,7 @@ describe('TLS', () => {
   });
 
   test('is passed through unopened where a route says so', async () => {
-    const passthrough = [{ hostname: 'secure.test', backends: route('secret').backends }];
+    const passthrough = [{ hostname: 'secure.test', terminate: false, backends: route('secret').backends }];
     const port = await serve({ tls: true, passthrough });
     const text = await new Promise<string>((resolve, reject) => {
       const socket = tls.connect({ host: '127.0.0.1', port, servername: 'secure.test', ca: pair.certificate });

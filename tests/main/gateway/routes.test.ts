@@ -22,7 +22,7 @@ const routesOf = (...ingresses: Ingress[]) => buildIngressListeners(ingresses, (
 /** The Service that a request to a host and path goes to. */
 function goes(routes: Route[], host: string, at: string, headers: Record<string, string> = {}, method = 'GET'): string | undefined {
   const [only, query] = at.split('?') as [string, string?];
-  const route = findRoute(routes, { host, method, path: only, query: new URLSearchParams(query), header: (name) => headers[name] });
+  const route = findRoute({ routes, sections: [] }, { host, method, path: only, query: new URLSearchParams(query), header: (name) => headers[name] });
   return route?.backends[0]?.backend?.service;
 }
 

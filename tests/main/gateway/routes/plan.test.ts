@@ -24,6 +24,8 @@ const grant = (kind: string, toKind: string, from: string, name?: string): Refer
   spec: { from: [{ group: 'gateway.networking.k8s.io', kind, namespace: from }], to: [{ group: '', kind: toKind, ...(name ? { name } : {}) }] },
 });
 
+const places = { addresses: ['127.0.0.1', '127.0.1.1', '127.0.1.2'], taken: new Set<string>() };
+
 /** A cluster with the class, the namespaces infra, apps and other, and a Service `web` in each. */
 function plan(gateways: GatewayObject[], routes: AnyRoute[] = [], more: Partial<ClusterView> = {}): Plan {
   return planGateways({
@@ -35,7 +37,7 @@ function plan(gateways: GatewayObject[], routes: AnyRoute[] = [], more: Partial<
     service: (key) => (/^(infra|apps|other)\/web$/.test(key) ? { spec: { ports: [{ port: 80 }] } } : undefined),
     secret: () => undefined,
     ...more,
-  });
+  }, places);
 }
 const brief = (findings: Finding[]) => Object.fromEntries(findings.map(({ type, status, reason }) => [type, `${status} ${reason}`]));
 const said = ({ routes }: Plan) => routes.map(({ parents }) => parents.map(({ findings }) => brief(findings)))[0]!;
@@ -45,7 +47,7 @@ const statusOf = (planned: Plan) => {
   return { ...brief(findings), addresses: addresses.map(({ value }) => value), listeners: listeners.map((each) => ({ ...each, findings: brief(each.findings) })) };
 };
 function goes({ listeners }: Plan, host: string, path = '/', method = 'GET') {
-  return findRoute(listeners[0]!.routes, { host, path, method, query: new URLSearchParams(), header: () => undefined })?.backends[0]?.backend;
+  return findRoute(listeners[0]!, { host, path, method, query: new URLSearchParams(), header: () => undefined })?.backends[0]?.backend;
 }
 const accepted = { Accepted: 'True Accepted', ResolvedRefs: 'True ResolvedRefs' };
 
