@@ -1,12 +1,13 @@
 import type { EndpointSlice, Namespace, Service } from '../api/index.ts';
 import { keyOf } from '../api/meta.ts';
-import type { DnsService, DnsZone } from './records.ts';
+import type { DnsResolvers, DnsService, DnsZone } from './records.ts';
 
 export interface NamesView {
   domain: string;
   services: Service[];
   slicesOf(key: string): EndpointSlice[];
   namespaces: Namespace[];
+  resolvers?: DnsResolvers;
 }
 
 /** The zone of a cluster. Pure. */
@@ -17,6 +18,7 @@ export function buildZone(view: NamesView): DnsZone {
     domain: view.domain,
     services,
     namespaces: view.namespaces.map((namespace) => namespace.metadata!.name!).sort(),
+    ...(view.resolvers ? { resolvers: view.resolvers } : {}),
   };
 }
 

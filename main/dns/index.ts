@@ -1,13 +1,14 @@
 /** Cluster DNS: the zone of Services and endpoints, brought to every node; questions about the rest of the world. */
-import type { EndpointSlice } from '../api/index.ts';
+import type { ConfigMap, EndpointSlice } from '../api/index.ts';
 import { resources, type InformerFactory } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import { FanOut } from '../util/fanOut.ts';
 import type { Logger } from '../util/log.ts';
 import { buildZone } from './buildZone.ts';
-import type { DnsZone } from './records.ts';
+import type { DnsResolvers, DnsZone } from './records.ts';
+import { configName, configNamespace, resolversOf } from './resolverConfig.ts';
 
-export type { DnsService, DnsZone } from './records.ts';
+export type { DnsResolvers, DnsService, DnsZone } from './records.ts';
 export { buildZone, type NamesView } from './buildZone.ts';
 export { createForwarder, type ForwarderOptions } from './forward.ts';
 
@@ -43,34 +44,54 @@ export function startDns(options: DnsOptions): Dns {
   const slices = informers.informer(resources.endpointSlices);
   const namespaces = informers.informer(resources.namespaces);
   const nodes = informers.informer(resources.nodes);
+  const configMaps = informers.informer(resources.configMaps);
+  const log = options.log.child('dns');
   slices.addIndex('dns/service', ownerKey);
+
+  // What was right last stays while what is said now is not.
+  let resolvers: DnsResolvers | undefined;
+  const readConfig = (config: ConfigMap | undefined) => {
+    try {
+      resolvers = config && resolversOf(config);
+      changed();
+    } catch (error) {
+      log.warn(`the ConfigMap ${configNamespace}/${configName} is not taken`, { error: (error as Error).message });
+    }
+  };
+  const isConfig = ({ metadata }: ConfigMap) => metadata!.namespace === configNamespace && metadata!.name === configName;
+  const configHandlers = {
+    add: (config: ConfigMap) => void (isConfig(config) && readConfig(config)),
+    update: (_: ConfigMap, config: ConfigMap) => void (isConfig(config) && readConfig(config)),
+    delete: (config: ConfigMap) => void (isConfig(config) && readConfig(undefined)),
+  };
 
   // One zone for all nodes: built once a change.
   let zone: DnsZone | undefined;
   const current = () =>
     (zone ??=
-      services.hasSynced && slices.hasSynced && namespaces.hasSynced
+      services.hasSynced && slices.hasSynced && namespaces.hasSynced && configMaps.hasSynced
         ? buildZone({
             domain: options.domain,
             services: services.list(),
             slicesOf: (key) => slices.byIndex('dns/service', key),
             namespaces: namespaces.list(),
+            resolvers,
           })
         : undefined);
   const fanOut = new FanOut<DnsZone>({
     clock: options.clock,
-    log: options.log.child('dns'),
+    log,
     targets: options.nodes ?? (() => nodes.list().map((node) => node.metadata!.name!)),
     compute: current,
     sink: options.sink,
   });
-  const changed = () => {
+  function changed(): void {
     zone = undefined;
     fanOut.changed();
-  };
+  }
   const handlers = { add: changed, update: changed, delete: changed };
   const nodeHandlers = { add: () => fanOut.changed(), delete: () => fanOut.changed() };
-  const ends = [services.on(handlers), slices.on(handlers), namespaces.on(handlers), nodes.on(nodeHandlers)];
+  const ends = [services.on(handlers), slices.on(handlers), namespaces.on(handlers), nodes.on(nodeHandlers), configMaps.on(configHandlers)];
   void informers.synced().then(changed);
   return {
     refresh: (node) => fanOut.refresh(node),

@@ -8,6 +8,15 @@ export interface DnsZone {
   domain: string;
   services: DnsService[];
   namespaces: string[];
+  /** Who is asked about other names, where that is not this computer's own resolvers. */
+  resolvers?: DnsResolvers;
+}
+
+export interface DnsResolvers {
+  /** Resolvers (`address` or `address:port`) for the names below a domain; the longest domain wins. */
+  stubDomains: { domain: string; servers: string[] }[];
+  /** For all other names; empty: this computer's own. */
+  upstream: string[];
 }
 
 export interface DnsService {

@@ -1,6 +1,6 @@
 import packet, { type Answer, type DecodedPacket, type Packet, type Question } from 'dns-packet';
 import type { Clock } from '../util/clock.ts';
-import type { DnsZone } from './records.ts';
+import type { DnsResolvers, DnsZone } from './records.ts';
 import { ZoneIndex } from './zoneIndex.ts';
 
 const rcode = { noError: 0, formatError: 1, serverFailure: 2, nameError: 3, notImplemented: 4 } as const;
@@ -16,17 +16,23 @@ export interface DnsServerOptions {
   clock: Clock;
   /** Answers a question about names outside of the cluster: a DNS message each way. */
   foreign(message: Buffer): Promise<Buffer>;
+  /** Asks certain resolvers (`address` or `address:port`) instead. */
+  ask(servers: string[], message: Buffer): Promise<Buffer>;
 }
 
 /** Cluster DNS without its sockets: a message in, a message out. */
 export class DnsServer {
   #zone: ZoneIndex | undefined;
+  #resolvers: DnsResolvers | undefined;
   readonly #cache = new Map<string, { answer: Buffer; until: number }>();
   readonly #asking = new Map<string, Promise<Buffer>>();
 
   constructor(private readonly options: DnsServerOptions) {}
 
   setZone(zone: DnsZone): void {
+    // What others answered may be wrong now.
+    if (JSON.stringify(zone.resolvers) !== JSON.stringify(this.#resolvers)) this.#cache.clear();
+    this.#resolvers = zone.resolvers;
     this.#zone = new ZoneIndex(zone);
   }
 
@@ -89,6 +95,16 @@ export class DnsServer {
     return answer ? (packet.decode(answer).answers ?? []) : [];
   }
 
+  /** Whoever knows names of that domain. */
+  #ask(name: string, message: Buffer): Promise<Buffer> {
+    const { stubDomains = [], upstream = [] } = this.#resolvers ?? {};
+    const stub = stubDomains
+      .filter(({ domain }) => name === domain || name.endsWith(`.${domain}`))
+      .sort((a, b) => b.domain.length - a.domain.length)[0];
+    const servers = stub?.servers ?? upstream;
+    return servers.length > 0 ? this.options.ask(servers, message) : this.options.foreign(message);
+  }
+
   async #foreign(question: Question, message: Buffer): Promise<Buffer> {
     // Everything but the id counts: flags, the name and what the client can take.
     const key = message.toString('latin1', 2);
@@ -98,7 +114,7 @@ export class DnsServer {
     this.#cache.delete(key);
     let asking = this.#asking.get(key);
     if (!asking) {
-      asking = this.options.foreign(message).finally(() => this.#asking.delete(key));
+      asking = this.#ask(question.name.toLowerCase(), message).finally(() => this.#asking.delete(key));
       this.#asking.set(key, asking);
     }
     const answer = await asking;

@@ -32,7 +32,7 @@ export const arrows = {
 /** Files of a room, besides its index.ts, that other rooms may import. */
 export const doors = {
   'main/networkPolicy': ['main/proxy/dataplane/index.ts'],
-  'main/node': ['main/proxy/model.ts', 'main/proxy/dataplane/index.ts', 'main/networkPolicy/model.ts', 'main/networkPolicy/dataplane/index.ts', 'main/dns/records.ts', 'main/dns/server.ts'],
+  'main/node': ['main/proxy/model.ts', 'main/proxy/dataplane/index.ts', 'main/networkPolicy/model.ts', 'main/networkPolicy/dataplane/index.ts', 'main/dns/records.ts', 'main/dns/server.ts', 'main/dns/ask.ts'],
   preload: ['main/api'],
   renderer: ['preload/contract.ts', 'main/api'],
   'main/bridge': ['preload/contract.ts'],

@@ -218,7 +218,10 @@ function refuse(response: ProxyResponse, status: number, text: string, grpc = fa
   if (grpc) {
     // https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
     const code = status === 404 ? '12' : status === 504 ? '4' : '14';
-    (response as http.ServerResponse).writeHead(200, { 'content-type': 'application/grpc', 'grpc-status': code, 'grpc-message': text }).end();
+    const fields = { 'content-type': 'application/grpc', 'grpc-status': code, 'grpc-message': text };
+    // The fields that come last are the first ones here: the stream has to end with them.
+    if ('stream' in response) response.stream.respond({ ':status': 200, ...fields }, { endStream: true });
+    else response.writeHead(200, fields).end();
     return;
   }
   (response as http.ServerResponse).writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${status} ${http.STATUS_CODES[status]}: ${text}\n`);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
+import { askServers } from '../../dns/ask.ts';
 import { DnsServer } from '../../dns/server.ts';
 import type { DnsZone } from '../../dns/records.ts';
 import type { PolicyModel } from '../../networkPolicy/model.ts';
@@ -37,7 +38,7 @@ export class Agent {
     private readonly volume: NodeVolume,
     private readonly state: StateFile,
   ) {
-    this.#dns = new DnsServer({ clock: realClock, foreign: (message) => this.#foreign(message) });
+    this.#dns = new DnsServer({ clock: realClock, foreign: (message) => this.#foreign(message), ask: (servers, message) => askServers(realClock, servers, message) });
   }
 
   /** Takes up what it was told before it was restarted. */

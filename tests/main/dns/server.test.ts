@@ -6,14 +6,21 @@ import { FakeClock } from '../../support/fakeClock.ts';
 let clock: FakeClock;
 let server: DnsServer;
 let asked: string[];
+let asides: string[];
 let world: Record<string, Answer[]>;
 
 beforeEach(() => {
   clock = new FakeClock();
   asked = [];
   world = { 'example.com': [{ type: 'A', name: 'example.com', ttl: 20, data: '192.0.2.1' }] };
+  asides = [];
   server = new DnsServer({
     clock,
+    async ask(servers, message) {
+      const query = packet.decode(message);
+      asides.push(`${query.questions![0]!.name} ${servers.join()}`);
+      return packet.encode({ type: 'response', id: query.id, flags: packet.RECURSION_AVAILABLE, questions: query.questions, answers: [{ type: 'A', name: query.questions![0]!.name, ttl: 20, data: '192.0.2.9' }] });
+    },
     async foreign(message) {
       const query = packet.decode(message);
       const { name } = query.questions![0]!;
@@ -152,7 +159,7 @@ describe('a question about the rest of the world', () => {
   });
 
   test('is the rest of the world as well before the zone is known', async () => {
-    const fresh = new DnsServer({ clock, foreign: async (message) => message });
+    const fresh = new DnsServer({ clock, foreign: async (message) => message, ask: () => Promise.reject(new Error('nobody')) });
     const message = packet.encode({
       type: 'query',
       id: 3,
@@ -169,4 +176,33 @@ test('what is no question gets no answer, or is told so', async () => {
   expect((await server.answer(update, 'udp'))![3]! & 0xf).toBe(4);
   const empty = packet.encode({ type: 'query', id: 4, questions: [] });
   expect((await server.answer(empty, 'udp'))![3]! & 0xf).toBe(1);
+});
+
+describe('resolvers that the cluster names', () => {
+  const zone = (resolvers?: { stubDomains: { domain: string; servers: string[] }[]; upstream: string[] }) =>
+    server.setZone({ domain: 'cluster.local', namespaces: [], services: [], ...(resolvers ? { resolvers } : {}) });
+
+  test('are asked about their own domains, the longest first, and others are not', async () => {
+    zone({ stubDomains: [{ domain: 'acme.local', servers: ['10.0.0.1'] }, { domain: 'lab.acme.local', servers: ['10.0.0.2:54'] }], upstream: [] });
+    expect((await ask('www.acme.local')).values).toEqual(['192.0.2.9']);
+    await ask('x.LAB.acme.local');
+    await ask('acme.local');
+    await ask('notacme.local');
+    expect(asides).toEqual(['www.acme.local 10.0.0.1', 'x.LAB.acme.local 10.0.0.2:54', 'acme.local 10.0.0.1']);
+    expect(asked).toEqual(['notacme.local']);
+  });
+
+  test('take the place of the computer\'s own for all other names where they are named for that', async () => {
+    zone({ stubDomains: [], upstream: ['10.0.0.3'] });
+    await ask('example.com');
+    expect(asides).toEqual(['example.com 10.0.0.3']);
+  });
+
+  test('are asked anew when they are others', async () => {
+    await ask('example.com');
+    zone({ stubDomains: [{ domain: 'example.com', servers: ['10.0.0.1'] }], upstream: [] });
+    expect((await ask('example.com')).values).toEqual(['192.0.2.9']);
+    zone();
+    expect((await ask('example.com')).values).toEqual(['192.0.2.1']);
+  });
 });

@@ -47,3 +47,40 @@ test('every node learns names soon, and forgets them', async () => {
   expect(zones.get('two')!.services).toEqual([]);
   dns.stop();
 });
+
+test('the ConfigMap kube-system/kube-dns names other resolvers, and what is wrong with it changes nothing', async () => {
+  const clock = new FakeClock();
+  const client = new FakeServer(clock).client();
+  const warnings: string[] = [];
+  let zone: DnsZone | undefined;
+  await client.of(resources.nodes).create({ metadata: { name: 'one' } });
+  const informers = new InformerFactory(client, clock, noLog);
+  const log = { ...noLog, child: () => log, warn: (_: string, about?: object) => void warnings.push((about as { error: string }).error) } as typeof noLog;
+  const dns = startDns({ informers, clock, log, domain: 'cluster.local', sink: async (_, told) => void (zone = told) });
+  informers.start();
+  await informers.synced();
+  await clock.advance(200);
+  expect(zone!.resolvers).toBeUndefined();
+
+  const configs = client.of(resources.configMaps);
+  await configs.create({ metadata: { namespace: 'kube-system', name: 'kube-dns' }, data: { stubDomains: '{"acme.local": ["10.96.1.9", "1.2.3.4:5353"]}', upstreamNameservers: '["9.9.9.9"]' } });
+  await clock.advance(200);
+  const resolvers = { stubDomains: [{ domain: 'acme.local', servers: ['10.96.1.9', '1.2.3.4:5353'] }], upstream: ['9.9.9.9'] };
+  expect(zone!.resolvers).toEqual(resolvers);
+
+  for (const [data, why] of [
+    [{ stubDomains: '{' }, 'stubDomains is no JSON'],
+    [{ stubDomains: '["a"]' }, 'stubDomains is no object of domains'],
+    [{ stubDomains: '{"a b": ["1.2.3.4"]}' }, 'stubDomains: "a b" is no domain'],
+    [{ upstreamNameservers: '["dns.example"]' }, 'upstreamNameservers: "dns.example" is no address'],
+  ] as const) {
+    await configs.patch('kube-system', 'kube-dns', 'merge', { data: { stubDomains: null, upstreamNameservers: null, ...data } });
+    await clock.advance(200);
+    expect(warnings.at(-1)).toBe(why);
+    expect(zone!.resolvers).toEqual(resolvers);
+  }
+  await configs.delete('kube-system', 'kube-dns');
+  await clock.advance(200);
+  expect(zone!.resolvers).toBeUndefined();
+  dns.stop();
+});
