@@ -47,6 +47,7 @@ beforeAll(async () => {
     stream.pipe(stream);
   });
   servers.set('grpc', grpc);
+  servers.set('plain', net.createServer((socket) => socket.on('data', (chunk: Buffer) => socket.end(`heard ${chunk.toString()}`))) as never);
   servers.set('secret', tls.createServer({ cert: pair.certificate, key: pair.key }, (socket) => socket.end('straight from the pod')));
   await Promise.all([...servers.values()].map(listening));
 });
@@ -299,5 +300,28 @@ describe('TLS', () => {
       socket.on('error', reject);
     });
     expect(text).toBe('straight from the pod');
+  });
+
+  test('ends here where a route says so, and what is in it goes on as it is', async () => {
+    const passthrough = [{ hostname: 'secure.test', terminate: true, backends: route('plain').backends }];
+    const port = await serve({ tls: true, passthrough, certificates: [{ hostname: 'secure.test', ...pair }] });
+    const text = await new Promise<string>((resolve, reject) => {
+      const socket = tls.connect({ host: '127.0.0.1', port, servername: 'secure.test', ca: pair.certificate });
+      socket.on('data', (chunk: Buffer) => resolve(chunk.toString()));
+      socket.on('error', reject);
+      socket.write('any bytes');
+    });
+    expect(text).toBe('heard any bytes');
+  });
+
+  test('for the name of one listener does not serve another', async () => {
+    const routes = ['a.test', 'b.test'].map((hostname) => ({ ...route('echo'), hostname, section: hostname }));
+    const port = await serve({ tls: true, routes, sections: ['a.test', 'b.test'] });
+    const status = (servername: string, host: string) =>
+      new Promise<number>((resolve, reject) => {
+        https.get({ host: '127.0.0.1', port, servername, headers: { host }, rejectUnauthorized: false, agent: false }, (answer) => resolve(answer.resume().statusCode!)).on('error', reject);
+      });
+    expect(await status('a.test', 'a.test')).toBe(200);
+    expect(await status('a.test', 'b.test')).toBe(421);
   });
 });

@@ -170,6 +170,30 @@ describe('other routes', () => {
   });
 });
 
+describe('Gateways beside each other', () => {
+  const two = () => [gateway([http()]), { ...gateway([http()]), metadata: { name: 'other', namespace: 'infra' } }];
+
+  test('have an address each where they want the same port, and serve their own routes only', () => {
+    const planned = plan(two(), [route({ parentRefs: [{ name: 'other', namespace: 'infra' }] })]);
+    expect(planned.gateways.map(({ address }) => address)).toEqual(['127.0.0.1', '127.0.1.1']);
+    expect(planned.listeners.map(({ address, routes }) => [address, routes.length])).toEqual([['127.0.0.1', 0], ['127.0.1.1', 1]]);
+  });
+
+  test('one may ask for an address of this computer, and for no other', () => {
+    const at = (value: string) => statusOf(plan([gateway([http()], { addresses: [{ type: 'IPAddress', value }] })]));
+    expect(at('127.0.5.5')).toMatchObject({ Programmed: 'True Programmed', addresses: ['127.0.5.5'] });
+    expect(at('192.0.2.1')).toMatchObject({ Programmed: 'False AddressNotUsable', addresses: [] });
+  });
+});
+
+test('a request is for the most specific listener only', () => {
+  const listeners = [http({ name: 'all' }), http({ name: 'wild', hostname: '*.a.test' }), http({ name: 'one', hostname: 'x.a.test' })];
+  const planned = plan([gateway(listeners)], [route({ parentRefs: [{ name: 'edge', namespace: 'infra', sectionName: 'all' }] })]);
+  expect(goes(planned, 'b.test')).toBeDefined();
+  expect(goes(planned, 'y.a.test')).toBeUndefined();
+  expect(goes(planned, 'x.a.test')).toBeUndefined();
+});
+
 describe('the listeners of a Gateway', () => {
   const https = (name: string, more: object = {}): GatewayListener => ({ name: 'https', port: 8443, protocol: 'HTTPS', tls: { mode: 'Terminate', certificateRefs: [{ name, ...more }] } });
   const { certificate, key } = keyPair('a.test');
