@@ -22,6 +22,11 @@ export function internalIP(node: Node): string | undefined {
   return node.status?.addresses?.find(({ type, address }) => type === 'InternalIP' && !address.includes(':'))?.address;
 }
 
+const leavingTaint = 'ToBeDeletedByClusterAutoscaler';
+
+/** Mirrors pkg/proxy/healthcheck/proxy_health.go (SyncNode). */
+export const isEligible = ({ metadata, spec }: Node): boolean => !metadata?.deletionTimestamp && !(spec?.taints ?? []).some(({ key }) => key === leavingTaint);
+
 /** What the proxy of one node has to do; undefined while the node has no address or range yet. Pure. */
 export function buildModel(cluster: ClusterView, nodeName: string): ProxyModel | undefined {
   const node = cluster.nodes.find((candidate) => candidate.metadata?.name === nodeName);
@@ -38,6 +43,7 @@ export function buildModel(cluster: ClusterView, nodeName: string): ProxyModel |
     clusterCIDR: cluster.clusterCIDR,
     nodeCIDR,
     nodeIP,
+    nodeEligible: isEligible(node),
     services: proxied.flatMap((service) => servicePorts(service, cluster, view)),
     hostPorts: cluster.podsOf(nodeName).flatMap(hostPortsOf),
     healthChecks: proxied.flatMap((service) => healthCheck(service, cluster, view)),

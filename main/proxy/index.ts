@@ -4,7 +4,7 @@ import { resources, type InformerFactory } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import { FanOut } from '../util/fanOut.ts';
 import type { Logger } from '../util/log.ts';
-import { buildModel, hasHostPorts, internalIP } from './buildModel.ts';
+import { buildModel, hasHostPorts, internalIP, isEligible } from './buildModel.ts';
 import type { ProxyModel } from './model.ts';
 
 export type { EndpointAddress, ProxyModel, ServicePort } from './model.ts';
@@ -42,7 +42,7 @@ function ownerKey(slice: EndpointSlice): string[] {
 
 /** What the rules of all nodes depend on. */
 function placeOf(node: Node): string {
-  return [internalIP(node), node.spec?.podCIDR, node.metadata?.labels?.['topology.kubernetes.io/zone']].join(' ');
+  return [internalIP(node), node.spec?.podCIDR, node.metadata?.labels?.['topology.kubernetes.io/zone'], isEligible(node)].join(' ');
 }
 
 /** Keeps every node's model up to date, from the informers' first lists on. */

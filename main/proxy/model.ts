@@ -7,6 +7,8 @@ export interface ProxyModel {
   clusterCIDR: string;
   nodeCIDR: string;
   nodeIP: string;
+  /** Whether load balancers may send new connections to the node: it is not about to go. */
+  nodeEligible: boolean;
   services: ServicePort[];
   /** Ports of the node that lead to one of its pods. */
   hostPorts: HostPort[];

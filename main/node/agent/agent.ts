@@ -19,6 +19,7 @@ import { askDirectly } from './fallbackResolver.ts';
 import { Network } from './network.ts';
 import type { NodeVolume, Ownership } from './nodeVolume.ts';
 import { httpGet, probe } from './probes.ts';
+import { serveProxyStatus } from './proxyStatus.ts';
 import type { StateFile } from './state.ts';
 
 const dialTimeoutMs = 30_000;
@@ -156,6 +157,7 @@ export class Agent {
   }
 
   async #listen(local: LocalServices): Promise<void> {
+    serveProxyStatus(this.#network.health);
     await this.#network.addLocal(local);
     await Promise.all([
       listenDns(this.#dns, local.dns.address, local.dns.port),

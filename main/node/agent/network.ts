@@ -5,6 +5,7 @@ import { planTable, renderChanges, type Plan } from '../../proxy/dataplane/index
 import type { ProxyModel } from '../../proxy/model.ts';
 import type { LocalServices } from '../connect.ts';
 import { HealthChecks } from './healthChecks.ts';
+import { ProxyHealth } from './proxyStatus.ts';
 
 /** Runs a program with `input`; rejects with what it said. */
 export function runWith(program: string, args: string[], input: string): Promise<void> {
@@ -45,6 +46,7 @@ class Table {
 export class Network {
   readonly #services = new Table('ip skiff');
   readonly #healthChecks = new HealthChecks();
+  readonly health = new ProxyHealth(Date.now);
   readonly #policies = new Table('ip skiff-policy');
   #routes = new Map<string, string>();
   #turn: Promise<void> = Promise.resolve();
@@ -62,8 +64,11 @@ export class Network {
 
   sync(model: ProxyModel): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#syncRoutes(model.routes);
-      await this.#services.apply(planTable(model));
+      this.health.nodeEligible = model.nodeEligible;
+      await this.health.measure(async () => {
+        await this.#syncRoutes(model.routes);
+        await this.#services.apply(planTable(model));
+      });
       this.#healthChecks.sync(model.nodeIP, model.healthChecks);
     });
   }

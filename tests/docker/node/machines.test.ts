@@ -223,6 +223,7 @@ test('the kernel takes every change of rules', async () => {
     clusterCIDR: '10.244.0.0/16',
     nodeCIDR: '10.244.1.0/24',
     nodeIP: '10.244.0.2',
+    nodeEligible: true,
     services,
     hostPorts: [], healthChecks: [], routes: [],
   });
