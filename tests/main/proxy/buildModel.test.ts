@@ -75,6 +75,7 @@ const endpointsOf = (spec: Service['spec'], endpoints: Endpoint[], on?: string) 
 test('a node has its own addresses and the way to the others', () => {
   expect(build([], [])).toEqual({
     clusterCIDR: '10.244.0.0/16',
+    nodeEligible: true,
     nodeCIDR: '10.244.1.0/24',
     nodeIP: '10.244.0.2',
     services: [],
@@ -223,4 +224,7 @@ test('a load balancer may ask how many endpoints a node has of a Service with po
     { namespace: 'default', name: 'web', port: 32_000, localEndpoints: 1 },
   ]);
   expect(build([service({ ...spec, externalTrafficPolicy: 'Cluster' })], slices)!.healthChecks).toEqual([]);
+  // While the last ones end they still serve, but new connections should go elsewhere.
+  const ending = [slice([at('10.244.1.5', 'one', { ready: false, serving: true, terminating: true })])];
+  expect(build([service(spec)], ending)!.healthChecks[0]!.localEndpoints).toBe(0);
 });
