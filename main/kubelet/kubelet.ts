@@ -5,7 +5,7 @@ import type { KubeletApi } from '../api/kubelet.ts';
 import type { Pod } from '../api/index.ts';
 import { EventRecorder, resources, type Client, type InformerFactory } from '../client/index.ts';
 import type { NodeAgent } from '../node/index.ts';
-import { type PullProgress, type Runtime, type RuntimeInfo } from '../runtime/index.ts';
+import type { Runtime, RuntimeInfo } from '../runtime/index.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
@@ -67,7 +67,6 @@ export interface KubeletOptions {
   manifests?: ManifestFolder;
   /** How much room for files the node has; default: the disk that the user's files are on. */
   storageBytes?(): Promise<number>;
-  onPullProgress?(image: string, progress: PullProgress): void;
 }
 
 /** Runs the pods that are bound to one node. */
@@ -140,7 +139,7 @@ class NodeKubelet implements Kubelet {
       addresses: new AddressPool(options.podCIDR, [nodeIP]),
       dns: { clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain },
       objects,
-      images: new ImageManager({ runtime, clock, objects, garbage: this.#garbage, ...(options.onPullProgress ? { onProgress: options.onPullProgress } : {}) }),
+      images: new ImageManager({ runtime, clock, objects, garbage: this.#garbage }),
       hostFiles,
       volumes: new PodVolumes({
         client,

@@ -20,8 +20,12 @@ export interface ImageManagerOptions {
   objects: ObjectSource;
   /** Knows which images the kubelet has brought here. */
   garbage?: ImageGarbage;
-  /** Hears how pulls go on. */
-  onProgress?(image: string, progress: PullProgress): void;
+}
+
+/** What a pod waits for. */
+export interface ImagePull extends PullProgress {
+  /** As the pod names it. */
+  image: string;
 }
 
 /** How long the failure itself is shown before the waiting for the next try is. */
@@ -36,6 +40,10 @@ export class ImageManager {
   readonly #names = new Map<string, string>();
   /** Pulls under way: who wants the same image with the same credentials waits for the same pull. */
   readonly #pulls = new Map<string, Promise<string>>();
+  /** How pulls under way go on, by image. */
+  readonly #progress = new Map<string, PullProgress>();
+  /** By pod: the images that it waits for, and what it calls them. */
+  readonly #waiting = new Map<string, Map<string, string>>();
 
   constructor(private readonly options: ImageManagerOptions) {
     this.#backoff = new Backoff(pullBackoff, options.clock);
@@ -47,6 +55,11 @@ export class ImageManager {
     if (known !== undefined) return known;
     const image = await this.options.runtime.imageStatus(imageId).catch(() => undefined);
     return image ? this.#remember(image) : imageId;
+  }
+
+  /** The pulls that a pod waits for, as far as they have come. */
+  pulls(podUid: string): ImagePull[] {
+    return [...(this.#waiting.get(podUid) ?? [])].map(([image, requested]) => ({ image: requested, ...(this.#progress.get(image) ?? { current: 0, total: 0, status: '' }) }));
   }
 
   #remember({ id, digests }: Image): string {
@@ -117,6 +130,8 @@ export class ImageManager {
     }
     this.#failures.delete(key);
     tell('Normal', 'Pulling', `Pulling image "${requested}"`);
+    const waited = this.#waiting.get(uidOf(pod)) ?? new Map<string, string>();
+    this.#waiting.set(uidOf(pod), waited.set(image, requested));
     try {
       await this.#pullWithAny(image, await credentialsFor(pod, image, this.options.objects));
       this.#backoff.reset(key);
@@ -126,6 +141,9 @@ export class ImageManager {
       const wait = this.#backoff.next(key);
       this.#failures.set(key, { message, at: this.options.clock.monotonic() });
       throw new StartError('ErrImagePull', message, error instanceof RuntimeError && error.code === 'unavailable' ? undefined : Math.min(wait, shownMs));
+    } finally {
+      waited.delete(image);
+      if (waited.size === 0) this.#waiting.delete(uidOf(pod));
     }
   }
 
@@ -148,8 +166,11 @@ export class ImageManager {
     let pull = this.#pulls.get(key);
     if (!pull) {
       pull = this.options.runtime
-        .pullImage(image, auth, (progress) => this.options.onProgress?.(image, progress))
-        .finally(() => this.#pulls.delete(key));
+        .pullImage(image, auth, (progress) => void this.#progress.set(image, progress))
+        .finally(() => {
+          this.#pulls.delete(key);
+          this.#progress.delete(image);
+        });
       this.#pulls.set(key, pull);
     }
     return pull;

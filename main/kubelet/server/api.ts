@@ -94,7 +94,7 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
       return asStatus(runtime.portForward(sandbox.id, port));
     },
 
-    async http(path) {
+    async http(path, query) {
       switch (path.replace(/\/+$/, '') || '/') {
         case '/healthz':
         case '/livez':
@@ -106,6 +106,9 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
           return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: workers().map((worker) => ({ ...worker.pod, status: worker.status() ?? worker.pod.status })) });
         case '/runningpods':
           return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: workers().filter(isRunning).map(runningPod) });
+        // Of Skiff alone: the window shows how the images of a pod come.
+        case '/imagepulls':
+          return json({ items: context.images.pulls(query.get('podUID') ?? '') });
         case '/configz':
           return json(configz(context));
         case '/stats/summary':

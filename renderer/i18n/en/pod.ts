@@ -24,6 +24,10 @@ export default {
   openLogs: 'Logs',
   openTerminal: 'Terminal',
   unschedulable: 'No node can take this pod',
+  pulling: {
+    begun: 'The image is being pulled: {status}',
+    sized: 'The image is being pulled: {current} of {total} MB',
+  },
   waiting: {
     creating: 'Its image is being pulled and its volumes are being set up.',
     initializing: 'It waits for the init containers to end.',

@@ -24,6 +24,10 @@ export default {
   openLogs: '日志',
   openTerminal: '终端',
   unschedulable: '没有节点可以接纳此 Pod',
+  pulling: {
+    begun: '正在拉取镜像：{status}',
+    sized: '正在拉取镜像：{current} / {total} MB',
+  },
   waiting: {
     creating: '正在拉取镜像并准备卷。',
     initializing: '正在等待 Init 容器结束。',

@@ -104,6 +104,25 @@ describe('a pod on a node', () => {
     });
   });
 
+  it('tells how the pull of an image goes on that the pod waits for', async () => {
+    const h = await new Harness().start();
+    let finish = () => {};
+    const { pullImage } = h.runtime;
+    h.runtime.pullImage = async (image, auth, onProgress) => {
+      onProgress!({ current: 5, total: 20, status: 'Downloading' });
+      await new Promise<void>((resolve) => (finish = resolve));
+      return pullImage.call(h.runtime, image, auth, onProgress);
+    };
+    const { uid } = (await h.create('web', { containers: [{ name: 'main', image: 'big' }] })).metadata!;
+    const pulls = async (podUID: string) => JSON.parse((await h.kubelet.api.http('/imagepulls', new URLSearchParams({ podUID }))).body).items;
+    expect(await pulls(uid!)).toEqual([{ image: 'big', current: 5, total: 20, status: 'Downloading' }]);
+    expect(await pulls('another')).toEqual([]);
+    finish();
+    await settle();
+    expect(await pulls(uid!)).toEqual([]);
+    expect(h.said('web')).toContain('Started: Container started');
+  });
+
   it('never pulls with the policy Never', async () => {
     const h = await new Harness().start();
     await h.create('web', { containers: [{ name: 'web', image: 'web:1', imagePullPolicy: 'Never' }] });

@@ -166,6 +166,28 @@ describe('an object', () => {
   });
 });
 
+describe('a pod whose image is being pulled', () => {
+  const pulled = (items: object[]) => answer(200, { items });
+  it('shows how far it has come, and asks no more once its container runs', async () => {
+    let asked = 0;
+    screen = await mountScreen('/k/pods/default/web', ({ api }) => {
+      api.intercept = ({ path }) => {
+        if (!path.startsWith('/api/v1/nodes/node-1/proxy/imagepulls?podUID=')) return undefined;
+        asked++;
+        return pulled([{ image: 'nginx:1', current: 12_300_000, total: 49_200_000, status: 'Downloading' }]);
+      };
+      api.put(makePod('web', { spec: { nodeName: 'node-1', containers: [{ name: 'main', image: 'nginx:1' }] }, status: { phase: 'Pending', containerStatuses: [containerStatus({ state: { waiting: { reason: 'ContainerCreating' } } })] } }));
+    });
+    expect(screen.text()).toContain('The image is being pulled: 12.3 of 49.2 MB');
+    expect(document.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow')).toBe('25');
+    expect(asked).toBe(1);
+    screen.bridge.api.put(makePod('web', { spec: { nodeName: 'node-1', containers: [{ name: 'main', image: 'nginx:1' }] }, status: { phase: 'Running', containerStatuses: [containerStatus({ state: { running: {} } })] } }));
+    await waitForFlush();
+    expect(screen.text()).not.toContain('is being pulled');
+    expect(asked).toBe(1);
+  });
+});
+
 describe('logs', () => {
   it('follow the container, and end in the server’s words where they cannot', async () => {
     screen = await mountScreen('/k/pods/default/web?tab=logs', ({ api }) => api.put(makePod('web')));
