@@ -69,8 +69,10 @@ export async function startContainer(context: KubeletContext, pod: Pod, containe
   const postStart = container.lifecycle?.postStart;
   if (!postStart) return;
   try {
-    await runHook(context, pod, container, id, inputs.facts.podIP, postStart, inputs.signal);
+    // A pod that is to end does not wait for a hook that hangs: it goes with its container.
+    await unlessAborted(runHook(context, pod, container, id, inputs.facts.podIP, postStart, inputs.signal), inputs.signal);
   } catch (error) {
+    inputs.signal.throwIfAborted();
     say('Warning', 'FailedPostStartHook', 'PostStartHook failed');
     await killContainer(context, pod, await runtime.containerStatus(id), { message: 'FailedPostStartHook', reason: 'FailedPostStartHook' });
     throw new StartError('PostStartHookError', messageOf(error));

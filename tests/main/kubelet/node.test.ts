@@ -140,6 +140,18 @@ describe('graceful ends', () => {
     expect(h.find('web')).toBeUndefined();
   });
 
+  it('do not wait for a postStart hook that hangs', async () => {
+    const h = await new Harness().start();
+    h.runtime.execSync = () => new Promise(() => {});
+    await h.create('web', { containers: [{ name: 'web', image: 'web:1', lifecycle: { postStart: { exec: { command: ['hang'] } } } }] });
+    expect(h.said('web').at(-1)).toBe('Started: Container started');
+    await h.delete('web', 30);
+    await settle();
+    expect(h.find('web')).toBeUndefined();
+    expect(h.said('web')).not.toContain('FailedPostStartHook: PostStartHook failed');
+    expect(await h.runtime.listContainers()).toEqual([]);
+  });
+
   it('end sidecars after all others', async () => {
     const h = await new Harness().start();
     const stopped: string[] = [];
