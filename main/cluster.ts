@@ -10,7 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
 import { parseYaml } from './api/yaml.ts';
-import { type Answer, auditPolicy, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
+import { type Answer, auditPolicy, begun, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
 import { bootstrapCluster, certificateSigner, ensureAuthority, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KeptAuthority, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory, LeaderElector } from './client/index.ts';
@@ -119,6 +119,12 @@ function machineFiles(resources: string | undefined): MachineFiles {
   return { agent: path.join(out, 'node/agent.mjs'), dockerfile: path.join(out, '../images/node') };
 }
 
+/** What upstream's server does after its start and bootstrapCluster does here, by the names that health checks have there. */
+const bootstrapHooks = [
+  'bootstrap-controller', 'start-system-namespaces-controller', 'start-service-ip-repair-controllers', 'scheduling/bootstrap-system-priority-classes',
+  'start-cluster-authentication-info-controller', 'rbac/bootstrap-roles', 'priority-and-fairness-config-producer', 'start-kubernetes-service-cidr-controller', 'storage-readiness',
+];
+
 /** Tells a cluster from all others for as long as it has its authority. */
 const fingerprint = (ca: string) => createHash('sha256').update(ca).digest('hex').slice(0, 16);
 
@@ -218,6 +224,7 @@ class Engine implements Cluster {
       covers: (address) => this.#nodes!.covers(address),
     };
     const kubelets = (node: string) => this.#nodes?.kubelet(node);
+    let bootstrapped = false;
     const api = createApiServer({
       store,
       clock,
@@ -237,6 +244,7 @@ class Engine implements Cluster {
       pages: { ...tokens.pages(), '/debug/scheduler/attempt': (call) => this.#lastAttempt(call.search) },
       audit: await this.#openAudit(),
       hosts: [serviceIP],
+      beginnings: bootstrapHooks.map((hook) => begun(`poststarthook/${hook}`, () => bootstrapped)),
     });
     this.#stops.push(() => api.close());
     const kubeletListener = this.#kubeletListeners(api);
@@ -276,6 +284,7 @@ class Engine implements Cluster {
       authentication: { clientCa: certificates.ca, frontProxyCa: certificates.frontProxy.ca },
       clusterInfo: { server: `https://127.0.0.1:${bound}`, ca: certificates.ca },
     });
+    bootstrapped = true;
     // From here on the store is known to hold something.
     await writeMemory(this.#files, { port: bound });
     const informers = await this.#startControlLoops(api, certificates, tokens, nodes);

@@ -28,9 +28,9 @@ import { ResourceTable } from './registry/resources.ts';
 import type { Strategy } from './registry/strategy.ts';
 import type { Serving } from './serving.ts';
 import { Discovery } from './site/discovery.ts';
-import { ping, storeCheck, type HealthCheck } from './site/health.ts';
+import { begun, ping, storeCheck, type HealthCheck } from './site/health.ts';
 import { siteOf, version136, type Page, type VersionInfo } from './site/index.ts';
-import { RequestMetrics } from './site/metrics.ts';
+import { describeStorage, RequestMetrics } from './site/metrics.ts';
 import { streamHandlers } from './streaming/index.ts';
 import { WebhookClient } from './webhook/index.ts';
 
@@ -72,6 +72,8 @@ export interface ApiServerOptions {
   version?: Partial<VersionInfo>;
   /** Besides `ping` and the store: what must work for `/readyz`. */
   readiness?: readonly HealthCheck[];
+  /** What else must have begun before the server is well. */
+  beginnings?: readonly HealthCheck[];
   /** Documents at paths of their own: `/.well-known/openid-configuration`, `/openid/v1/jwks`. */
   pages?: Readonly<Record<string, Page>>;
   /** Which requests are told, and who is told of them. */
@@ -129,11 +131,29 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const definitions = resources.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions');
   const customResources = definitions && new CustomResources({ store, objects, random, resources, webhooks, definitions, clock, log });
   customResources?.start().catch((error: unknown) => log.error('custom resources are not served', { error: String(error) }));
-  const metrics = new RequestMetrics();
+  const version = { ...version136, ...options.version };
+  const metrics = new RequestMetrics(version);
+  describeStorage(resources, store, metrics.register);
   describeFlows(flows, metrics.register);
   let quiet: Timer | undefined;
   let address = '127.0.0.1';
-  const checks = [ping, storeCheck(store)];
+  const begins = { definitions: false, others: false, registered: false };
+  const hook = (name: string, part: keyof typeof begins) => begun(`poststarthook/${name}`, () => begins[part]);
+  const hooks = [
+    hook('generic-apiserver-start-informers', 'definitions'),
+    hook('start-apiextensions-informers', 'definitions'),
+    hook('start-apiextensions-controllers', 'definitions'),
+    hook('crd-informer-synced', 'definitions'),
+    hook('start-apiserver-admission-initializer', 'definitions'),
+    hook('start-kube-aggregator-informers', 'others'),
+    hook('apiservice-registration-controller', 'others'),
+    hook('apiservice-status-local-available-controller', 'others'),
+    hook('apiservice-status-remote-available-controller', 'others'),
+    hook('apiservice-openapi-controller', 'others'),
+    hook('kube-apiserver-autoregistration', 'registered'),
+    begun('autoregister-completion', () => begins.registered),
+  ];
+  const checks = [ping, begun('log', () => true), storeCheck(store), ...hooks, ...(options.beginnings ?? [])];
   const openApi = new OpenApi({
     get version() {
       return resources.version;
@@ -177,10 +197,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
   });
   const site = siteOf({
-    version: { ...version136, ...options.version },
+    version,
+    started: clock.now(),
+    now: () => clock.now(),
     discovery: new Discovery(resources, () => address, aggregator),
     metrics,
-    checks: { healthz: checks, livez: checks, readyz: [...checks, ...(options.readiness ?? [])] },
+    checks: { healthz: checks, livez: checks, readyz: [...checks, begun('informer-sync', () => begins.definitions && begins.others), ...(options.readiness ?? [])] },
     pages: options.pages ?? {},
     unlisted: flowDumps(flows, (monotonic) => clock.now() - clock.monotonic() + monotonic),
     trees: { '/openapi/': openApi.answer },
@@ -204,8 +226,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     },
     async listen({ port }) {
       await customResources?.start();
+      begins.definitions = true;
       const taken = await https.listen(port);
       await Promise.all([aggregator.start(), policies.start()]);
+      begins.others = true;
       // Nobody waits for these words; what a cluster needs to be ready goes first.
       quiet = clock.setTimer(quietStart, () => void flowSchemas.start().catch((error: unknown) => log.warn('flow schemas are not looked at', { error: String(error) })));
       if (resources.find('apiregistration.k8s.io', 'v1', 'apiservices')) {
@@ -213,6 +237,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         resources.changed = () => void register();
         await register();
       }
+      begins.registered = true;
       address = `127.0.0.1:${taken}`;
       return taken;
     },
@@ -238,7 +263,7 @@ export { builtinStrategies, type BuiltinOptions } from './registry/kinds.ts';
 export { RbacAuthorizer } from './auth/rbac.ts';
 export { ServiceAccountTokens } from './auth/serviceAccountTokens.ts';
 export { compileDeviceSelector, type DeviceSelector, type DeviceSelectorFault } from './deviceSelector.ts';
-export { storeCheck } from './site/health.ts';
+export { begun, storeCheck } from './site/health.ts';
 export { auditPolicy, type AuditPolicy } from './audit/index.ts';
 export { bootstrapTokens } from './auth/bootstrapTokens.ts';
 export { NodeAuthorizer } from './auth/node.ts';

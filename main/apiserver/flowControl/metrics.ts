@@ -1,8 +1,11 @@
 import { Counter, Gauge, Histogram, type Registry as Metrics } from 'prom-client';
+import type { RequestInfo } from '../auth/types.ts';
 import type { FlowControl } from './index.ts';
 import type { Level } from './levels.ts';
 
 type Labels = Record<string, string>;
+
+const isReading = ({ verb }: RequestInfo) => ['get', 'list', 'watch', 'head', 'options'].includes(verb);
 
 /** Publishes what is going on, most of it read when it is asked for. Mirrors k8s.io/apiserver/pkg/util/flowcontrol/metrics. */
 export function describeFlows(flows: FlowControl, metrics: Metrics): void {
@@ -66,6 +69,31 @@ export function describeFlows(flows: FlowControl, metrics: Metrics): void {
     registers,
     collect() {
       this.set(flows.levels.fairFraction);
+    },
+  });
+  new Gauge({
+    name: 'apiserver_longrunning_requests',
+    help: 'Open watches.',
+    labelNames: ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [key, count] of flows.openWatches) {
+        const [group, version, resource, scope] = key.split(' ') as [string, string, string, string];
+        this.set({ verb: 'WATCH', group, version, resource, subresource: '', scope, component: 'apiserver' }, count);
+      }
+    },
+  });
+  new Gauge({
+    name: 'apiserver_current_inflight_requests',
+    help: 'Requests that run, by whether they change something.',
+    labelNames: ['request_kind'],
+    registers,
+    collect() {
+      const running = { mutating: 0, readOnly: 0 };
+      for (const { set } of flows.levels.all())
+        for (const { request, place } of set.requests()) if (place < 0) running[isReading(request.about.info) ? 'readOnly' : 'mutating']++;
+      for (const [kind, count] of Object.entries(running)) this.set({ request_kind: kind }, count);
     },
   });
   const waits = new Histogram({

@@ -18,6 +18,36 @@ export const storeCheck = (store: Pick<Store, 'problem' | 'get'>): HealthCheck =
   },
 });
 
+/** Whether something that begins with the server has come to its end; others ask for it by upstream's names. */
+export const begun = (name: string, done: () => boolean): HealthCheck => ({
+  name,
+  check() {
+    if (!done()) throw new Error('not finished');
+  },
+});
+
+/**
+ * The same as metrics: how each check is now and how often it was so. Mirrors k8s.io/component-base/metrics/prometheus/slis.
+ */
+export function healthMetrics(checks: Record<string, readonly HealthCheck[]>): () => Promise<Answer> {
+  const totals = new Map<string, number>();
+  return async () => {
+    const now: string[] = [];
+    for (const [type, list] of Object.entries(checks))
+      for (const check of list) {
+        const well = (await complaint(check)) === undefined;
+        now.push(`kubernetes_healthcheck{name="${check.name}",type="${type}"} ${well ? 1 : 0}`);
+        const key = `kubernetes_healthchecks_total{name="${check.name}",status="${well ? 'success' : 'error'}",type="${type}"}`;
+        totals.set(key, (totals.get(key) ?? 0) + 1);
+      }
+    const body = [
+      '# HELP kubernetes_healthcheck Whether a check is well now.', '# TYPE kubernetes_healthcheck gauge', ...now,
+      '# HELP kubernetes_healthchecks_total How often a check was made, by how it was.', '# TYPE kubernetes_healthchecks_total counter', ...[...totals].map(([key, count]) => `${key} ${count}`),
+    ];
+    return { type: 'text', code: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: `${body.join('\n')}\n` };
+  };
+}
+
 const headers = { 'x-content-type-options': 'nosniff' };
 const plain = 'text/plain; charset=utf-8';
 

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../api/meta.ts';
 import type { Answer, Call } from '../call.ts';
 import type { Discovery } from './discovery.ts';
-import { health, type HealthCheck } from './health.ts';
+import { health, healthMetrics, type HealthCheck } from './health.ts';
 import type { RequestMetrics } from './metrics.ts';
 
 /** What `/version` says (upstream: k8s.io/apimachinery/pkg/version/types.go). */
@@ -37,6 +37,9 @@ export interface SiteOptions {
   discovery: Discovery;
   metrics: RequestMetrics;
   checks: Record<string, readonly HealthCheck[]>;
+  /** Milliseconds since the epoch: when the server began, and now. */
+  started: number;
+  now(): number;
   /** By exact path. */
   pages: Readonly<Record<string, Page>>;
   /** The same, but not told of at `/`. */
@@ -45,10 +48,11 @@ export interface SiteOptions {
   trees: Readonly<Record<string, Page>>;
 }
 
-const fixed = ['/api', '/apis', '/healthz', '/livez', '/metrics', '/readyz', '/version'];
+const fixed = ['/api', '/apis', '/healthz', '/livez', '/metrics', '/metrics/slis', '/readyz', '/statusz', '/version'];
 
 /** Everything that is no resource. */
 export function siteOf(options: SiteOptions): (call: Call) => Promise<Answer | undefined> {
+  const slis = healthMetrics(options.checks);
   return async (call) => {
     const path = call.info.path.length > 1 ? call.info.path.replace(/\/+$/, '') : call.info.path;
     if (call.method !== 'GET' && call.method !== 'HEAD') return undefined;
@@ -56,10 +60,31 @@ export function siteOf(options: SiteOptions): (call: Call) => Promise<Answer | u
     if (page) return page(call);
     if (path === '/version') return object(options.version);
     if (path === '/metrics') return options.metrics.answer();
+    if (path === '/metrics/slis') return slis();
+    if (path === '/statusz') return statusz(options);
     if (path === '/') return object({ paths: [...fixed, ...Object.keys(options.pages), ...Object.keys(options.trees)].sort() });
     for (const start in options.trees) if (path.startsWith(start)) return options.trees[start]!(call);
     return options.discovery.answer(call) ?? health(call, options.checks);
   };
+}
+
+/** What runs here, for people. Mirrors k8s.io/component-base/zpages/statusz. */
+function statusz({ version, started, now }: SiteOptions): Answer {
+  const minutes = Math.floor((now() - started) / 60_000);
+  const release = `${version.major}.${version.minor}`;
+  const lines = [
+    '',
+    'apiserver statusz',
+    'Warning: This endpoint is not meant to be machine parseable, has no formatting compatibility guarantees and is for debugging purposes only.',
+    '',
+    `Started:  ${new Date(started).toUTCString()}`,
+    `Up:  ${Math.floor(minutes / 60)} hr ${String(minutes % 60).padStart(2, '0')} min ${String(Math.floor(((now() - started) / 1000) % 60)).padStart(2, '0')} sec`,
+    `Go version:  ${version.goVersion}`,
+    `Binary version:  ${release}`,
+    `Emulation version:  ${release}`,
+    `Paths:  ${fixed.filter((path) => !path.startsWith('/api')).join(' ')}`,
+  ];
+  return { type: 'text', code: 200, contentType: 'text/plain; charset=utf-8', body: `${lines.join('\n')}\n` };
 }
 
 const object = (value: object): Answer => ({ type: 'object', code: 200, object: value as KubeObject });

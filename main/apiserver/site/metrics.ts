@@ -1,7 +1,52 @@
 import { Counter, Gauge, Histogram, Registry as Metrics } from 'prom-client';
+import type { Store } from '../../store/index.ts';
+import type { RequestInfo } from '../auth/types.ts';
 import type { Answer } from '../call.ts';
 import type { Served } from '../http/server.ts';
 import { isStream } from '../longRunning.ts';
+import { rootOf } from '../registry/keys.ts';
+import type { ResourceTable } from '../registry/resources.ts';
+import type { VersionInfo } from './index.ts';
+
+const requestLabels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'] as const;
+
+/** As metrics name verbs, which is by HTTP's methods where there is one. */
+const shownVerbs: Record<string, string> = { create: 'POST', update: 'PUT' };
+
+function shownVerb(info: RequestInfo): string {
+  return isStream(info) && info.subresource !== 'log' ? 'CONNECT' : (shownVerbs[info.verb] ?? info.verb.toUpperCase());
+}
+
+function scopeOf({ isResourceRequest, name, verb, namespace }: RequestInfo): string {
+  if (name || verb === 'create') return 'resource';
+  return namespace ? 'namespace' : isResourceRequest ? 'cluster' : '';
+}
+
+/** What there is of each kind, counted when it is asked for. */
+export function describeStorage(resources: ResourceTable, store: Store, metrics: Metrics): void {
+  const registers = [metrics];
+  const stored = () => resources.all().filter(({ strategy }) => !strategy.review && !strategy.storedAs);
+  new Gauge({
+    name: 'apiserver_storage_objects',
+    help: 'Stored objects by kind.',
+    labelNames: ['resource'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { strategy: { definition } } of stored()) this.set({ resource: definition.group ? `${definition.resource}.${definition.group}` : definition.resource }, store.count(rootOf(definition)));
+    },
+  });
+  new Gauge({
+    name: 'apiserver_resource_objects',
+    help: 'Stored objects by kind.',
+    labelNames: ['group', 'resource'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { strategy: { definition } } of stored()) this.set({ group: definition.group, resource: definition.resource }, store.count(rootOf(definition)));
+    },
+  });
+}
 
 /** Counts and times requests under Kubernetes' own metric names (upstream: endpoints/metrics/metrics.go). */
 export class RequestMetrics {
@@ -9,32 +54,40 @@ export class RequestMetrics {
   readonly #requests = new Counter({
     name: 'apiserver_request_total',
     help: 'Requests by verb, resource and HTTP status code.',
-    labelNames: ['verb', 'group', 'version', 'resource', 'subresource', 'code'],
+    labelNames: [...requestLabels, 'code'],
     registers: [this.#metrics],
   });
   readonly #durations = new Histogram({
     name: 'apiserver_request_duration_seconds',
     help: 'How long requests took, without watches and streams.',
-    labelNames: ['verb', 'group', 'resource'],
-    buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 30],
+    labelNames: requestLabels,
+    buckets: [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60],
     registers: [this.#metrics],
   });
   // Children are looked up once a kind of request: hashing labels for every request costs more than the rest.
   readonly #known = new Map<string, { requests: Counter.Internal; durations: Histogram.Internal<string> }>();
 
-  constructor() {
+  constructor({ gitVersion, gitCommit, gitTreeState, buildDate, goVersion, compiler, platform, major, minor }: VersionInfo) {
     describeProcess(this.#metrics);
+    const build = new Gauge({
+      name: 'kubernetes_build_info',
+      help: 'Always 1; the labels say which build this is.',
+      labelNames: ['major', 'minor', 'git_version', 'git_commit', 'git_tree_state', 'build_date', 'go_version', 'compiler', 'platform'],
+      registers: [this.#metrics],
+    });
+    build.set({ major, minor, git_version: gitVersion, git_commit: gitCommit, git_tree_state: gitTreeState, build_date: buildDate, go_version: goVersion, compiler, platform }, 1);
   }
 
   observe({ info, code, milliseconds }: Served): void {
     const { verb, group, version, resource, subresource } = info;
-    const key = `${verb} ${group} ${version} ${resource} ${subresource} ${code}`;
+    const scope = scopeOf(info);
+    // Anybody can ask for any path: what is not there counts as one.
+    const what = info.isResourceRequest ? subresource : code === 404 ? '' : info.path;
+    const key = `${verb} ${group} ${version} ${resource} ${what} ${scope} ${code}`;
     let known = this.#known.get(key);
     if (!known) {
-      known = {
-        requests: this.#requests.labels({ verb, group, version, resource, subresource, code: String(code) }),
-        durations: this.#durations.labels({ verb, group, resource }),
-      };
+      const labels = { verb: shownVerb(info), dry_run: '', group, version, resource, subresource: what, scope, component: 'apiserver' };
+      known = { requests: this.#requests.labels({ ...labels, code: String(code) }), durations: this.#durations.labels(labels) };
       this.#known.set(key, known);
     }
     known.requests.inc();

@@ -270,9 +270,22 @@ describe('what is there', () => {
 
   it('says whether it is well', async () => {
     expect(await ask({ path: '/readyz' })).toMatchObject({ code: 200, text: 'ok' });
-    expect((await ask({ path: '/livez?verbose' })).text).toBe('[+]ping ok\n[+]etcd ok\nlivez check passed\n');
+    expect((await ask({ path: '/livez?verbose' })).text).toMatch(/^\[\+\]ping ok\n\[\+\]log ok\n\[\+\]etcd ok\n(\[\+\]\S+ ok\n)+livez check passed\n$/);
+    expect((await ask({ path: '/readyz/poststarthook/crd-informer-synced' })).text).toBe('ok');
     expect((await ask({ path: '/readyz/etcd' })).text).toBe('ok');
-    expect((await ask({ path: '/metrics' })).text).toContain('apiserver_request_total{verb="get"');
+    expect((await ask({ path: '/metrics' })).text).toContain('apiserver_request_total{verb="GET"');
+    expect((await ask({ path: '/metrics/slis' })).text).toContain('kubernetes_healthcheck{name="etcd",type="livez"} 1\n');
+    expect((await ask({ path: '/statusz' })).text).toMatch(/^\napiserver statusz\nWarning: [\s\S]*\nBinary version: {2}1\.36\n/);
+    expect((await ask({ path: '/logs' })).code).toBe(404);
+  });
+
+  it('counts what there is, what goes on and how it went', async () => {
+    const text = (await ask({ path: '/metrics' })).text;
+    expect(text).toMatch(/^apiserver_request_total\{verb="GET",dry_run="",group="test.skiff",version="v1",resource="widgets",subresource="",scope="resource",component="apiserver",code="200"\} \d+$/m);
+    expect(text).toMatch(/^apiserver_storage_objects\{resource="widgets.test.skiff"\} \d+$/m);
+    expect(text).toMatch(/^apiserver_current_inflight_requests\{request_kind="readOnly"\} 1$/m);
+    expect(text).toMatch(/^apiserver_flowcontrol_dispatched_requests_total\{priority_level="exempt",flow_schema="exempt"\} \d+$/m);
+    expect(text).toMatch(/^kubernetes_build_info\{major="1",minor="36",.*\} 1$/m);
   });
 });
 
