@@ -33,12 +33,12 @@ export const job: Strategy<Job> = {
   defaults(object) {
     const spec = (object.spec ??= {} as JobSpec);
     defaultJobSpec(spec);
-    const labels = spec.template?.metadata?.labels;
-    if (labels && !Object.keys(object.metadata?.labels ?? {}).length) (object.metadata ??= {}).labels = labels; // The same object: what the selector needs comes to both.
+    takeLabels(object);
     object.status ??= {};
   },
   prepareForCreate(_context, object) {
     generateSelector(object);
+    takeLabels(object);
     object.status = {};
   },
   prepareForUpdate(_context, object, old) {
@@ -93,6 +93,12 @@ export function manyIndexesWarnings(field: string, spec: JobSpec | undefined, ol
   return [
     `${field}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail`,
   ];
+}
+
+/** A job without labels has those of its pods: the same object, so that what the selector needs comes to both. */
+function takeLabels(object: Job): void {
+  const labels = object.spec?.template?.metadata?.labels;
+  if (labels && !Object.keys(object.metadata?.labels ?? {}).length) (object.metadata ??= {}).labels = labels;
 }
 
 /** A job finds its pods by its uid, unless its maker insists on a selector of their own. */

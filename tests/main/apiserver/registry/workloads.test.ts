@@ -23,6 +23,16 @@ it('a job finds its pods by a selector that the cluster made', async () => {
   expect(await cluster.refusal('PUT', `${batch}/jobs/j`, changed)).toContain('spec.template: Invalid value');
 });
 
+it.each([
+  ['those of its pods, with what finds them', undefined, ['app', 'batch.kubernetes.io/controller-uid', 'batch.kubernetes.io/job-name', 'controller-uid', 'job-name']],
+  ['its own', { app: 'web' }, ['app']],
+])('a job has labels: %s', async (_name, labels, expected) => {
+  const template = { metadata: { labels: { app: 'web' } }, spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } };
+  const made = await cluster.ask<Job>('POST', `${batch}/jobs`, { metadata: { name: `labelled-${expected.length}`, ...(labels ? { labels } : {}) }, spec: { template } });
+  expect(Object.keys(made.metadata!.labels!).sort()).toEqual(expected);
+  expect(Object.keys(made.spec!.template!.metadata!.labels!)).toHaveLength(5);
+});
+
 it('a job whose pods never end is refused', async () => {
   expect(await cluster.refusal('POST', `${batch}/jobs`, { metadata: { name: 'k' }, spec: { template: template() } })).toBe(
     'Job.batch "k" is invalid: spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"',
