@@ -69,8 +69,6 @@ export const unauthorized = () => failure(401, 'Unauthorized', 'Unauthorized');
 export const expired = (message: string) => failure(410, 'Expired', message);
 export const internalError = (message: string) =>
   failure(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] });
-export const methodNotSupported = (subject: ErrorSubject, action: string) =>
-  failure(405, 'MethodNotAllowed', `${action} is not supported on resources of kind "${qualified(subject)}"`, named(subject, ''));
 export const tooManyRequests = (message: string, retryAfterSeconds: number) =>
   failure(429, 'TooManyRequests', message, { retryAfterSeconds });
 export const serviceUnavailable = (why: string) => failure(503, 'ServiceUnavailable', why);

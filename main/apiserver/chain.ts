@@ -1,4 +1,4 @@
-import { failure, methodNotSupported, unauthorized } from '../api/status.ts';
+import { failure, unauthorized } from '../api/status.ts';
 import type { Aggregator } from './aggregation/index.ts';
 import type { Auditor } from './audit/index.ts';
 import type { Authenticator, Credentials, RequestInfo, UserInfo } from './auth/types.ts';
@@ -117,7 +117,7 @@ export class Chain {
     const handler = this.#verbs[info.verb];
     if (!handler || !nameFits(registry, info)) throw notAllowed();
     const { verbs } = registry.definition;
-    if (verbs && !verbs.includes(info.verb)) throw methodNotSupported(registry.subject, info.verb);
+    if (verbs && !verbs.includes(info.verb)) throw notAllowed();
     return handler(call, registry);
   }
 }

@@ -46,7 +46,7 @@ function checkList({ resourceVersionMatch: match, resourceVersion, continue: tok
   if (match !== undefined) {
     if (!resourceVersion) errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided'));
     if (token) errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'));
-    if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(unsupportedField('resourceVersionMatch', match, ['', 'Exact', 'NotOlderThan']));
+    if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(unsupportedField('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']));
     if (match === 'Exact' && resourceVersion === '0')
       errors.push(forbiddenField('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
   }

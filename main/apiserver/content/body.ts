@@ -1,3 +1,4 @@
+import { jsonError } from '../../api/jsonError.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { decodeProtobuf } from '../../api/protobuf.ts';
 import { DecodeError } from '../../api/decode.ts';
@@ -49,7 +50,8 @@ function parseJsonText(bytes: Buffer, kind: string): Parsed {
     const value: unknown = JSON.parse(text);
     return { value, duplicates: (others) => (isSameText(text, value) ? others : duplicateFields(text, others)), trusted: false };
   } catch (error) {
-    throw unrecognized(kind, `couldn't get version/kind; json parse error: ${messageOf(error)}`, bytes);
+    if (!(error instanceof SyntaxError)) throw error;
+    throw unrecognized(kind, `couldn't get version/kind; json parse error: ${jsonError(text)}`, bytes);
   }
 }
 

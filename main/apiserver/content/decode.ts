@@ -14,7 +14,7 @@ import { isObject, parseBody, type Parsed } from './body.ts';
  */
 export async function decodeObject(call: Call, kind: GroupVersionKind, context: RequestContext, strategy?: Strategy): Promise<KubeObject> {
   const parsed = await parseBody(call, kind.kind);
-  if (!parsed) throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): Object 'Kind' is missing in '' (<empty>)`);
+  if (!parsed) throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)`);
   if (!isObject(parsed.value))
     throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): json: cannot unmarshal into a Kubernetes object`);
   for (const name of ['apiVersion', 'kind'] as const)

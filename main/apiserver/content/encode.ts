@@ -35,7 +35,7 @@ export function encodeObject(object: KubeObject, { format }: Accepted, pretty: b
     case 'json':
       return { contentType: mediaTypes.json, body: pretty ? `${JSON.stringify(object, null, 2)}\n` : JSON.stringify(object) };
     case 'yaml':
-      return { contentType: mediaTypes.yaml, body: stringify(object, { compat: 'yaml-1.1' }) };
+      return { contentType: mediaTypes.yaml, body: stringify(object, { compat: 'yaml-1.1', aliasDuplicateObjects: false, indentSeq: false, lineWidth: 0, sortMapEntries: true }) };
     case 'protobuf':
       // Whoever prefers protobuf takes JSON as well; what is not built in has no other form.
       if (!hasProtobuf(object)) return encodeObject(object, plainJson, pretty);

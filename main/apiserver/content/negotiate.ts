@@ -37,9 +37,12 @@ export function negotiate(accept: string | undefined): Accepted {
     if (known.size >= knownLimit) known.clear();
     known.set(accept, accepted);
   }
-  if (!accepted) throw notAcceptable(everyType);
+  if (!accepted) throw isKnown(accept) ? notAcceptable(everyType) : failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${everyType.join(', ')}`, {});
   return accepted;
 }
+
+/** Whether any of its types is one, whatever is asked of it besides. */
+const isKnown = (accept: string): boolean => parseAccept(accept).some(({ type }) => type === '*/*' || everyType.includes(type));
 
 const listVerbs = new Set(['list', 'watch', 'deletecollection']);
 

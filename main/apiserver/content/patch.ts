@@ -1,5 +1,6 @@
 import { cloneJson } from '../../api/json.ts';
-import { badRequest } from '../../api/status.ts';
+import { jsonError } from '../../api/jsonError.ts';
+import { badRequest, failure } from '../../api/status.ts';
 import { duplicateFields } from '../../api/duplicates.ts';
 import { parseYaml, yamlDuplicates } from '../../api/yaml.ts';
 import type { Call } from '../call.ts';
@@ -17,7 +18,8 @@ const types: Record<string, PatchType> = {
 /** Which of `allowed` a PATCH is, by its Content-Type. Throws 415. */
 export function patchTypeOf(call: Call, allowed: readonly PatchType[]): PatchType {
   const type = types[call.contentType?.split(';')[0]!.trim() ?? ''];
-  if (!type || !allowed.includes(type)) throw unsupportedMediaType(Object.keys(types).filter((name) => allowed.includes(types[name]!)));
+  if (!type) throw failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
+  if (!allowed.includes(type)) throw unsupportedMediaType(Object.keys(types).filter((name) => allowed.includes(types[name]!)));
   return type;
 }
 
@@ -42,8 +44,8 @@ async function parsePatch(call: Call, type: PatchType): Promise<ReadPatch> {
     const patch: unknown = type === 'apply' ? parseYaml(text) : JSON.parse(text);
     return { patch, complaints: complaintsOf(type, text, patch) };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw badRequest(type === 'apply' ? `error decoding YAML: ${why}` : `error decoding patch: ${why}`);
+    if (!(error instanceof SyntaxError) || type === 'apply') throw badRequest(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`);
+    throw badRequest(type === 'strategic' ? jsonError(text) : `error decoding patch: ${jsonError(text)}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { jsonKind } from '../../api/jsonError.ts';
 import type { DeleteOptions } from '../../api/index.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { badRequest, invalid, type FieldError } from '../../api/status.ts';
@@ -62,7 +63,7 @@ function fromBody(value: unknown): DeleteOptions {
   for (const name of ['gracePeriodSeconds', 'preconditions', 'orphanDependents', 'propagationPolicy', 'dryRun'] as const)
     if (options[name] === null) delete options[name];
   if (options.gracePeriodSeconds !== undefined && !Number.isInteger(options.gracePeriodSeconds))
-    throw badRequest('json: cannot unmarshal into Go struct field DeleteOptions.gracePeriodSeconds of type int64');
+    throw badRequest(`json: cannot unmarshal ${jsonKind(options.gracePeriodSeconds)} into Go struct field DeleteOptions.gracePeriodSeconds of type int64`);
   return options;
 }
 

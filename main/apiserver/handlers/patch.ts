@@ -1,4 +1,5 @@
 import { decodeChanged, decodeObject, DecodeError } from '../../api/decode.ts';
+import { jsonKind } from '../../api/jsonError.ts';
 import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
 import { schemaOf } from '../../api/schema.ts';
 import { badRequest, conflict, invalid, notFound } from '../../api/status.ts';
@@ -117,11 +118,13 @@ async function applyView(
 
 /** Throws 400 for what is no object of a kind. */
 function configurationOf(patch: unknown): KubeObject {
-  if (!isObject(patch)) throw badRequest('error decoding YAML: the configuration is no object');
+  const nothing = patch === null || patch === undefined;
+  if (!nothing && !isObject(patch)) throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${jsonKind(patch)} into Go value of type map[string]interface {}`);
+  const { apiVersion = '', kind = '' } = (patch ?? {}) as Record<string, unknown>;
+  if (nothing) throw badRequest('invalid object type: /, Kind=');
   for (const name of ['apiVersion', 'kind']) if (typeof (patch[name] ?? '') !== 'string') throw badRequest(`error decoding YAML: ${name} is no string`);
   const configuration = patch as KubeObject;
-  if (!configuration.kind) throw badRequest("Object 'Kind' is missing");
-  if (!configuration.apiVersion) throw badRequest("Object 'apiVersion' is missing");
+  if (!kind || !apiVersion) throw badRequest(`invalid object type: ${String(apiVersion).includes('/') ? '' : '/'}${String(apiVersion)}, Kind=${String(kind)}`);
   return configuration;
 }
 
@@ -155,6 +158,10 @@ function heed(context: RequestContext, complaints: string[]): void {
 /** A patched object, its fields checked as `fieldValidation` asks. Throws 422. */
 function settled({ definition, strategy }: Registry, context: RequestContext, current: KubeObject, object: KubeObject, ofPatch: string[]): KubeObject {
   const refuse = (why: string) => invalid({ group: '', kind: '' }, '', [invalidField('patch', JSON.stringify(object), why)]);
+  if (object.kind !== undefined && object.kind !== current.kind && schemaOf(definition)) {
+    const internalPackage = definition.group.split('.')[0] || 'core';
+    throw refuse(`converting (${definition.version}.${object.kind}) to (${internalPackage}.${definition.kind}): unknown conversion`);
+  }
   let decoded: ReturnType<typeof decodeChanged>;
   try {
     decoded = decodeChanged(definition, object, current);

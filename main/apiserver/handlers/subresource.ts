@@ -1,6 +1,6 @@
 import { cloneJson } from '../../api/json.ts';
 import type { GroupVersionResource, KubeObject } from '../../api/meta.ts';
-import { badRequest, conflict, invalid, methodNotSupported } from '../../api/status.ts';
+import { badRequest, conflict, invalid } from '../../api/status.ts';
 import type { Answer, Call } from '../call.ts';
 import { notAllowed, notServed } from '../chain.ts';
 import { decodeObject } from '../content/decode.ts';
@@ -25,7 +25,7 @@ export async function subresource(serving: Serving, call: Call, registry: Regist
   const { info } = call;
   const part = registry.strategy.subresources?.[info.subresource];
   if (!part || info.parts.length > 3) throw notServed();
-  if (!part.verbs.includes(info.verb)) throw info.verb === '' ? notAllowed() : methodNotSupported(registry.subject, info.verb);
+  if (!part.verbs.includes(info.verb)) throw notAllowed();
   switch (part.type) {
     case 'object':
       if (info.verb === 'get') return get(call, registry);

@@ -1,4 +1,5 @@
 import { cloneJson, equalJson } from '../../api/json.ts';
+import { jsonKind } from '../../api/jsonError.ts';
 import { badRequest, failure } from '../../api/status.ts';
 import { setMember } from './mergePatch.ts';
 import { isMap } from './schema.ts';
@@ -19,9 +20,11 @@ type Container = Record<string, unknown> | unknown[];
  * than 10,000 operations, and 422 when an operation does not apply or a test fails.
  */
 export function applyJsonPatch<T extends object>(doc: T, patch: unknown): T {
-  if (!Array.isArray(patch) || !patch.every(isMap)) throw badRequest(`json: cannot unmarshal ${goKind(patch)} into Go value of type jsonpatch.Patch`);
+  if (!Array.isArray(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${jsonKind(patch)} into Go value of type []handlers.jsonPatchOp`);
+  const odd = patch.find((operation) => operation !== null && !isMap(operation)) as unknown;
+  if (odd !== undefined) throw badRequest(`error decoding patch: json: cannot unmarshal ${jsonKind(odd)} into Go value of type handlers.jsonPatchOp`);
   if (patch.length > maxOperations)
-    throw failure(413, 'RequestEntityTooLarge', `Request entity is too large: The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`);
+    throw failure(413, 'RequestEntityTooLarge', `Request entity too large: The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`);
   let root: unknown = cloneJson(doc);
   try {
     let copied = 0;
@@ -31,17 +34,12 @@ export function applyJsonPatch<T extends object>(doc: T, patch: unknown): T {
       if (copied > maxCopied) throw new OperationError(`the accumulated size of the copies exceeds ${maxCopied}`);
       return JSON.parse(text) as unknown;
     };
-    for (const operation of patch) root = carryOut(root as Container, operation, copy);
+    for (const operation of patch as (Record<string, unknown> | null)[]) root = carryOut(root as Container, operation ?? {}, copy);
   } catch (error) {
     if (error instanceof OperationError) throw failure(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
     throw error;
   }
   return root as T;
-}
-
-function goKind(value: unknown): string {
-  if (Array.isArray(value)) return goKind(value.find((operation) => !isMap(operation)));
-  return value !== null && typeof value === 'object' ? 'object' : typeof value === 'boolean' ? 'bool' : value === null ? 'null' : typeof value;
 }
 
 function carryOut(root: Container, operation: Record<string, unknown>, copy: (value: unknown) => unknown): unknown {
@@ -145,6 +143,6 @@ function remove(root: Container, path: string): void {
 function replace(root: Container, path: string, value: unknown): void {
   const { container, key } = find(root, path);
   if (Array.isArray(container)) container[index(key, container.length - 1)] = value;
-  else if (Object.hasOwn(container, key)) setMember(container, key, value);
-  else throw new OperationError(`replace operation does not apply: doc is missing key: ${path}`);
+  // What is not there is added, as by upstream's library.
+  else setMember(container, key, value);
 }

@@ -106,7 +106,7 @@ function startOf(request: ListRequest, prefix: string, newest: number): { start?
 export function parseResourceVersion(text: string | undefined): number {
   if (!text || text === '0') return 0;
   if (!/^\d{1,19}$/.test(text))
-    throw badRequest(`invalid resource version ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+    throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
   return Number(text);
 }
 

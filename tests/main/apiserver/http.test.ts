@@ -122,7 +122,7 @@ describe('bodies', () => {
       message:
         'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     });
-    expect(json(await ask({ method: 'PATCH', path: `${base}/one`, headers: { 'content-type': 'application/json' }, body: '{}' }))).toMatchObject({ code: 415 });
+    expect(json(await ask({ method: 'PATCH', path: `${base}/one`, headers: { 'content-type': 'application/json' }, body: '{}' }))).toMatchObject({ code: 415, message: '415: Unsupported Media Type' });
   });
 
   it('that are no JSON are refused', async () => {
@@ -160,8 +160,19 @@ describe('answers', () => {
   it('are refused when nothing is acceptable', async () => {
     expect(json(await ask({ path: `${base}/one`, headers: { accept: 'text/html' } }))).toMatchObject({
       code: 406,
+      message: '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+    });
+    expect(json(await ask({ path: `${base}/one`, headers: { accept: 'application/json;as=Table;g=meta.k8s.io;v=v9' } }))).toMatchObject({
+      code: 406,
       message: 'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     });
+  });
+
+  it('in YAML are plain: names in order, nothing by reference', async () => {
+    const { text } = await ask({ path: `${base}/one`, headers: { accept: 'application/yaml' } });
+    expect(text).toMatch(/^apiVersion: test.skiff\/v1\nkind: Widget\nmetadata:\n/);
+    expect(text).toContain('\n  managedFields:\n  - apiVersion:');
+    expect(text).not.toMatch(/[&*]a\d/);
   });
 
   it('are pretty for people', async () => {

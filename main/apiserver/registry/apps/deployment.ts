@@ -98,9 +98,9 @@ function validateStatus(errors: FieldErrors, { status = {} }: Deployment, old: D
   for (const name of ['observedGeneration', 'replicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas', 'unavailableReplicas', 'terminatingReplicas', 'collisionCount'] as const)
     nonNegative(errors, `status.${name}`, status[name]);
   for (const name of ['updatedReplicas', 'readyReplicas', 'availableReplicas'] as const)
-    if ((status[name] ?? 0) > (status.replicas ?? 0)) errors.invalid(`status.${name}`, status[name], 'cannot be greater than status.replicas');
+    if ((status[name] ?? 0) > (status.replicas ?? 0)) errors.invalid(`status.${name}`, status[name] ?? 0, 'cannot be greater than status.replicas');
   if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0))
-    errors.invalid('status.availableReplicas', status.availableReplicas, 'cannot be greater than readyReplicas');
+    errors.invalid('status.availableReplicas', status.availableReplicas ?? 0, 'cannot be greater than readyReplicas');
   const before = old.status?.collisionCount;
   if (before !== undefined && (status.collisionCount ?? -1) < before) errors.invalid('status.collisionCount', status.collisionCount ?? 0, 'cannot be decremented');
 }

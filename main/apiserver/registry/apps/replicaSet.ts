@@ -69,7 +69,7 @@ export function validateStatus(errors: FieldErrors, { status }: ReplicaSet): voi
   for (const name of ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration', 'terminatingReplicas'] as const)
     nonNegative(errors, `status.${name}`, status[name]);
   for (const name of ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const)
-    if ((status[name] ?? 0) > (status.replicas ?? 0)) errors.invalid(`status.${name}`, status[name], 'cannot be greater than status.replicas');
+    if ((status[name] ?? 0) > (status.replicas ?? 0)) errors.invalid(`status.${name}`, status[name] ?? 0, 'cannot be greater than status.replicas');
   if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0))
-    errors.invalid('status.availableReplicas', status.availableReplicas, 'cannot be greater than readyReplicas');
+    errors.invalid('status.availableReplicas', status.availableReplicas ?? 0, 'cannot be greater than readyReplicas');
 }

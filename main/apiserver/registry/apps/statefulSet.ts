@@ -136,5 +136,5 @@ function validateStatus(errors: FieldErrors, { status }: StatefulSet): void {
   for (const name of ['replicas', 'readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas', 'observedGeneration', 'collisionCount'] as const)
     nonNegative(errors, `status.${name}`, status?.[name]);
   for (const name of ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'] as const)
-    if ((status?.[name] ?? 0) > (status?.replicas ?? 0)) errors.invalid(`status.${name}`, status?.[name], 'cannot be greater than status.replicas');
+    if ((status?.[name] ?? 0) > (status?.replicas ?? 0)) errors.invalid(`status.${name}`, status?.[name] ?? 0, 'cannot be greater than status.replicas');
 }

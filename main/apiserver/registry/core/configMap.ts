@@ -46,5 +46,5 @@ function validate(errors: FieldErrors, { data, binaryData }: ConfigMap): void {
     errors.invalidEach(`binaryData[${key}]`, key, isConfigMapKey(key));
     size += decodedLength(binaryData[key]!);
   }
-  if (size > maxDataSize) errors.tooLong('', maxDataSize);
+  if (size > maxDataSize) errors.tooLong('[]', maxDataSize);
 }

@@ -40,18 +40,23 @@ describe('a JSON patch', () => {
     ['a failed test', [{ op: 'test', path: '/list/0', value: 'z' }]],
     ['a missing parent', [{ op: 'add', path: '/a/b/c', value: 1 }]],
     ['a missing member', [{ op: 'remove', path: '/nothing' }]],
-    ['replacing what is not there', [{ op: 'replace', path: '/nothing', value: 1 }]],
     ['an index out of range', [{ op: 'add', path: '/list/9', value: 1 }]],
     ['an index that is none', [{ op: 'add', path: '/list/x', value: 1 }]],
     ['an unknown operation', [{ op: 'frob', path: '/list' }]],
-    ['an inherited member', [{ op: 'replace', path: '/toString', value: 1 }]],
+    ['an inherited member', [{ op: 'remove', path: '/toString' }]],
+    ['no operation', [null]],
     ['moving from nowhere', [{ op: 'move', from: '/nothing', path: '/x' }]],
   ])('is refused for %s', (_, patch) => {
     expect(refusal(() => applyJsonPatch(doc, patch))).toEqual({ code: 422, message: 'the server rejected our request due to an error in our request' });
   });
 
+  it('adds what it replaces and is not there, as its own', () => {
+    expect(applyJsonPatch({}, [{ op: 'replace', path: '/toString', value: 1 }])).toEqual({ toString: 1 });
+  });
+
   it('is refused when it is no list of operations', () => {
-    expect(refusal(() => applyJsonPatch(doc, { op: 'add' }))).toEqual({ code: 400, message: 'json: cannot unmarshal object into Go value of type jsonpatch.Patch' });
+    expect(refusal(() => applyJsonPatch(doc, { op: 'add' }))).toEqual({ code: 400, message: 'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp' });
+    expect(refusal(() => applyJsonPatch(doc, ['x']))).toEqual({ code: 400, message: 'error decoding patch: json: cannot unmarshal string into Go value of type handlers.jsonPatchOp' });
   });
 
   it('cannot grow beyond what a request may hold by copying', () => {
@@ -64,7 +69,7 @@ describe('a JSON patch', () => {
     const patch = Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/list/0', value: 'a' }));
     expect(refusal(() => applyJsonPatch(doc, patch))).toEqual({
       code: 413,
-      message: 'Request entity is too large: The allowed maximum operations in a JSON patch is 10000, got 10001',
+      message: 'Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001',
     });
   });
 });
@@ -102,6 +107,6 @@ describe('a merge patch', () => {
   });
 
   it('is refused when it is no object', () => {
-    expect(refusal(() => applyMergePatch({}, [1]))).toEqual({ code: 400, message: 'Invalid JSON Patch' });
+    expect(refusal(() => applyMergePatch({}, [1]))).toEqual({ code: 400, message: 'error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}' });
   });
 });

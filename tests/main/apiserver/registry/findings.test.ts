@@ -40,6 +40,12 @@ describe('what is wrong is said as Kubernetes says it', () => {
   });
 });
 
+it('a patch cannot make another kind of an object', async () => {
+  await cluster.ask('POST', `${core}/configmaps`, { metadata: { name: 'kind' } });
+  const patch = { method: 'PATCH', path: `${core}/configmaps/kind`, contentType: 'application/merge-patch+json', body: { kind: 'Secret' } } as const;
+  await expect(cluster.client().request(patch)).rejects.toThrow('converting (v1.Secret) to (core.ConfigMap): unknown conversion');
+});
+
 describe('what is left open is filled in', () => {
   it('a range of limits gets a name', async () => {
     const range = await cluster.ask<LimitRange>('POST', `${core}/limitranges`, { metadata: {} });
