@@ -4,8 +4,8 @@ import type net from 'node:net';
 import { pipeline, type Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { Logger } from '../../util/log.ts';
-import { hostMatches } from '../match.ts';
-import type { Certificate, Listener, RouteTable, WeightedBackend } from '../model.ts';
+import { hostMatches, mostSpecific } from '../match.ts';
+import type { Listener, RouteTable, WeightedBackend } from '../model.ts';
 import type { Random } from '../../util/random.ts';
 import { resolveBackend, type BackendsView } from '../backends.ts';
 import { serverName } from './clientHello.ts';
@@ -23,7 +23,13 @@ export interface ListenersOptions {
   random: Random;
   log: Logger;
   /** Shown where no certificate has the name that a client asks for. */
-  fallback: { certificate: string; key: string };
+  fallback: KeyPair;
+}
+
+/** PEM. */
+interface KeyPair {
+  certificate: string;
+  key: string;
 }
 
 /** How a port of one of this computer's addresses is named. */
@@ -83,19 +89,30 @@ export class Listeners {
 class OpenPort {
   readonly #http1: http.Server;
   readonly #http2: http2.Http2Server;
-  #secure: http2.Http2SecureServer | undefined;
-  readonly #contexts = new WeakMap<Certificate, tls.SecureContext>();
-  #fallback: tls.SecureContext | undefined;
+  /** By key pair. */
+  readonly #secure = new Map<string, http2.Http2SecureServer>();
+  #listener: Listener;
 
   constructor(
     private readonly options: ListenersOptions,
-    public listener: Listener,
+    listener: Listener,
   ) {
+    this.#listener = listener;
     const handle = (request: ProxyRequest, response: ProxyResponse) => options.proxy.handle(request, response, this.listener);
     const upgrade = (request: http.IncomingMessage, socket: Duplex, head: Buffer) => options.proxy.upgrade(request, socket, head, this.listener);
     this.#http1 = http.createServer({ noDelay: true }, handle);
     this.#http1.on('upgrade', upgrade);
     this.#http2 = http2.createServer({}, handle);
+  }
+
+  get listener(): Listener {
+    return this.#listener;
+  }
+
+  set listener(listener: Listener) {
+    this.#listener = listener;
+    const pairs = new Set([...listener.certificates, this.options.fallback].map(({ certificate, key }) => `${certificate}${key}`));
+    for (const key of this.#secure.keys()) if (!pairs.has(key)) this.#secure.delete(key);
   }
 
   accept(connection: Duplex): void {
@@ -134,8 +151,12 @@ class OpenPort {
   #acceptTls(connection: Duplex, name: string): void {
     const route = this.listener.passthrough.find(({ hostname }) => hostMatches(hostname, name, false));
     if (!route) {
-      this.#secure ??= this.#secureServer();
-      this.#secure.emit('connection', connection);
+      try {
+        this.#serverFor(name).emit('connection', connection);
+      } catch (error) {
+        this.options.log.warn('a certificate cannot be used', { name, error: (error as Error).message });
+        connection.destroy();
+      }
       return;
     }
     this.#passOn(route.terminate ? this.#terminate(connection, name) : connection, route.backends);
@@ -143,7 +164,8 @@ class OpenPort {
 
   /** The bytes that are in a TLS connection. */
   #terminate(connection: Duplex, name: string): Duplex {
-    const secure = new tls.TLSSocket(connection as net.Socket, { isServer: true, secureContext: this.#contextFor(name) });
+    const pair = this.#pairFor(name);
+    const secure = new tls.TLSSocket(connection as net.Socket, { isServer: true, secureContext: tls.createSecureContext({ cert: pair.certificate, key: pair.key }) });
     secure.on('error', (error) => {
       this.options.log.debug('a TLS client went away', { error: error.message });
       connection.destroy();
@@ -165,35 +187,25 @@ class OpenPort {
     );
   }
 
-  #secureServer(): http2.Http2SecureServer {
-    const { certificate, key } = this.options.fallback;
-    const server = http2.createSecureServer(
-      {
-        allowHTTP1: true,
-        cert: certificate,
-        key,
-        SNICallback: (name, done) => {
-          try {
-            done(null, this.#contextFor(name.toLowerCase()));
-          } catch (error) {
-            done(error as Error);
-          }
-        },
-      },
-      (request, response) => this.options.proxy.handle(request, response, this.listener),
-    );
+  /** One for each key pair: had a server several, clients would choose by the kind of key and not by name. */
+  #serverFor(name: string): http2.Http2SecureServer {
+    const pair = this.#pairFor(name);
+    const key = `${pair.certificate}${pair.key}`;
+    let server = this.#secure.get(key);
+    if (!server) this.#secure.set(key, (server = this.#secureServer(pair)));
+    return server;
+  }
+
+  #secureServer({ certificate, key }: KeyPair): http2.Http2SecureServer {
+    const server = http2.createSecureServer({ allowHTTP1: true, cert: certificate, key }, (request, response) => this.options.proxy.handle(request, response, this.listener));
     server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, head: Buffer) => this.options.proxy.upgrade(request, socket, head, this.listener));
     server.on('tlsClientError', (error) => this.options.log.debug('a TLS client went away', { error: error.message }));
     return server;
   }
 
-  #contextFor(name: string): tls.SecureContext {
-    const suited = this.listener.certificates
-      .filter(({ hostname }) => hostMatches(hostname, name, false))
-      .sort((a, b) => b.hostname.replace('*', '').length - a.hostname.replace('*', '').length)[0];
-    if (!suited) return (this.#fallback ??= tls.createSecureContext({ cert: this.options.fallback.certificate, key: this.options.fallback.key }));
-    let context = this.#contexts.get(suited);
-    if (!context) this.#contexts.set(suited, (context = tls.createSecureContext({ cert: suited.certificate, key: suited.key })));
-    return context;
+  #pairFor(name: string): KeyPair {
+    const names = this.listener.certificates.map(({ hostname }) => hostname);
+    const own = mostSpecific(names, name.toLowerCase());
+    return this.listener.certificates.find(({ hostname }) => hostname === own) ?? this.options.fallback;
   }
 }
