@@ -9,7 +9,7 @@ export function changeHeaders(headers: Headers, { set, add, remove }: HeaderChan
   for (const { name, value } of add) {
     const key = name.toLowerCase();
     const known = headers[key];
-    headers[key] = known === undefined ? value : Array.isArray(known) ? [...known, value] : `${known}, ${value}`;
+    headers[key] = known === undefined ? value : Array.isArray(known) ? [...known, value] : `${known},${value}`;
   }
   for (const name of remove) delete headers[name.toLowerCase()];
 }
