@@ -1,10 +1,11 @@
-import { pipeline, type Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { Condition, EndpointSlice, LoadBalancerIngress, Service } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { keyOf, splitKey, timestamp } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, WorkQueue, type Client, type EventRecorder, type Informer } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
+import { join } from '../util/join.ts';
 import type { Logger } from '../util/log.ts';
 import { portProblem, type HostListen, type HostListener, type Protocol } from './hostPorts.ts';
 import { isAllowedSource, nodesWithEndpoints, notCarried, wantedPorts, type WantedPort } from './targets.ts';
@@ -241,14 +242,3 @@ function wantsLoadBalancer({ spec }: Service): boolean {
 
 /** A change of it opens the port anew. */
 const targetOf = ({ host, inside }: WantedPort): string => `${host}:${inside}`;
-
-/** Each direction ends by itself; when one connection breaks, so does the other. */
-function join(a: Duplex, b: Duplex): void {
-  const broken = (error?: Error | null) => {
-    if (!error) return;
-    a.destroy();
-    b.destroy();
-  };
-  pipeline(a, b, broken);
-  pipeline(b, a, broken);
-}

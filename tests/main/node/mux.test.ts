@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { join } from '../../../main/node/join.ts';
+import { join } from '../../../main/util/join.ts';
 import { Mux, type MuxHandlers } from '../../../main/node/mux.ts';
 import { initialWindow } from '../../../main/node/protocol.ts';
 import { settle } from '../../support/fakeClock.ts';
