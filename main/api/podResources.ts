@@ -32,6 +32,10 @@ export function resourcesOf(list: List): Resources {
   return resources;
 }
 
+/** By name: CPU in thousandths, the rest in bytes or pieces. */
+export const resourceAmounts = ({ milliCpu, memory, ephemeralStorage, scalar }: Resources): Map<string, number> =>
+  new Map([['cpu', milliCpu], ['memory', memory], ['ephemeral-storage', ephemeralStorage], ...scalar]);
+
 /** Adds (`sign` 1) or takes away (-1) in place. */
 export function addResources(to: Resources, what: Resources, sign: 1 | -1 = 1): void {
   to.milliCpu += sign * what.milliCpu;

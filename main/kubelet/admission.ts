@@ -1,7 +1,7 @@
 import { hostPortsCollide, hostPortsOf } from '../api/hostPorts.ts';
 import type { Node, Pod } from '../api/index.ts';
 import { matchesRequiredNodeAffinity } from '../api/nodeSelector.ts';
-import { addResources, noResources, podRequests, resourcesOf, type Resources } from '../api/podResources.ts';
+import { addResources, noResources, podRequests, resourceAmounts, resourcesOf } from '../api/podResources.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import { untoleratedTaint } from '../api/tolerations.ts';
 import { isStatic } from './spec.ts';
@@ -10,6 +10,14 @@ import { isStatic } from './spec.ts';
 export interface Rejection {
   reason: string;
   message: string;
+  /** Of which resources there is not enough, if it is for that alone. */
+  shortages?: Shortage[];
+}
+
+export interface Shortage {
+  name: string;
+  /** What is missing: CPU in thousandths, the rest in bytes or pieces. */
+  amount: number;
 }
 
 /**
@@ -17,7 +25,15 @@ export interface Rejection {
  * Mirrors pkg/kubelet/lifecycle/predicate.go and pkg/kubelet/sysctl/allowlist.go.
  */
 export function admit(pod: Pod, others: Pod[], node: Node | undefined): Rejection | undefined {
-  return forbiddenSysctl(pod) ?? foreignSystem(pod) ?? strictGroups(pod, node) ?? (node && (lackingResource(pod, others, node) ?? unfit(pod, others, node)));
+  return forbiddenSysctl(pod) ?? foreignSystem(pod) ?? strictGroups(pod, node) ?? (node && fit(pod, others, node));
+}
+
+function fit(pod: Pod, others: Pod[], node: Node): Rejection | undefined {
+  const lacking = lackingResource(pod, others, node);
+  const otherwise = unfit(pod, others, node);
+  if (!lacking || !otherwise) return lacking ?? otherwise;
+  // Room would not help it.
+  return { reason: lacking.reason, message: lacking.message };
 }
 
 /** Settings of the kernel that a pod has for itself and that do no harm to others, with the namespace that holds them. */
@@ -61,28 +77,27 @@ function strictGroups({ spec }: Pod, node: Node | undefined): Rejection | undefi
 }
 
 function lackingResource(pod: Pod, others: Pod[], node: Node): Rejection | undefined {
-  const lacks = (name: string, requested: number, used: number, capacity: number): Rejection => ({
-    reason: `OutOf${name}`,
-    message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
-  });
+  const shortages: Shortage[] = [];
+  let first: Rejection | undefined;
+  const lacks = (name: string, requested: number, used: number, capacity: number): void => {
+    shortages.push({ name, amount: requested - (capacity - used) });
+    first ??= { reason: `OutOf${name}`, message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`, shortages };
+  };
   const allocatable = node.status?.allocatable ?? {};
   const pods = parseQuantity(allocatable.pods ?? '0').value();
-  if (others.length + 1 > pods) return lacks('pods', 1, others.length, pods);
+  if (others.length + 1 > pods) lacks('pods', 1, others.length, pods);
   const used = noResources();
   for (const other of others) addResources(used, podRequests(other));
-  const wanted = amounts(podRequests(pod));
-  const [taken, capacity] = [amounts(used), amounts(resourcesOf(allocatable))];
+  const wanted = resourceAmounts(podRequests(pod));
+  const [taken, capacity] = [resourceAmounts(used), resourceAmounts(resourcesOf(allocatable))];
   for (const [name, amount] of wanted) {
     // What the node does not know of is the cluster's, or was promised by another way.
     if (!capacity.has(name) && isExtended(name)) continue;
     const room = capacity.get(name) ?? 0;
-    if (amount > 0 && amount > room - (taken.get(name) ?? 0)) return lacks(name, amount, taken.get(name) ?? 0, room);
+    if (amount > 0 && amount > room - (taken.get(name) ?? 0)) lacks(name, amount, taken.get(name) ?? 0, room);
   }
-  return undefined;
+  return first;
 }
-
-const amounts = ({ milliCpu, memory, ephemeralStorage, scalar }: Resources) =>
-  new Map([['cpu', milliCpu], ['memory', memory], ['ephemeral-storage', ephemeralStorage], ...scalar]);
 
 const isExtended = (name: string) => name.includes('/') && !name.includes('kubernetes.io/');
 

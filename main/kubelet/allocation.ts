@@ -1,5 +1,6 @@
 import type { Node, Pod, PodSpec, ResourceRequirements } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
+import { podRequests } from '../api/podResources.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import { admit, type Rejection } from './admission.ts';
 import { isTerminalPhase, uidOf, type AnyContainer } from './spec.ts';
@@ -64,6 +65,12 @@ export class AllocationManager {
         ...(allocation.pod ? { resources: allocation.pod } : {}),
       },
     };
+  }
+
+  /** Whether it asks for more than it has been given. */
+  asksForMore(pod: Pod): boolean {
+    const [wanted, given] = [podRequests(pod), podRequests(this.allocatedPod(pod))];
+    return wanted.milliCpu > given.milliCpu || wanted.memory > given.memory;
   }
 
   /**

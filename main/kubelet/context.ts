@@ -35,6 +35,8 @@ export interface MachineFacts {
 export interface Counters {
   /** By signal. */
   evictions: Map<string, number>;
+  /** Pods that had to go for critical ones, by what was missing. */
+  preemptions: Map<string, number>;
   /** Ends of containers, by `<type> <exit code> <reason>`. */
   terminated: Map<string, number>;
 }

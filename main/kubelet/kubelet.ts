@@ -9,12 +9,13 @@ import type { Runtime, RuntimeInfo } from '../runtime/index.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
-import type { Rejection } from './admission.ts';
+import type { Rejection, Shortage } from './admission.ts';
 import { AddressPool } from './addresses.ts';
 import { AllocationManager } from './allocation.ts';
 import type { KubeletContext } from './context.ts';
 import { CrashBackoff } from './crashBackoff.ts';
 import { EvictionManager, pressures } from './eviction/evictionManager.ts';
+import { isCritical, podsToPreempt } from './eviction/preemption.ts';
 import { ImageGarbage, imageRecord } from './images/imageGarbage.ts';
 import { ImageManager } from './images/imageManager.ts';
 import { manifestFolder, type ManifestFolder } from './manifestFolder.ts';
@@ -23,6 +24,7 @@ import { removeOrphan } from './orphans.ts';
 import { PodWorker } from './podWorker.ts';
 import { createProber, simulatedProber } from './probes/prober.ts';
 import { ProbeManager } from './probes/probeManager.ts';
+import { qosClassOf } from './qos.ts';
 import { emptyStatus, runtimeStatusOf, type RuntimeStatus } from './runtimeStatus.ts';
 import { createKubeletApi } from './server/api.ts';
 import { changesOf, objectSource, podsNowOnNode, podsOfNode } from './sources.ts';
@@ -108,6 +110,8 @@ class NodeKubelet implements Kubelet {
   /** Whether all pods of the node are known. */
   #listening = false;
   #seeds = new Map<string, RuntimeStatus>();
+  /** Critical pods, by uid, that wait until the pods have ended that make room for them. */
+  readonly #waiting = new Map<string, { pod: Pod; victims: PodWorker[] }>();
 
   constructor(private readonly options: KubeletOptions) {
     const { client, clock, random, runtime, nodeName, nodeIP } = options;
@@ -165,7 +169,7 @@ class NodeKubelet implements Kubelet {
         },
       }),
       statuses,
-      counters: { evictions: new Map(), terminated: new Map() },
+      counters: { evictions: new Map(), preemptions: new Map(), terminated: new Map() },
       backoff: new CrashBackoff(clock),
       allocation: new AllocationManager(
         () => nodes.get(nodeName),
@@ -235,7 +239,7 @@ class NodeKubelet implements Kubelet {
       podsOfNode(options.informers.informer(resources.pods), this.nodeName, {
         add: (pod) => this.#heard(pod),
         update: (pod) => this.#heard(pod),
-        delete: (pod) => (isMirror(pod) ? this.#static?.mirrorChanged(pod, false) : this.#workers.get(uidOf(pod))?.gone()),
+        delete: (pod) => (isMirror(pod) ? this.#static?.mirrorChanged(pod, false) : this.#gone(uidOf(pod))),
       }),
     );
     await registered;
@@ -350,7 +354,10 @@ class NodeKubelet implements Kubelet {
       onNode: () => podsNowOnNode(pods, this.nodeName),
       node: () => this.#keeper?.node,
       onPod: (pod) => this.#add(pod),
-      onRemoved: (uid) => this.#workers.get(uid)?.removed(),
+      onRemoved: (uid) => {
+        this.#waiting.delete(uid);
+        this.#workers.get(uid)?.removed();
+      },
       onMirror: (uid) => this.#context.statuses.resend(uid),
     });
     await this.#static.start();
@@ -362,11 +369,24 @@ class NodeKubelet implements Kubelet {
     else this.#static?.mirrorChanged(pod, true);
   }
 
+  #gone(uid: string): void {
+    this.#waiting.delete(uid);
+    this.#workers.get(uid)?.gone();
+  }
+
   #add(pod: Pod): void {
     if (this.#stopped) return;
     const uid = uidOf(pod);
     const known = this.#workers.get(uid);
     if (known) return known.update(pod);
+    const waiting = this.#waiting.get(uid);
+    if (waiting && !pod.metadata?.deletionTimestamp) {
+      waiting.pod = pod;
+      if (waiting.victims.some(({ isActive }) => isActive)) return;
+    }
+    this.#waiting.delete(uid);
+    const verdict = this.#judge(pod, this.#seeds.get(uid) ?? emptyStatus);
+    if (verdict === 'waits') return;
     const seed = this.#seeds.get(uid) ?? { ...emptyStatus };
     this.#seeds.delete(uid);
     const off = changesOf(this.options.runtime).onPod(uid, () => this.#workers.get(uid)?.runtimeChanged());
@@ -377,27 +397,55 @@ class NodeKubelet implements Kubelet {
         this.#workers.delete(uid);
         this.#static?.ended(uid);
       },
-      onRoom: () => this.#retryResizes(),
+      onRoom: () => {
+        for (const { pod: critical } of [...this.#waiting.values()]) this.#add(critical);
+        this.#retryResizes();
+      },
     };
-    const worker = new PodWorker(this.#context, pod, seed, events, this.#judge(pod, seed));
+    const worker = new PodWorker(this.#context, pod, seed, events, verdict);
     this.#podEnds.set(uid, off);
     this.#workers.set(uid, worker);
   }
 
   /** Whether the node takes the pod; what runs or has ended already is not asked. */
-  #judge(pod: Pod, seed: RuntimeStatus): Rejection | undefined {
+  #judge(pod: Pod, seed: RuntimeStatus): Rejection | 'waits' | undefined {
     const { allocation } = this.#context;
     if (isTerminalPhase(pod.status?.phase)) return undefined;
-    if (seed.sandboxes.length === 0 && !pod.metadata?.deletionTimestamp) return this.#eviction.judge(pod) ?? allocation.add(pod);
+    if (seed.sandboxes.length === 0 && !pod.metadata?.deletionTimestamp) {
+      const rejection = this.#eviction.judge(pod) ?? allocation.add(pod);
+      return rejection?.shortages && isCritical(pod) ? this.#makeRoom(pod, rejection.shortages) : rejection;
+    }
     allocation.adopt(pod);
     return undefined;
   }
 
-  /** Those with the highest priority first. */
+  /** Mirrors pkg/kubelet/preemption/preemption.go (HandleAdmissionFailure). */
+  #makeRoom(critical: Pod, shortages: Shortage[]): Rejection | 'waits' {
+    const { allocation, counters } = this.#context;
+    const running = [...this.#workers.values()].filter(({ stage, rejection }) => stage === 'syncing' && !rejection);
+    try {
+      const chosen = new Set(podsToPreempt(critical, running.map(({ pod }) => allocation.allocatedPod(pod)), shortages).map(uidOf));
+      const victims = running.filter(({ pod }) => chosen.has(uidOf(pod)));
+      this.#waiting.set(uidOf(critical), { pod: critical, victims });
+      const signal = shortages[0]!.name;
+      counters.preemptions.set(signal, (counters.preemptions.get(signal) ?? 0) + victims.length);
+      for (const victim of victims) victim.preempt();
+      return 'waits';
+    } catch (error) {
+      return { reason: 'UnexpectedAdmissionError', message: `Unexpected error while attempting to recover from admission failure: preemption: error finding a set of pods to preempt: ${messageOf(error)}` };
+    }
+  }
+
+  /** First those that ask for no more than they have, then by priority, class and time. Mirrors allocation_manager.go (sortPendingResizes). */
   #retryResizes(): void {
     if (this.#stopped) return;
     const waiting = [...this.#workers.values()].filter((worker) => worker.hasPendingResize);
-    for (const worker of waiting.sort((a, b) => (b.pod.spec?.priority ?? 0) - (a.pod.spec?.priority ?? 0))) worker.tryResize();
+    const { allocation } = this.#context;
+    const more = ({ pod }: PodWorker) => Number(allocation.asksForMore(pod));
+    const priority = ({ pod }: PodWorker) => pod.spec?.priority ?? 0;
+    const guaranteed = ({ pod }: PodWorker) => Number(qosClassOf(pod) === 'Guaranteed');
+    const since = (worker: PodWorker) => Date.parse(worker.status()?.conditions?.find(({ type }) => type === 'PodResizePending')?.lastTransitionTime ?? '') || 0;
+    for (const worker of waiting.sort((a, b) => more(a) - more(b) || priority(b) - priority(a) || guaranteed(b) - guaranteed(a) || since(a) - since(b))) worker.tryResize();
   }
 
   /** Pods that were deleted while no kubelet was there: what runs of them, and what they have left in volumes. */

@@ -97,7 +97,7 @@ export class PodWorker {
     seed: RuntimeStatus,
     private readonly events: PodWorkerEvents,
     /** Why the node does not take the pod: it fails without having begun. */
-    private readonly rejection?: Rejection,
+    readonly rejection?: Rejection,
   ) {
     this.#pod = pod;
     this.#runtime = seed;
@@ -178,9 +178,18 @@ export class PodWorker {
 
   /** The node needs room: the pod fails and its containers end within `grace` seconds. Mirrors eviction_manager.go (evictPod). */
   evict(message: string, grace: number): void {
+    this.#disrupt('Evicted', message, message, grace);
+  }
+
+  /** A pod that the node cannot do without needs its place. Mirrors preemption.go (evictPodsToFreeRequests). */
+  preempt(): void {
+    this.#disrupt('Preempting', 'Preempted in order to admit critical pod', 'Pod was preempted by Kubelet to accommodate a critical pod.', undefined);
+  }
+
+  #disrupt(reason: string, message: string, why: string, grace: number | undefined): void {
     if (this.#failed || this.#stage !== 'syncing') return;
-    tell(this.context, this.#pod, 'Warning', 'Evicted', message);
-    this.#failed = { reason: 'Evicted', message, condition: { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message } };
+    tell(this.context, this.#pod, 'Warning', reason, message);
+    this.#failed = { reason, message, condition: { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: why } };
     this.#graceOverride = grace;
     this.#end();
     this.poke();
@@ -420,9 +429,9 @@ export class PodWorker {
     await this.#report(true);
     context.addresses.release(uid);
     context.allocation.remove(uid);
-    this.events.onRoom();
     this.#stage = 'terminated';
     this.#again = true;
+    this.events.onRoom();
   }
 
   async #cleanUp(): Promise<void> {

@@ -8,14 +8,14 @@ import type { KubeletContext } from '../context.ts';
 import type { PodWorker } from '../podWorker.ts';
 import { qosClassOf } from '../qos.ts';
 import { nodeStats } from '../server/stats.ts';
-import { initContainersOf, isRestartableInit, isStatic, isTerminalPhase, uidOf, type AnyContainer } from '../spec.ts';
+import { initContainersOf, isRestartableInit, isTerminalPhase, uidOf, type AnyContainer } from '../spec.ts';
 import { messageOf } from '../volumes/errors.ts';
 import { overStorageLimit } from './localStorage.ts';
+import { isCritical } from './preemption.ts';
 
 /** How often the machine is looked at (upstream: 10 s), and how long a pressure is told after it was last seen. Milliseconds. */
 const checkMs = 10_000;
 const transitionMs = 300_000;
-const criticalPriority = 2_000_000_000;
 /** Seconds that the containers of an evicted pod get. */
 const grace = 1;
 
@@ -94,7 +94,7 @@ export class EvictionManager {
 
   /** Under pressure a node takes only pods that do not add to it. Mirrors Admit. */
   judge(pod: Pod): Rejection | undefined {
-    if (this.#pressures.size === 0 || isStatic(pod) || (pod.spec?.priority ?? 0) >= criticalPriority) return undefined;
+    if (this.#pressures.size === 0 || isCritical(pod)) return undefined;
     if (!this.has('DiskPressure')) {
       if (qosClassOf(pod) !== 'BestEffort') return undefined;
       const tolerated = pod.spec?.tolerations?.some(({ key, operator, effect }) => (!key || key === 'node.kubernetes.io/memory-pressure') && operator === 'Exists' && (!effect || effect === 'NoSchedule'));
@@ -121,7 +121,7 @@ export class EvictionManager {
     this.options.event('EvictionThresholdMet', `Attempting to reclaim ${worst.resource}`);
     if (worst.condition === 'DiskPressure' && (await this.options.reclaimDisk())) return;
     const stats = await nodeStats(context, workers);
-    const candidates = workers.filter(({ pod }) => !isTerminalPhase(pod.status?.phase) && (pod.spec?.priority ?? 0) < criticalPriority && !isStatic(pod));
+    const candidates = workers.filter(({ pod }) => !isTerminalPhase(pod.status?.phase) && !isCritical(pod));
     const [victim] = ranked(candidates, stats);
     if (!victim) return;
     this.#evict(victim, messageFor(victim, worst, worst.available(state), stats), worst.signal);

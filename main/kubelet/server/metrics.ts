@@ -22,6 +22,8 @@ export function kubeletMetrics(context: KubeletContext, workers: PodWorker[]): s
   metrics.sample({}, workers.length);
   metrics.family('kubelet_evictions', 'counter', 'Cumulative number of pod evictions by eviction signal');
   for (const [signal, count] of context.counters.evictions) metrics.sample({ eviction_signal: signal }, count);
+  metrics.family('kubelet_preemptions', 'counter', 'Cumulative number of pod preemptions by preemption resource');
+  for (const [signal, count] of context.counters.preemptions) metrics.sample({ preemption_signal: signal }, count);
   metrics.family('kubelet_terminated_containers_total', 'counter', 'Cumulative number of container terminations.');
   for (const [key, count] of context.counters.terminated) {
     const [type, code, reason] = key.split(' ') as [string, string, string];

@@ -85,7 +85,16 @@ export async function execSync(
   command: string[],
   timedOut: Promise<void>,
 ): Promise<{ exitCode: number; output: Buffer }> {
-  const { exec, stream } = await startExec(docker, container, command, { stdin: false, stdout: true, stderr: true, tty: false });
+  const late = timedOut.then(() => {
+    throw new RuntimeError('other', `timeout: command ${JSON.stringify(command.join(' '))} timed out`);
+  });
+  late.catch(() => {});
+  // An engine that does not answer is late as well.
+  const starting = startExec(docker, container, command, { stdin: false, stdout: true, stderr: true, tty: false });
+  const { exec, stream } = await Promise.race([starting, late]).catch((error: unknown) => {
+    starting.then((begun) => begun.stream.destroy(), () => {});
+    throw error;
+  });
   const chunks: Buffer[] = [];
   let size = 0;
   const reader = new FrameReader((_, content) => {
@@ -93,14 +102,14 @@ export async function execSync(
     size += content.length;
   });
   stream.on('data', (chunk: Buffer) => reader.push(chunk));
-  const over = ended(stream).then(() => 'over' as const, (error: unknown) => Promise.reject(runtimeError(error)));
-  const first = await Promise.race([over, timedOut.then(() => 'timeout' as const)]);
-  if (first === 'timeout') {
-    over.catch(() => {});
+  const over = ended(stream).catch((error: unknown) => Promise.reject(runtimeError(error)));
+  over.catch(() => {});
+  try {
+    await Promise.race([over, late]);
+  } finally {
     stream.destroy();
-    throw new RuntimeError('other', `timeout: command ${JSON.stringify(command.join(' '))} timed out`);
   }
-  return { exitCode: await exitCodeOf(exec), output: Buffer.concat(chunks) };
+  return { exitCode: await Promise.race([exitCodeOf(exec), late]), output: Buffer.concat(chunks) };
 }
 
 /** How long after a container's end its last output may still be on its way. Milliseconds. */

@@ -89,6 +89,22 @@ describe('a pod that is resized', () => {
     expect(statusOf(h)).toMatchObject({ resources: { requests: { cpu: '700m' } }, allocatedResources: { cpu: '700m' } });
   });
 
+  it('waits behind those that are more important, and of equals behind those that waited longer', async () => {
+    const { h } = await started();
+    await h.create('other', pod({ requests: { cpu: '700m' } }));
+    const waiting = { first: 0, second: 0, important: 100 };
+    for (const [name, priority] of Object.entries(waiting)) await h.create(name, { ...pod({ requests: { cpu: '100m' } }), priority });
+    for (const name of Object.keys(waiting)) {
+      await resize(h, name, { requests: { cpu: '400m' } });
+      await h.clock.advance(2000);
+    }
+    await h.delete('other');
+    await settle();
+    // There is room for all but one.
+    const pending = Object.keys(waiting).filter((name) => h.condition(name, 'PodResizePending'));
+    expect(pending).toEqual(['second']);
+  });
+
   it('keeps its memory limit while it uses more than the new one', async () => {
     const { h, updates } = await started();
     await h.create('web', pod(large));
