@@ -55,7 +55,7 @@ export function startIsOver(): void {
   setFlagsFromString('--heap-growing-percent=40');
   // Requests are alike: what runs now runs again, so code is observed from its first run and optimized earlier.
   setFlagsFromString('--no-lazy-feedback-allocation');
-  setFlagsFromString('--interrupt-budget=40000');
+  setFlagsFromString('--interrupt-budget=12000');
 }
 
 function keepCompiledCode(): void {

@@ -4,7 +4,7 @@ import { decodeProtobuf } from '../../api/protobuf.ts';
 import { DecodeError } from '../../api/decode.ts';
 import { badRequest } from '../../api/status.ts';
 import { parseYaml, yamlDuplicates } from '../../api/yaml.ts';
-import { duplicateFields } from '../../api/duplicates.ts';
+import { duplicateFields, isSameText } from '../../api/duplicates.ts';
 import type { Call } from '../call.ts';
 import { bodyFormat } from './negotiate.ts';
 
@@ -29,7 +29,8 @@ export async function parseBody(call: Call, kind: string): Promise<Parsed | unde
     case 'yaml': {
       const text = body.bytes.toString('utf8');
       try {
-        return { value: parseYaml(text), duplicates: (others) => [...yamlDuplicates(text), ...others], trusted: false };
+        const value = parseYaml(text);
+        return { value, duplicates: (others) => (isSameText(text, value) ? others : [...yamlDuplicates(text), ...others]), trusted: false };
       } catch (error) {
         throw unrecognized(kind, `couldn't get version/kind; json parse error: ${messageOf(error)}`, body.bytes);
       }
@@ -53,12 +54,6 @@ function parseJsonText(bytes: Buffer, kind: string): Parsed {
     if (!(error instanceof SyntaxError)) throw error;
     throw unrecognized(kind, `couldn't get version/kind; json parse error: ${jsonError(text)}`, bytes);
   }
-}
-
-/** A text that comes out again as it came in names nothing twice, which most clients' texts do; asking that way is the cheapest. */
-function isSameText(text: string, value: unknown): boolean {
-  const again = JSON.stringify(value);
-  return text.length - again.length <= 1 && text.startsWith(again) && text.trimEnd().length === again.length;
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

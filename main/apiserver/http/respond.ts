@@ -19,7 +19,7 @@ const maxWatchBacklog = 32 * 1024 * 1024;
 
 /** What is known of a request when its answer is written. */
 export interface Exchange {
-  call: Pick<Call, 'accept' | 'query' | 'now' | 'userAgent' | 'warnings' | 'onGone'>;
+  call: Pick<Call, 'accept' | 'query' | 'now' | 'userAgent' | 'warnings' | 'onGone' | 'flow'>;
   method: string;
   /** `gzip` among the encodings, and it is worth it on this way. */
   compress: boolean;
@@ -112,9 +112,20 @@ async function sendPieces(response: Response, { call }: Exchange, contentType: s
   response.end();
 }
 
-function headersOf({ warnings }: Exchange['call'], contentType: string): Record<string, string | number | string[]> {
-  return { 'cache-control': 'no-cache, private', 'content-type': contentType, ...(warnings.length ? { warning: warningHeaders(warnings) } : {}) };
+/** All that come with an answer, to be written at once: Node takes its time for those that were set one by one before. */
+function headersOf(call: Exchange['call'], contentType: string): Record<string, string | number | string[]> {
+  const headers = startingHeaders(call, contentType);
+  if (call.warnings.length) headers.warning = warningHeaders(call.warnings);
+  return headers;
 }
+
+function startingHeaders({ flow }: Exchange['call'], contentType: string): Record<string, string | number | string[]> {
+  return { ...flowHeaders(flow), 'cache-control': 'no-cache, private', 'content-type': contentType };
+}
+
+/** Mirrors k8s.io/apiserver/pkg/server/filters/priority-and-fairness.go. */
+const flowHeaders = (flow: Call['flow']): Record<string, string> =>
+  flow ? { 'x-kubernetes-pf-flowschema-uid': flow.schema, 'x-kubernetes-pf-prioritylevel-uid': flow.level } : {};
 
 async function sendWatch(response: Response, { call }: Exchange, answer: Extract<Answer, { type: 'watch' }>, clock: Clock): Promise<void> {
   const encoder = eventEncoder(call, answer.registry, () => clock.now());
@@ -123,7 +134,7 @@ async function sendWatch(response: Response, { call }: Exchange, answer: Extract
   /** False: the client has not taken what it was sent before. */
   const put = (bytes: Uint8Array): boolean => {
     if (ended) return false;
-    if (!response.headersSent) begin(response, encoder.contentType);
+    if (!response.headersSent) begin(response, call, encoder.contentType);
     const taken = response.write(bytes);
     if (backlogOf(response) <= maxWatchBacklog) return taken;
     // What has piled up goes at once: the client may never read it.
@@ -158,13 +169,13 @@ async function sendWatch(response: Response, { call }: Exchange, answer: Extract
     handle.cancel();
     goOn?.();
   });
-  if (!response.headersSent) begin(response, encoder.contentType);
+  if (!response.headersSent) begin(response, call, encoder.contentType);
 }
 
 /** Passes another server's answer on as fast as the client reads. When it breaks off, so does this one. */
 async function relay(response: Response, { call, method }: Exchange, { code, headers, body }: Extract<Answer, { type: 'relay' }>): Promise<void> {
   call.onGone(() => body.destroy());
-  response.writeHead(code, headers);
+  response.writeHead(code, { ...flowHeaders(call.flow), ...headers });
   if (method === 'HEAD') {
     body.resume();
     response.end();
@@ -179,8 +190,8 @@ async function relay(response: Response, { call, method }: Exchange, { code, hea
   });
 }
 
-function begin(response: Response, contentType: string): void {
-  response.writeHead(200, { 'cache-control': 'no-cache, private', 'content-type': contentType });
+function begin(response: Response, call: Exchange['call'], contentType: string): void {
+  response.writeHead(200, startingHeaders(call, contentType));
   response.flushHeaders();
 }
 
@@ -213,7 +224,7 @@ async function sendStream(response: Response, { call }: Exchange, answer: Extrac
   const start = () => {
     if (begun) return;
     begun = true;
-    begin(response, answer.contentType);
+    begin(response, call, answer.contentType);
     out.pipe(response);
   };
   // An error that comes at once can still be told as one; a client of a silent stream must not wait for its headers.

@@ -126,17 +126,13 @@ export class HttpsServer {
     try {
       this.#guard(request, tunnelled);
       const answer = await this.chain.handle(incoming);
-      tellFlow(response, incoming);
       await respond(response, exchange, answer, this.clock);
       code = 'code' in answer ? answer.code : 200;
     } catch (error) {
       const status = this.#asStatus(error);
       code = status.code;
       if (response.headersSent) response.end();
-      else {
-        tellFlow(response, incoming);
-        send(response, exchange, encodeError(exchange, status));
-      }
+      else send(response, exchange, encodeError(exchange, status));
     }
     this.#report(incoming, code, started);
   }
@@ -223,13 +219,6 @@ function onGone(request: Request, response: Response, listener: () => void): voi
   const { socket } = request;
   socket.on('close', listener);
   response.on('close', () => socket.off('close', listener));
-}
-
-/** Mirrors k8s.io/apiserver/pkg/server/filters/priority-and-fairness.go. */
-function tellFlow(response: Response, { flow }: Pick<Call, 'flow'>): void {
-  if (!flow) return;
-  response.setHeader('x-kubernetes-pf-flowschema-uid', flow.schema);
-  response.setHeader('x-kubernetes-pf-prioritylevel-uid', flow.level);
 }
 
 /** In which header a client says which revision made it act. */

@@ -4,8 +4,19 @@ import { isMap } from './schema.ts';
 /** An item that cannot be told apart from others, with upstream's message. */
 export class ElementError extends Error {}
 
+/** Path elements of members by name: a text that was made anew for each would have to be looked up among all names before it can name a member. */
+const fieldElements = new Map<string, string>();
+const maxFieldElements = 4096;
+
 /** The serialized path element of a member: `f:name`. */
-export const fieldElement = (name: string): string => `f:${name}`;
+export function fieldElement(name: string): string {
+  let element = fieldElements.get(name);
+  if (element === undefined) {
+    element = `f:${name}`;
+    if (fieldElements.size < maxFieldElements) fieldElements.set(name, element);
+  }
+  return element;
+}
 
 /**
  * The serialized path element of an item of an associative list: `k:{"name":"a"}` or `v:"a"`.

@@ -19,20 +19,14 @@ const metadataOrder = [
 ] as const;
 const marker = '"resourceVersion":"';
 
-/** Serializes once; only the revision is put in afterwards. `object` must be the writer's own from here on. */
+/** Serialized once, when its revision is known. `object` must be the writer's own from here on. */
 export function writable(object: KubeObject, kind: string, apiVersion: string): Writable {
   const own = inOrder(object, kind, apiVersion);
-  const text = JSON.stringify(own);
-  const at = text.indexOf(marker) + marker.length;
-  const head = text.slice(0, at);
-  const tail = text.slice(at);
-  return {
-    encode: (revision) => head + revision + tail,
-    memo(revision) {
-      own.metadata!.resourceVersion = String(revision);
-      return own;
-    },
+  const asOf = (revision: number) => {
+    own.metadata!.resourceVersion = String(revision);
+    return own;
   };
+  return { encode: (revision) => JSON.stringify(asOf(revision)), memo: asOf };
 }
 
 /** The text of what an entry held, as of another revision: a tombstone. */
