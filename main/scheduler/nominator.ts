@@ -26,6 +26,11 @@ export class Nominator {
     return this.#nodes.get(uid);
   }
 
+  /** Whether anybody has been promised the node. */
+  isPromised(node: string): boolean {
+    return this.#pods.has(node);
+  }
+
   on(node: string): Iterable<PodInfo> {
     return this.#pods.get(node)?.values() ?? [];
   }

@@ -104,14 +104,15 @@ export function podTopologySpread(
       // By the system's constraints a node may lack a zone.
       const requireAll = !system || (pod.spec!.topologySpreadConstraints ?? []).length > 0;
       const soft = prepareScores(constraints, nodes, requireAll);
-      for (const node of cache.nodes) {
+      const counted = constraints.map((constraint, i) => ({ constraint, counts: soft.counts[i]! })).filter(({ counts }) => hasDomains(counts));
+      for (const node of counted.length > 0 ? cache.nodes : []) {
         if (requireAll && !hasAllKeys(node, constraints)) continue;
         const included = inclusion(pod, node);
-        for (const [i, constraint] of constraints.entries()) {
+        for (const { constraint, counts } of counted) {
           const value = node.labels[constraint.topologyKey];
-          const count = value === undefined ? undefined : soft.counts[i]!.get(value);
+          const count = value === undefined ? undefined : counts.get(value);
           if (count === undefined || !included(constraint)) continue;
-          soft.counts[i]!.set(value!, count + node.count(constraint.query));
+          counts.set(value!, count + node.count(constraint.query));
         }
       }
       state.set(softState, soft);
@@ -226,6 +227,9 @@ function queryOf(pod: Pod, about: string, selects: (other: Pod) => boolean): Pod
     },
   };
 }
+
+/** Whether there is anything to count: hosts are counted one by one, and nodes without the label stand for no domain. */
+const hasDomains = (counts: Map<string, number>) => counts.size > (counts.has('') ? 1 : 0);
 
 /** The pods of the emptiest domain; none as long as there are fewer domains than wanted. */
 function fewest(counts: Map<string, number>, { minDomains }: Constraint): number {
