@@ -18,6 +18,7 @@ import { EvictionManager, pressures } from './eviction/evictionManager.ts';
 import { isCritical, podsToPreempt } from './eviction/preemption.ts';
 import { ImageGarbage, imageRecord } from './images/imageGarbage.ts';
 import { ImageManager } from './images/imageManager.ts';
+import { accessRecord, PullAccess } from './images/pullAccess.ts';
 import { manifestFolder, type ManifestFolder } from './manifestFolder.ts';
 import { NodeKeeper } from './node/nodeKeeper.ts';
 import { removeOrphan } from './orphans.ts';
@@ -143,7 +144,7 @@ class NodeKubelet implements Kubelet {
       addresses: new AddressPool(options.podCIDR, [nodeIP]),
       dns: { clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain },
       objects,
-      images: new ImageManager({ runtime, clock, objects, garbage: this.#garbage }),
+      images: new ImageManager({ runtime, clock, objects, garbage: this.#garbage, access: new PullAccess(options.directory ? accessRecord(options.directory) : undefined) }),
       hostFiles,
       volumes: new PodVolumes({
         client,

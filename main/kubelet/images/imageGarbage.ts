@@ -25,12 +25,15 @@ export function imageRecord(directory: string): ImageRecord {
         return [];
       }
     },
-    async write(ids) {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      await writeFile(`${file}.new`, JSON.stringify(ids), { mode: 0o600 });
-      await rename(`${file}.new`, file);
-    },
+    write: (ids) => writeRecord(file, ids),
   };
+}
+
+/** What was there before stays until all of the new is written. */
+export async function writeRecord(file: string, content: unknown): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  await writeFile(`${file}.new`, JSON.stringify(content), { mode: 0o600 });
+  await rename(`${file}.new`, file);
 }
 
 /**

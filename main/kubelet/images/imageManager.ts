@@ -9,6 +9,7 @@ import { StartError } from '../startError.ts';
 import { messageOf } from '../volumes/errors.ts';
 import type { ImageGarbage } from './imageGarbage.ts';
 import { credentialsFor } from './credentials.ts';
+import type { PullAccess } from './pullAccess.ts';
 import { pullPolicyOf, withDefaultTag } from '../../api/imageReference.ts';
 
 /** Tells the user about a container's image. */
@@ -20,6 +21,8 @@ export interface ImageManagerOptions {
   objects: ObjectSource;
   /** Knows which images the kubelet has brought here. */
   garbage?: ImageGarbage;
+  /** Knows who may use what is there. */
+  access?: PullAccess;
 }
 
 /** What a pod waits for. */
@@ -83,7 +86,7 @@ export class ImageManager {
     const policy = pullPolicyOf(requested, container.imagePullPolicy);
     if (policy !== 'Always') {
       const present = await this.#present(image, requested, tell);
-      if (present) {
+      if (present && (await this.#allows(pod, image, present))) {
         this.#remember(present);
         this.options.garbage?.used(present.id);
         tell('Normal', 'Pulled', `Container image "${requested}" already present on machine and can be accessed by the pod`);
@@ -97,14 +100,20 @@ export class ImageManager {
     }
     const started = this.options.clock.monotonic();
     const before = policy === 'Always' && this.options.garbage ? await runtime.imageStatus(image).catch(() => undefined) : undefined;
-    await this.#pull(pod, image, requested, tell);
+    const auth = await this.#pull(pod, image, requested, tell);
     const pulled = await runtime.imageStatus(image);
     if (!pulled) throw new StartError('ErrImagePull', `the image "${image}" was pulled but is not there`);
     this.#remember(pulled);
+    // Whoever has pulled it may use it, whether that can be noted or not.
+    await this.options.access?.pulled(image, pulled.id, auth).catch(() => {});
     if (before?.id !== pulled.id) await this.options.garbage?.pulled(pulled.id);
     else this.options.garbage?.used(pulled.id);
     tell('Normal', 'Pulled', this.#pulledMessage(requested, pulled, started));
     return pulled;
+  }
+
+  async #allows(pod: Pod, image: string, { id }: Image): Promise<boolean> {
+    return (await this.options.access?.allows(image, id, () => credentialsFor(pod, image, this.options.objects))) ?? true;
   }
 
   async #present(image: string, requested: string, tell: ImageEvent): Promise<Image | undefined> {
@@ -117,7 +126,7 @@ export class ImageManager {
     }
   }
 
-  async #pull(pod: Pod, image: string, requested: string, tell: ImageEvent): Promise<void> {
+  async #pull(pod: Pod, image: string, requested: string, tell: ImageEvent): Promise<RegistryAuth | undefined> {
     const key = `${uidOf(pod)}_${image}`;
     const remaining = this.#backoff.remaining(key);
     if (remaining > 0) {
@@ -133,8 +142,9 @@ export class ImageManager {
     const waited = this.#waiting.get(uidOf(pod)) ?? new Map<string, string>();
     this.#waiting.set(uidOf(pod), waited.set(image, requested));
     try {
-      await this.#pullWithAny(image, await credentialsFor(pod, image, this.options.objects));
+      const auth = await this.#pullWithAny(image, await credentialsFor(pod, image, this.options.objects));
       this.#backoff.reset(key);
+      return auth;
     } catch (error) {
       const message = messageOf(error);
       tell('Warning', 'Failed', `Failed to pull image "${requested}": ${message}`);
@@ -147,13 +157,13 @@ export class ImageManager {
     }
   }
 
-  /** The credentials one after the other, without any last where there are none. */
-  async #pullWithAny(image: string, credentials: RegistryAuth[]): Promise<void> {
+  /** The credentials one after the other, without any where there are none; resolves with those that did. */
+  async #pullWithAny(image: string, credentials: RegistryAuth[]): Promise<RegistryAuth | undefined> {
     let last: unknown;
     for (const auth of credentials.length > 0 ? credentials : [undefined]) {
       try {
         await this.#pullOnce(image, auth);
-        return;
+        return auth;
       } catch (error) {
         last = error;
       }
