@@ -18,6 +18,7 @@ import { impersonate, type Impersonation } from './impersonation.ts';
 import { isStream } from './longRunning.ts';
 import type { Registry } from './registry/generic.ts';
 import { parseRequestInfo } from './requestInfo.ts';
+import { requestTimeout } from './requestTimeout.ts';
 import type { Serving } from './serving.ts';
 
 /** A request before anybody has looked at it: from the wire with credentials, from this process with its user. */
@@ -60,6 +61,7 @@ export class Chain {
   async handle(incoming: Incoming): Promise<Answer> {
     const info = parseRequestInfo(incoming.method, incoming.path, incoming.query);
     const local = incoming.user !== undefined;
+    const timeout = local || info.verb === 'watch' || isStream(info) ? undefined : requestTimeout(incoming.query);
     const requester = await this.authenticate(incoming);
     const user = incoming.impersonation ? await impersonate(this.serving.authorizer, requester, incoming.impersonation) : requester;
     const call: Call = Object.assign(incoming, { info, user });
@@ -67,7 +69,7 @@ export class Chain {
       call.audited = this.auditor?.begin(call, requester);
       // This process' own requests do not wait for each other: what they do is bounded by their work queues.
       if (local || isStream(info)) return await this.#allowed(call);
-      const entering = this.serving.flows.enter(call);
+      const entering = this.serving.flows.enter(call, timeout);
       const ticket = entering instanceof Promise ? await entering : entering;
       try {
         return await this.#allowed(call);

@@ -30,8 +30,10 @@ export interface Ticket {
 }
 
 const group = 'flowcontrol.apiserver.k8s.io';
-/** Milliseconds. */
+/** Milliseconds: how long a watch waits for its turn. */
 const longestWait = 15_000;
+/** Which part of its time another request may wait. */
+const waitingPart = 0.25;
 const adjustmentPeriod = 10_000;
 
 type Asking = Pick<Call, 'user' | 'info' | 'query' | 'onGone' | 'flow'>;
@@ -73,8 +75,11 @@ export class FlowControl {
     };
   }
 
-  /** A ticket at once or when it is its turn; throws 429, or rejects with it. */
-  enter(call: Asking): Ticket | Promise<Ticket> {
+  /**
+   * A ticket at once or when it is its turn; throws 429, or rejects with it. `timeout`: in how many milliseconds the
+   * client wants to be answered.
+   */
+  enter(call: Asking, timeout?: number): Ticket | Promise<Ticket> {
     const { user, info } = call;
     this.#refresh();
     const schema = this.#schemaOf(user, info);
@@ -87,7 +92,7 @@ export class FlowControl {
     const flow = `${schema.metadata!.name}\0${about.distinguisher}`;
     let leaving: { cancel(): void } | undefined;
     const started = level.set.start(about, seats, flow, (leave) => {
-      leaving = this.clock.setTimer(longestWait, () => leave('time-out'));
+      leaving = this.clock.setTimer(timeout === undefined ? longestWait : timeout * waitingPart, () => leave('time-out'));
       call.onGone(() => leave('cancelled'));
     });
     const admit = (result: Flowing<About> | Rejection) => {

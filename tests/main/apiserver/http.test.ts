@@ -290,6 +290,13 @@ describe('what is there', () => {
     expect((await ask({ path: '/logs' })).code).toBe(404);
   });
 
+  it('is asked for an answer in time', async () => {
+    for (const timeout of ['3m', '0s', '500ms']) expect((await ask({ path: `/version?timeout=${timeout}` })).code).toBe(200);
+    const refused = await ask({ path: '/version?timeout=invalid' });
+    expect(refused.code).toBe(400);
+    expect(refused.text).toContain('invalid timeout specified in the request URL - time: invalid duration');
+  });
+
   it('counts what there is, what goes on and how it went', async () => {
     const text = (await ask({ path: '/metrics' })).text;
     expect(text).toMatch(/^apiserver_request_total\{verb="GET",dry_run="",group="test.skiff",version="v1",resource="widgets",subresource="",scope="resource",component="apiserver",code="200"\} \d+$/m);
