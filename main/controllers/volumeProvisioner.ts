@@ -86,6 +86,7 @@ export class VolumeProvisioner extends QueueController {
   }
 
   async #provision(client: Client, claim: PersistentVolumeClaim, storageClass: StorageClass): Promise<void> {
+    if (isPopulated(claim)) return this.#say(claim, 'Normal', 'Provisioning', 'Assuming an external populator will provision the volume');
     this.#say(claim, 'Normal', 'Provisioning', `External provisioner is provisioning volume for claim "${keyOf(claim)}"`);
     const volume = volumeFor(claim, storageClass);
     try {
@@ -139,8 +140,6 @@ export class VolumeProvisioner extends QueueController {
     const { dataSourceRef: ref = spec!.dataSource } = spec!;
     if (!ref) return undefined;
     if (ref.apiGroup === snapshotGroup && ref.kind === 'VolumeSnapshot') return this.#snapshotSource(metadata!.namespace!, ref.name, requestedSize({ spec }));
-    if (ref.apiGroup || ref.kind !== 'PersistentVolumeClaim')
-      throw new Unsupported(`volumes with a data source of kind ${ref.kind} are not supported`);
     const about = `error getting handle for DataSource Type PersistentVolumeClaim by Name ${ref.name}`;
     const source = this.#claims.get(`${metadata!.namespace}/${ref.name}`);
     if (!source) throw new Error(`${about}: error getting PVC ${ref.name} (namespace "${metadata!.namespace}") from api server: not found`);
@@ -231,6 +230,14 @@ export class VolumeProvisioner extends QueueController {
 
 /** The engine has no such volumes: trying again helps nobody. */
 class Unsupported extends Error {}
+
+/** Whether somebody else fills the volume of a claim, and brings it with its content (external-provisioner: pkg/controller/controller.go). */
+function isPopulated({ spec }: PersistentVolumeClaim): boolean {
+  const { dataSourceRef: ref = spec!.dataSource } = spec!;
+  if (!ref) return false;
+  const isSnapshot = ref.apiGroup === snapshotGroup && ref.kind === 'VolumeSnapshot';
+  return !isSnapshot && (Boolean(ref.apiGroup) || ref.kind !== 'PersistentVolumeClaim');
+}
 
 function refuseUnsupported(claim: PersistentVolumeClaim): void {
   const { selector, volumeMode } = claim.spec!;

@@ -169,6 +169,19 @@ it('a volume that is not to be kept any more is protected until its data is gone
   expect(held()).toContain('external-provisioner.volume.kubernetes.io/finalizer');
 });
 
+it('a claim that somebody else fills is left to him', async () => {
+  cluster.server.seed(resources.storageClasses, { metadata: { name: 'standard' }, provisioner: 'skiff.dev/docker-volume', volumeBindingMode: 'Immediate' });
+  await settle();
+  cluster.server.seed(resources.persistentVolumeClaims, {
+    metadata: { name: 'greeted', namespace: 'default' },
+    spec: { storageClassName: 'standard', dataSourceRef: { apiGroup: 'hello.example.com', kind: 'Hello', name: 'x' }, resources: { requests: { storage: '1Gi' } } },
+  });
+  await settle(60);
+  expect(volumes()).toEqual([]);
+  expect(cluster.events('greeted', 'Provisioning')).toEqual(['Assuming an external populator will provision the volume']);
+  expect(cluster.events('greeted', 'ProvisioningFailed')).toEqual([]);
+});
+
 it('what the engine cannot give is refused, and said', async () => {
   cluster.server.seed(resources.storageClasses, {
     metadata: { name: 'standard' },
