@@ -8,6 +8,9 @@ import { duplicateFields, isSameText } from '../../api/duplicates.ts';
 import type { Call } from '../call.ts';
 import { bodyFormat } from './negotiate.ts';
 
+/** Of what every Kubernetes object in protobuf begins with. */
+const magicLength = 4;
+
 /** What a request carries, before anybody has looked at it. */
 export interface Parsed {
   value: unknown;
@@ -39,7 +42,7 @@ export async function parseBody(call: Call, kind: string): Promise<Parsed | unde
       try {
         return { value: decodeProtobuf(body.bytes) satisfies KubeObject, trusted: false };
       } catch (error) {
-        if (error instanceof DecodeError) throw badRequest(error.message);
+        if (error instanceof DecodeError) throw unrecognized(kind, body.bytes.length === magicLength ? 'empty body' : error.message, body.bytes);
         throw error;
       }
   }

@@ -72,6 +72,6 @@ function checkKind(object: KubeObject, expected: GroupVersionKind): void {
 function unconvertible(object: KubeObject, expected: GroupVersionKind) {
   const { version } = parseApiVersion(object.apiVersion ?? apiVersionOf(expected));
   return badRequest(
-    `${object.kind} in version "${version}" cannot be handled as a ${expected.kind}: converting (${version}.${object.kind}) to (${expected.version}.${expected.kind}): unknown conversion`,
+    `${object.kind} in version "${version}" cannot be handled as a ${expected.kind}: converting (${version}.${object.kind}) to (${expected.group.split('.')[0] || 'core'}.${expected.kind}): unknown conversion`,
   );
 }

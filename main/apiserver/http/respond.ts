@@ -40,8 +40,8 @@ function write(response: Response, { call, method }: Exchange, encoded: Encoded,
   headers['content-length'] = Buffer.byteLength(body);
   response.writeHead(encoded.code, Object.assign(headers, encoded.headers));
   if (method === 'HEAD') response.end();
-  // A text goes out together with the headers, in one write.
-  else response.end(body);
+  // A text goes out together with the headers, in one write, which would write the bytes of warnings as text too.
+  else response.end(headers['warning'] && typeof body === 'string' ? Buffer.from(body) : body);
 }
 
 /** `299 - "text"` (RFC 2616, 14.46), each text once. */

@@ -125,6 +125,12 @@ describe('bodies', () => {
     expect(json(await ask({ method: 'PATCH', path: `${base}/one`, headers: { 'content-type': 'application/json' }, body: '{}' }))).toMatchObject({ code: 415, message: '415: Unsupported Media Type' });
   });
 
+  it('are warned of in UTF-8', async () => {
+    const body = JSON.stringify({ metadata: { name: 'warned' }, spec: { color: 'écarlate' } });
+    const { headers } = await ask({ method: 'POST', path: `${base}?dryRun=All`, headers: { 'content-type': 'application/json' }, body });
+    expect(Buffer.from(String(headers.warning), 'latin1').toString('utf8')).toBe('299 - "spec.color: écarlate is no color"');
+  });
+
   it('that are no JSON are refused', async () => {
     const reply = json(await ask({ method: 'POST', path: base, headers: { 'content-type': 'application/json' }, body: '{"metadata":' }));
     expect(reply).toMatchObject({ code: 400, reason: 'BadRequest' });

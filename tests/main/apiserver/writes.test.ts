@@ -88,7 +88,7 @@ it('a field of the wrong type is told in the words of Go', async () => {
 
 it('an object of another kind is not taken', async () => {
   expect((await failureOf(create({ ...web('pod'), kind: 'Pod' })))!.message).toBe(
-    'Pod in version "v1" cannot be handled as a Deployment: converting (v1.Pod) to (v1.Deployment): unknown conversion',
+    'Pod in version "v1" cannot be handled as a Deployment: converting (v1.Pod) to (apps.Deployment): unknown conversion',
   );
 });
 

@@ -34,7 +34,7 @@ export const widgets: Strategy<Widget> = {
   validate: (_context, widget) =>
     (widget.spec?.size ?? 0) < 0 ? [{ reason: 'FieldValueInvalid', field: 'spec.size', message: 'Invalid value: -1: must be at least 0' }] : [],
   validateUpdate: () => [],
-  warnings: (widget) => (widget.spec?.color === 'red' ? ['spec.color: red is "discouraged"'] : []),
+  warnings: ({ spec }) => (spec?.color === 'red' ? ['spec.color: red is "discouraged"'] : spec?.color === 'écarlate' ? ['spec.color: écarlate is no color'] : []),
   gracefulDeletion: (_context, _widget, requested) => (requested === undefined ? undefined : requested),
   fields: (widget) => ({ 'spec.color': widget.spec?.color ?? '' }),
   columns: [
