@@ -4,6 +4,8 @@ const pathPart = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
 const path = `${pathPart}(?:/${pathPart})*`;
 const tag = '[\\w][\\w.-]{0,127}';
 const digest = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}';
+/** What is longer is no name (github.com/distribution/reference). */
+const maxName = 255;
 const reference = new RegExp(`^((?:${domain}/)?${path})(?::(${tag}))?(?:@(${digest}))?$`);
 
 /** With the default tag where there is neither tag nor digest. Throws with upstream's message for what is no image name. */
@@ -24,7 +26,7 @@ export function withDefaultTag(image: string): string {
 export function pullPolicyOf(image: string, policy: string | undefined): string {
   if (policy) return policy;
   const match = reference.exec(image);
-  return match && !match[3] && (match[2] ?? 'latest') === 'latest' ? 'Always' : 'IfNotPresent';
+  return match && match[1]!.length <= maxName && !match[3] && (match[2] ?? 'latest') === 'latest' ? 'Always' : 'IfNotPresent';
 }
 
 /** The registry that an image comes from, as keys of pull secrets name it. */

@@ -152,13 +152,17 @@ function containerWarnings(path: string, container: Container, warn: Warn): void
   });
 }
 
+/** A structure as Go's `%+v` prints it. */
+const goFields = ({ name = '', hostPort = 0, containerPort, protocol = '', hostIP = '' }: ContainerPort): string =>
+  `{Name:${name} HostPort:${hostPort} ContainerPort:${containerPort} Protocol:${protocol} HostIP:${hostIP}}`;
+
 function portWarnings(containers: [string, Container][], warn: Warn): void {
   const taken = new Map<string, { path: string; port: ContainerPort }[]>();
   const names = new Map<string, string>();
   for (const [containerPath, container] of containers)
     container.ports?.forEach((port, i) => {
       const path = `${containerPath}.ports[${i}]`;
-      if (port.hostIP && !port.hostPort) warn(path, `hostIP set without hostPort: ${JSON.stringify(port)}`);
+      if (port.hostIP && !port.hostPort) warn(path, `hostIP set without hostPort: ${goFields(port)}`);
       const key = `${port.containerPort}/${port.protocol}`;
       const others = taken.get(key) ?? [];
       for (const other of others) {

@@ -67,9 +67,9 @@ describe('what is left open is filled in', () => {
   it('an image that cannot be read is not taken for the latest', async () => {
     const made = await cluster.ask<DaemonSet>('POST', `${apps}/daemonsets`, {
       metadata: { name: 'images' },
-      spec: { selector: { matchLabels: { app: 'x' } }, template: { ...template, spec: { containers: [{ name: 'a', image: 'Bad!' }, { name: 'b', image: 'host:5000/a' }, { name: 'c', image: 'a:1' }] } } },
+      spec: { selector: { matchLabels: { app: 'x' } }, template: { ...template, spec: { containers: [{ name: 'a', image: 'Bad!' }, { name: 'b', image: 'host:5000/a' }, { name: 'c', image: 'a:1' }, { name: 'd', image: 'a'.repeat(256) }] } } },
     });
-    expect(made.spec!.template.spec!.containers.map(({ imagePullPolicy }) => imagePullPolicy)).toEqual(['IfNotPresent', 'Always', 'IfNotPresent']);
+    expect(made.spec!.template.spec!.containers.map(({ imagePullPolicy }) => imagePullPolicy)).toEqual(['IfNotPresent', 'Always', 'IfNotPresent', 'IfNotPresent']);
   });
 
   it('a dry run shows the address and ports that a Service would get, and takes none', async () => {

@@ -70,6 +70,13 @@ it('writes amounts as Kubernetes reads them', () => {
   expect(object.spec!.containers[0]!.resources).toEqual({ limits: { cpu: '500m', memory: '1Gi' }, requests: { cpu: '500m', memory: '1Gi' } });
 });
 
+it('warns of an address without its port, which it shows as Go does', () => {
+  const { spec, metadata } = makePod({}, { ports: [{ containerPort: 53, protocol: 'UDP', hostIP: '127.0.0.1' }] });
+  expect(podWarnings('spec', spec, metadata, undefined)).toEqual([
+    'spec.containers[0].ports[0]: hostIP set without hostPort: {Name: HostPort:0 ContainerPort:53 Protocol:UDP HostIP:127.0.0.1}',
+  ]);
+});
+
 it('warns about what will surprise', () => {
   const object = makePod({ imagePullSecrets: [{}] }, { env: [{ name: 'A', value: '1' }, { name: 'A', value: '2' }], ports: [{ containerPort: 80 }, { containerPort: 80 }] });
   expect(podWarnings('spec', object.spec, object.metadata, undefined)).toEqual([
