@@ -63,7 +63,7 @@ export class Chain {
     const local = incoming.user !== undefined;
     const timeout = local || info.verb === 'watch' || isStream(info) ? undefined : requestTimeout(incoming.query);
     const requester = await this.authenticate(incoming);
-    const user = incoming.impersonation ? await impersonate(this.serving.authorizer, requester, incoming.impersonation) : requester;
+    const user = incoming.impersonation ? await impersonate(this.serving.authorizer, requester, incoming.impersonation, info) : requester;
     const call: Call = Object.assign(incoming, { info, user });
     try {
       call.audited = this.auditor?.begin(call, requester);

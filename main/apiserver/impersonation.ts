@@ -41,17 +41,70 @@ function unescape(key: string): string {
   }
 }
 
+const serviceAccount = /^system:serviceaccount:([^:]+):([^:]+)$/;
+const node = /^system:node:(.+)$/;
+const nodeName = 'authentication.kubernetes.io/node-name';
+const authentication = { group: 'authentication.k8s.io', version: 'v1' };
+
+/** One of the ways in which somebody may be taken for another; each has verbs of its own. */
+interface Mode {
+  name: 'associated-node' | 'arbitrary-node' | 'serviceaccount' | 'user-info';
+  isAbout(wanted: Impersonation, requester: UserInfo): boolean;
+}
+
+const nameOnly = ({ groups, uid, extra }: Impersonation) => !groups.length && !uid && !extra.length;
+
+/** The constrained modes, in the order in which they are tried. */
+const modes: readonly Mode[] = [
+  { name: 'associated-node', isAbout: (wanted, requester) => nameOnly(wanted) && runsOn(requester, wanted.user) },
+  { name: 'arbitrary-node', isAbout: (wanted) => nameOnly(wanted) && node.test(wanted.user) },
+  { name: 'serviceaccount', isAbout: (wanted) => nameOnly(wanted) && serviceAccount.test(wanted.user) },
+  { name: 'user-info', isAbout: ({ user }) => !node.test(user) && !serviceAccount.test(user) },
+];
+
+/** Whether a service account's token is bound to the node. */
+function runsOn({ name, extra }: UserInfo, user: string): boolean {
+  const of = extra?.[nodeName];
+  return serviceAccount.test(name) && of?.length === 1 && user === `system:node:${of[0]}`;
+}
+
 /**
- * The user that the request acts as, once the requester has been found to be allowed each part of it. Throws 403.
- * Mirrors k8s.io/apiserver/pkg/endpoints/filters/impersonation/impersonation.go.
+ * The user that the request acts as, once the requester has been found to be allowed each part of it: in one of the
+ * constrained modes, which also ask whether this very request may be made in another's name, or else as ever by the verb
+ * `impersonate`. Throws 403, of the first mode that was tried.
+ * Mirrors k8s.io/apiserver/pkg/endpoints/filters/impersonation/{constrained_impersonation,mode}.go.
  */
-export async function impersonate(authorizer: Authorizer, requester: UserInfo, wanted: Impersonation): Promise<UserInfo> {
+export async function impersonate(authorizer: Authorizer, requester: UserInfo, wanted: Impersonation, info: RequestInfo): Promise<UserInfo> {
   if (!wanted.user) throw badRequest('requested groups, uid or extra without impersonating a user');
+  let refusal: unknown;
+  for (const mode of modes) {
+    if (!mode.isAbout(wanted, requester)) continue;
+    try {
+      const asking = mode.name === 'associated-node' ? withoutExtra(requester) : requester;
+      await authorize(authorizer, asking, { ...info, verb: `impersonate-on:${mode.name}:${info.verb}` });
+      return await takenFor(authorizer, asking, wanted, mode);
+    } catch (error) {
+      refusal ??= error;
+    }
+  }
+  try {
+    return await takenFor(authorizer, requester, wanted);
+  } catch (error) {
+    throw refusal ?? error;
+  }
+}
+
+/** Which values the extra has does not matter, only that it is bound to the node. */
+function withoutExtra(requester: UserInfo): UserInfo {
+  return { ...requester, extra: { 'authentication.kubernetes.io/associated-node-keys': Object.keys(requester.extra ?? {}).sort() } };
+}
+
+async function takenFor(authorizer: Authorizer, requester: UserInfo, wanted: Impersonation, mode?: Mode): Promise<UserInfo> {
   const allowed = (resource: string, name: string, part: Partial<RequestInfo> = {}) =>
     authorize(authorizer, requester, {
       isResourceRequest: true,
       path: '',
-      verb: 'impersonate',
+      verb: mode ? `impersonate:${mode.name}` : 'impersonate',
       apiPrefix: '',
       group: '',
       version: '',
@@ -62,19 +115,24 @@ export async function impersonate(authorizer: Authorizer, requester: UserInfo, w
       parts: [],
       ...part,
     });
+  const plain = mode ? authentication : {};
   const groups = [...wanted.groups];
-  const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(wanted.user);
-  if (account) {
-    await allowed('serviceaccounts', account[2]!, { namespace: account[1]! });
+  const account = serviceAccount.exec(wanted.user);
+  const ofNode = mode && node.exec(wanted.user);
+  if (ofNode) {
+    await allowed('nodes', mode.name === 'associated-node' ? '*' : ofNode[1]!, plain);
+    groups.push('system:nodes');
+  } else if (account) {
+    await allowed('serviceaccounts', account[2]!, { ...plain, namespace: account[1]! });
     if (groups.length === 0) groups.push('system:serviceaccounts', `system:serviceaccounts:${account[1]}`);
-  } else await allowed('users', wanted.user);
-  for (const group of wanted.groups) await allowed('groups', group);
+  } else await allowed('users', wanted.user, plain);
+  for (const group of wanted.groups) await allowed('groups', group, plain);
   const extra: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
   for (const [key, value] of wanted.extra) {
-    await allowed('userextras', value, { group: 'authentication.k8s.io', version: 'v1', subresource: key });
+    await allowed('userextras', value, { ...authentication, subresource: key });
     (extra[key] ??= []).push(value);
   }
-  if (wanted.uid) await allowed('uids', wanted.uid, { group: 'authentication.k8s.io', version: 'v1' });
+  if (wanted.uid) await allowed('uids', wanted.uid, authentication);
   const everybody = wanted.user === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated';
   if (!groups.includes(everybody) && !groups.includes('system:unauthenticated')) groups.push(everybody);
   return { name: wanted.user, groups, ...(wanted.uid ? { uid: wanted.uid } : {}), ...(wanted.extra.length ? { extra: { ...extra } } : {}) };

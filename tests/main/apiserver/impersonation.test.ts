@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { Authorizer, RequestInfo } from '../../../main/apiserver/index.ts';
 import { impersonate, impersonationOf } from '../../../main/apiserver/impersonation.ts';
+import { Query } from '../../../main/apiserver/query.ts';
+import { parseRequestInfo } from '../../../main/apiserver/requestInfo.ts';
 
 const admin = { name: 'admin', groups: ['system:masters'] };
 const someone = { name: 'someone', groups: ['system:authenticated'] };
+const listing = parseRequestInfo('GET', '/api/v1/namespaces/shop/pods', Query.empty);
 const refuse: Authorizer = { authorize: () => ({ allowed: false, reason: '' }) };
 
 describe('impersonation', () => {
@@ -27,7 +30,7 @@ describe('impersonation', () => {
     ],
     ['nobody stays nobody', ['Impersonate-User', 'system:anonymous'], { name: 'system:anonymous', groups: ['system:unauthenticated'] }],
   ])('%s', async (_story, headers, expected) => {
-    expect(await impersonate(refuse, admin, impersonationOf(headers)!)).toEqual(expected);
+    expect(await impersonate(refuse, admin, impersonationOf(headers)!, listing)).toEqual(expected);
   });
 
   test('each part is asked for', async () => {
@@ -38,7 +41,7 @@ describe('impersonation', () => {
         return { allowed: true, reason: '' };
       },
     };
-    await impersonate(record, someone, { user: 'system:serviceaccount:shop:web', groups: ['dev'], uid: '7', extra: [['k', 'v']] });
+    await impersonate(record, someone, { user: 'system:serviceaccount:shop:web', groups: ['dev'], uid: '7', extra: [['k', 'v']] }, listing);
     expect(asked).toEqual([
       'impersonate  serviceaccounts  shop web',
       'impersonate  groups   dev',
@@ -48,12 +51,40 @@ describe('impersonation', () => {
   });
 
   test('who may not is refused in words', async () => {
-    await expect(impersonate(refuse, someone, { user: 'jane', groups: [], uid: '', extra: [] })).rejects.toThrow(
-      'users "jane" is forbidden: User "someone" cannot impersonate resource "users" in API group "" at the cluster scope',
+    await expect(impersonate(refuse, someone, { user: 'jane', groups: [], uid: '', extra: [] }, listing)).rejects.toThrow(
+      'pods is forbidden: User "someone" cannot impersonate-on:user-info:list resource "pods" in API group "" in the namespace "shop"',
     );
   });
 
+  describe('within bounds', () => {
+    /** Allows what it is given: verb, resource and name. */
+    const allow = (...granted: string[]): Authorizer => ({
+      authorize: (_user, { verb, resource, name }) => ({ allowed: granted.includes([verb, resource, name].filter(Boolean).join(' ')), reason: '' }),
+    });
+    const as = (user: string) => ({ user, groups: [], uid: '', extra: [] });
+
+    test('needs both: to be taken for the user, and to make this request as another', async () => {
+      const both = ['impersonate:user-info users jane', 'impersonate-on:user-info:list pods'];
+      expect(await impersonate(allow(...both), someone, as('jane'), listing)).toEqual({ name: 'jane', groups: ['system:authenticated'] });
+      for (const one of both) await expect(impersonate(allow(one), someone, as('jane'), listing)).rejects.toThrow('is forbidden');
+      await expect(impersonate(allow(...both), someone, as('system:serviceaccount:a:b'), listing)).rejects.toThrow('cannot impersonate-on:serviceaccount:list');
+    });
+
+    test('makes a node of the nodes, and one that a token is bound to by no name', async () => {
+      const arbitrary = allow('impersonate:arbitrary-node nodes n1', 'impersonate-on:arbitrary-node:list pods');
+      expect(await impersonate(arbitrary, someone, as('system:node:n1'), listing)).toEqual({ name: 'system:node:n1', groups: ['system:nodes', 'system:authenticated'] });
+      const own = allow('impersonate:associated-node nodes *', 'impersonate-on:associated-node:list pods');
+      const agent = { name: 'system:serviceaccount:kube-system:agent', groups: [], extra: { 'authentication.kubernetes.io/node-name': ['n1'] } };
+      expect((await impersonate(own, agent, as('system:node:n1'), listing)).groups).toContain('system:nodes');
+      await expect(impersonate(own, agent, as('system:node:n2'), listing)).rejects.toThrow('is forbidden');
+    });
+
+    test('the verb of old is enough as ever', async () => {
+      expect(await impersonate(allow('impersonate users jane'), someone, as('jane'), listing)).toEqual({ name: 'jane', groups: ['system:authenticated'] });
+    });
+  });
+
   test('groups without a user make no sense', async () => {
-    await expect(impersonate(refuse, admin, impersonationOf(['Impersonate-Group', 'system:masters'])!)).rejects.toThrow('without impersonating a user');
+    await expect(impersonate(refuse, admin, impersonationOf(['Impersonate-Group', 'system:masters'])!, listing)).rejects.toThrow('without impersonating a user');
   });
 });
