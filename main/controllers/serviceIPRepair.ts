@@ -9,7 +9,7 @@ import { inRange } from './serviceCIDR.ts';
 
 /** How long an address may be there before its Service: the API server makes it first. */
 const graceMs = 60_000;
-/** How long the API server may take to give back what a refused write took. */
+/** How long the API server may take to give back what a refused write took, or a deleted Service held. */
 const revertMs = 5000;
 
 const addressKey = 'address:';
@@ -33,8 +33,8 @@ export class ServiceIPRepairController extends QueueController {
     this.#services.on({
       add: service,
       update: (_, object) => service(object),
-      // What a deleted Service held ought to be gone with it.
-      delete: ({ spec }) => (spec?.clusterIPs ?? []).forEach((ip) => this.enqueue(addressKey + ip)),
+      // What a deleted Service held ought to be gone soon after it.
+      delete: ({ spec }) => (spec?.clusterIPs ?? []).forEach((ip) => this.enqueueAfter(addressKey + ip, revertMs)),
     });
     this.#addresses.on({
       add: address,

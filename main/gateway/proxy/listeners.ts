@@ -150,6 +150,7 @@ class OpenPort {
 
   #acceptTls(connection: Duplex, name: string): void {
     const route = this.listener.passthrough.find(({ hostname }) => hostMatches(hostname, name, false));
+    if (!route && !this.#serves(name)) return void connection.destroy();
     if (!route) {
       try {
         this.#serverFor(name).emit('connection', connection);
@@ -160,6 +161,15 @@ class OpenPort {
       return;
     }
     this.#passOn(route.terminate ? this.#terminate(connection, name) : connection, route.backends);
+  }
+
+  /** Whether a request for a name may be served here at all: no certificate is shown to others. */
+  #serves(name: string): boolean {
+    const { sections, routes, passthrough } = this.listener;
+    if (routes.some(({ section }) => section === undefined)) return true;
+    // A client that asks for no name may ask for any later, by HTTP.
+    if (name !== '' && sections.length > 0 && mostSpecific(sections, name) === undefined) return false;
+    return routes.length > 0 || passthrough.length === 0;
   }
 
   /** The bytes that are in a TLS connection. */

@@ -77,6 +77,21 @@ test('an address whose Service never came goes after a minute', async () => {
   expect(events()).toEqual(['IPAddressNotAllocated: IPAddress: 10.96.1.1 for Service default/web appears to have leaked: cleaning up']);
 });
 
+test('an address that goes right after its Service was no leak, and one that stays is', async () => {
+  for (const [name, ip] of [['a', '10.96.1.1'], ['b', '10.96.1.2']] as const) {
+    server.seed(resources.ipAddresses, serviceAddress(ip, { metadata: { namespace: 'default', name } }));
+    service(name, ip);
+  }
+  await clock.advance(120_000);
+  server.drop(resources.services, 'default', 'a');
+  server.drop(resources.services, 'default', 'b');
+  await clock.advance(1000);
+  server.drop(resources.ipAddresses, '', '10.96.1.1');
+  await clock.advance(10_000);
+  expect(held('10.96.1.2')).toBeUndefined();
+  expect(events()).toEqual(['IPAddressNotAllocated: IPAddress: 10.96.1.2 for Service default/b appears to have leaked: cleaning up']);
+});
+
 test('an address that a user made is his', async () => {
   server.seed(resources.ipAddresses, { metadata: { name: '10.96.1.1' }, spec: { parentRef: { resource: 'services', namespace: 'default', name: 'web' } } });
   await clock.advance(120_000);

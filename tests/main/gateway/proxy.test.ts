@@ -325,4 +325,10 @@ describe('TLS', () => {
     expect(await status('a.test', 'a.test')).toBe(200);
     expect(await status('a.test', 'b.test')).toBe(421);
   });
+
+  test('for a name of no listener is refused without a certificate', async () => {
+    const port = await serve({ tls: true, routes: [{ ...route('echo'), hostname: 'a.test', section: 'a.test' }], sections: ['a.test'] });
+    await expect(certificateOf(port, 'b.test')).rejects.toThrow();
+    expect(await certificateOf(port, 'a.test')).toBe('secure.test');
+  });
 });
