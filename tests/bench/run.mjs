@@ -1,5 +1,5 @@
 // npm run bench [-- PART … --n N --c C --times N]: measures the built engine and prints one JSON line a figure.
-// Parts: store, start, idle, api, pods, network, reference; all of them by default. Nothing here asserts a time.
+// Parts: store, rules, start, idle, api, pods, network, reference; all of them by default. Nothing here asserts a time.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -31,7 +31,8 @@ const { values, positionals } = parseArgs({
 const [n, c, times, objects, seconds] = [values.n, values.c, values.times, values.objects, values.seconds].map(Number);
 const wanted = (part) => positionals.length === 0 || positionals.includes(part);
 
-async function measureStoreAlone() {
+/** Bundles a part that is TypeScript and runs it. */
+async function measureAlone(part, run) {
   const out = newDirectory();
   try {
     await build({
@@ -39,17 +40,17 @@ async function measureStoreAlone() {
       root,
       logLevel: 'error',
       ssr: { noExternal: true },
-      build: { ssr: path.join(import.meta.dirname, 'store.ts'), outDir: out, minify: false, rolldownOptions: { output: { entryFileNames: 'store.mjs' } } },
+      build: { ssr: path.join(import.meta.dirname, `${part}.ts`), outDir: out, minify: false, rolldownOptions: { output: { entryFileNames: `${part}.mjs` } } },
     });
-    const { measureStore } = await import(pathToFileURL(path.join(out, 'store.mjs')).href);
-    await measureStore(report, { n });
+    await run(await import(pathToFileURL(path.join(out, `${part}.mjs`)).href));
   } finally {
     fs.rmSync(out, { recursive: true, force: true });
   }
 }
 
 report({ op: 'machine', node: process.version, cpu: os.cpus()[0].model, cores: os.cpus().length, memoryGiB: os.totalmem() / 2 ** 30, load: os.loadavg()[0] });
-if (wanted('store')) await measureStoreAlone();
+if (wanted('store')) await measureAlone('store', ({ measureStore }) => measureStore(report, { n }));
+if (wanted('rules')) await measureAlone('rules', ({ measureRules }) => measureRules(report));
 if (['start', 'idle', 'api', 'pods', 'network', 'reference'].some(wanted)) execFileSync(process.execPath, [path.join(root, 'tools/build.mjs'), 'node', 'agent'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
 if (wanted('start')) await measureStart({ times, objects });
 if (wanted('idle')) await measureIdle({ seconds });
