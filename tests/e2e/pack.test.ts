@@ -31,10 +31,11 @@ describe('the packaged app', () => {
 
   test('holds the bundles of the engine, the preload script and the window', () => {
     expect(names).toEqual(expect.arrayContaining(['/package.json', '/out/main/index.mjs', '/out/main/engine.mjs', '/out/preload/index.cjs', '/out/renderer/index.html', '/out/node/agent.mjs']));
+    expect(names.filter((name) => /^\/out\/main\/code\/(loader|index|engine)-.*\.cjs$/.test(name))).toHaveLength(3);
   });
 
-  test('ships no dependency, source or map', () => {
-    expect(names.filter((name) => /node_modules|\.ts$|\.vue$|\.map$|^\/(main|renderer|tests|tools)\//.test(name))).toEqual([]);
+  test('ships no dependency, source, map or code of another V8', () => {
+    expect(names.filter((name) => /node_modules|\.ts$|\.vue$|\.map$|\.code$|^\/(main|renderer|tests|tools)\//.test(name))).toEqual([]);
   });
 
   test('starts from the desktop entry, which exists', async () => {
