@@ -139,22 +139,22 @@ export class QueueSet<T> {
     const request = flowing as Waiting<T>;
     const { queue, seats } = request;
     const now = this.now();
-    this.#advance();
+    this.#advance(now);
     if (queue) {
       queue.running.delete(request);
       // What it took more or less than was thought is made up for.
       queue.nextDispatch -= seats.initial * (assumedService - (now - request.started!) / 1000);
       this.#bound(queue);
     } else this.#queueless.delete(flowing);
-    const release = () => {
-      this.#advance();
+    const release = (at: number) => {
+      this.#advance(at);
       if (queue) queue.seatsInUse -= width(seats);
-      this.#take(-width(seats), this.now());
+      this.#take(-width(seats), at);
       this.#dispatch();
       this.#forget(queue);
     };
-    if (seats.final && seats.lingering) this.setTimer(seats.lingering, release);
-    else release();
+    if (seats.final && seats.lingering) this.setTimer(seats.lingering, () => release(this.now()));
+    else release(now);
   }
 
   /** Every request that is here, with the index of its queue and its place in it: -1 for none. */
@@ -286,8 +286,7 @@ export class QueueSet<T> {
     if (queue && !queue.isActive && !queue.seatsInUse) this.#queues.delete(queue.index);
   }
 
-  #advance(): void {
-    const now = this.now();
+  #advance(now = this.now()): void {
     const seconds = (now - this.#virtualSince) / 1000;
     this.#virtualSince = now;
     let active = 0;
