@@ -3,6 +3,7 @@ import { keyOf, timestamp } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import type { Timer } from '../util/clock.ts';
+import { findCondition } from './conditions.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { isPodFinished } from './pods.ts';
 
@@ -53,7 +54,10 @@ export class PodGCController extends QueueController {
     const finished = pods.filter((pod) => isPodFinished(pod));
     const surplus = finished.length - terminatedThreshold;
     if (surplus <= 0) return;
-    finished.sort((a, b) => ((a.metadata!.creationTimestamp ?? '') < (b.metadata!.creationTimestamp ?? '') ? -1 : 1));
+    // Evicted ones first: nobody has use for them any more.
+    const stays = ({ status }: Pod) => Number(status?.reason !== 'Evicted');
+    const age = ({ metadata }: Pod) => metadata!.creationTimestamp ?? '';
+    finished.sort((a, b) => stays(a) - stays(b) || (age(a) < age(b) ? -1 : 1));
     for (const pod of finished.slice(0, surplus)) this.#mark(pod, '');
   }
 
@@ -70,10 +74,11 @@ export class PodGCController extends QueueController {
     }
   }
 
+  /** The node is off, and somebody has made sure that it stays off. */
   #isOutOfService(pod: Pod): boolean {
-    return (
-      this.#nodes.get(pod.spec!.nodeName ?? '')?.spec?.taints?.some((taint) => taint.key === outOfServiceTaint) ?? false
-    );
+    const node = this.#nodes.get(pod.spec!.nodeName ?? '');
+    if (!node || findCondition(node.status?.conditions, 'Ready')?.status === 'True') return false;
+    return node.spec?.taints?.some((taint) => taint.key === outOfServiceTaint) ?? false;
   }
 
   #mark(pod: Pod, why: string): void {
@@ -84,8 +89,8 @@ export class PodGCController extends QueueController {
   protected async sync(key: string, client: Client): Promise<void> {
     const pod = this.#pods.get(key);
     const why = this.#why.get(key);
-    if (!pod || why === undefined) return;
-    const { namespace, name, uid } = pod.metadata!;
+    if (!pod || why === undefined) return void this.#why.delete(key);
+    const { namespace, name, uid, generation } = pod.metadata!;
     const pods = client.of(resources.pods);
     try {
       if (!isPodFinished(pod)) {
@@ -95,9 +100,10 @@ export class PodGCController extends QueueController {
           status: 'True',
           reason: 'DeletionByPodGC',
           message: why,
+          observedGeneration: generation,
           lastTransitionTime: at,
         };
-        const status = { phase: 'Failed', ...(why ? { conditions: [condition] } : {}) };
+        const status = { phase: 'Failed', observedGeneration: generation, ...(why ? { conditions: [condition] } : {}) };
         await pods.patch(namespace!, name!, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
       }
       await pods.delete(namespace!, name!, { gracePeriodSeconds: 0, preconditions: { uid } });

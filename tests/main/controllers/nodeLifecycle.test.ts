@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Node } from '../../../main/api/index.ts';
-import { microTimestamp } from '../../../main/api/meta.ts';
+import { microTimestamp, timestamp } from '../../../main/api/meta.ts';
 import { resources } from '../../../main/client/index.ts';
 import { NodeLifecycleController } from '../../../main/controllers/nodeLifecycle.ts';
 import { PodGCController } from '../../../main/controllers/podGC.ts';
@@ -139,4 +139,40 @@ it('pods of a node that is gone are deleted, after a while to make sure', async 
   expect(pod('left')).toBeDefined();
   await pass(40);
   expect(pod('left')).toBeUndefined();
+});
+
+describe('a node that is said to be out of service', () => {
+  const outOfService = () =>
+    cluster.server.change(resources.nodes, '', 'node-3', (n) => (n.spec!.taints = [{ key: 'node.kubernetes.io/out-of-service', value: 'nodeshutdown', effect: 'NoExecute' }]));
+  const seedGoing = () => cluster.server.seed(resources.pods, makePod('going', { deletionTimestamp: timestamp(cluster.clock.now()), deletionGracePeriodSeconds: 600, finalizers: ['example.com/kept'] }, { nodeName: 'node-3' }));
+  const tolerant = { tolerations: [{ operator: 'Exists' }] };
+
+  it('keeps pods that are ending as long as it is ready', async () => {
+    seedGoing();
+    outOfService();
+    await pass(30);
+    expect(pod('going')!.status?.phase).not.toBe('Failed');
+    cluster.server.seed(resources.pods, makePod('tolerant', {}, { nodeName: 'node-3', ...tolerant }));
+    await pass(30);
+    expect(pod('tolerant')).toBeDefined();
+  });
+
+  it('loses them at once when it is not', async () => {
+    seedGoing();
+    outOfService();
+    cluster.server.change(resources.nodes, '', 'node-3', (n) => (n.status!.conditions!.find(({ type }) => type === 'Ready')!.status = 'False'));
+    await pass(30);
+    expect(pod('going')!.status!.phase).toBe('Failed');
+  });
+});
+
+it('of too many finished pods the evicted go first, then the oldest', async () => {
+  const finished = (name: string, created: string, reason?: string) =>
+    cluster.server.seed(resources.pods, { ...makePod(name, { creationTimestamp: created }), status: { phase: 'Failed', ...(reason ? { reason } : {}) } });
+  finished('oldest', '2020-01-01T00:00:00Z');
+  finished('evicted', '2025-01-01T00:00:00Z', 'Evicted');
+  for (let i = 0; i < 12_499; i++) finished(`other-${i}`, '2024-01-01T00:00:00Z');
+  await pass(30);
+  expect(pod('evicted')).toBeUndefined();
+  expect(pod('oldest')).toBeDefined();
 });
