@@ -39,6 +39,8 @@ export class NodeLifecycleController extends QueueController {
   readonly #limits = new Map<string, { perSecond: number; bucket: TokenBucket | undefined }>();
   /** Nodes that may lose their pods. */
   readonly #evicting = new Set<string>();
+  /** Nodes that have fallen silent and whose pods have not all been told yet. */
+  readonly #untold = new Set<string>();
   #deaf = false;
   #timer: Timer | undefined;
   #stopped = false;
@@ -92,6 +94,7 @@ export class NodeLifecycleController extends QueueController {
       if (names.has(name)) continue;
       this.#health.delete(name);
       this.#evicting.delete(name);
+      this.#untold.delete(name);
       this.#say({ metadata: { name } }, 'RemovingNode', `Removing Node ${name} from Controller`);
     }
     for (const node of nodes) {
@@ -115,27 +118,32 @@ export class NodeLifecycleController extends QueueController {
     const heartbeat = ready?.lastHeartbeatTime ?? node.metadata!.creationTimestamp;
     if (renewTime !== health.renewTime || (heartbeat !== health.heartbeat && ready?.status !== 'Unknown')) {
       Object.assign(health, { probe: this.clock.now(), heartbeat, renewTime });
+      this.#untold.delete(name!);
     }
     const now = this.clock.now();
     if (now <= health.probe + (ready ? gracePeriod : startupGracePeriod)) return;
     const conditions = silentConditions(node, now);
-    if (equalJson(conditions, node.status?.conditions)) return;
+    if (equalJson(conditions, node.status?.conditions)) return this.#tellPods(name!);
     try {
       await this.client
         .because(node.metadata!.resourceVersion)
         .of(resources.nodes)
         .updateStatus({ ...node, status: { ...node.status, conditions } });
-      if (ready?.status === 'True') await this.#nodeNotReady(node);
+      if (ready?.status !== 'True') return;
+      this.#untold.add(name!);
+      this.#say(node, 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
+      await this.#tellPods(name!);
     } catch (error) {
       // It has been heard of after all, or is gone: the next round will see.
       if (!isConflict(error) && !isNotFound(error)) throw error;
     }
   }
 
-  async #nodeNotReady(node: Node): Promise<void> {
-    const { name } = node.metadata!;
-    this.#say(node, 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
-    await Promise.all(this.#pods.byIndex('nodeName', name!).map((pod) => this.#markNotReady(pod)));
+  /** What fails is tried again with the next look at the node. */
+  async #tellPods(name: string): Promise<void> {
+    if (!this.#untold.has(name)) return;
+    await Promise.all(this.#pods.byIndex('nodeName', name).map((pod) => this.#markNotReady(pod)));
+    this.#untold.delete(name);
   }
 
   /** Nobody answers for this pod any more: services should not send anybody there. */

@@ -141,10 +141,25 @@ it('pods of a node that is gone are deleted, after a while to make sure', async 
   expect(pod('left')).toBeUndefined();
 });
 
+it('pods of a silent node are not ready, even if that could not be written at first', async () => {
+  cluster.server.seed(resources.pods, { ...makePod('web', {}, tolerating(300)), status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } });
+  let refusals = 1;
+  cluster.server.intercept = ({ method, path }) => {
+    if (method === 'PATCH' && path.endsWith('/pods/web/status') && refusals-- > 0) throw new Error('no');
+  };
+  silent.add('node-1');
+  await pass(80);
+  expect(pod('web')!.status!.conditions).toMatchObject([{ type: 'Ready', status: 'False' }]);
+});
+
 describe('a node that is said to be out of service', () => {
   const outOfService = () =>
     cluster.server.change(resources.nodes, '', 'node-3', (n) => (n.spec!.taints = [{ key: 'node.kubernetes.io/out-of-service', value: 'nodeshutdown', effect: 'NoExecute' }]));
-  const seedGoing = () => cluster.server.seed(resources.pods, makePod('going', { deletionTimestamp: timestamp(cluster.clock.now()), deletionGracePeriodSeconds: 600, finalizers: ['example.com/kept'] }, { nodeName: 'node-3' }));
+  const seedGoing = () => {
+    const { metadata, ...rest } = makePod('going', {}, { nodeName: 'node-3' });
+    const going = { deletionTimestamp: timestamp(cluster.clock.now()), deletionGracePeriodSeconds: 600, finalizers: ['example.com/kept'] };
+    cluster.server.seed(resources.pods, { ...rest, metadata: { ...metadata, ...going } });
+  };
   const tolerant = { tolerations: [{ operator: 'Exists' }] };
 
   it('keeps pods that are ending as long as it is ready', async () => {
@@ -167,8 +182,10 @@ describe('a node that is said to be out of service', () => {
 });
 
 it('of too many finished pods the evicted go first, then the oldest', async () => {
-  const finished = (name: string, created: string, reason?: string) =>
-    cluster.server.seed(resources.pods, { ...makePod(name, { creationTimestamp: created }), status: { phase: 'Failed', ...(reason ? { reason } : {}) } });
+  const finished = (name: string, creationTimestamp: string, reason?: string) => {
+    const { metadata, ...rest } = makePod(name);
+    cluster.server.seed(resources.pods, { ...rest, metadata: { ...metadata, creationTimestamp }, status: { phase: 'Failed', ...(reason ? { reason } : {}) } });
+  };
   finished('oldest', '2020-01-01T00:00:00Z');
   finished('evicted', '2025-01-01T00:00:00Z', 'Evicted');
   for (let i = 0; i < 12_499; i++) finished(`other-${i}`, '2024-01-01T00:00:00Z');
