@@ -3,11 +3,12 @@ import type { CertificateSigningRequest } from '../../api/index.ts';
 import { isNotFound } from '../../api/status.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
-import { has } from './requests.ts';
 
 const hour = 3600_000;
-/** Milliseconds for which a request is kept: until somebody decides, and after. */
-const lifetimes = { pending: 24 * hour, decided: hour };
+/** Milliseconds for which a request is kept that nobody has done anything about. */
+const pendingLifetime = 24 * hour;
+/** … by what was decided; one that is approved may still be waiting for its certificate. */
+const lifetimes = { issued: hour, Denied: hour, Failed: hour, unissued: pendingLifetime };
 
 /** Takes away requests that nobody will look at any more. Mirrors pkg/controller/certificates/cleaner. */
 export class CertificateCleaner extends QueueController {
@@ -34,13 +35,15 @@ export class CertificateCleaner extends QueueController {
 }
 
 /** When a request may go, milliseconds since the epoch. */
-function endOf(csr: CertificateSigningRequest): number {
-  const since = (type: string) => csr.status?.conditions?.find((condition) => condition.type === type)?.lastUpdateTime;
-  const decided = ['Approved', 'Denied', 'Failed'].map(since).find((time) => time !== undefined);
-  const created = Date.parse(csr.metadata!.creationTimestamp!);
-  const { certificate } = csr.status ?? {};
-  const expiry = certificate && has(csr, 'Approved') ? expiryOf(certificate) : Infinity;
-  return Math.min(expiry, decided ? Date.parse(decided) + lifetimes.decided : created + lifetimes.pending);
+function endOf({ metadata, status }: CertificateSigningRequest): number {
+  const { conditions = [], certificate } = status ?? {};
+  if (conditions.length === 0) return Date.parse(metadata!.creationTimestamp!) + pendingLifetime;
+  const ends = conditions.map(({ type, lastUpdateTime }) => {
+    const lifetime = type === 'Approved' ? lifetimes[certificate ? 'issued' : 'unissued'] : type === 'Denied' || type === 'Failed' ? lifetimes[type] : Infinity;
+    const end = lastUpdateTime ? Date.parse(lastUpdateTime) + lifetime : Infinity;
+    return type === 'Approved' && certificate ? Math.min(end, expiryOf(certificate)) : end;
+  });
+  return Math.min(...ends);
 }
 
 function expiryOf(base64: string): number {

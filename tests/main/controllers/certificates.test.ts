@@ -128,4 +128,16 @@ describe('certificate requests', () => {
     for (let i = 0; i < 5; i++) await settle();
     expect(await cluster.refusal('GET', `${csrs}/mine`)).toContain('not found');
   });
+
+  it('that are approved wait a day for a signer of their own', async () => {
+    await decide(await create('slow', 'example.com/mine', await requestOf('CN=a'), ['client auth']), 'Approved');
+    const advance = async (hours: number) => {
+      await cluster.clock.advance(hours * 3600_000 + 1000);
+      for (let i = 0; i < 5; i++) await settle();
+    };
+    await advance(2);
+    expect((await read('slow')).status!.conditions).toHaveLength(1);
+    await advance(23);
+    expect(await cluster.refusal('GET', `${csrs}/slow`)).toContain('not found');
+  });
 });
