@@ -99,8 +99,8 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
         const finalizers = claim.metadata!.finalizers ?? [];
         if (allocation && !finalizers.includes(finalizer)) claim = await api.update({ ...claim, metadata: { ...claim.metadata, finalizers: [...finalizers, finalizer] } });
         const reservedFor = [...(claim.status?.reservedFor ?? []), { resource: 'pods', name: pod.metadata!.name!, uid: pod.metadata!.uid! }];
-        const given = { ...(allocation ?? claim.status!.allocation!) };
-        given.allocationTimestamp ??= timestamp(clock.now());
+        // What others have given stays as it is.
+        const given = allocation ? { ...allocation, allocationTimestamp: timestamp(clock.now()) } : claim.status!.allocation;
         return await api.updateStatus({ ...claim, status: { ...claim.status, allocation: given, reservedFor } });
       } catch (error) {
         if (!isConflict(error) || tries >= maxTries) throw error;

@@ -141,6 +141,16 @@ it('a claim that was given devices where its only pod cannot run loses them, and
   expect(devicesOf('gpus')).toEqual(['a']);
 });
 
+it('a claim that others have given devices stays as they gave it', async () => {
+  addClaim('gpus');
+  const allocation = { devices: { results: [{ request: 'r', driver, pool: 'elsewhere', device: 'x' }] } };
+  change('gpus', (given) => (given.status = { allocation }));
+  addPod('web', 'gpus');
+  await settle();
+  expect(nodeOf('web')).toBeDefined();
+  expect(claim('gpus').status).toEqual({ allocation, reservedFor: [{ resource: 'pods', name: 'web', uid: pod('web').metadata!.uid }] });
+});
+
 describe('devices that have to be made ready', () => {
   const attaches: Device = { name: 'a', bindsToNode: true, bindingConditions: ['Attached'], bindingFailureConditions: ['Broken'] };
   const tell = (type: string) =>
