@@ -89,6 +89,8 @@ export class StoreCore implements Store {
   #closed: Promise<void> | undefined;
   #heard: number;
   #retention: Timer | undefined;
+  /** Which revision was the newest at which time, the oldest first. */
+  readonly #marks: { time: number; revision: number }[] = [];
 
   constructor(options: CoreOptions) {
     this.#clock = options.clock;
@@ -125,6 +127,7 @@ export class StoreCore implements Store {
       this.#clock,
       () => this.#idle(),
     );
+    this.#mark();
     this.#retainLater();
   }
 
@@ -392,8 +395,20 @@ export class StoreCore implements Store {
   #retainLater(): void {
     this.#retention = this.#clock.setTimer(retentionInterval, () => {
       this.#watches.wake();
+      this.#mark();
       this.#retainLater();
     });
+  }
+
+  #mark(): void {
+    const time = this.#clock.now();
+    while (this.#marks.length > 0 && this.#marks[0]!.time < time - this.#limits.maxAge) this.#marks.shift();
+    this.#marks.push({ time, revision: this.#revision });
+  }
+
+  isOutdated(revision: number, age: number): boolean {
+    const before = this.#clock.now() - age;
+    return this.#marks.some((mark) => mark.time < before && mark.revision > revision);
   }
 
   /** Applies the limits and the compactions that were asked for. */

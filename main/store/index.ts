@@ -104,6 +104,8 @@ export interface Store {
   readonly revision: number;
   /** The oldest revision that can still be read or watched from. */
   readonly compactedRevision: number;
+  /** Whether something newer than `revision` was written longer ago than `age` milliseconds. Known to a minute, and anew after a start. */
+  isOutdated(revision: number, age: number): boolean;
   /** Why writes fail: for good, or, with a NoSpaceError, until one finds room. */
   readonly problem: Error | undefined;
   get(key: string): Promise<Entry | undefined>;

@@ -437,6 +437,19 @@ export function storeContract(name: string, make: (options?: HarnessOptions) => 
         expect(second!.time - first!.time).toBe(5_000);
       });
 
+      it('knows to a minute what has been outdated for how long', async () => {
+        const { store, clock } = await open();
+        const { modRevision } = await put(store, '/a', '1');
+        await clock.advance(3_600_000);
+        expect(store.isOutdated(modRevision, 60_000)).toBe(false);
+        await put(store, '/a', '2');
+        expect(store.isOutdated(modRevision, 60_000)).toBe(false);
+        await clock.advance(180_000);
+        expect(store.isOutdated(modRevision, 60_000)).toBe(true);
+        expect(store.isOutdated(modRevision, 240_000)).toBe(false);
+        expect(store.isOutdated(modRevision + 1, 60_000)).toBe(false);
+      });
+
       it('compaction forgets the past and keeps the present', async () => {
         const { store } = await open();
         await put(store, '/a', '1');

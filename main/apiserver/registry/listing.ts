@@ -25,6 +25,8 @@ export interface Page {
 }
 
 const minFilteredPage = 1000;
+/** Milliseconds for which a list may go on page by page as of its beginning. Upstream's compaction interval (storagebackend.DefaultCompactInterval). */
+const maxPagingAge = 5 * 60_000;
 const inconsistentContinue =
   'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.';
 
@@ -76,15 +78,22 @@ async function single(registry: Registry, selection: Selection, namespace: strin
 }
 
 async function read(registry: Registry, prefix: string, at: { start?: string; revision?: number; limit?: number }, paging: boolean) {
+  // Clients that page for hours must not hold the past: upstream compacts it every five minutes, we keep it for other ends.
+  if (paging && at.revision !== undefined && registry.store.isOutdated(at.revision, maxPagingAge)) throw tooOld(prefix, at.start!);
   try {
     return await registry.store.list(prefix, at);
   } catch (error) {
     if (error instanceof FutureRevisionError) throw tooLarge(error.asked, error.current);
     if (!(error instanceof CompactedError)) throw error;
     if (!paging) throw expired('The resourceVersion for the provided list is too old.');
-    const { status } = expired(inconsistentContinue);
-    throw new StatusError({ ...status, metadata: { continue: encodeContinue(at.start!, prefix, -1) } });
+    throw tooOld(prefix, at.start!);
   }
+}
+
+/** Says how to go on without the past. */
+function tooOld(prefix: string, start: string): StatusError {
+  const { status } = expired(inconsistentContinue);
+  return new StatusError({ ...status, metadata: { continue: encodeContinue(start, prefix, -1) } });
 }
 
 /** Which revision a list must show (undefined: the newest) and with which key it starts. */

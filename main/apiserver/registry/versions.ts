@@ -40,6 +40,7 @@ export function convertedStore(store: Store, served: ResourceDefinition, stored:
     get compactedRevision() {
       return store.compactedRevision;
     },
+    isOutdated: (revision, age) => store.isOutdated(revision, age),
     get problem() {
       return store.problem;
     },

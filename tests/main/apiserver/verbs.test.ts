@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { StatusError } from '../../../main/api/status.ts';
 import type { Transport } from '../../../main/client/index.ts';
 import { start, type Harness, type Widget } from './support/harness.ts';
@@ -229,6 +229,23 @@ describe.each(['local', 'remote'] as const)('over the %s transport', (way) => {
     expect(status).toMatchObject({ code: 410, reason: 'Expired' });
     const rest = (await transport.request<List>({ method: 'GET', path: base, query: { continue: status.metadata!.continue } })).body;
     expect(rest.items.map((w) => w.metadata!.name)).toEqual(['c', 'cc', 'd', 'e']);
+  });
+
+  it('a list that is paged for too long goes on without the past, though the past can still be read', async () => {
+    for (const name of ['a', 'b', 'c']) await create(name);
+    interface List {
+      metadata: { continue?: string; resourceVersion: string };
+      items: Widget[];
+    }
+    const list = async (query: Record<string, string | number | undefined>) => (await transport.request<List>({ method: 'GET', path: base, query })).body;
+    const first = await list({ limit: 1 });
+    await create('bb');
+    expect((await list({ limit: 1, continue: first.metadata.continue })).items.map((w) => w.metadata!.name)).toEqual(['b']);
+    vi.spyOn(harness.store, 'isOutdated').mockReturnValue(true);
+    const status = await failureOf({ method: 'GET', path: base, query: { limit: 1, continue: first.metadata.continue } });
+    expect(status).toMatchObject({ code: 410, reason: 'Expired' });
+    expect((await list({ continue: status.metadata!.continue })).items.map((w) => w.metadata!.name)).toEqual(['b', 'bb', 'c']);
+    expect((await list({ resourceVersion: first.metadata.resourceVersion, resourceVersionMatch: 'Exact' })).items).toHaveLength(3);
   });
 
   it('lists can be asked for by selector and as of a revision', async () => {

@@ -39,6 +39,10 @@ export class VersionStore implements Store {
     return this.inner.compactedRevision;
   }
 
+  isOutdated(revision: number, age: number): boolean {
+    return this.inner.isOutdated(revision, age);
+  }
+
   get problem(): Error | undefined {
     return this.inner.problem;
   }
