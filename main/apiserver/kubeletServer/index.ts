@@ -108,7 +108,7 @@ export class KubeletServer {
     const target = parts.length === 2 || parts.length === 3 ? await this.#target(parts) : undefined;
     if (!target) return notFound();
     if (!call.upgrade) return text(400, 'Upgrade request required');
-    await forwardPorts(call.upgrade, kubelet, target);
+    await forwardPorts(call.upgrade, kubelet, target, call.query.all('port'));
     return { type: 'taken' };
   }
 

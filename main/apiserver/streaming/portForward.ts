@@ -1,4 +1,5 @@
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { createWebSocketStream } from 'ws';
 import type { KubeletApi, PodTarget } from '../../api/kubelet.ts';
 import { badRequest } from '../../api/status.ts';
@@ -7,13 +8,16 @@ import type { Handler, Upgrade } from '../call.ts';
 import { Admit } from '../handlers/admit.ts';
 import type { Serving } from '../serving.ts';
 import { writeContext } from '../writeContext.ts';
+import { ChannelSocket } from './channelSocket.ts';
+import { portForwardChannels } from './portForwardChannels.ts';
 import { SpdyConnection, type SpdyStream } from './spdy/connection.ts';
 import { beginSpdy, chooseProtocol, isWebSocket } from './spdyUpgrade.ts';
 import { kubeletOf, podOf, targetOf } from './target.ts';
-import { acceptWebSocket } from './webSocketChannels.ts';
+import { acceptWebSocket, offeredProtocols } from './webSocketChannels.ts';
 
 const protocol = 'portforward.k8s.io';
 const tunnelled = `SPDY/3.1+${protocol}`;
+const plain = ['v4.channel.k8s.io', 'v4.base64.channel.k8s.io'];
 
 /** Mirrors pkg/registry/core/pod/rest/subresources.go (PortForwardREST). */
 export const portForward =
@@ -28,20 +32,30 @@ export const portForward =
 
     if (call.local) return { type: 'connected', connection: await kubelet.portForward(targetOf(pod), portOf(call.query.get('ports') ?? '')) };
     if (!call.upgrade) throw badRequest('Upgrade request required');
-    await forwardPorts(call.upgrade, kubelet, targetOf(pod));
+    await forwardPorts(call.upgrade, kubelet, targetOf(pod), call.query.all('ports'));
     return { type: 'taken' };
   };
 
-/** Takes the client's connection over, in whichever protocol it speaks. */
-export async function forwardPorts(upgrade: Upgrade, kubelet: KubeletApi, target: PodTarget): Promise<void> {
-  if (isWebSocket(upgrade)) {
+/**
+ * Takes the client's connection over, in whichever protocol it speaks. Only the plain WebSocket
+ * protocols need the ports at once, as a query has them; the others name them later. Throws 400.
+ */
+export async function forwardPorts(upgrade: Upgrade, kubelet: KubeletApi, target: PodTarget, ports: string[]): Promise<void> {
+  if (!isWebSocket(upgrade)) {
+    beginSpdy(upgrade, chooseProtocol(upgrade, [protocol]));
+    return forward(upgrade.socket, upgrade.head, kubelet, target);
+  }
+  if (offeredProtocols(upgrade).includes(tunnelled)) {
     const { socket } = await acceptWebSocket(upgrade, [tunnelled]);
     socket.on('error', () => socket.terminate());
-    forward(createWebSocketStream(socket), undefined, kubelet, target);
-  } else {
-    beginSpdy(upgrade, chooseProtocol(upgrade, [protocol]));
-    forward(upgrade.socket, upgrade.head, kubelet, target);
+    return forward(createWebSocketStream(socket), undefined, kubelet, target);
   }
+  const wanted = portsOf(ports);
+  const { socket, protocol: chosen } = await acceptWebSocket(upgrade, plain);
+  const pairs = portForwardChannels(new ChannelSocket(socket, chosen.includes('base64')), wanted);
+  for (const { port, data, errors } of pairs) void connect(kubelet, target, port, data, errors);
+  const over = pairs.flatMap(({ data, errors }) => [finished(data, { readable: false }), finished(errors)]);
+  void Promise.allSettled(over).then(() => socket.close(1000));
 }
 
 /** Throws 400. */
@@ -49,6 +63,12 @@ function portOf(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65535) throw badRequest(`unable to parse ${JSON.stringify(text)} as a port`);
   return port;
+}
+
+/** Of parameters that may each name several. Throws 400. Mirrors k8s.io/cri-streaming, portforward/websocket.go (NewV4Options). */
+function portsOf(parameters: string[]): number[] {
+  if (parameters.length === 0) throw badRequest('query parameter "port" is required');
+  return parameters.flatMap((text) => text.split(',')).map(portOf);
 }
 
 /**
@@ -81,7 +101,7 @@ function forward(carrier: Duplex, head: Buffer | undefined, kubelet: KubeletApi,
   );
 }
 
-async function connect(kubelet: KubeletApi, target: PodTarget, port: number, data: SpdyStream, errors: SpdyStream): Promise<void> {
+async function connect(kubelet: KubeletApi, target: PodTarget, port: number, data: Duplex, errors: Writable): Promise<void> {
   const fail = (error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
     errors.end(`error forwarding port ${port} to pod ${target.name}, uid ${target.uid}: ${why}`);

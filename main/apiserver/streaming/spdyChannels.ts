@@ -3,6 +3,7 @@ import { failure } from '../../api/status.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Upgrade } from '../call.ts';
 import type { CommandChannels, CommandOptions } from './command.ts';
+import { flushed } from './flushed.ts';
 import { SpdyConnection, type SpdyStream } from './spdy/connection.ts';
 import { beginSpdy, chooseProtocol } from './spdyUpgrade.ts';
 import { sizeOf, statusText } from './webSocketChannels.ts';
@@ -57,10 +58,8 @@ export async function spdyChannels(upgrade: Upgrade, options: CommandOptions, cl
     stderr: options.stderr ? streams.get('stderr') : undefined,
     onResize: (listener) => readSizes(streams.get('resize'), listener),
     finish(status) {
-      streams.get('stdout')?.end();
-      streams.get('stderr')?.end();
       const errors = streams.get('error')!;
-      errors.end(statusText(status, version >= '4'), () => connection.finish());
+      void flushed(streams.get('stdout'), streams.get('stderr')).then(() => errors.end(statusText(status, version >= '4'), () => connection.finish()));
     },
     signal: gone.signal,
   };

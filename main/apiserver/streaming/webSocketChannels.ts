@@ -1,10 +1,12 @@
-import { Readable, Writable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Status } from '../../api/index.ts';
 import type { TerminalSize } from '../../api/kubelet.ts';
 import { badRequest } from '../../api/status.ts';
 import type { Upgrade } from '../call.ts';
+import { ChannelSocket } from './channelSocket.ts';
 import type { CommandChannels, CommandOptions } from './command.ts';
+import { flushed } from './flushed.ts';
 
 const stdin = 0;
 const stdout = 1;
@@ -18,12 +20,17 @@ const closeSignal = 255;
 export const commandProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io', 'channel.k8s.io', 'base64.channel.k8s.io'];
 const maxMessageBytes = 32 * 1024 * 1024;
 
-/** Takes the connection over as a WebSocket. Throws 400 when none of the client's protocols is spoken here. */
-export function acceptWebSocket(upgrade: Upgrade, protocols: readonly string[]): Promise<{ socket: WebSocket; protocol: string }> {
-  const offered = String(upgrade.request.headers['sec-websocket-protocol'] ?? '')
+/** The WebSocket protocols that the client speaks, the best first. */
+export function offeredProtocols({ request }: Upgrade): string[] {
+  return String(request.headers['sec-websocket-protocol'] ?? '')
     .split(',')
     .map((p) => p.trim())
     .filter((p) => p !== '');
+}
+
+/** Takes the connection over as a WebSocket. Throws 400 when none of the client's protocols is spoken here. */
+export function acceptWebSocket(upgrade: Upgrade, protocols: readonly string[]): Promise<{ socket: WebSocket; protocol: string }> {
+  const offered = offeredProtocols(upgrade);
   const protocol = offered.find((p) => protocols.includes(p)) ?? '';
   if (offered.length && !protocol)
     throw badRequest(`requested protocol(s) are not supported: [${offered.join(' ')}]; supports [${protocols.join(' ')}]`);
@@ -39,21 +46,13 @@ export function acceptWebSocket(upgrade: Upgrade, protocols: readonly string[]):
  */
 export async function webSocketChannels(upgrade: Upgrade, options: CommandOptions): Promise<CommandChannels> {
   const { socket, protocol } = await acceptWebSocket(upgrade, commandProtocols);
-  const base64 = protocol.includes('base64');
+  const channels = new ChannelSocket(socket, protocol.includes('base64'));
   const gone = new AbortController();
   const input = options.stdin ? new Readable({ read: () => socket.resume() }) : undefined;
   const resizes: ((size: TerminalSize) => void)[] = [];
   let lastSize: TerminalSize | undefined;
 
-  const send = (channel: number, bytes: Uint8Array, done?: () => void) => {
-    if (socket.readyState !== socket.OPEN) return done?.();
-    const message = base64 ? String(channel) + Buffer.from(bytes).toString('base64') : Buffer.concat([Buffer.of(channel), bytes]);
-    socket.send(message, { binary: !base64 }, () => done?.());
-  };
-  socket.on('message', (data: Buffer) => {
-    if (data.length === 0) return;
-    const channel = base64 ? data[0]! - 48 : data[0]!;
-    const bytes = base64 ? Buffer.from(data.toString('latin1', 1), 'base64') : data.subarray(1);
+  channels.onMessage((channel, bytes) => {
     if (channel === closeSignal && protocol.startsWith('v5')) {
       if (bytes[0] === stdin) input?.push(null);
     } else if (channel === stdin && input && !input.readableEnded) {
@@ -69,23 +68,25 @@ export async function webSocketChannels(upgrade: Upgrade, options: CommandOption
     if (input && !input.readableEnded) input.push(null);
     gone.abort();
   });
-  socket.on('error', () => socket.terminate());
-  const output = (channel: number) => new Writable({ write: (bytes: Buffer, _encoding, done) => send(channel, bytes, done) });
+  const stdoutOf = options.stdout ? channels.output(stdout) : undefined;
+  const stderrOf = options.stderr ? channels.output(stderr) : undefined;
 
   // An empty message tells clients that the connection stands.
-  send(options.stdout ? stdout : options.stderr ? stderr : errors, Buffer.alloc(0));
+  channels.send(options.stdout ? stdout : options.stderr ? stderr : errors, Buffer.alloc(0));
   return {
     stdin: input,
-    stdout: options.stdout ? output(stdout) : undefined,
-    stderr: options.stderr ? output(stderr) : undefined,
+    stdout: stdoutOf,
+    stderr: stderrOf,
     onResize(listener) {
       resizes.push(listener);
       if (lastSize) listener(lastSize);
     },
     finish(status) {
       const text = statusText(status, !/^(base64\.)?channel\.k8s\.io$|^$/.test(protocol));
-      if (text) send(errors, Buffer.from(text));
-      socket.close(1000);
+      void flushed(stdoutOf, stderrOf).then(() => {
+        if (text) channels.send(errors, Buffer.from(text));
+        socket.close(1000);
+      });
     },
     signal: gone.signal,
   };

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { PassThrough, type Duplex } from 'node:stream';
+import { PassThrough, Transform, type Duplex } from 'node:stream';
 import https from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -14,7 +14,7 @@ const pods: Strategy<KubeObject> = {
   definition: { ...gadgets.definition, kind: 'Pod', resource: 'pods', singular: 'pod', listKind: 'PodList', namespaced: true },
 };
 
-/** Commands: `echo` gives stdin back and exits 0, `fail` writes to both outputs and exits 42, `size` tells the terminal's. */
+/** Commands: `echo` gives stdin back and exits 0, `fail` writes to both outputs and exits 42, `size` tells the terminal's, `flood` ends faster than its output is read. */
 async function run([name]: string[], io: ContainerIO): Promise<{ exitCode: number }> {
   if (name === 'fail') {
     io.stdout?.write('out\n');
@@ -24,6 +24,11 @@ async function run([name]: string[], io: ContainerIO): Promise<{ exitCode: numbe
   if (name === 'size') {
     const size = await new Promise<{ width: number; height: number }>((resolve) => io.onResize!(resolve));
     io.stdout!.write(`${size.width}x${size.height}`);
+    return { exitCode: 0 };
+  }
+  if (name === 'flood') {
+    // In many pieces, more than any buffer on the way takes, by a command that does not wait until they are gone.
+    for (let i = 0; i < 200; i++) io.stdout!.write(Buffer.alloc(10_000, 0x61));
     return { exitCode: 0 };
   }
   if (name === 'broken') throw badRequest('no such container');
@@ -46,10 +51,21 @@ const kubelet: KubeletApi = {
   },
   exec: (_target, command, io) => run(command, io),
   attach: (_target, io) => run(['echo'], io),
-  portForward: () => Promise.resolve(new PassThrough()),
+  portForward: (_target, port) => (port === 9 ? Promise.reject(new Error('connection refused')) : Promise.resolve(untilBye())),
   http: (url, query) => Promise.resolve({ status: 200, contentType: 'text/plain', body: `${url}?${query}` }),
   usage: () => Promise.reject(new Error('not asked for here')),
 };
+/** Gives back what it hears, and ends after a bye. */
+function untilBye(): Duplex {
+  return new Transform({
+    transform(bytes: Buffer, _encoding, done) {
+      this.push(bytes);
+      if (bytes.toString().endsWith('bye')) this.push(null);
+      done();
+    },
+  });
+}
+
 const aborted = withResolvers();
 
 function withResolvers() {
@@ -85,8 +101,8 @@ function webSocket(rest: string, protocol?: string): WebSocket {
 /** What came on each channel until the server closed. */
 async function channelsOf(socket: WebSocket): Promise<Record<number, string>> {
   const channels: Record<number, string> = {};
-  const base64 = socket.protocol.includes('base64');
   socket.on('message', (data: Buffer) => {
+    const base64 = socket.protocol.includes('base64');
     const channel = base64 ? data[0]! - 48 : data[0]!;
     const text = base64 ? Buffer.from(data.toString('utf8', 1), 'base64').toString() : data.toString('utf8', 1);
     channels[channel] = (channels[channel] ?? '') + text;
@@ -156,6 +172,12 @@ describe('a command by WebSocket', () => {
     });
   });
 
+  it.each(['v5.channel.k8s.io', 'v4.base64.channel.k8s.io'])('of %s gives back all of an output that is read slower than it is written', async (protocol) => {
+    const channels = await channelsOf(webSocket('exec?command=flood&stdout=true', protocol));
+    expect(channels[1]).toHaveLength(2_000_000);
+    expect(JSON.parse(channels[3]!)).toMatchObject({ status: 'Success' });
+  });
+
   it('of v5 hears that stdin has ended', async () => {
     const socket = webSocket('exec?command=echo&stdin=1&stdout=1', 'v5.channel.k8s.io');
     const channels = channelsOf(socket);
@@ -187,6 +209,46 @@ describe('a command by WebSocket', () => {
     expect(await refused('exec?stdout=1', 'v4.channel.k8s.io')).toBe(400);
     expect(await refused('exec?command=x&stdout=1', 'other.protocol')).toBe(400);
     expect(await refused('exec?command=x&stdout=1&container=none', 'v4.channel.k8s.io')).toBe(400);
+  });
+});
+
+describe('ports by plain WebSocket', () => {
+  const portBytes = (port: number) => Buffer.from([port % 256, port >> 8]).toString();
+
+  it.each(['v4.channel.k8s.io', 'v4.base64.channel.k8s.io', undefined])('of protocol %s have a channel for data and one for errors each', async (protocol) => {
+    const socket = webSocket('portforward?ports=80&ports=81', protocol);
+    const channels = channelsOf(socket);
+    await once(socket, 'open');
+    const say = (channel: number, words: string) =>
+      socket.send(socket.protocol.includes('base64') ? `${channel}${Buffer.from(words).toString('base64')}` : Buffer.concat([Buffer.of(channel), Buffer.from(words)]));
+    say(0, 'to the first');
+    say(2, 'to the second');
+    say(1, 'no channel of theirs');
+    say(0, 'bye');
+    say(2, 'bye');
+    expect(await channels).toEqual({
+      0: `${portBytes(80)}to the firstbye`,
+      1: portBytes(80),
+      2: `${portBytes(81)}to the secondbye`,
+      3: portBytes(81),
+    });
+  });
+
+  it('tell what went wrong', async () => {
+    const channels = await channelsOf(webSocket('portforward?ports=9', 'v4.channel.k8s.io'));
+    expect(channels[1]).toMatch(/^\t\0error forwarding port 9 to pod web, uid .+: connection refused$/);
+    expect(channels[0]).toBe('\t\0');
+  });
+
+  it.each([
+    ['portforward', 'query parameter "port" is required'],
+    ['portforward?ports=none', 'unable to parse "none" as a port'],
+  ])('are refused before the upgrade: %s', async (query, message) => {
+    const [, response] = (await once(webSocket(query, 'v4.channel.k8s.io').on('error', () => {}), 'unexpected-response')) as [unknown, NodeJS.ReadableStream & { statusCode: number }];
+    expect(response.statusCode).toBe(400);
+    let body = '';
+    for await (const part of response) body += String(part);
+    expect(JSON.parse(body)).toMatchObject({ message });
   });
 });
 
