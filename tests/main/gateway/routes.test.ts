@@ -140,7 +140,7 @@ describe('filters', () => {
   test('set, add to and remove headers', () => {
     const headers = { a: '1', b: '2', c: '3' };
     changeHeaders(headers, { set: [{ name: 'A', value: 'new' }], add: [{ name: 'B', value: 'more' }, { name: 'D', value: '4' }], remove: ['C'] });
-    expect(headers).toEqual({ a: 'new', b: '2, more', d: '4' });
+    expect(headers).toEqual({ a: 'new', b: '2,more', d: '4' });
   });
 
   // The table of the Gateway API reference for ReplacePrefixMatch.
