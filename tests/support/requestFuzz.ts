@@ -112,11 +112,28 @@ export class RequestFuzz {
     if (chance < 0.085) return Buffer.from(`{"metadata":{"name":"big"},"data":{"x":"${'y'.repeat(3 * 1024 * 1024)}"}}`);
     if (type === 'application/json-patch+json') return Buffer.from(JSON.stringify(this.#operationsOfPatch()));
     const object = this.#object(kind, schema);
-    let bytes = Buffer.from(JSON.stringify(object));
+    let bytes: Buffer = Buffer.from(JSON.stringify(object));
     if (chance < 0.12 && bytes.length > 2) bytes[Math.floor(this.#random() * bytes.length)] = 0xff;
     else if (chance < 0.14) bytes = bytes.subarray(0, Math.floor(this.#random() * bytes.length));
     else if (chance < 0.16) bytes = Buffer.concat([Buffer.from('k8s\0'), bytes]);
+    else if (chance < 0.18) bytes = this.#protobufGarbage();
+    else if (chance < 0.24) bytes = Buffer.from(this.#oddText(bytes.toString()));
     return bytes;
+  }
+
+  /** What JSON can say that no value of this language says: members twice, numbers past every range, members of odd names. */
+  #oddText(text: string): string {
+    const member = this.#pick(['"metadata":{"name":"b"},', '"kind":"Odd",', '"spec":null,', '"__proto__":{"name":"a"},', '"status":[],', '"x":1e400,', '"x":-0,', '"X":"\\ud800",']);
+    if (this.#random() < 0.5) return text.replace('{', `{${member}`);
+    return text.replace(/:-?\d+/g, (number) => (this.#random() < 0.5 ? number : this.#pick([':1e400', ':-1e400', ':99999999999999999999999', ':1E5', ':0.1e-7', ':01', ':+1', ':NaN', `:${'9'.repeat(5000)}`])));
+  }
+
+  /** An envelope around bytes by chance, with lengths that promise more than there is. */
+  #protobufGarbage(): Buffer<ArrayBuffer> {
+    const bytes = Array.from({ length: Math.floor(this.#random() * 60) }, () => Math.floor(this.#random() * 256));
+    const type = [0x0a, 0x0f, 0x0a, 0x02, 0x76, 0x31, 0x12, 0x09, ...Buffer.from('ConfigMap')];
+    const raw = this.#random() < 0.5 ? [0x12, bytes.length, ...bytes] : [0x12, 0xff, 0xff, 0xff, 0xff, 0x0f, ...bytes];
+    return Buffer.from([0x6b, 0x38, 0x73, 0x00, ...(this.#random() < 0.7 ? [...type, ...raw] : bytes)]);
   }
 
   #operationsOfPatch(): unknown {

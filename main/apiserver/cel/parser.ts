@@ -57,7 +57,7 @@ class Parser {
   whole(): Expr {
     const expr = this.#expr();
     const token = this.#peek();
-    if (token.kind !== 'end') this.#fail(token, this.#unexpected(token, '<EOF>'));
+    if (token.kind !== 'end') this.#fail(token, this.#unexpected(token, '<EOF>', this.#after().kind === 'end'));
     return expr;
   }
 
@@ -76,7 +76,32 @@ class Parser {
 
   #expect(text: string): Token {
     const token = this.#take(text);
-    return token ?? this.#fail(this.#peek(), this.#unexpected(this.#peek(), `'${text}'`));
+    if (token) return token;
+    const found = this.#peek();
+    if (this.#isMark(this.#after(), text)) return this.#fail(found, this.#unexpected(found, `'${text}'`, true));
+    // ANTLR goes on as if the mark were there where what was found may come after it.
+    const fits = text === ':' ? this.#startsPrimary(found) : found.kind === 'end' || (found.kind === 'punctuation' && !'(!{'.includes(found.text));
+    return this.#fail(found, fits ? `Syntax error: missing '${text}' at '${found.text}'` : this.#unexpected(found, `'${text}'`));
+  }
+
+  /** The end of a list, a map or a message, behind an element that may be the last. */
+  #expectEnd(text: string): void {
+    const found = this.#peek();
+    const after = this.#after();
+    this.#fail(found, this.#unexpected(found, `{'${text}', ','}`, found.kind !== 'end' && (this.#isMark(after, text) || this.#isMark(after, ','))));
+  }
+
+  /** What comes behind the next token. */
+  #after(): Token {
+    return this.list[this.#next + 1] ?? this.#peek();
+  }
+
+  #isMark(token: Token, text: string): boolean {
+    return token.kind === 'punctuation' && token.text === text;
+  }
+
+  #startsPrimary(token: Token): boolean {
+    return token.kind === 'literal' || token.kind === 'name' || (token.kind === 'punctuation' && '[{(.-!'.includes(token.text));
   }
 
   #name(): Token {
@@ -86,8 +111,9 @@ class Parser {
     return token;
   }
 
-  #unexpected(token: Token, expected: string): string {
-    return `Syntax error: mismatched input '${token.text}' expecting ${expected}`;
+  /** Upstream's parser calls a token extraneous when the text would be right without it. */
+  #unexpected(token: Token, expected: string, extraneous = false): string {
+    return `Syntax error: ${extraneous ? 'extraneous' : 'mismatched'} input '${token.text}' expecting ${expected}`;
   }
 
   #fail(token: Token, message: string): never {
@@ -152,6 +178,7 @@ class Parser {
       const dot = this.#take('.');
       if (dot) {
         const optional = this.#take('?');
+        if (!optional && this.#peek().kind === 'end') this.#fail(this.#peek(), "Syntax error: no viable alternative at input '.'");
         const name = this.#name();
         const open = optional ? undefined : this.#take('(');
         if (open) expr = this.#call(open.at, name.text, this.#args(), expr);
@@ -195,7 +222,7 @@ class Parser {
       const name = this.#name();
       const colon = this.#expect(':');
       fields.push({ id: this.#nodes.next(), at: colon.at, name: name.text, value: this.#expr(), optional });
-      if (!this.#take(',') && !this.#is('}')) this.#expect('}');
+      if (!this.#take(',') && !this.#is('}')) this.#expectEnd('}');
     }
     return fields;
   }
@@ -223,7 +250,7 @@ class Parser {
       if (reserved.has(name.text)) this.#fail(name, `reserved identifier: ${name.text}`);
       return this.#nodes.ident(name.at, full);
     }
-    return this.#fail(token, this.#unexpected(token, expectedPrimary));
+    return this.#fail(token, this.#unexpected(token, expectedPrimary, token.kind !== 'end' && this.#startsPrimary(this.#after())));
   }
 
   #listLiteral(at: number): Expr {
@@ -232,7 +259,7 @@ class Parser {
     while (!this.#take(']')) {
       if (this.#take('?')) optional.add(elements.length);
       elements.push(this.#expr());
-      if (!this.#take(',') && !this.#is(']')) this.#expect(']');
+      if (!this.#take(',') && !this.#is(']')) this.#expectEnd(']');
     }
     return this.#nodes.list(at, elements, optional);
   }
@@ -244,7 +271,7 @@ class Parser {
       const key = this.#expr();
       this.#expect(':');
       entries.push({ key, value: this.#expr(), optional });
-      if (!this.#take(',') && !this.#is('}')) this.#expect('}');
+      if (!this.#take(',') && !this.#is('}')) this.#expectEnd('}');
     }
     return { kind: 'map', id: this.#nodes.next(), at, entries };
   }

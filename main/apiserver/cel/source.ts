@@ -15,6 +15,8 @@ export function formatIssues(text: string, issues: readonly Issue[]): string {
     .sort((a, b) => a.line - b.line || a.column - b.column)
     .slice(0, 100)
     .map(({ issue, line, column }) => {
+      // What is missing from no text at all has no place in it.
+      if (!text) return `ERROR: <input>:1:0: ${issue.message}`;
       const snippet = (lines[line] ?? '').replaceAll('\t', ' ');
       const characters = [...snippet];
       let marker = '';

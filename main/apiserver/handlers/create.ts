@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../api/meta.ts';
-import { invalid } from '../../api/status.ts';
+import { badRequest, invalid } from '../../api/status.ts';
 import type { Handler } from '../call.ts';
 import { decodeObject } from '../content/decode.ts';
 import { manageFieldsOnUpdate } from '../managedFields.ts';
@@ -20,6 +20,8 @@ export const create =
     const context = writeContext(call, call.info.namespace, 'CreateOptions');
     const object = await decodeObject(call, definition, context, strategy);
     const metadata = object.metadata!;
+    // Upstream's store refuses it with a 500, though the mistake is the client's.
+    if (metadata.resourceVersion && !strategy.review) throw badRequest('resourceVersion should not be set on objects to be created');
     delete metadata.uid;
     delete metadata.creationTimestamp;
     delete metadata.deletionTimestamp;

@@ -44,7 +44,7 @@ export function validateObjectMeta(metadata: ObjectMeta, namespaced: boolean, na
   validateAnnotations(metadata.annotations, errors);
   if (metadata.ownerReferences) validateOwners(metadata.ownerReferences, errors);
   if (metadata.finalizers) validateFinalizers(metadata.finalizers, errors);
-  if (qualifiedFinalizers) metadata.finalizers?.forEach((finalizer, i) => validateKubeFinalizer(finalizer, i, errors));
+  if (qualifiedFinalizers) metadata.finalizers?.forEach((finalizer, i) => errors.push(...kubeFinalizer(finalizer, i)));
   return errors;
 }
 
@@ -107,9 +107,9 @@ function validateFinalizers(finalizers: string[], errors: FieldError[]): void {
 }
 
 /** Mirrors pkg/apis/core/validation/validation.go (validateKubeFinalizerName). */
-function validateKubeFinalizer(finalizer: string, i: number, errors: FieldError[]): void {
-  if (!finalizer.includes('/') && !standardFinalizers.includes(finalizer))
-    errors.push(invalidField(`metadata.finalizers[${i}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'));
+export function kubeFinalizer(finalizer: string, i: number): FieldError[] {
+  if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) return [];
+  return [invalidField(`metadata.finalizers[${i}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
 }
 
 /** A prefix may end in a dash, since more follows (upstream: name.go, maskTrailingDash). */

@@ -1,33 +1,40 @@
 /**
- * What differs between two values, for messages that show it: the indented JSON of both, lines of the old one marked
- * `-`, of the new one `+`, with some lines around each change.
+ * What differs between two values, for messages that show it: the lines of their indented JSON as a unified diff, with
+ * some lines around each change. Mirrors k8s.io/apimachinery/pkg/util/diff.
  */
 export function diff(before: unknown, after: unknown, context = 3): string {
-  const left = lines(before);
-  const right = lines(after);
-  const marked = merge(left, right);
-  const keep = new Set<number>();
-  marked.forEach((line, i) => {
-    if (line[0] !== ' ') for (let j = i - context; j <= i + context; j++) keep.add(j);
-  });
-  const out: string[] = [];
-  let skipped = false;
-  marked.forEach((line, i) => {
-    if (keep.has(i)) {
-      if (skipped) out.push('  ... // unchanged');
-      out.push(line);
+  const marked = merge(lines(before), lines(after));
+  let out = '';
+  let [left, right] = [1, 1];
+  for (let i = 0; i < marked.length; ) {
+    const end = hunkEnd(marked, i, context);
+    if (end === i) {
+      if (marked[i]![0] !== '+') left++;
+      if (marked[i]![0] !== '-') right++;
+      i++;
+      continue;
     }
-    skipped = !keep.has(i);
-  });
-  return out.join('\n');
+    const hunk = marked.slice(i, end);
+    const [removed, added] = ['+', '-'].map((other) => hunk.filter((line) => line[0] !== other).length) as [number, number];
+    out += `@@ -${range(left, removed)} +${range(right, added)} @@\n${hunk.map((line) => `${line}\n`).join('')}`;
+    left += removed;
+    right += added;
+    i = end;
+  }
+  return out;
 }
 
-const lines = (value: unknown) => JSON.stringify(value, sortedKeys, 2).split('\n');
-
-function sortedKeys(_key: string, value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** Where the hunk that starts at this line ends; at once when there is no change near. */
+function hunkEnd(marked: string[], start: number, context: number): number {
+  let end = start;
+  for (let i = start; i < marked.length && i <= end + context; i++)
+    if (marked[i]![0] !== ' ') end = Math.min(marked.length, i + context + 1);
+  return end;
 }
+
+const range = (first: number, length: number) => (length === 1 ? `${first}` : `${length ? first : first - 1},${length}`);
+
+const lines = (value: unknown) => JSON.stringify(value, null, 1).split('\n');
 
 /** Longest common subsequence of lines; specs are some hundred lines at most. */
 function merge(left: string[], right: string[]): string[] {
@@ -39,10 +46,10 @@ function merge(left: string[], right: string[]): string[] {
   let [i, j] = [0, 0];
   while (i < left.length || j < right.length) {
     if (i < left.length && j < right.length && left[i] === right[j]) {
-      out.push(`  ${left[i++]}`);
+      out.push(` ${left[i++]}`);
       j++;
-    } else if (i < left.length && (j >= right.length || lengths[i + 1]![j]! >= lengths[i]![j + 1]!)) out.push(`- ${left[i++]}`);
-    else out.push(`+ ${right[j++]}`);
+    } else if (i < left.length && (j >= right.length || lengths[i + 1]![j]! >= lengths[i]![j + 1]!)) out.push(`-${left[i++]}`);
+    else out.push(`+${right[j++]}`);
   }
   return out;
 }

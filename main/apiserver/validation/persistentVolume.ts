@@ -26,7 +26,7 @@ export function validatePersistentVolume(errors: FieldErrors, { spec = {} }: Per
   const capacity = spec.capacity ?? {};
   const names = Object.keys(capacity);
   if (!names.length) errors.required('spec.capacity');
-  if (capacity.storage === undefined || names.length > 1) errors.notSupported('spec.capacity', capacity, ['storage']);
+  if (capacity.storage === undefined || names.length > 1) errors.notSupported('spec.capacity', spec.capacity ?? null, ['storage']);
   for (const name of names) {
     const quantity = quantityOf(capacity[name]!);
     if (!quantity) errors.invalid(`spec.capacity[${name}]`, capacity[name], notAQuantity);

@@ -5,6 +5,7 @@ import { diff } from './diff.ts';
 import type { FieldErrors } from './field.ts';
 import { fieldImmutable, labelSelector } from './names.ts';
 import { notAQuantity, quantityOf, resourceValue } from './resources.ts';
+import { shownClaim } from './volumeShapes.ts';
 
 /* Mirrors pkg/apis/core/validation/validation.go (ValidatePersistentVolumeClaimSpec and -Update). */
 
@@ -79,7 +80,7 @@ export function claimUpdate(errors: FieldErrors, claim: PersistentVolumeClaim, o
   if (!equalJson(after, before))
     errors.forbidden(
       'spec',
-      `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${diff(before, after)}`,
+      `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n${diff(shownClaim(before), shownClaim(after))}`,
     );
   const newSize = newText === undefined ? undefined : quantityOf(newText);
   const oldSize = oldText === undefined ? undefined : quantityOf(oldText);

@@ -1,5 +1,5 @@
 import { isDns1123Label, isDns1123Subdomain, isDns1123SubdomainWithUnderscore } from '../../api/names.ts';
-import { cloneJson, equalJson } from '../../api/json.ts';
+import { cloneJson, equalJson, sortedJson } from '../../api/json.ts';
 import type { Container, ContainerStatus, ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '../../api/index.ts';
 import { fileKeyVolumes, imageSpacing, validateAllContainers } from './containers.ts';
 import { diff } from './diff.ts';
@@ -233,7 +233,7 @@ export function validatePodUpdate(errors: FieldErrors, pod: Pod, old: Pod): void
     munged.terminationGracePeriodSeconds = before.terminationGracePeriodSeconds;
   if (before.schedulingGates?.length) gatedChanges(errors, munged, before);
   if (!equalJson(munged, before))
-    errors.forbidden('spec', `pod updates may not change fields other than ${updatableFields.join(',')}\n${diff(before, munged)}`);
+    errors.forbidden('spec', `pod updates may not change fields other than ${updatableFields.join(',')}\n${diff(sortedJson(before), sortedJson(munged))}`);
 }
 
 /** A pod that the scheduler may not look at yet may still be narrowed down to fewer nodes. */

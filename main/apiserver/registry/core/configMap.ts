@@ -4,6 +4,7 @@ import type { ConfigMap } from '../../../api/index.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { byteLength, decodedLength } from '../../validation/names.ts';
 import { check, columns, define } from '../define.ts';
+import { kubeFinalizer } from '../objectMeta.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
 
@@ -25,6 +26,7 @@ export const configMap: Strategy<ConfigMap> = {
       if (!equalJson(object.data ?? {}, old.data ?? {})) errors.forbidden('data', immutableSet);
       if (!equalJson(object.binaryData ?? {}, old.binaryData ?? {})) errors.forbidden('binaryData', immutableSet);
     }
+    object.metadata?.finalizers?.forEach((finalizer, i) => errors.add(kubeFinalizer(finalizer, i)));
     validate(errors, object);
   }),
   columns: columns('Name', 'Data', 'Age'),

@@ -4,6 +4,7 @@ import { isDns1123Subdomain, isQualifiedName } from '../../../api/names.ts';
 import { normalizeObject } from '../../../api/normalize.ts';
 import { schemaOf } from '../../../api/schema.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal, type InternalShape } from '../../validation/internal.ts';
 import { fieldImmutable } from '../../validation/names.ts';
 import { check, columns, define } from '../define.ts';
 import { nameOf, since } from '../printers.ts';
@@ -112,7 +113,27 @@ function validateChange(errors: FieldErrors, object: CoreEvent, old: CoreEvent):
   validate(errors, object, 'reportingController');
   if (!equalJson(object.series, old.series)) validateSeries(errors, object);
   for (const field of immutable)
-    if (!equalJson(object[field], old[field])) errors.invalid(field === 'reportingComponent' ? 'reportingController' : field, object[field] ?? null, fieldImmutable);
+    if (!equalJson(object[field], old[field])) errors.invalid(field === 'reportingComponent' ? 'reportingController' : field, shown(field, object), fieldImmutable);
+}
+
+const reference: InternalShape = { kind: '', namespace: '', name: '', 'uid=UID': '', 'apiVersion=APIVersion': '', resourceVersion: '', fieldPath: '' };
+
+function shown(field: (typeof immutable)[number], object: CoreEvent): unknown {
+  switch (field) {
+    case 'involvedObject':
+    case 'related':
+      return internal(reference, object[field]);
+    case 'source':
+      return internal({ component: '', host: '' }, object.source ?? {});
+    case 'firstTimestamp':
+    case 'lastTimestamp':
+    case 'eventTime':
+      return object[field] ?? null;
+    case 'count':
+      return object.count ?? 0;
+    default:
+      return object[field] ?? '';
+  }
 }
 
 function validateSeries(errors: FieldErrors, { series }: CoreEvent): void {

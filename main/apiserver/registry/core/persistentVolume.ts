@@ -4,6 +4,7 @@ import { diff } from '../../validation/diff.ts';
 import { fieldImmutable } from '../../validation/names.ts';
 import { sourceOf, validatePersistentVolume } from '../../validation/persistentVolume.ts';
 import { canonicalQuantities } from '../../validation/resources.ts';
+import { shownSource } from '../../validation/volumeShapes.ts';
 import { persistentVolumeWarnings } from '../../validation/volumeWarnings.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { accessModes, age, nameOf } from '../printers.ts';
@@ -40,7 +41,7 @@ export const persistentVolume: Strategy<PersistentVolume> = {
     // A secret for expanding may be added later.
     if (before.csi && !before.csi.controllerExpandSecretRef && after.csi) after.csi = { ...after.csi, controllerExpandSecretRef: undefined };
     if (!equalJson(before, after))
-      errors.forbidden('spec.persistentvolumesource', `spec.persistentvolumesource is immutable after creation\n${diff(before, after)}`);
+      errors.forbidden('spec.persistentvolumesource', `spec.persistentvolumesource is immutable after creation\n${diff(shownSource(before), shownSource(after))}`);
     if (object.spec?.volumeMode !== old.spec?.volumeMode) errors.invalid('volumeMode', object.spec?.volumeMode, fieldImmutable);
     if (old.spec?.nodeAffinity && !equalJson(object.spec?.nodeAffinity, old.spec.nodeAffinity))
       errors.invalid('nodeAffinity', object.spec?.nodeAffinity, `${fieldImmutable}, except for updating from beta label to GA`);

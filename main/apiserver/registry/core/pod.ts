@@ -1,7 +1,7 @@
 import type { Binding, ContainerStatus, Pod } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { timestamp } from '../../../api/meta.ts';
-import { conflict, invalid } from '../../../api/status.ts';
+import { badRequest, conflict, invalid } from '../../../api/status.ts';
 import { validatePodCreate, validatePodSpec, validatePodStatusUpdate, validatePodUpdate } from '../../validation/pod.ts';
 import { appArmorDeprecated, appArmorOfContainer, appArmorProfileOf, podNameWarnings, podWarnings } from '../../validation/podWarnings.ts';
 import { ipWarnings } from '../../validation/warnings.ts';
@@ -222,6 +222,7 @@ function binding(): Subresource<Pod> {
     verbs: ['create'],
     async post(context, name, body, actions) {
       const given = body as Binding;
+      if (given.metadata?.name !== name) throw badRequest('name in URL does not match name in Binding object');
       const errors = check((found) => {
         const kind = given.target?.kind;
         if (kind && kind !== 'Node' && kind !== 'Minion') found.notSupported('target.kind', kind, ['Node', '<empty>']);

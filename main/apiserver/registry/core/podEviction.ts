@@ -21,7 +21,7 @@ export const podEviction: Subresource<Pod> = {
   verbs: ['create'],
   async post(context, name, body, actions) {
     const given = body as Eviction;
-    if (given.metadata?.name && given.metadata.name !== name) throw badRequest('name in URL does not match name in Eviction object');
+    if (given.metadata?.name !== name) throw badRequest('name in URL does not match name in Eviction object');
     const { gracePeriodSeconds, preconditions, dryRun = context.dryRun ? ['All'] : [] } = given.deleteOptions ?? {};
     const evict = async (pod: Pod, pinned: boolean) => {
       const resourceVersion = preconditions?.resourceVersion ?? (pinned ? pod.metadata!.resourceVersion : undefined);

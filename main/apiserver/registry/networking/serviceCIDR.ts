@@ -2,6 +2,7 @@ import type { IPAddress, ServiceCIDR } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { isCanonicalCIDR, isDns1123Subdomain, isPathSegmentName } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { fieldImmutable } from '../../validation/names.ts';
 import { check, clientMetadata, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
@@ -32,7 +33,7 @@ export const serviceCIDR: Strategy<ServiceCIDR> = {
     } else if (before.length === 1 && now.length === 2) {
       if (now[0] !== before[0]) errors.invalid('spec.cidrs[0]', now[0], fieldImmutable);
       validateRanges(errors, now);
-    } else errors.invalid('spec.cidrs', now, fieldImmutable);
+    } else errors.invalid('spec.cidrs', object.spec?.cidrs ?? null, fieldImmutable);
   }),
   fields: () => ({}),
   columns: columns('Name', 'CIDRs', 'Age'),
@@ -58,7 +59,7 @@ export const ipAddress: Strategy<IPAddress> = {
   validate: (_context, object) => check((errors) => validateAddress(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
     validateAddress(errors, object);
-    if (!equalJson(object.spec?.parentRef, old.spec?.parentRef)) errors.invalid('spec.parentRef', object.spec?.parentRef ?? null, fieldImmutable);
+    if (!equalJson(object.spec?.parentRef, old.spec?.parentRef)) errors.invalid('spec.parentRef', internal({ group: '', resource: '', namespace: '', name: '' }, object.spec?.parentRef), fieldImmutable);
   }),
   fields: ({ spec }) => ({
     'spec.parentRef.group': spec?.parentRef?.group ?? '',

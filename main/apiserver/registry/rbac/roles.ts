@@ -4,6 +4,7 @@ import { isDns1123Subdomain } from '../../../api/names.ts';
 import { forbidden, notFound } from '../../../api/status.ts';
 import type { RbacAuthorizer } from '../../auth/rbac.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { labelSelector } from '../../validation/names.ts';
 import { readableSelector } from '../../validation/workloads.ts';
 import { check, columns, define } from '../define.ts';
@@ -73,7 +74,7 @@ function binding<T extends AnyBinding>(rbac: RbacAuthorizer, kind: string, resou
     async validateUpdate(context, object, old) {
       const errors = check((found) => {
         validateBinding(found, object, namespaced);
-        if (!equalJson(object.roleRef, old.roleRef)) found.invalid('roleRef', object.roleRef, 'cannot change roleRef');
+        if (!equalJson(object.roleRef, old.roleRef)) found.invalid('roleRef', internal({ 'apiGroup=APIGroup': '', kind: '', name: '' }, object.roleRef), 'cannot change roleRef');
       });
       if (!errors.length && !(equalJson(object.subjects, old.subjects) && equalJson(object.roleRef, old.roleRef)))
         await mayBind(rbac, context, object, resource);

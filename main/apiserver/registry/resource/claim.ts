@@ -5,6 +5,7 @@ import type {
 } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../../api/names.ts';
+import { shownClaim, shownTemplate } from '../../validation/claimShape.ts';
 import { conditions } from '../../validation/conditions.ts';
 import { bindingConditions, deviceName, deviceToleration, driverName, each, eachOnce, fullyQualifiedName, opaqueConfiguration, poolName, rawObject, selectors } from '../../validation/devices.ts';
 import type { FieldErrors } from '../../validation/field.ts';
@@ -50,7 +51,7 @@ export const resourceClaim: Strategy<ResourceClaim> = {
     });
   },
   validateUpdate: (_context, object, old) => check((errors) => {
-    if (!equalJson(object.spec, old.spec)) errors.invalid('spec', object.spec, fieldImmutable);
+    if (!equalJson(object.spec, old.spec)) errors.invalid('spec', shownClaim(object.spec), fieldImmutable);
   }),
   columns: columns('Name', 'State', 'Age'),
   row: (object, now) => [nameOf(object), stateOf(object), age(object, now)],
@@ -83,7 +84,7 @@ export const resourceClaimTemplate: Strategy<ResourceClaimTemplate> = {
     });
   },
   validateUpdate: (_context, object, old) => check((errors) => {
-    if (!equalJson(object.spec, old.spec)) errors.invalid('spec', object.spec, fieldImmutable);
+    if (!equalJson(object.spec, old.spec)) errors.invalid('spec', shownTemplate(object.spec), fieldImmutable);
   }),
   columns: columns('Name', 'Age'),
   row: (object, now) => [nameOf(object), age(object, now)],

@@ -3,7 +3,7 @@ import { equalJson } from '../../../api/json.ts';
 import { isQualifiedName } from '../../../api/names.ts';
 import { isDefaultClass } from '../../../api/persistentVolumes.ts';
 import type { FieldErrors } from '../../validation/field.ts';
-import { byteLength } from '../../validation/names.ts';
+import { byteLength, fieldImmutable } from '../../validation/names.ts';
 import { deprecatedNodeLabels } from '../../validation/nodeLabelWarnings.ts';
 import { check, columns, define } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
@@ -27,10 +27,10 @@ export const storageClass: Strategy<StorageClass> = {
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
     validate(errors, object);
-    if (!equalJson(object.parameters ?? {}, old.parameters ?? {})) errors.forbidden('parameters', 'updates to parameters are forbidden.');
-    if (object.provisioner !== old.provisioner) errors.forbidden('provisioner', 'updates to provisioner are forbidden.');
-    if (object.reclaimPolicy !== old.reclaimPolicy) errors.forbidden('reclaimPolicy', 'updates to reclaimPolicy are forbidden.');
-    if (object.volumeBindingMode !== old.volumeBindingMode) errors.invalid('volumeBindingMode', object.volumeBindingMode, 'field is immutable');
+    if (!equalJson(object.parameters ?? {}, old.parameters ?? {})) errors.invalid('parameters', object.parameters ?? null, fieldImmutable);
+    if (object.provisioner !== old.provisioner) errors.invalid('provisioner', object.provisioner ?? '', fieldImmutable);
+    if (object.reclaimPolicy !== old.reclaimPolicy) errors.invalid('reclaimPolicy', object.reclaimPolicy, fieldImmutable);
+    if (object.volumeBindingMode !== old.volumeBindingMode) errors.invalid('volumeBindingMode', object.volumeBindingMode, fieldImmutable);
   }),
   warnings: ({ allowedTopologies = [] }) =>
     allowedTopologies.flatMap(({ matchLabelExpressions = [] }, i) =>

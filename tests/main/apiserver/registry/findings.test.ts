@@ -40,6 +40,27 @@ describe('what is wrong is said as Kubernetes says it', () => {
   });
 });
 
+describe('what may not change is shown as the server holds it, with nothing left out', () => {
+  it.each<[string, string, object, object, string]>([
+    ['the source of a volume', '/api/v1/persistentvolumes', { spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], local: { path: '/a' }, nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'k', operator: 'Exists' }] }] } } } }, { spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], local: { path: '/b' }, nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'k', operator: 'Exists' }] }] } } } }, '  "Local": {\n-  "Path": "/a",\n+  "Path": "/b",\n   "FSType": null\n'],
+    ['a claim', `${core}/persistentvolumeclaims`, { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }, { spec: { accessModes: ['ReadOnlyMany'], resources: { requests: { storage: '1Gi' } } } }, ' {\n  "AccessModes": [\n-  "ReadWriteOnce"\n+  "ReadOnlyMany"\n  ],\n  "Selector": null,'],
+    ['a claim of devices', '/apis/resource.k8s.io/v1/namespaces/default/resourceclaims', {}, { spec: { devices: { requests: [{ name: 'r', exactly: { deviceClassName: 'c' } }] } } }, '{"Devices":{"Requests":[{"Name":"r","Exactly":{"DeviceClassName":"c","Selectors":null,"AllocationMode":"ExactCount","Count":1,"AdminAccess":null,"Tolerations":null,"Capacity":null},"FirstAvailable":null}],"Constraints":null,"Config":null}}: field is immutable'],
+    ['a storage class', '/apis/storage.k8s.io/v1/storageclasses', { provisioner: 'a.b/c' }, { provisioner: 'x' }, 'provisioner: Invalid value: "x": field is immutable'],
+    ['the role of a binding', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' } }, { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' } }, 'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"ClusterRole","Name":"edit"}: cannot change roleRef'],
+    ['a finalizer added to a config map', `${core}/configmaps`, {}, { metadata: { finalizers: ['x'] } }, 'metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified'],
+  ])('%s', async (_name, path, object, changed, finding) => {
+    const metadata = { name: 'kept' };
+    await cluster.ask('POST', path, { ...object, metadata });
+    expect(await cluster.refusal('PUT', `${path}/kept`, { ...changed, metadata: { ...metadata, ...(changed as KubeObject).metadata } })).toContain(finding);
+  });
+});
+
+it('a new object cannot say which revision it is, an action of a pod has to name it', async () => {
+  expect(await cluster.refusal('POST', `${core}/configmaps`, { metadata: { name: 'rv', resourceVersion: '1' } })).toBe('resourceVersion should not be set on objects to be created');
+  expect(await cluster.refusal('POST', `${core}/pods/p/binding`, { target: { name: 'n' } })).toBe('name in URL does not match name in Binding object');
+  expect(await cluster.refusal('POST', `${core}/pods/p/eviction`, {})).toBe('name in URL does not match name in Eviction object');
+});
+
 it('a patch cannot make another kind of an object', async () => {
   await cluster.ask('POST', `${core}/configmaps`, { metadata: { name: 'kind' } });
   const patch = { method: 'PATCH', path: `${core}/configmaps/kind`, contentType: 'application/merge-patch+json', body: { kind: 'Secret' } } as const;
