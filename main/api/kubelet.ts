@@ -9,8 +9,8 @@ export interface KubeletApi {
   containerLogs(target: ContainerTarget, options: PodLogOptions, out: Writable, signal: AbortSignal): Promise<void>;
   /** Runs a command; resolves with how it ended once all output has been written. */
   exec(target: ContainerTarget, command: string[], io: ContainerIO): Promise<ExecResult>;
-  /** Joins the container's main process; resolves when it ends or the client goes. */
-  attach(target: ContainerTarget, io: ContainerIO): Promise<ExecResult>;
+  /** Joins the container's main process; resolves when it ends or the client goes. How it ended stands in the pod's status alone. */
+  attach(target: ContainerTarget, io: ContainerIO): Promise<void>;
   /** One connection to a port inside the pod's network namespace (its loopback included). */
   portForward(target: PodTarget, port: number): Promise<Duplex>;
   /** Pods as this kubelet knows them, stats and metrics: `/pods`, `/stats/summary`, `/metrics/resource`, `/healthz` … */

@@ -53,14 +53,17 @@ export async function serveUpgrade(upgrade: Upgrade, kubelet: KubeletApi, target
   void serveCommand(kubelet, target, options, channels);
 }
 
-export function runCommand(
+/** Who attached is told of success whatever the container's exit code is (cri-streaming, remotecommand/attach.go). */
+export async function runCommand(
   kubelet: KubeletApi,
   target: ContainerTarget,
   { command, tty }: CommandOptions,
   channels: Omit<CommandChannels, 'finish'>,
 ): Promise<ExecResult> {
   const io = { ...channels, tty };
-  return command ? kubelet.exec(target, command, io) : kubelet.attach(target, io);
+  if (command) return kubelet.exec(target, command, io);
+  await kubelet.attach(target, io);
+  return { exitCode: 0 };
 }
 
 /** Runs the command and tells the client how it ended. Mirrors k8s.io/cri-streaming, remotecommand/exec.go (ServeExec). */

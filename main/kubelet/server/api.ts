@@ -79,13 +79,11 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
       return asStatus(runtime.exec(running(target).id, command, io(given)));
     },
 
-    async attach(target, given): Promise<ExecResult> {
+    async attach(target, given): Promise<void> {
       const spec = containerNamed(workerOf(target).pod, target.container);
       const container = running(target);
       if (given.tty && !spec?.tty) throw badRequest(`container ${target.container} has no terminal`);
       await asStatus(runtime.attach(container.id, io(given)));
-      const ended = await runtime.containerStatus(container.id).catch(() => undefined);
-      return { exitCode: ended?.exitCode ?? 0 };
     },
 
     async portForward(target, port) {

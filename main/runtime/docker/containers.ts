@@ -6,7 +6,7 @@ import type { EngineMounts } from './mounts.ts';
 import { isAll, type Grant } from './privileges.ts';
 
 /** The size at which the engine turns a container's log over, and how many it keeps (kubelet's containerLogMaxSize and -Files). */
-const logOptions = { 'max-size': '10m', 'max-file': '5' };
+const logOptions = { 'max-size': String(10 * 2 ** 20), 'max-file': '5' };
 
 export interface ContainerSettings {
   cluster: string;

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { LogLine, LogOptions } from '../index.ts';
 import { engineCall, runtimeError } from './errors.ts';
 import { ended, FrameReader } from './frames.ts';
+import { LogRepeats } from './logRepeats.ts';
 
 /** Reads a container's log; resolves at its end, for a follower when the container has ended or the signal aborts. */
 export async function readLogs(
@@ -27,10 +28,13 @@ export async function readLogs(
   )) as Readable;
   const onAbort = () => stream.destroy();
   options.signal?.addEventListener('abort', onAbort, { once: true });
+  const repeats = options.follow ? { stdout: new LogRepeats(), stderr: new LogRepeats() } : undefined;
   const emit = (kind: LogLine['stream'], content: Buffer) => {
     const space = content.indexOf(0x20);
     if (space < 0) return;
-    const taken = onLine({ stream: kind, timestamp: content.toString('latin1', 0, space), text: content.subarray(space + 1) });
+    const timestamp = content.toString('latin1', 0, space);
+    if (repeats?.[kind].isRepeat(timestamp, content.at(-1) === 0x0a)) return;
+    const taken = onLine({ stream: kind, timestamp, text: content.subarray(space + 1) });
     if (!(taken instanceof Promise)) return;
     // Who reads slowly is waited for.
     stream.pause();

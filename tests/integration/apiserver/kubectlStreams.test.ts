@@ -48,7 +48,7 @@ const kubelet: KubeletApi = {
     out.write('a line\n');
   },
   exec: (_target, command, io) => run(command, io),
-  attach: (_target, io) => run(['cat'], io),
+  attach: async (_target, io) => void (await run(['cat'], io)),
   async portForward(_target, port) {
     if (port === 81) throw new Error('connection refused');
     const server = net.createServer((socket) => socket.once('data', () => socket.end(download))).listen(0, '127.0.0.1');

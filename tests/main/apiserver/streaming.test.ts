@@ -50,7 +50,7 @@ const kubelet: KubeletApi = {
     aborted.resolve();
   },
   exec: (_target, command, io) => run(command, io),
-  attach: (_target, io) => run(['echo'], io),
+  attach: async (_target, io) => void (await run(['fail'], io)),
   portForward: (_target, port) => (port === 9 ? Promise.reject(new Error('connection refused')) : Promise.resolve(untilBye())),
   http: (url, query) => Promise.resolve({ status: 200, contentType: 'text/plain', body: `${url}?${query}` }),
   usage: () => Promise.reject(new Error('not asked for here')),
@@ -176,6 +176,11 @@ describe('a command by WebSocket', () => {
     const channels = await channelsOf(webSocket('exec?command=flood&stdout=true', protocol));
     expect(channels[1]).toHaveLength(2_000_000);
     expect(JSON.parse(channels[3]!)).toMatchObject({ status: 'Success' });
+  });
+
+  it('that was attached to ends well, whatever its container ended with', async () => {
+    const channels = await channelsOf(webSocket('attach?stdout=true&stderr=true', 'v4.channel.k8s.io'));
+    expect(channels).toEqual({ 1: 'out\n', 2: 'err\n', 3: JSON.stringify({ metadata: {}, status: 'Success' }) });
   });
 
   it('of v5 hears that stdin has ended', async () => {
