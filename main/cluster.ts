@@ -144,6 +144,7 @@ class Engine implements Cluster {
   readonly #log: Logger;
   /** What was started, to be stopped in reverse. */
   readonly #stops: (() => Promise<void> | void)[] = [];
+  #stopping: Promise<void> | undefined;
   #entry: KubeconfigEntry | undefined;
   #nodes: Nodes | undefined;
   /** Whether scheduler and controllers are at work. */
@@ -175,13 +176,22 @@ class Engine implements Cluster {
     try {
       await this.#start();
     } catch (error) {
-      this.#change({ phase: 'failed', message: error instanceof Error ? error.message : String(error) });
-      await this.stop();
+      await this.#fail(error);
       throw error;
     }
   }
 
-  async stop(): Promise<void> {
+  async #fail(error: unknown): Promise<void> {
+    this.#change({ phase: 'failed', message: error instanceof Error ? error.message : String(error) });
+    await this.stop();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop().finally(() => (this.#stopping = undefined));
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     for (let stop = this.#stops.pop(); stop; stop = this.#stops.pop()) await stop();
   }
 
@@ -265,6 +275,7 @@ class Engine implements Cluster {
       serviceCIDR,
       api: { address: serviceIP, port: 443 },
       certificate: certificates.edge,
+      onFailure: (error) => void this.#fail(error),
       publishApi: (endpoint) => ensureEndpoints(this.#client(api, 'system:apiserver', 'kube-apiserver'), endpoint),
       clock,
       random,

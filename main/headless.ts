@@ -40,6 +40,10 @@ async function main(): Promise<void> {
   cluster.onState((state) => {
     if (state.phase === 'starting' && state.step && state.step !== lastStep) tell((lastStep = state.step));
     if (state.phase === 'running' && !client && cluster.endpoint) client = new EndpointClient(cluster.endpoint);
+    // A start that fails says so itself.
+    if (state.phase !== 'failed' || !client) return;
+    tell(state.message);
+    void end(1);
   });
 
   let shell: WebShell | undefined = undefined as WebShell | undefined;

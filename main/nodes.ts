@@ -7,6 +7,7 @@ import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { ServiceCIDR } from './api/index.ts';
 import type { KubeletApi } from './api/kubelet.ts';
+import { isAlreadyExists } from './api/status.ts';
 import { EventRecorder, resources, type Client, type InformerFactory } from './client/index.ts';
 import { listenOnHost, portProblem, startCloud, type Cloud, type Dialer } from './cloud/index.ts';
 import { createForwarder, startDns, type Dns } from './dns/index.ts';
@@ -19,7 +20,7 @@ import { startProxy, type Proxy } from './proxy/index.ts';
 import { ClusterNode, type NodePlace } from './nodes/clusterNode.ts';
 import { isSwitchedOff, startNodeRequests } from './nodes/requests.ts';
 import { ShortWay } from './nodes/shortWay.ts';
-import type { DockerMachines, EngineDiscovery, Runtime } from './runtime/index.ts';
+import type { DockerMachines, EngineDiscovery, Machine, Runtime } from './runtime/index.ts';
 import type { Clock } from './util/clock.ts';
 import type { Logger } from './util/log.ts';
 import type { Random } from './util/random.ts';
@@ -45,6 +46,8 @@ export interface NodesOptions {
   publishApi(endpoint: { ip: string; port: number }): Promise<void>;
   /** Shown to TLS clients that ask for a name without a certificate of its own. */
   certificate: { certificate: string; key: string };
+  /** After the start: there will be no nodes, since the engine cannot make their network. */
+  onFailure(error: Error): void;
   clock: Clock;
   random: Random;
   log: Logger;
@@ -52,6 +55,13 @@ export interface NodesOptions {
 
 /** The names of a cluster's first nodes. */
 const nodeName = (index: number) => `node-${index}`;
+
+function freeIndex(places: readonly Pick<NodePlace, 'index'>[]): number {
+  const taken = new Set(places.map(({ index }) => index));
+  let index = 1;
+  while (taken.has(index)) index++;
+  return index;
+}
 
 /** Where the API server of a control plane node listens. */
 const nodeApiPort = 6443;
@@ -78,6 +88,11 @@ export class Nodes {
   #dns: Dns | undefined;
   #informers: InformerFactory | undefined;
   #shortWay: ShortWay | undefined;
+  /** While the engine makes the network that new nodes get their places in. */
+  #placing: Promise<void> | undefined;
+  #placingFailure: Error | undefined;
+  #names: string[] = [];
+  #ended = false;
   /** The addresses of pods, nodes and Services. */
   readonly #network = new BlockList();
   /** Whose turn it is to dial where any node will do. */
@@ -130,15 +145,13 @@ export class Nodes {
   }
 
   /**
-   * Nodes as containers of the engine. Resolves when their places are known and those that run already are reached:
-   * a node must not seem lost because the app was started again. New ones get ready while the cluster is up.
+   * Nodes as containers of the engine. Resolves when those that run already are reached: a node must not seem lost because
+   * the app was started again. New ones get ready while the cluster is up, as does the network of a new cluster.
    */
   async prepareOnDocker(engine: NonNullable<EngineDiscovery['found']>, machines: DockerMachines): Promise<void> {
     const { options } = this;
     const { createDockerRuntime } = await import('./runtime/docker/index.ts');
     this.#machines = machines;
-    this.#shortWay = new ShortWay({ cidr: machines.clusterCIDR, clock: options.clock });
-    this.#cover(machines.clusterCIDR);
     options.serviceCIDR.split(',').forEach((cidr) => this.#cover(cidr));
     this.#runtime = createDockerRuntime({
       connection: engine.connection,
@@ -149,24 +162,67 @@ export class Nodes {
       clock: options.clock,
       log: options.log.child('docker'),
     });
-    // Nodes that were added stay, and those that were removed do not come back as long as there are enough.
     const found = await machines.list();
-    for (const { name, index } of found) this.#put(name, index);
-    while (this.#nodes.size < options.count) {
-      const index = this.#freeIndex();
-      this.#put(this.#nodes.has(nodeName(index)) ? `${nodeName(index)}-${this.#nodes.size}` : nodeName(index), index);
+    if (machines.hasNetwork) return this.#place(machines, found);
+    const wanted = this.#wanted(found);
+    if (wanted.some(({ index }) => index > machines.capacity)) throw new Error(`a cluster has at most ${machines.capacity} nodes`);
+    this.#names = wanted.map(({ name }) => name);
+    this.#placing = machines.prepare(() => {}).then(() => (this.#ended ? undefined : this.#place(machines, found)));
+    this.#placing.catch((error: Error) => (this.#placingFailure = error));
+  }
+
+  /** Nodes that were added stay, and those that were removed do not come back as long as there are enough. */
+  #wanted(found: readonly Pick<NodePlace, 'name' | 'index'>[]): Pick<NodePlace, 'name' | 'index'>[] {
+    const wanted = found.map(({ name, index }) => ({ name, index }));
+    while (wanted.length < this.options.count) {
+      const index = freeIndex(wanted);
+      const isTaken = wanted.some(({ name }) => name === nodeName(index));
+      wanted.push({ name: isTaken ? `${nodeName(index)}-${wanted.length}` : nodeName(index), index });
     }
+    return wanted;
+  }
+
+  /** Gives the nodes their places in the network and starts their machines; resolves when those that ran before are reached. */
+  async #place(machines: DockerMachines, found: readonly Machine[]): Promise<void> {
+    this.#shortWay = new ShortWay({ cidr: machines.clusterCIDR, clock: this.options.clock });
+    this.#cover(machines.clusterCIDR);
+    for (const { name, index } of this.#wanted(found)) this.#put(name, index);
     const running = new Set(found.filter((machine) => machine.running).map(({ name }) => name));
     const reached = [...this.#nodes.values()].map((node) => ({ node, prepared: node.prepare() }));
     await Promise.all(reached.filter(({ node }) => running.has(node.place.name)).map(({ prepared }) => prepared));
   }
 
-  /** Resolves when all nodes are registered. */
+  /** Resolves when all nodes are registered; those of a network that is still being made join when it is there. */
   async start(informers: InformerFactory): Promise<void> {
     this.#prepared();
     this.#informers = informers;
     const widen = ({ spec }: ServiceCIDR) => spec?.cidrs?.forEach((cidr) => this.#cover(cidr));
     this.#stops.push(informers.informer(resources.serviceCIDRs).on({ add: widen, update: (_, range) => widen(range) }));
+    const placing = this.#placing;
+    if (!placing) return this.#join(informers);
+    await this.#announce();
+    if (this.#placingFailure) throw this.#placingFailure;
+    void placing
+      .then(() => (this.#ended ? undefined : this.#join(informers)))
+      .catch((error: Error) => (this.#ended ? undefined : this.options.onFailure(error)));
+  }
+
+  /** Nodes that have no place yet, as a kubelet registers itself where others give addresses out: whoever looks finds them, not ready. */
+  async #announce(): Promise<void> {
+    await Promise.all(
+      this.#names.map((name) =>
+        this.options
+          .client(`system:node:${name}`, 'kubelet')
+          .of(resources.nodes)
+          .create({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { 'kubernetes.io/hostname': name } } })
+          .catch((error: unknown) => {
+            if (!isAlreadyExists(error)) throw error;
+          }),
+      ),
+    );
+  }
+
+  async #join(informers: InformerFactory): Promise<void> {
     const known = informers.informer(resources.nodes);
     const nodes = [...this.#nodes.values()];
     await Promise.all(
@@ -176,12 +232,16 @@ export class Nodes {
         else await node.join();
       }),
     );
+    if (this.#ended) return;
     if (this.#machines) this.#startNetwork(this.#machines, informers);
     await this.#publishApi();
-    this.#takeRequests(informers);
+    if (!this.#ended) this.#takeRequests(informers);
   }
 
   async stop(): Promise<void> {
+    this.#ended = true;
+    // A network that is being made cannot be called back.
+    await this.#placing?.catch(() => {});
     for (let stop = this.#stops.pop(); stop; stop = this.#stops.pop()) await stop();
     await Promise.all([...this.#nodes.values()].map((node) => node.leave()));
   }
@@ -226,7 +286,7 @@ export class Nodes {
   }
 
   async #add(name: string): Promise<void> {
-    const node = this.#put(name, this.#freeIndex());
+    const node = this.#put(name, freeIndex([...this.#nodes.values()].map(({ place }) => place)));
     await node.prepare();
     await node.join();
     await this.#publishApi();
@@ -235,13 +295,6 @@ export class Nodes {
   async #publishApi(): Promise<void> {
     const [first] = [...this.#nodes.values()].sort((a, b) => a.place.index - b.place.index);
     if (first) await this.options.publishApi({ ip: first.place.ip, port: nodeApiPort });
-  }
-
-  #freeIndex(): number {
-    const taken = new Set([...this.#nodes.values()].map(({ place }) => place.index));
-    let index = 1;
-    while (taken.has(index)) index++;
-    return index;
   }
 
   /** Throws when the network has no room for that index. */

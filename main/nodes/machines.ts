@@ -21,8 +21,8 @@ export interface PrepareOptions {
 }
 
 /**
- * Sees to it that the engine has the image of the machines and the network of the cluster. An engine takes its time for a
- * network, so this begins before there is a control plane.
+ * Sees to it that the engine has the image of the machines, and that it makes the network of the cluster where that is
+ * missing. An engine takes its time for a network, so this begins before there is a control plane, and nobody waits for it here.
  */
 export async function prepareMachines({ engine, owner, files, ...options }: PrepareOptions): Promise<DockerMachines> {
   // Loaded here and not at the top: those who have no engine need no client of one.
@@ -37,6 +37,6 @@ export async function prepareMachines({ engine, owner, files, ...options }: Prep
     env: process.env,
     platform: process.platform,
   });
-  await machines.prepare(options.onProgress);
+  await machines.claim(options.onProgress);
   return machines;
 }

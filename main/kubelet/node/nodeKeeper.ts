@@ -7,7 +7,7 @@ import type { Runtime, RuntimeInfo } from '../../runtime/index.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
 import type { Pressure } from '../eviction/evictionManager.ts';
-import { newNode, nodeLabels, nodeStatus, type NodeFacts } from './nodeStatus.ts';
+import { newNode, nodeAnnotations, nodeLabels, nodeStatus, type NodeFacts } from './nodeStatus.ts';
 
 const leaseNamespace = 'kube-node-lease';
 const leaseSeconds = 40;
@@ -103,7 +103,7 @@ export class NodeKeeper {
         ? found
         : await nodes.update({
             ...found,
-            metadata: { ...found.metadata, labels },
+            metadata: { ...found.metadata, labels, annotations: { ...found.metadata?.annotations, ...nodeAnnotations } },
             spec: { ...found.spec, ...(found.spec?.podCIDR ? {} : { podCIDR: facts.podCIDR, podCIDRs: [facts.podCIDR] }) },
           });
     }

@@ -41,6 +41,8 @@ export function nodeLabels(facts: Pick<NodeFacts, 'name' | 'labels' | 'zone' | '
   };
 }
 
+export const nodeAnnotations = { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' };
+
 export function newNode(facts: NodeFacts): Node {
   return {
     apiVersion: 'v1',
@@ -48,7 +50,7 @@ export function newNode(facts: NodeFacts): Node {
     metadata: {
       name: facts.name,
       labels: nodeLabels(facts),
-      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+      annotations: { ...nodeAnnotations },
     },
     spec: { podCIDR: facts.podCIDR, podCIDRs: [facts.podCIDR] },
     status: nodeStatus(facts, undefined),

@@ -10,7 +10,7 @@ import { engineCall, runtimeError, tolerate } from './errors.ts';
 import { ensureNodeImage } from './image.ts';
 import { label, type Labels } from './labels.ts';
 import { openExecStream } from './machinesStream.ts';
-import { addressOf, createNetwork, findNetwork, podCIDROf, type MachineNetwork } from './machinesNetwork.ts';
+import { addressOf, createNetwork, findNetwork, maxMachines, podCIDROf, type MachineNetwork } from './machinesNetwork.ts';
 
 const indexLabel = 'dev.skiff.index';
 
@@ -80,9 +80,18 @@ export interface ClusterOwner {
 export interface DockerMachines extends Machines {
   /** Name of the engine's network that nodes and pods share. */
   readonly network: string;
+  /**
+   * The first part of `prepare`: sees to it that the image is there and that the name is this cluster's. A network that is
+   * missing is being made from then on; rejects where another has the name.
+   */
+  claim(onProgress: (step: string) => void): Promise<void>;
+  /** How many there can be. */
+  readonly capacity: number;
+  /** Whether the network is there, and so the places in it are known. */
+  readonly hasNetwork: boolean;
   /** Range of all pods' addresses; known once `prepare` has resolved. */
   readonly clusterCIDR: string;
-  /** Reference of the node image, which is the sandbox image as well; known once `prepare` has resolved. */
+  /** Reference of the node image, which is the sandbox image as well; known once `claim` has resolved. */
   readonly image: string;
   /** Where the machine of an index is, or will be; known once `prepare` has resolved. */
   place(index: number): { ip: string; podCIDR: string };
@@ -104,8 +113,11 @@ function ownerOf(network: MachineNetwork | undefined): ClusterOwner | undefined 
 
 class EngineMachines implements DockerMachines {
   readonly network: string;
+  readonly capacity = maxMachines;
   readonly #docker: Docker;
+  #claimed: Promise<void> | undefined;
   #prepared: Promise<void> | undefined;
+  #making: Promise<MachineNetwork> | undefined;
   #network: MachineNetwork | undefined;
   #image: string | undefined;
   #agent: { hash: string; content: Buffer } | undefined;
@@ -116,6 +128,10 @@ class EngineMachines implements DockerMachines {
   constructor(private readonly options: MachinesOptions) {
     this.network = `skiff-${options.cluster}`;
     this.#docker = new Docker(options.connection);
+  }
+
+  get hasNetwork(): boolean {
+    return this.#network !== undefined;
   }
 
   get clusterCIDR(): string {
@@ -143,20 +159,32 @@ class EngineMachines implements DockerMachines {
 
   prepare(onProgress: (step: string) => void): Promise<void> {
     this.#prepared ??= this.#prepare(onProgress).catch((error: unknown) => {
-      this.#prepared = undefined;
+      this.#prepared = this.#claimed = undefined;
       throw error;
     });
     return this.#prepared;
   }
 
   async #prepare(onProgress: (step: string) => void): Promise<void> {
+    await this.claim(onProgress);
+    this.#network ??= await this.#making!;
+  }
+
+  claim(onProgress: (step: string) => void): Promise<void> {
+    this.#claimed ??= this.#claim(onProgress).catch((error: unknown) => {
+      this.#claimed = undefined;
+      throw error;
+    });
+    return this.#claimed;
+  }
+
+  async #claim(onProgress: (step: string) => void): Promise<void> {
     const { agentFile } = this.options;
     const docker = this.#docker;
     const content = await fs.readFile(agentFile);
     this.#agent = { content, hash: createHash('sha256').update(content).digest('hex').slice(0, 12) };
-    const [image, network] = await Promise.all([ensureNodeImage({ ...this.options, docker, onProgress }), this.#ensureNetwork()]);
+    const [image] = await Promise.all([ensureNodeImage({ ...this.options, docker, onProgress }), this.#claimNetwork()]);
     this.#image = image;
-    this.#network = network;
   }
 
   get #networkLabels(): Labels {
@@ -172,12 +200,15 @@ class EngineMachines implements DockerMachines {
     return findNetwork(this.#docker, this.network, this.#networkLabels);
   }
 
-  /** The network by which the name is this cluster's; rejects where another has it. */
-  async #ensureNetwork(): Promise<MachineNetwork> {
+  /** Finds the network by which the name is this cluster's, or begins to make it; rejects where another has the name. */
+  async #claimNetwork(): Promise<void> {
     const { cluster, owner: mine, podCIDR: preferred, takenCIDRs = [] } = this.options;
     const { network: there, used } = await this.#findNetwork();
     const owner = ownerOf(there);
-    if (there && (!mine || !owner || owner.id === mine.id)) return there;
+    if (there && (!mine || !owner || owner.id === mine.id)) {
+      this.#network = there;
+      return;
+    }
     if (mine && owner) {
       if (owner.directory !== mine.directory)
         throw new RuntimeError(
@@ -188,7 +219,8 @@ class EngineMachines implements DockerMachines {
       this.options.log.warn('removing what an earlier cluster of this name and directory has left', { cluster });
       await this.#removeEverything();
     }
-    return createNetwork({ docker: this.#docker, name: this.network, labels: this.#networkLabels, preferred, taken: [...used.filter((range) => range !== there?.subnet), ...takenCIDRs] });
+    this.#making = createNetwork({ docker: this.#docker, name: this.network, labels: this.#networkLabels, preferred, taken: [...used.filter((range) => range !== there?.subnet), ...takenCIDRs] });
+    this.#making.catch(() => {});
   }
 
   ensure(config: MachineConfig): Promise<Machine> {
@@ -333,7 +365,7 @@ class EngineMachines implements DockerMachines {
   async removeAll(): Promise<void> {
     await Promise.allSettled(this.#turns.values());
     await this.#removeEverything();
-    this.#prepared = undefined;
+    this.#prepared = this.#claimed = undefined;
     this.#network = undefined;
   }
 

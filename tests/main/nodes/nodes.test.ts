@@ -1,23 +1,27 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { InformerFactory, resources } from '../../../main/client/index.ts';
 import { Nodes } from '../../../main/nodes.ts';
+import type { DockerMachines, EngineDiscovery } from '../../../main/runtime/index.ts';
 import { createSimulatedRuntime } from '../../../main/runtime/simulated/index.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { FakeClock, settle } from '../../support/fakeClock.ts';
 import { FakeServer } from '../../support/fakeServer.ts';
 import { seededRandom } from '../../support/objects.ts';
 
+// What the containers of an engine do is not this test's.
+vi.mock('../../../main/runtime/docker/index.ts', () => ({
+  createDockerRuntime: () => createSimulatedRuntime({ clock, random: seededRandom(), startDelayMs: 0 }),
+}));
+
 let clock: FakeClock;
 let server: FakeServer;
 let informers: InformerFactory;
 let nodes: Nodes;
 let published: string;
+let failures: string[];
 
-beforeEach(async () => {
-  clock = new FakeClock();
-  server = new FakeServer(clock);
-  informers = new InformerFactory(server.client(), clock, noLog);
-  nodes = new Nodes({
+const newNodes = () =>
+  new Nodes({
     cluster: 'test',
     directory: '/nowhere',
     count: 2,
@@ -30,10 +34,18 @@ beforeEach(async () => {
     api: { address: '10.96.0.1', port: 443 },
     publishApi: async ({ ip }) => void (published = ip),
     certificate: { certificate: '', key: '' },
+    onFailure: ({ message }) => void failures.push(message),
     clock,
     random: seededRandom(),
     log: noLog,
   });
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  server = new FakeServer(clock);
+  informers = new InformerFactory(server.client(), clock, noLog);
+  failures = [];
+  nodes = newNodes();
   nodes.prepareSimulated(createSimulatedRuntime({ clock, random: seededRandom(), startDelayMs: 0 }));
   informers.informer(resources.nodes);
   informers.start();
@@ -122,4 +134,81 @@ test('a node that is switched off says nothing any more until it is switched on'
   expect(await isAlive('node-1')).toBe(true);
   await annotate('node-2', { 'skiff.dev/power': 'on' });
   expect(await isAlive('node-2')).toBe(true);
+});
+
+describe('while the engine makes the network of a new cluster', () => {
+  interface Later {
+    promise: Promise<void>;
+    resolve(): void;
+    reject(error: Error): void;
+  }
+  let made: Later;
+  let hasNetwork: boolean;
+  let ensured: string[];
+  let onDocker: Nodes;
+
+  const later = (): Later => {
+    const ends = {} as Later;
+    return Object.assign(ends, { promise: new Promise<void>((resolve, reject) => Object.assign(ends, { resolve, reject })) });
+  };
+
+  /** Machines that cannot be reached, in a network that comes late. */
+  const machines = () =>
+    ({
+      network: 'skiff-test',
+      image: 'skiff-node',
+      capacity: 253,
+      get hasNetwork() {
+        return hasNetwork;
+      },
+      get clusterCIDR() {
+        if (!hasNetwork) throw new Error('the machines are not prepared');
+        return '10.245.0.0/16';
+      },
+      prepare: () => made.promise.then(() => void (hasNetwork = true)),
+      place: (index: number) => ({ ip: `10.245.0.${index + 1}`, podCIDR: `10.245.${index}.0/24` }),
+      containerName: (node: string) => node,
+      list: async () => [],
+      ensure: async ({ name }: { name: string }) => {
+        ensured.push(name);
+        throw new Error('unreachable');
+      },
+    }) as unknown as DockerMachines;
+
+  beforeEach(async () => {
+    made = later();
+    hasNetwork = false;
+    ensured = [];
+    await nodes.stop();
+    for (const name of names()) await server.client('kubectl').of(resources.nodes).delete('', name);
+    onDocker = newNodes();
+    await onDocker.prepareOnDocker({ connection: {} } as NonNullable<EngineDiscovery['found']>, machines());
+    await onDocker.start(informers);
+  });
+  afterEach(async () => {
+    made.resolve();
+    await onDocker.stop();
+  });
+
+  test('its nodes are there, without a place, and get theirs when it is made', async () => {
+    expect(names()).toEqual(['node-1', 'node-2']);
+    expect(node('node-1')!.spec?.podCIDR).toBeUndefined();
+    expect(ensured).toEqual([]);
+    made.resolve();
+    await settle();
+    await clock.advance(1000);
+    expect(ensured).toEqual(expect.arrayContaining(['node-1', 'node-2']));
+    expect(node('node-1')).toMatchObject({
+      metadata: { annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' } },
+      spec: { podCIDR: '10.245.1.0/24' },
+    });
+    expect(published).toBe('10.245.0.2');
+    expect(failures).toEqual([]);
+  });
+
+  test('an engine that cannot make it is told about', async () => {
+    made.reject(new Error('every range of 10.0.0.0/8 is taken'));
+    await settle();
+    expect(failures).toEqual(['every range of 10.0.0.0/8 is taken']);
+  });
 });
