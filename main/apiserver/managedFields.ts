@@ -1,6 +1,7 @@
 import { equalJson } from '../api/json.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { schemaOf } from '../api/schema.ts';
+import { StatusError } from '../api/status.ts';
 import { patchSchemaOf, updateManagedFields, type FieldWrite } from './patch/index.ts';
 import type { Registry } from './registry/generic.ts';
 import type { RequestContext } from './registry/strategy.ts';
@@ -23,15 +24,60 @@ function usualResetFields({ strategy }: Registry, subresource: string): readonly
   return subresource === '' ? [['status']] : subresource === 'status' ? [['spec']] : [];
 }
 
-/** Keeps that record. `object` is changed in place; `current` is undefined on create. */
-export function manageFieldsOnUpdate(
+/**
+ * Keeps that record. `object` is changed in place; `current` is undefined on create. A write does not fail for owners of
+ * versions that cannot be compared: the record is dropped then, so that it says nothing wrong (upstream: UpdateNoErrors).
+ */
+export async function manageFieldsOnUpdate(
   registry: Registry,
   context: RequestContext,
   current: KubeObject | undefined,
   object: KubeObject,
   subresource: string,
-): void {
-  updateManagedFields(current, object, fieldWrite(registry, context, subresource));
+): Promise<void> {
+  try {
+    await acrossVersions(registry, fieldWrite(registry, context, subresource), (write) => updateManagedFields(current, object, write));
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    delete object.metadata?.managedFields;
+  }
+}
+
+/** A conversion that has to be waited for before ownership can be told. */
+class Unconverted extends Error {
+  constructor(
+    readonly object: KubeObject,
+    readonly apiVersion: string,
+    readonly key: string,
+  ) {
+    super(`not yet converted to ${apiVersion}`);
+  }
+}
+
+/**
+ * Runs what tells who owns which fields where owners may have written other versions. That itself cannot wait for a webhook:
+ * it stops where a conversion is missing, and begins again when it is there. It must change nothing before its end.
+ */
+export async function acrossVersions<W extends FieldWrite, T>({ strategy }: Registry, write: W, run: (write: W) => T): Promise<T> {
+  if (!strategy.convert || !strategy.patchSchemaAt) return run(write);
+  const converted = new Map<string, KubeObject>();
+  const convert = (object: KubeObject, apiVersion: string) => {
+    const schema = strategy.patchSchemaAt!(apiVersion);
+    if (!schema) return undefined;
+    // An object that is not there yet looks the same in all versions.
+    if (!object.kind || object.apiVersion === apiVersion) return { object, schema };
+    const key = `${apiVersion} ${JSON.stringify(object)}`;
+    const known = converted.get(key);
+    if (!known) throw new Unconverted(object, apiVersion, key);
+    return { object: known, schema };
+  };
+  for (;;)
+    try {
+      return run({ ...write, convert });
+    } catch (error) {
+      if (!(error instanceof Unconverted)) throw error;
+      converted.set(error.key, await strategy.convert(error.object, error.apiVersion));
+    }
 }
 
 /**

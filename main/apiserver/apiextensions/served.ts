@@ -81,6 +81,7 @@ export class ServedResources {
       const strategy: Strategy = {
         ...customResource(definition, schema, terminating),
         convert: async (object, apiVersion) => (await convert([cloneJson(object)], apiVersion))[0]!,
+        patchSchemaAt: (apiVersion) => all.find(({ registry }) => registry.apiVersion === apiVersion)?.registry.strategy.patchSchema,
       };
       const form: VersionForm = { kind: strategy.definition.kind, apiVersion: apiVersionOf(strategy.definition), storageVersion, schemas, convert };
       const seen = new VersionStore(store, form);

@@ -35,7 +35,7 @@ export const create =
       await admit.both('CREATE', object, undefined);
       return { type: 'object', code: 201, object: await answer(strategy, registry, context, object), plainOnly: true };
     }
-    manageFieldsOnUpdate(registry, context, undefined, object, '');
+    await manageFieldsOnUpdate(registry, context, undefined, object, '');
     await admit.mutate('CREATE', object, undefined);
     dedupOwners(object, context.warnings, true);
     const entry = await registry.create(context, object, (final) => admit.validate('CREATE', final, undefined));

@@ -8,7 +8,7 @@ import type { Answer, Call, Handler } from '../call.ts';
 import { isObject } from '../content/body.ts';
 import { patchTypeOf, readPatch, type PatchType } from '../content/patch.ts';
 import { invalidField } from '../fieldErrors.ts';
-import { fieldWrite, manageFieldsOnUpdate } from '../managedFields.ts';
+import { acrossVersions, fieldWrite, manageFieldsOnUpdate } from '../managedFields.ts';
 import { checkName, dedupOwners, settleNamespace } from '../metaChecks.ts';
 import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, patchSchemaOf, serverSideApply } from '../patch/index.ts';
 import type { ObjectSubresource, Registry } from '../registry/generic.ts';
@@ -41,13 +41,13 @@ export async function patchObject(serving: Serving, call: Call, registry: Regist
     forceCreate: type === 'apply' && !subresource,
     async change(current) {
       const object =
-        type === 'apply' ? applied(call, registry, context, current, patch, complaints) : patched(call, registry, context, current, type, patch, complaints);
+        type === 'apply' ? await applied(call, registry, context, current, patch, complaints) : patched(call, registry, context, current, type, patch, complaints);
       if (object.metadata!.uid && !current)
         throw conflict(registry.subject, info.name, `uid mismatch: the provided object specified uid ${object.metadata!.uid}, and no existing object was found`);
       settleNamespace(object, context.namespace, definition.namespaced);
       checkName(object, info.name);
       strategy.defaults?.(object);
-      if (type !== 'apply') manageFieldsOnUpdate(registry, context, current, object, info.subresource);
+      if (type !== 'apply') await manageFieldsOnUpdate(registry, context, current, object, info.subresource);
       await admit.mutate(current ? 'UPDATE' : 'CREATE', object, current);
       dedupOwners(object, context.warnings, true);
       return object;
@@ -100,11 +100,8 @@ async function applyView(
     namespace,
     name,
     async change(current) {
-      const object = serverSideApply(current, shown, {
-        ...fieldWrite(registry, context, call.info.subresource),
-        kind: definition.kind,
-        force: call.query.flag('force') ?? false,
-      });
+      const write = { ...fieldWrite(registry, context, call.info.subresource), kind: definition.kind, force: call.query.flag('force') ?? false };
+      const object = await acrossVersions(registry, write, (seen) => serverSideApply(current, shown, seen));
       const [view, old] = [part.get(object), part.get(current!)];
       await admit.mutate('UPDATE', view, old);
       const errors = part.validate(view);
@@ -177,14 +174,11 @@ function settled({ definition, strategy }: Registry, context: RequestContext, cu
   return decoded.object;
 }
 
-function applied(call: Call, registry: Registry, context: RequestContext, current: KubeObject | undefined, patch: unknown, complaints: string[]): KubeObject {
+async function applied(call: Call, registry: Registry, context: RequestContext, current: KubeObject | undefined, patch: unknown, complaints: string[]): Promise<KubeObject> {
   const { definition } = registry;
   const configuration = configurationOf(patch);
-  const object = serverSideApply(current, configuration, {
-    ...fieldWrite(registry, context, call.info.subresource),
-    kind: definition.kind,
-    force: call.query.flag('force') ?? false,
-  });
+  const write = { ...fieldWrite(registry, context, call.info.subresource), kind: definition.kind, force: call.query.flag('force') ?? false };
+  const object = await acrossVersions(registry, write, (seen) => serverSideApply(current, configuration, seen));
   heed(context, complaints);
   object.apiVersion = apiVersionOf(definition);
   object.kind = definition.kind;

@@ -77,7 +77,7 @@ export async function writeView(
       (await admit.validate('UPDATE', view, old))?.();
       const object = cloneJson(current!);
       part.apply(object, view);
-      manageFieldsOnUpdate(registry, context, current, object, info.subresource);
+      await manageFieldsOnUpdate(registry, context, current, object, info.subresource);
       return object;
     },
   });

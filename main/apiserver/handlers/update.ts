@@ -38,7 +38,7 @@ export async function put(serving: Serving, call: Call, registry: Registry, subr
       // The first round may use up the decoded body, unless a later one could need it again.
       const changed = first && object.metadata!.resourceVersion ? object : cloneJson(object);
       first = false;
-      manageFieldsOnUpdate(registry, context, current, changed, info.subresource);
+      await manageFieldsOnUpdate(registry, context, current, changed, info.subresource);
       await admit.mutate(current ? 'UPDATE' : 'CREATE', changed, current);
       dedupOwners(changed, context.warnings, true);
       return changed;

@@ -7,7 +7,7 @@ import { difference, hasPath, intersection, isEmptySet, members, noFields, recur
 import { decodeOwners, encodeOwners, isSameManager, withSet, type Owner } from './managers.ts';
 import { MergeError, mergeTyped, withNamedFields, withoutFields } from './merge.ts';
 import { fieldsOf, formErrors } from './ownedFields.ts';
-import { comparisons, conflictsOf, filtered, ownersAfterUpdate, resetSet, setEntries, type FieldWrite } from './ownership.ts';
+import { comparisons, conflictsOf, filtered, inVersion, ownersAfterUpdate, resetSet, setEntries, type FieldWrite, type Versioned } from './ownership.ts';
 import { anySchema, isAssociative, isMap, memberSchema, type PatchSchema } from './schema.ts';
 
 export interface ApplyWrite extends FieldWrite {
@@ -77,7 +77,8 @@ function applyOnce(live: KubeObject, applied: KubeObject, before: readonly Owner
   const last = before.find((owner) => isSameManager(owner, me));
   const others = before.filter((owner) => owner !== last);
   // Nothing is to be taken away from whoever still says all that they said.
-  const object = last && !isEmptySet(difference(last.set, set)) ? pruned(merged, [...others, me], last.set, schema) : merged;
+  const dropsSome = last && ((write.convert && last.apiVersion !== me.apiVersion) || !isEmptySet(difference(last.set, set)));
+  const object = dropsSome ? pruned(merged, [...others, me], last, write) : merged;
 
   const comparison = filtered(compareObjects(live, object, schema), write.resetFields);
   const comparisonOf = comparisons(live, object, write, comparison);
@@ -116,20 +117,36 @@ function mergedObject(live: KubeObject, applied: KubeObject, write: ApplyWrite):
 }
 
 /**
- * Takes away what the applier applied last time and does not now, unless somebody else owns it.
- * Mirrors merge/update.go (prune, addBackOwnedItems, addBackDanglingItems).
+ * Takes away what the applier applied last time and does not now, unless somebody else owns it; each set of fields is
+ * looked at in the version that it is of. Mirrors merge/update.go (prune, addBackOwnedItems, addBackDanglingItems).
  */
-function pruned(merged: KubeObject, owners: readonly Owner[], last: FieldSet, schema: PatchSchema): KubeObject {
-  const lastNamed = withNamedFields(last, schema);
-  const first = withoutFields(merged, lastNamed, schema) as KubeObject;
-  const mergedSet = withNamedFields(fieldsOf(merged, schema), schema);
-  const owned = withNamedFields(
-    owners.reduce((all, owner) => union(all, owner.set), noFields),
-    schema,
-  );
-  const second = withoutFields(merged, difference(mergedSet, union(withNamedFields(fieldsOf(first, schema), schema), owned)), schema) as KubeObject;
-  const secondSet = withNamedFields(fieldsOf(second, schema), schema);
-  return withoutFields(merged, intersection(difference(mergedSet, secondSet), lastNamed), schema) as KubeObject;
+function pruned(merged: KubeObject, owners: readonly Owner[], last: Owner, write: ApplyWrite): KubeObject {
+  const before = inVersion(write, merged, last.apiVersion);
+  if (!before) return merged;
+  const { schema } = before;
+  const lastNamed = withNamedFields(last.set, schema);
+  let kept = withoutFields(before.object, lastNamed, schema) as KubeObject;
+  for (const [apiVersion, set] of ownedByVersion(owners, last.apiVersion, write)) {
+    const [whole, part] = [inVersion(write, merged, apiVersion), inVersion(write, kept, apiVersion)];
+    if (!whole || !part) continue;
+    const lost = difference(namedFields(whole), union(namedFields(part), withNamedFields(set, whole.schema)));
+    kept = withoutFields(whole.object, lost, whole.schema) as KubeObject;
+  }
+  const after = inVersion(write, kept, last.apiVersion)!;
+  const dropped = intersection(difference(namedFields(before), namedFields(after)), lastNamed);
+  return inVersion(write, withoutFields(before.object, dropped, schema) as KubeObject, write.apiVersion)!.object;
+}
+
+const namedFields = ({ object, schema }: Versioned) => withNamedFields(fieldsOf(object, schema), schema);
+
+/** What all owners own together, the version that comes first in front; where versions have the same fields, all at once. */
+function ownedByVersion(owners: readonly Owner[], first: string, { convert }: ApplyWrite): Map<string, FieldSet> {
+  const sets = new Map<string, FieldSet>([[first, noFields]]);
+  for (const { apiVersion, set } of owners) {
+    const version = convert ? apiVersion : first;
+    sets.set(version, union(sets.get(version) ?? noFields, set));
+  }
+  return sets;
 }
 
 function checkVersion(applied: KubeObject, write: ApplyWrite): void {

@@ -22,7 +22,18 @@ export interface FieldWrite {
    * The object in another version that one of its owners wrote; undefined: there is no such version any more, and its
    * owner is forgotten. Absent: all versions have the same fields.
    */
-  convert?(object: KubeObject, apiVersion: string): KubeObject | undefined;
+  convert?(object: KubeObject, apiVersion: string): Versioned | undefined;
+}
+
+/** An object as a version shows it, with that version's schema. */
+export interface Versioned {
+  object: KubeObject;
+  schema: PatchSchema;
+}
+
+/** The object in a version; undefined: there is none such any more. */
+export function inVersion(write: FieldWrite, object: KubeObject, apiVersion: string): Versioned | undefined {
+  return write.convert ? write.convert(object, apiVersion) : { object, schema: write.schema };
 }
 
 /**
@@ -87,7 +98,7 @@ export function comparisons(live: KubeObject, object: KubeObject, write: FieldWr
     if (!write.convert || known.has(apiVersion)) return known.has(apiVersion) ? known.get(apiVersion) : own;
     const then = write.convert(live, apiVersion);
     const now = write.convert(object, apiVersion);
-    const comparison = then && now ? filtered(compareObjects(then, now, write.schema), write.resetFields) : undefined;
+    const comparison = then && now ? filtered(compareObjects(then.object, now.object, now.schema), write.resetFields) : undefined;
     known.set(apiVersion, comparison);
     return comparison;
   };

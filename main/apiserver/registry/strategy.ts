@@ -75,6 +75,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly storedAs?: StoredAs;
   /** An object of this version as another version of the kind shows it; absent: `storedAs` says it, or the versions differ in name only. */
   convert?(object: KubeObject, apiVersion: string): Promise<KubeObject>;
+  /** The schema that another version of the kind is owned by, where versions have fields of their own; undefined: there is no such version. */
+  patchSchemaAt?(apiVersion: string): PatchSchema | undefined;
   /**
    * What strict decoding complains about, for kinds that bring a schema of their own; takes it away. Runs before
    * `defaults`. Throws a DecodeError.

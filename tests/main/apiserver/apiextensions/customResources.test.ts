@@ -276,6 +276,36 @@ describe('versions', () => {
     expect(ended).toBe(true);
   });
 
+  it('have owners of their fields each in its own, whom the webhook makes comparable', async () => {
+    const hooks = await WebhookServer.start();
+    try {
+      hooks.conversions = ({ desiredAPIVersion, objects }) =>
+        objects.map((object) => {
+          const { spec: { host, port, hostPort } = {} } = object as { spec?: Record<string, string> };
+          const [name, number] = hostPort?.split(':') ?? [];
+          const parts = { ...(name && { host: name }), ...(number && { port: number }) };
+          return { ...object, apiVersion: desiredAPIVersion, spec: desiredAPIVersion === 'example.com/v2' ? parts : host || port ? { hostPort: `${host ?? ''}:${port ?? ''}` } : {} };
+        });
+      const conversion = { strategy: 'Webhook', webhook: { clientConfig: hooks.clientConfig('/convert'), conversionReviewVersions: ['v1'] } };
+      const text: JsonSchema = { type: 'string' };
+      await server.define(definitionOf([{ schema: spec({ hostPort: text }) }, { name: 'v2', schema: spec({ host: text, port: text }) }], { conversion }));
+      const apply = async (fieldManager: string, version: string, said: object, force = false) =>
+        (await server.request<Widget>('PATCH', `${widgets(version)}/a`, { ...widget('a', said), apiVersion: `example.com/${version}` }, { contentType: 'application/apply-patch+yaml', query: { fieldManager, force: String(force) } })).body;
+      const owners = ({ metadata }: Widget) => Object.fromEntries(metadata!.managedFields!.map(({ manager, apiVersion, fieldsV1 }) => [`${manager} ${apiVersion}`, Object.keys((fieldsV1 as Record<string, object>)['f:spec']!)]));
+
+      await apply('first', 'v1', { hostPort: 'h:80' });
+      expect(await faults(apply('second', 'v2', { host: 'h', port: '81' }))).toEqual(['.spec.hostPort: conflict with "first"']);
+      expect(owners(await apply('second', 'v2', { host: 'h', port: '80' }))).toEqual({ 'first example.com/v1': ['f:hostPort'], 'second example.com/v2': ['f:host', 'f:port'] });
+      // What the one no longer says in a newer version is still the other's, until that one lets go as well.
+      const moved = await apply('first', 'v2', { host: 'h' });
+      expect([moved.spec, owners(moved)]).toEqual([{ host: 'h', port: '80' }, { 'first example.com/v2': ['f:host'], 'second example.com/v2': ['f:host', 'f:port'] }]);
+      expect((await apply('second', 'v2', { host: 'h' })).spec).toEqual({ host: 'h' });
+      expect(owners(await apply('third', 'v1', { hostPort: 'i:' }, true))).toEqual({ 'third example.com/v1': ['f:hostPort'] });
+    } finally {
+      hooks.close();
+    }
+  });
+
   it('are converted by a webhook, which may not touch who an object is', async () => {
     const hooks = await WebhookServer.start();
     try {
