@@ -7,7 +7,6 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ClusterState } from '../preload/contract.ts';
 import { parseYaml } from './api/yaml.ts';
 import { type Answer, auditPolicy, begun, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
@@ -19,6 +18,7 @@ import { startControllers, type ControllerContext } from './controllers/index.ts
 import { Nodes } from './nodes.ts';
 import { prepareMachines, type MachineFiles } from './nodes/machines.ts';
 import type { Options } from './options.ts';
+import { outFolder } from './outFolder.ts';
 import type { DockerMachines, EngineDiscovery } from './runtime/index.ts';
 import { readSchedulerConfiguration, Scheduler, type SchedulerConfiguration } from './scheduler/index.ts';
 import { lockDirectory, lockHolder, openDiskStore, type Store } from './store/index.ts';
@@ -113,10 +113,7 @@ async function discover(runtime: Options['runtime']): Promise<EngineDiscovery | 
 /** What machines are made of: beside the sources' bundles, or among the packaged app's resources. */
 function machineFiles(resources: string | undefined): MachineFiles {
   if (resources) return { agent: path.join(resources, 'node', 'agent.mjs'), dockerfile: path.join(resources, 'node-image'), tarballs: path.join(resources, 'node-image') };
-  // This file is in a chunk somewhere below `out`.
-  let out = path.dirname(fileURLToPath(import.meta.url));
-  while (path.basename(out) !== 'out' && out !== path.dirname(out)) out = path.dirname(out);
-  return { agent: path.join(out, 'node/agent.mjs'), dockerfile: path.join(out, '../images/node') };
+  return { agent: path.join(outFolder, 'node/agent.mjs'), dockerfile: path.join(outFolder, '../images/node') };
 }
 
 /** What upstream's server does after its start and bootstrapCluster does here, by the names that health checks have there. */

@@ -2,18 +2,17 @@
 import { spawn } from 'node:child_process';
 import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ShellState } from '../preload/contract.ts';
 import { EndpointClient, Settings } from './bridge/index.ts';
 import { createCluster, deleteCluster } from './cluster.ts';
 import { startIsOver } from './loader.ts';
 import { createLog } from './logFile.ts';
 import { parseOptions, usage, UsageError, type Options } from './options.ts';
+import { outFolder } from './outFolder.ts';
 import { systemRandom } from './util/random.ts';
 import { startWebShell, type WebShell } from './web/index.ts';
 import { version } from './version.ts';
 
-const out = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const tell = (line: string) => void process.stderr.write(`${line}\n`);
 
@@ -68,7 +67,7 @@ async function main(): Promise<void> {
     cluster: cluster.state,
   });
   shell = await startWebShell({
-    page: path.join(out, 'renderer'),
+    page: path.join(outFolder, 'renderer'),
     port: 0,
     state: shellState,
     onState: (listener) => cluster.onState(() => listener(shellState())),
