@@ -13,8 +13,29 @@ export function normalizeObject(schema: ObjectSchema, value: Record<string, unkn
   for (const field of schema.fields.values()) {
     const member = normalizeMember(field, value[field.name]);
     if (member !== undefined) written[field.name] = member;
+    else if (isCollection(value[field.name])) rememberEmpty(written, field.name, Array.isArray(value[field.name]));
   }
   return written;
+}
+
+const isCollection = (value: unknown) => typeof value === 'object' && value !== null;
+
+/** Members that were `[]` or `{}` in what an object was read from, and are left out of it. */
+const empties = new WeakMap<object, Map<string, readonly [] | Readonly<Record<string, never>>>>();
+
+function rememberEmpty(written: object, member: string, list: boolean): void {
+  const members = empties.get(written) ?? new Map<string, readonly [] | Readonly<Record<string, never>>>();
+  members.set(member, list ? [] : {});
+  empties.set(written, members);
+}
+
+/**
+ * A member as it was given in the request that this very object was read from: `[]` and `{}` are left out of objects, but
+ * defaults and messages tell them from absence. Null where there is none.
+ */
+export function asGiven<T extends object, N extends string & keyof T>(object: T | undefined, member: N): NonNullable<T[N]> | null {
+  if (!object) return null;
+  return object[member] ?? (empties.get(object)?.get(member) as NonNullable<T[N]> | undefined) ?? null;
 }
 
 function normalizeMember(field: FieldSchema, value: unknown): unknown {

@@ -27,6 +27,8 @@ export async function put(serving: Serving, call: Call, registry: Registry, subr
   dedupOwners(object, context.warnings, false);
   strategy.defaults?.(object);
   const admit = new Admit(serving, context, registry, info.subresource, info.name);
+  // The first round uses up the decoded body; without a revision, a later one may need it again.
+  const spare = object.metadata!.resourceVersion ? object : cloneJson(object);
   let first = true;
 
   const { entry, created } = await registry.update(context, {
@@ -35,8 +37,7 @@ export async function put(serving: Serving, call: Call, registry: Registry, subr
     uid: object.metadata!.uid,
     subresource,
     async change(current: KubeObject | undefined) {
-      // The first round may use up the decoded body, unless a later one could need it again.
-      const changed = first && object.metadata!.resourceVersion ? object : cloneJson(object);
+      const changed = first ? object : cloneJson(spare);
       first = false;
       await manageFieldsOnUpdate(registry, context, current, changed, info.subresource);
       await admit.mutate(current ? 'UPDATE' : 'CREATE', changed, current);

@@ -1,5 +1,6 @@
 import { isDns1123Label, isDns1123Subdomain } from '../../api/names.ts';
 import type { PersistentVolume, PersistentVolumeSpec } from '../../api/index.ts';
+import { asGiven } from '../../api/normalize.ts';
 import type { FieldErrors } from './field.ts';
 import { noBacksteps } from './paths.ts';
 import { validateAccessModes, volumeModes } from './persistentVolumeClaim.ts';
@@ -26,7 +27,7 @@ export function validatePersistentVolume(errors: FieldErrors, { spec = {} }: Per
   const capacity = spec.capacity ?? {};
   const names = Object.keys(capacity);
   if (!names.length) errors.required('spec.capacity');
-  if (capacity.storage === undefined || names.length > 1) errors.notSupported('spec.capacity', spec.capacity ?? null, ['storage']);
+  if (capacity.storage === undefined || names.length > 1) errors.notSupported('spec.capacity', asGiven(spec, 'capacity'), ['storage']);
   for (const name of names) {
     const quantity = quantityOf(capacity[name]!);
     if (!quantity) errors.invalid(`spec.capacity[${name}]`, capacity[name], notAQuantity);

@@ -1,5 +1,6 @@
 import { isPercent } from '../../api/names.ts';
 import { selectorFromLabelSelector, type Selector } from '../../api/labels.ts';
+import { asGiven } from '../../api/normalize.ts';
 import type { LabelSelector, PodTemplateSpec } from '../../api/index.ts';
 import type { FieldErrors } from './field.ts';
 import { annotations, labels, labelSelector } from './names.ts';
@@ -47,7 +48,7 @@ export function selectorAndTemplate(
   const path = `${field}.template`;
   const matcher = readableSelector(selector);
   if (!matcher && unreadable !== undefined) return errors.invalid(`${field}.selector`, selector, unreadable);
-  if (matcher && !matcher.empty && !matcher.matches(template.metadata?.labels)) errors.invalid(`${path}.metadata.labels`, template.metadata?.labels, labelsDiffer);
+  if (matcher && !matcher.empty && !matcher.matches(template.metadata?.labels)) errors.invalid(`${path}.metadata.labels`, asGiven(template.metadata, 'labels'), labelsDiffer);
   validatePodTemplateSpec(errors, path, template);
   if (again) {
     labels(errors, `${path}.labels`, template.metadata?.labels);

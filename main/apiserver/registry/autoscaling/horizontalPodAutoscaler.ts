@@ -3,6 +3,7 @@ import type {
   V2MetricStatus, V2MetricTarget,
 } from '../../../api/index.ts';
 import { isPathSegmentName } from '../../../api/names.ts';
+import { asGiven } from '../../../api/normalize.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { dns1123Label, isNegative, nonNegative } from '../../validation/names.ts';
 import { containerResourceName, quantityOf } from '../../validation/resources.ts';
@@ -18,6 +19,13 @@ const percentPolicy = { type: 'Percent', value: 100, periodSeconds: 15 };
 const upRules: V2HPAScalingRules = { stabilizationWindowSeconds: 0, selectPolicy: 'Max', policies: [{ type: 'Pods', value: 4, periodSeconds: 15 }, percentPolicy] };
 const downRules: V2HPAScalingRules = { selectPolicy: 'Max', policies: [percentPolicy] };
 
+/** A list of no policies is not filled in, but refused. */
+const withDefaults = (defaults: V2HPAScalingRules, given: V2HPAScalingRules | undefined): V2HPAScalingRules => ({
+  ...defaults,
+  ...given,
+  policies: asGiven(given, 'policies') ?? defaults.policies,
+});
+
 export const horizontalPodAutoscaler: Strategy<V2HorizontalPodAutoscaler> = {
   definition,
   hasGeneration: false,
@@ -30,8 +38,8 @@ export const horizontalPodAutoscaler: Strategy<V2HorizontalPodAutoscaler> = {
     if (!spec.metrics?.length)
       spec.metrics = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }];
     if (spec.behavior) {
-      spec.behavior.scaleUp = { ...upRules, ...spec.behavior.scaleUp };
-      spec.behavior.scaleDown = { ...downRules, ...spec.behavior.scaleDown };
+      spec.behavior.scaleUp = withDefaults(upRules, spec.behavior.scaleUp);
+      spec.behavior.scaleDown = withDefaults(downRules, spec.behavior.scaleDown);
     }
     object.status = { desiredReplicas: 0, currentMetrics: undefined, ...object.status } as V2HorizontalPodAutoscaler['status'];
   },

@@ -2,6 +2,7 @@ import type { Job, JobSpec } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import { isDns1123Label } from '../../../api/names.ts';
+import { asGiven } from '../../../api/normalize.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { podFailurePolicy, successPolicy } from '../../validation/jobPolicies.ts';
 import { internal } from '../../validation/internal.ts';
@@ -142,7 +143,7 @@ function validateWithSelector(errors: FieldErrors, spec: JobSpec): void {
   if (!spec.selector) errors.required('spec.selector');
   else labelSelector(errors, 'spec.selector', spec.selector);
   const selector = readableSelector(spec.selector);
-  if (selector && !selector.matches(spec.template?.metadata?.labels)) errors.invalid('spec.template.metadata.labels', spec.template?.metadata?.labels, labelsDiffer);
+  if (selector && !selector.matches(spec.template?.metadata?.labels)) errors.invalid('spec.template.metadata.labels', asGiven(spec.template?.metadata, 'labels'), labelsDiffer);
 }
 
 function validate(errors: FieldErrors, object: Job, old?: Job): void {

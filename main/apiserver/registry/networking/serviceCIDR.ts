@@ -1,6 +1,7 @@
 import type { IPAddress, ServiceCIDR } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { isCanonicalCIDR, isDns1123Subdomain, isPathSegmentName } from '../../../api/names.ts';
+import { asGiven } from '../../../api/normalize.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { internal } from '../../validation/internal.ts';
 import { fieldImmutable } from '../../validation/names.ts';
@@ -33,7 +34,7 @@ export const serviceCIDR: Strategy<ServiceCIDR> = {
     } else if (before.length === 1 && now.length === 2) {
       if (now[0] !== before[0]) errors.invalid('spec.cidrs[0]', now[0], fieldImmutable);
       validateRanges(errors, now);
-    } else errors.invalid('spec.cidrs', object.spec?.cidrs ?? null, fieldImmutable);
+    } else errors.invalid('spec.cidrs', asGiven(object.spec, 'cidrs'), fieldImmutable);
   }),
   fields: () => ({}),
   columns: columns('Name', 'CIDRs', 'Age'),

@@ -1,6 +1,7 @@
 import type { StorageClass, VolumeAttributesClass } from '../../../api/index.ts';
-import { equalJson } from '../../../api/json.ts';
+import { equalJson, sortedJson } from '../../../api/json.ts';
 import { isQualifiedName } from '../../../api/names.ts';
+import { asGiven } from '../../../api/normalize.ts';
 import { isDefaultClass } from '../../../api/persistentVolumes.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { byteLength, fieldImmutable } from '../../validation/names.ts';
@@ -27,7 +28,7 @@ export const storageClass: Strategy<StorageClass> = {
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
     validate(errors, object);
-    if (!equalJson(object.parameters ?? {}, old.parameters ?? {})) errors.invalid('parameters', object.parameters ?? null, fieldImmutable);
+    if (!equalJson(object.parameters ?? {}, old.parameters ?? {})) errors.invalid('parameters', sortedJson(asGiven(object, 'parameters')), fieldImmutable);
     if (object.provisioner !== old.provisioner) errors.invalid('provisioner', object.provisioner ?? '', fieldImmutable);
     if (object.reclaimPolicy !== old.reclaimPolicy) errors.invalid('reclaimPolicy', object.reclaimPolicy, fieldImmutable);
     if (object.volumeBindingMode !== old.volumeBindingMode) errors.invalid('volumeBindingMode', object.volumeBindingMode, fieldImmutable);

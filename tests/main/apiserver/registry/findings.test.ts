@@ -29,6 +29,9 @@ describe('what is wrong is said as Kubernetes says it', () => {
     ['a selector that the cluster has not chosen', `${batch}/jobs`, { spec: { selector: { matchLabels: { app: 'x' } }, template: { ...template, spec: { ...pod, restartPolicy: 'Never' } } } }, '`selector` not auto-generated'],
     ['a manager of a job', `${batch}/jobs`, { spec: { managedBy: 'x', template: { spec: { ...pod, restartPolicy: 'Never' } } } }, 'spec.managedBy: Invalid value: "x": must be a domain-prefixed path (such as "acme.io/foo")'],
     ['an address', `${core}/endpoints`, { subsets: [{ addresses: [{ ip: 'x' }] }] }, '[subsets[0].addresses[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff), subsets[0].addresses[0].ip: Invalid value: "x": must be a valid IP address]'],
+    ['labels that are there, but none', `${apps}/deployments`, { spec: { selector: { matchLabels: { app: 'x' } }, template: { metadata: { labels: {} }, spec: pod } } }, `spec.template.metadata.labels: Invalid value: {}: ${differ}`],
+    ['labels that are not there', `${apps}/deployments`, { spec: { selector: { matchLabels: { app: 'x' } }, template: { spec: pod } } }, `spec.template.metadata.labels: Invalid value: null: ${differ}`],
+    ['an autoscaler that says that there are no policies', '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers', { spec: { scaleTargetRef: { kind: 'Deployment', name: 'd' }, maxReplicas: 2, behavior: { scaleUp: { policies: [] } } } }, 'spec.behavior.scaleUp.policies: Required value: must specify at least one Policy'],
   ])('%s', async (_name, path, object, finding) => {
     const metadata = { name: 'bad', ...(object as KubeObject).metadata };
     expect(await cluster.refusal('POST', path, { ...object, metadata })).toContain(finding);
