@@ -1,10 +1,9 @@
 import { DecodeError } from './decodeError.ts';
 import { equalJson } from './json.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject } from './meta.ts';
-import { normalizeObject } from './normalize.ts';
+import { absentElement, Members, normalizeTime } from './normalize.ts';
 import { parseQuantity } from './quantity.ts';
 import { schemaById, schemaOf, type FieldType, type ObjectSchema, type Special } from './schema.ts';
-import { parseApiTime } from './time.ts';
 
 export { DecodeError };
 
@@ -29,12 +28,11 @@ export function decodeObject(gvk: GroupVersionKind, value: unknown): Decoded {
   const schema = schemaOf(gvk);
   const decoder = new Decoder();
   if (schema) {
-    const decoded = decoder.top(schema, value);
-    return { object: normalizeObject(schema, decoded), complaints: decoder.complaints };
+    return { object: decoder.top(schema, value), complaints: decoder.complaints };
   }
   const meta = schemaById('meta/v1.PartialObjectMetadata')!;
   const { apiVersion, kind, metadata, ...rest } = isRecord(value) ? value : decoder.top(meta, value);
-  const head = normalizeObject(meta, decoder.top(meta, { apiVersion, kind, metadata }));
+  const head = decoder.top(meta, { apiVersion, kind, metadata });
   return { object: { apiVersion: apiVersionOf(gvk), kind: gvk.kind, ...head, ...rest }, complaints: decoder.complaints };
 }
 
@@ -68,6 +66,7 @@ function named(value: unknown): string {
   return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
+/** Checks and normalizes in one walk: everything it returns is as normalizeObject leaves it. */
 class Decoder {
   readonly complaints: string[] = [];
   /** The JSON names on the way here, without indices: what Go's type errors show. */
@@ -90,7 +89,7 @@ class Decoder {
   #object(schema: ObjectSchema, value: unknown, goType: string): Record<string, unknown> {
     if (!isRecord(value)) throw this.#wrongType(value, goType);
     if (this.#path.length > maxDepth) throw new DecodeError('exceeded max depth');
-    const decoded: Record<string, unknown> = {};
+    const members = new Members(schema);
     const outer = this.#struct;
     for (const name of Object.keys(value)) {
       const field = schema.fields.get(name);
@@ -101,13 +100,12 @@ class Decoder {
       this.#fields.push(name);
       this.#path.push(name);
       this.#struct = schema.name;
-      const member = this.#value(field.type, value[name]);
-      if (member !== undefined) decoded[name] = member;
+      members.add(field, this.#value(field.type, value[name]));
       this.#path.pop();
       this.#fields.pop();
     }
     this.#struct = outer;
-    return decoded;
+    return members.written();
   }
 
   #complain(name: string): void {
@@ -147,7 +145,7 @@ class Decoder {
     this.#path.push(step);
     const decoded = this.#value(type, value);
     this.#path.pop();
-    return decoded ?? null;
+    return decoded ?? absentElement(type);
   }
 
   #scalar(type: FieldType & { kind: 'scalar' }, value: unknown): unknown {
@@ -195,11 +193,10 @@ class Decoder {
       case 'MicroTime':
         if (typeof value !== 'string') throw this.#wrongType(value, 'string');
         try {
-          parseApiTime(value, special === 'Time' ? 'time' : 'microTime');
+          return normalizeTime(special, value);
         } catch (error) {
           throw new DecodeError((error as Error).message);
         }
-        return value;
       case 'JSONSchemaPropsOrBool':
         if (typeof value === 'boolean') return value;
         if (!isRecord(value)) throw new DecodeError('boolean or JSON schema expected');
@@ -219,7 +216,7 @@ class Decoder {
   #jsonSchema(value: unknown): Record<string, unknown> {
     const schema = schemaById('apiextensions/v1.JSONSchemaProps')!;
     this.#silent++;
-    const decoded = normalizeObject(schema, this.#object(schema, value, 'v1.JSONSchemaProps'));
+    const decoded = this.#object(schema, value, 'v1.JSONSchemaProps');
     this.#silent--;
     return decoded;
   }

@@ -9,25 +9,18 @@ import { formatMicroTime, formatTime, parseApiTime } from './time.ts';
  * result may share parts with it that have no schema.
  */
 export function normalizeObject(schema: ObjectSchema, value: Record<string, unknown>): Record<string, unknown> {
-  const written: Record<string, unknown> = {};
-  for (const field of schema.fields.values()) {
-    const member = normalizeMember(field, value[field.name]);
-    if (member !== undefined) written[field.name] = member;
-    else if (isCollection(value[field.name])) rememberEmpty(written, field.name, Array.isArray(value[field.name]));
+  const members = new Members(schema);
+  for (const name in value) {
+    const member = value[name];
+    const field = member === undefined || member === null ? undefined : schema.fields.get(name);
+    if (field) members.add(field, normalizeValue(field.type, member));
   }
-  return written;
+  return members.written();
 }
-
-const isCollection = (value: unknown) => typeof value === 'object' && value !== null;
 
 /** Members that were `[]` or `{}` in what an object was read from, and are left out of it. */
-const empties = new WeakMap<object, Map<string, readonly [] | Readonly<Record<string, never>>>>();
-
-function rememberEmpty(written: object, member: string, list: boolean): void {
-  const members = empties.get(written) ?? new Map<string, readonly [] | Readonly<Record<string, never>>>();
-  members.set(member, list ? [] : {});
-  empties.set(written, members);
-}
+const empties = new WeakMap<object, Empties>();
+type Empties = Map<string, readonly [] | Readonly<Record<string, never>>>;
 
 /**
  * A member as it was given in the request that this very object was read from: `[]` and `{}` are left out of objects, but
@@ -38,24 +31,95 @@ export function asGiven<T extends object, N extends string & keyof T>(object: T 
   return object[member] ?? (empties.get(object)?.get(member) as NonNullable<T[N]> | undefined) ?? null;
 }
 
-function normalizeMember(field: FieldSchema, value: unknown): unknown {
-  const { type, pointer, omitEmpty } = field;
-  if (value === undefined || value === null) {
-    if (pointer || field.omitZero) return undefined;
-    // Go's omitempty has no effect on structures.
-    if (type.kind === 'object') return normalizeObject(type.schema, {});
-    return omitEmpty && type.kind !== 'special' ? undefined : zeroValue(type);
+/** What a structure's fields are to its writer. */
+interface Layout {
+  places: ReadonlyMap<FieldSchema, number>;
+  fields: readonly FieldSchema[];
+  /** Those that are written though nothing was said of them, in order. */
+  always: readonly number[];
+}
+
+const layouts = new WeakMap<ObjectSchema, Layout>();
+
+function layoutOf(schema: ObjectSchema): Layout {
+  let layout = layouts.get(schema);
+  if (!layout) {
+    const fields = [...schema.fields.values()];
+    const always = fields.flatMap((field, place) => (absent(field) === undefined ? [] : [place]));
+    layouts.set(schema, (layout = { places: new Map(fields.map((field, place) => [field, place])), fields, always }));
   }
+  return layout;
+}
+
+/** The members of one structure, which come in any order and are written in that of the structure, as Go writes them. */
+export class Members {
+  readonly #layout: Layout;
+  readonly #places: number[] = [];
+  readonly #values: unknown[] = [];
+  #empties: Empties | undefined;
+
+  constructor(schema: ObjectSchema) {
+    this.#layout = layoutOf(schema);
+  }
+
+  /** Each once. `value` is normalized itself. */
+  add(field: FieldSchema, value: unknown): void {
+    if (value === undefined) return;
+    if (isLeftOut(field, value)) {
+      if (field.type.kind !== 'scalar') (this.#empties ??= new Map()).set(field.name, Array.isArray(value) ? [] : {});
+      return;
+    }
+    const place = this.#layout.places.get(field)!;
+    const places = this.#places;
+    const values = this.#values;
+    // Most come in order, or nearly.
+    let at = places.length;
+    for (; at > 0 && places[at - 1]! > place; at--) {
+      places[at] = places[at - 1]!;
+      values[at] = values[at - 1];
+    }
+    places[at] = place;
+    values[at] = value;
+  }
+
+  written(): Record<string, unknown> {
+    const { fields, always } = this.#layout;
+    const places = this.#places;
+    const written: Record<string, unknown> = {};
+    let next = 0;
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i]!;
+      for (; next < always.length && always[next]! <= place; next++)
+        if (always[next] !== place) written[fields[always[next]!]!.name] = absent(fields[always[next]!]!);
+      written[fields[place]!.name] = this.#values[i];
+    }
+    for (; next < always.length; next++) written[fields[always[next]!]!.name] = absent(fields[always[next]!]!);
+    if (this.#empties) empties.set(written, this.#empties);
+    return written;
+  }
+}
+
+/** What Go writes for a member that is absent. */
+function absent(field: FieldSchema): unknown {
+  const { type } = field;
+  if (field.pointer || field.omitZero) return undefined;
+  // Go's omitempty has no effect on structures.
+  if (type.kind === 'object') return normalizeObject(type.schema, {});
+  return field.omitEmpty && type.kind !== 'special' ? undefined : zeroValue(type);
+}
+
+function isLeftOut({ type, pointer, omitEmpty }: FieldSchema, value: unknown): boolean {
+  if (!omitEmpty) return false;
   switch (type.kind) {
     case 'scalar':
-      return omitEmpty && !pointer && isZero(value) ? undefined : value;
+      return !pointer && isZero(value);
     case 'list':
-      return omitEmpty && (value as unknown[]).length === 0 ? undefined : normalizeValue(type, value);
+      return (value as unknown[]).length === 0;
     case 'map':
-      for (const _ in value as object) return normalizeValue(type, value);
-      return omitEmpty ? undefined : {};
+      for (const _ in value as object) return false;
+      return true;
     default:
-      return normalizeValue(type, value);
+      return false;
   }
 }
 
@@ -100,20 +164,27 @@ export function normalizeValue(type: FieldType, value: unknown): unknown {
         case 'Quantity':
           return parseQuantity(String(value).trim()).toString();
         case 'Time':
-        case 'MicroTime': {
-          const time = parseApiTime(value as string, type.special === 'Time' ? 'time' : 'microTime');
-          // Go's zero time, which it writes as null.
-          if (time.seconds === -62_135_596_800 && time.micros === 0) return undefined;
-          return type.special === 'Time' ? formatTime(time) : formatMicroTime(time);
-        }
+        case 'MicroTime':
+          return normalizeTime(type.special, value as string);
         default:
           return value;
       }
   }
 }
 
+/** Throws what is wrong with the text; undefined stands for null. */
+export function normalizeTime(special: 'Time' | 'MicroTime', text: string): string | undefined {
+  const time = parseApiTime(text, special === 'Time' ? 'time' : 'microTime');
+  // Go's zero time, which it writes as null.
+  if (time.seconds === -62_135_596_800 && time.micros === 0) return undefined;
+  return special === 'Time' ? formatTime(time) : formatMicroTime(time);
+}
+
 /** An element cannot be left out: null is its zero value. */
 function normalizeElement(type: FieldType, value: unknown): unknown {
-  if (value !== undefined && value !== null) return normalizeValue(type, value);
+  return value === undefined || value === null ? absentElement(type) : normalizeValue(type, value);
+}
+
+export function absentElement(type: FieldType): unknown {
   return type.kind === 'object' ? normalizeObject(type.schema, {}) : (zeroValue(type) ?? null);
 }

@@ -36,7 +36,9 @@ export class Admit {
     const { definition } = this.registry;
     const isNamespace = definition.group === '' && definition.resource === 'namespaces';
     const name = this.name || object?.metadata?.name || '';
-    const kind = kindOf(object ?? oldObject) ?? definition;
+    const about = object ?? oldObject;
+    const isOwn = about?.kind === definition.kind && about.apiVersion === this.registry.apiVersion;
+    const kind = (isOwn ? undefined : kindOf(about)) ?? definition;
     return {
       context: this.context,
       operation,

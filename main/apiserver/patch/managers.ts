@@ -80,14 +80,19 @@ function inOrder(set: FieldSet): FieldSet {
   let sorted = true;
   for (let i = 1; i < elements.length && sorted; i++) sorted = compareElements(elements[i - 1]!, elements[i]!) < 0;
   if (!sorted) elements.sort(compareElements);
-  let changed = !sorted;
-  const out: Record<string, FieldSet> = {};
-  for (const element of elements) {
+  // Most are in order: only what is not is made anew.
+  let out: Record<string, FieldSet> | undefined = sorted ? undefined : {};
+  for (let i = 0; i < elements.length; i++) {
+    const element = elements[i]!;
     const node = set[element]!;
-    out[element] = hasChildren(node) ? inOrder(node) : node;
-    if (out[element] !== node) changed = true;
+    const ordered = hasChildren(node) ? inOrder(node) : node;
+    if (!out && ordered !== node) {
+      out = {};
+      for (let before = 0; before < i; before++) out[elements[before]!] = set[elements[before]!]!;
+    }
+    if (out) out[element] = ordered;
   }
-  return changed ? out : set;
+  return out ?? set;
 }
 
 const maxUpdaters = 10;
