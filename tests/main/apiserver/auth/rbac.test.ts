@@ -58,6 +58,6 @@ it('stops whoever would give away more than they have', async () => {
 it('never changes what a binding is about', async () => {
   await cluster.ask('POST', `${group}/clusterrolebindings`, bind('fixed', 'view', 'x'));
   expect(await cluster.refusal('PUT', `${group}/clusterrolebindings/fixed`, bind('fixed', 'edit', 'x'))).toBe(
-    'ClusterRoleBinding.rbac.authorization.k8s.io "fixed" is invalid: roleRef: Invalid value: {"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"edit"}: cannot change roleRef',
+    'ClusterRoleBinding.rbac.authorization.k8s.io "fixed" is invalid: roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"ClusterRole","Name":"edit"}: cannot change roleRef',
   );
 });
