@@ -11,19 +11,23 @@ import { agentBundle } from '../../support/agentBundle.ts';
 const run = promisify(execFile);
 const docker = new Docker();
 
-/** Lines of this computer's firewall and links that name a network's bridge or range, as they would be for any network. */
-async function tracesOf(network: Docker.NetworkInspectInfo): Promise<string[]> {
+/** Everything that this computer's firewall and links say, without what changes by itself. */
+async function linesOfHost(): Promise<string[]> {
+  const said = await Promise.all([run('iptables-save'), run('nft', ['list', 'ruleset']), run('ip', ['-o', 'addr']), run('ip', ['route'])]);
+  const lines = said.flatMap(({ stdout }) => stdout.split('\n'));
+  return lines.map((line) => line.replace(/^\d+: |counter packets \d+ bytes \d+ |\[\d+:\d+\] |linkdown|valid_lft .*$/g, '').trim());
+}
+
+/**
+ * The lines that name a network's bridge or range, as they would be for any network; but for those of `before`, of an
+ * engine that was killed.
+ */
+async function tracesOf(network: Docker.NetworkInspectInfo, before: ReadonlySet<string>): Promise<string[]> {
   const bridge = `br-${network.Id.slice(0, 12)}`;
   const subnet = network.IPAM!.Config![0]!.Subnet!;
   const prefix = subnet.split('.').slice(0, 2).join('.');
-  const said = await Promise.all([run('iptables-save'), run('nft', ['list', 'ruleset']), run('ip', ['-o', 'addr']), run('ip', ['route'])]);
-  const lines = said.flatMap(({ stdout }) => stdout.split('\n')).filter((line) => line.includes(bridge) || line.includes(`${prefix}.`));
-  const plain = (line: string) =>
-    line
-      .replaceAll(bridge, 'BRIDGE')
-      .replaceAll(`${prefix}.`, 'NET.')
-      .replace(/^\d+: |counter packets \d+ bytes \d+ |\[\d+:\d+\] |linkdown|valid_lft .*$/g, '')
-      .trim();
+  const lines = (await linesOfHost()).filter((line) => !before.has(line) && (line.includes(bridge) || line.includes(`${prefix}.`)));
+  const plain = (line: string) => line.replaceAll(bridge, 'BRIDGE').replaceAll(`${prefix}.`, 'NET.');
   // Addresses of IPv6 are made of the bridge's MAC address.
   return [...new Set(lines.filter((line) => !line.includes('inet6')).map(plain))].sort();
 }
@@ -35,6 +39,7 @@ test('this computer has of a cluster what the container engine does for any netw
   const { socketPath, host, port } = docker.modem as unknown as Docker.DockerOptions;
   const cluster = `hosttest-${process.pid}`;
   const machines = createMachines({ connection: { socketPath, host, port }, cluster, agentFile: await agentBundle(), clock: realClock, log: noLog, env: process.env, platform: process.platform });
+  const before = new Set(await linesOfHost());
   const control = await docker.createNetwork({ Name: `${cluster}-control`, Driver: 'bridge', IPAM: { Config: [{ Subnet: '10.251.0.0/16', Gateway: '10.251.0.1' }] } });
   try {
     await machines.prepare(() => {});
@@ -57,10 +62,10 @@ test('this computer has of a cluster what the container engine does for any netw
       routes: [],
     });
     const network = (await docker.getNetwork(machines.network).inspect()) as Docker.NetworkInspectInfo;
-    expect(await tracesOf(network)).toEqual(await tracesOf((await control.inspect()) as Docker.NetworkInspectInfo));
+    expect(await tracesOf(network, before)).toEqual(await tracesOf((await control.inspect()) as Docker.NetworkInspectInfo, before));
     agent.close();
     await machines.removeAll();
-    expect(await tracesOf(network)).toEqual([]);
+    expect(await tracesOf(network, before)).toEqual([]);
   } finally {
     await machines.removeAll();
     await control.remove();
