@@ -11,15 +11,13 @@ const isReading = ({ verb }: RequestInfo) => ['get', 'list', 'watch', 'head', 'o
 export function describeFlows(flows: FlowControl, metrics: Metrics): void {
   const registers = [metrics];
   const prefix = 'apiserver_flowcontrol_';
+  const about = (name: string, help: string, labelNames: string[]) => ({ name: prefix + name, help, labelNames, registers });
   const gauge = (name: string, help: string, labelNames: string[], values: (level: Level) => [Labels, number][]) =>
     new Gauge({
-      name: prefix + name,
-      help,
-      labelNames,
-      registers,
+      ...about(name, help, labelNames),
       collect() {
         this.reset();
-        for (const level of flows.levels.all()) for (const [labels, value] of values(level)) this.set(labels, value);
+        for (const [labels, value] of flows.levels.all().flatMap(values)) this.set(labels, value);
       },
     });
   const ofLevel = (name: string, help: string, read: (level: Level) => number) =>
@@ -28,13 +26,10 @@ export function describeFlows(flows: FlowControl, metrics: Metrics): void {
     gauge(name, help, ['priority_level', 'flow_schema'], (level) => [...level.schemas.keys()].map((schema) => [{ priority_level: level.name, flow_schema: schema }, weigh(level, schema)]));
   const counter = (name: string, help: string, labelNames: string[], values: (level: Level) => [Labels, number][]) =>
     new Counter({
-      name: prefix + name,
-      help,
-      labelNames,
-      registers,
+      ...about(name, help, labelNames),
       collect() {
         this.reset();
-        for (const level of flows.levels.all()) for (const [labels, value] of values(level)) this.inc(labels, value);
+        for (const [labels, value] of flows.levels.all().flatMap(values)) this.inc(labels, value);
       },
     });
   const sum = (level: Level, schema: string, waiting: boolean, weigh: (initial: number, final: number) => number) => {

@@ -3,20 +3,20 @@ import type { AppArmorProfile, Container, ContainerPort, ObjectMeta, PodAffinity
 import { isDns1123Label } from '../../api/names.ts';
 import { deprecatedNodeLabels, nodeSelectorTermWarnings } from './nodeLabelWarnings.ts';
 import { fractionalBytes } from './resources.ts';
-import { claimSpecWarnings, overlappingPathWarnings } from './volumeWarnings.ts';
+import { claimSpecWarnings, deprecatedSources, overlappingPathWarnings } from './volumeWarnings.ts';
 
 /* Mirrors pkg/api/pod/warnings.go. */
 
-const deprecatedVolumes: Partial<Record<keyof Volume, [field: string, text: string]>> = {
-  photonPersistentDisk: ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
+const deprecatedVolumes: Partial<Record<keyof Volume, readonly [field: string, text: string]>> = {
+  photonPersistentDisk: deprecatedSources.photonPersistentDisk,
   gitRepo: ['gitRepo', 'deprecated in v1.11, and disabled by default in v1.33+'],
-  scaleIO: ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
+  scaleIO: deprecatedSources.scaleIO,
   flocker: ['flocker', 'deprecated in v1.22, non-functional in v1.25+'],
-  storageos: ['storageOS', 'deprecated in v1.22, non-functional in v1.25+'],
+  storageos: deprecatedSources.storageos,
   quobyte: ['quobyte', 'deprecated in v1.22, non-functional in v1.25+'],
-  glusterfs: ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
-  cephfs: ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
-  rbd: ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
+  glusterfs: deprecatedSources.glusterfs,
+  cephfs: deprecatedSources.cephfs,
+  rbd: deprecatedSources.rbd,
 };
 
 const deprecatedAnnotations: Record<string, string> = {

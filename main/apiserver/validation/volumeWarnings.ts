@@ -5,7 +5,8 @@ import { fractionalBytes } from './resources.ts';
 const storageClassAnnotation = 'volume.beta.kubernetes.io/storage-class';
 const useTheField = 'deprecated since v1.8; use "storageClassName" attribute instead';
 
-const deprecatedSources = {
+/** By field of a source: its name and what is said of it. */
+export const deprecatedSources = {
   cephfs: ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
   photonPersistentDisk: ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
   scaleIO: ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],

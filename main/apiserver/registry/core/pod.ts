@@ -213,7 +213,6 @@ function readinessGates({ spec, status }: Pod): string {
   return `${met.length}/${gates.length}`;
 }
 
-
 /** The scheduler's decision: sets the node and the PodScheduled condition. */
 function binding(): Subresource<Pod> {
   return {
