@@ -73,6 +73,7 @@ async function main(): Promise<void> {
     onState: (listener) => cluster.onState(() => listener(shellState())),
     client: () => client,
     mergeKubeconfig: (action) => cluster.mergeKubeconfig(action),
+    onLinkUsed: () => say(`web: ${shell?.link()}`),
     settings: new Settings(path.join(options.data, 'settings.json')),
     random: systemRandom,
     log: log.child('web'),

@@ -21,6 +21,8 @@ export interface WebShellOptions {
   onState(listener: (state: ShellState) => void): () => void;
   client(): EndpointClient | undefined;
   mergeKubeconfig(action: 'add' | 'remove'): Promise<{ path: string }>;
+  /** A link was used up, so that the next browser needs another. */
+  onLinkUsed?(): void;
   settings: Settings;
   random: Random;
   log: Logger;
@@ -126,6 +128,7 @@ export async function startWebShell(options: WebShellOptions): Promise<WebShell>
         const session = secret(options.random);
         sessions.add(session);
         options.log.info('a browser was let in by its one-time link');
+        options.onLinkUsed?.();
         response.writeHead(303, { location: '/', 'set-cookie': `${cookieName}=${session}; HttpOnly; SameSite=Strict; Path=/`, ...guards() });
         return void response.end();
       }
@@ -135,7 +138,7 @@ export async function startWebShell(options: WebShellOptions): Promise<WebShell>
         return void response.end();
       }
     }
-    if (!hasSession(request)) throw new HttpError(401, 'This link has been used or has expired. Skiff prints a new one where it was started.');
+    if (!hasSession(request)) throw new HttpError(401, 'Each link lets one browser in. Open the last one that Skiff printed where it was started.');
     if (url.pathname.startsWith('/bridge/')) return bridge(request, response, url.pathname.slice('/bridge/'.length));
     if (request.method !== 'GET' && request.method !== 'HEAD') throw new HttpError(405, 'Method not allowed.');
     const file = (await pageFile(options.page, url.pathname)) ?? undefined;

@@ -16,9 +16,11 @@ describe('the web shell', () => {
   let folder: string;
   let shell: WebShell;
   let announce: (state: ShellState) => void;
+  let used: number;
 
   beforeEach(async () => {
     folder = await mkdtemp(path.join(os.tmpdir(), 'skiff-web-'));
+    used = 0;
     await writeFile(path.join(folder, 'index.html'), '<!doctype html>');
     shell = await startWebShell({
       page: folder,
@@ -30,6 +32,7 @@ describe('the web shell', () => {
       },
       client: () => undefined,
       mergeKubeconfig: (action) => Promise.resolve({ path: `/${action}` }),
+      onLinkUsed: () => (used += 1),
       settings: new Settings(path.join(folder, 'settings.json')),
       random: systemRandom,
       log: noLog,
@@ -65,6 +68,7 @@ describe('the web shell', () => {
     const first = await call('GET', `/${link.search}`);
     expect(first.headers['set-cookie']).toEqual([expect.stringMatching(/HttpOnly; SameSite=Strict/)]);
     expect((await call('GET', `/${link.search}`)).status).toBe(401);
+    expect(used).toBe(1);
     const cookie = String((first.headers['set-cookie'] as string[])[0]).split(';')[0]!;
     const page = await call('GET', '/', { cookie });
     expect(page.status).toBe(200);
