@@ -40,6 +40,8 @@ export async function writeLogs(runtime: Runtime, id: string, options: PodLogOpt
   let left = options.limitBytes ?? Infinity;
   // A line may come in parts; only its beginning has a time.
   const beginning = { stdout: true, stderr: true };
+  /** While the reader is behind. */
+  let drained: Promise<undefined> | undefined;
   const onLine = (line: LogLine): Promise<void> | undefined => {
     if (left <= 0 || over.signal.aborted) return undefined;
     if (options.stream && options.stream !== 'All' && options.stream.toLowerCase() !== line.stream) return undefined;
@@ -50,15 +52,7 @@ export async function writeLogs(runtime: Runtime, id: string, options: PodLogOpt
       stop();
     }
     left -= content.length;
-    return out.write(content) ? undefined : new Promise((resolve) => {
-      const go = () => {
-        out.off('drain', go);
-        out.off('close', go);
-        resolve();
-      };
-      out.on('drain', go);
-      out.on('close', go);
-    });
+    return out.write(content) ? undefined : (drained ??= hasRoom(out).then(() => (drained = undefined)));
   };
   const since = options.sinceSeconds !== undefined ? new Date(now - options.sinceSeconds * 1000).toISOString() : options.sinceTime;
   try {
@@ -71,4 +65,16 @@ export async function writeLogs(runtime: Runtime, id: string, options: PodLogOpt
     signal.removeEventListener('abort', stop);
     out.off('close', stop);
   }
+}
+
+function hasRoom(out: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      out.off('drain', go);
+      out.off('close', go);
+      resolve();
+    };
+    out.on('drain', go);
+    out.on('close', go);
+  });
 }

@@ -240,7 +240,7 @@ class DockerRuntime implements Runtime {
 
   async logs(id: string, options: LogOptions, onLine: (line: LogLine) => unknown): Promise<void> {
     const labels = await this.#labelsOf(id);
-    await readLogs(this.#docker, id, labels[label.tty] === 'true', options, onLine);
+    await readLogs(this.#docker, id, labels[label.tty] === 'true', options, this.#clock, onLine);
   }
 
   readFile(id: string, path: string, maxBytes: number): Promise<Buffer | undefined> {

@@ -29,6 +29,12 @@ export class LogRepeats {
     return false;
   }
 
+  /** The line that was news just now was not taken: it is to come again. */
+  forgetLast(): void {
+    this.#times.pop();
+    this.#whole = true;
+  }
+
   #nanoseconds(timestamp: string): number {
     const second = Date.parse(`${timestamp.slice(0, 19)}Z`) / 1000;
     this.#firstSecond ??= second;

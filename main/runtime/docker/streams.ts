@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import type { Clock } from '../../util/clock.ts';
 import { RuntimeError, type ExecIO } from '../index.ts';
 import { engineCall, runtimeError } from './errors.ts';
@@ -10,12 +10,20 @@ const keptOutput = 10 * 1024;
 
 /** Joins the caller's streams to the engine's; resolves when the engine has sent everything. */
 export async function joinStreams(stream: Duplex, io: ExecIO): Promise<void> {
-  const write = (to: ExecIO['stdout'], content: Buffer) => {
+  const full = new Set<Writable>();
+  const write = (to: Writable | undefined, content: Buffer) => {
     // A reader that is slower than the container slows the container down, as a pipe does.
-    if (to && !to.destroyed && !to.write(content)) {
-      stream.pause();
-      to.once('drain', () => stream.resume());
-    }
+    if (!to || to.destroyed || to.write(content) || full.has(to)) return;
+    full.add(to);
+    stream.pause();
+    const go = () => {
+      to.off('drain', go);
+      to.off('close', go);
+      full.delete(to);
+      if (full.size === 0) stream.resume();
+    };
+    to.on('drain', go);
+    to.on('close', go);
   };
   if (io.tty) stream.on('data', (chunk: Buffer) => write(io.stdout, chunk));
   else {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { readLogs } from '../../../main/runtime/docker/logs.ts';
+import { realClock } from '../../../main/util/clock.ts';
 import { ensureTestImage, testDocker, testImage } from '../../support/testImage.ts';
 
 const lines = 2000;
@@ -18,7 +19,7 @@ it('each line of a log that is turned over comes once to who follows it', async 
   try {
     await container.start();
     const numbers: number[] = [];
-    await readLogs(docker, container.id, false, { follow: true }, ({ text }) => {
+    await readLogs(docker, container.id, false, { follow: true }, realClock, ({ text }) => {
       numbers.push(Number(/^line (\d+)/.exec(text.toString())![1]));
     });
     expect(numbers).toEqual(Array.from({ length: lines }, (_, i) => i));
