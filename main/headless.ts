@@ -62,7 +62,6 @@ async function main(): Promise<void> {
   const shellState = (): ShellState => ({
     kind: 'web',
     platform: process.platform,
-    locale: Intl.DateTimeFormat().resolvedOptions().locale,
     version,
     cluster: cluster.state,
   });

@@ -43,8 +43,6 @@ export interface StreamHandlers {
 export interface ShellState {
   kind: 'electron' | 'web';
   platform: string;
-  /** BCP 47 tag of the user's system. */
-  locale: string;
   version: string;
   cluster: ClusterState;
 }

@@ -55,7 +55,7 @@ export async function startDesktop(electron: ElectronApi, options: DesktopOption
   await app.whenReady();
 
   const texts = textsFor(app.getLocale());
-  const state = (): ShellState => ({ kind: 'electron', platform: options.platform, locale: app.getLocale(), version: app.getVersion(), cluster: options.engine.state });
+  const state = (): ShellState => ({ kind: 'electron', platform: options.platform, version: app.getVersion(), cluster: options.engine.state });
   servePage(electron, path.join(options.out, 'renderer'));
   const ipc = serveIpc(electron, { engine: options.engine, settings, state });
 

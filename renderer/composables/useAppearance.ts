@@ -3,12 +3,10 @@ import { useI18n } from 'vue-i18n';
 import { useLocale, useTheme } from 'vuetify';
 import { languageOf, tagOf, type Language } from '../i18n/index.ts';
 import { useSettings } from '../stores/settings.ts';
-import { useShell } from '../stores/shell.ts';
 
-/** Theme and language, as chosen or as the system has them. */
+/** Theme and language, as chosen or as the browser has them (in Electron these are the system's). */
 export function useAppearance(): void {
   const settings = useSettings();
-  const shell = useShell();
   const theme = useTheme();
   const vuetifyLocale = useLocale();
   const { locale } = useI18n();
@@ -25,7 +23,7 @@ export function useAppearance(): void {
     document.documentElement.style.colorScheme = dark ? 'dark' : 'light';
   });
   watchEffect(() => {
-    const language: Language = settings.language === 'system' ? languageOf(shell.locale) : settings.language;
+    const language: Language = settings.language === 'system' ? languageOf(navigator.language) : settings.language;
     locale.value = language;
     vuetifyLocale.current.value = language;
     document.documentElement.lang = tagOf[language];

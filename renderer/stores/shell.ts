@@ -49,7 +49,6 @@ export const useShell = defineStore('shell', () => {
 
   const cluster = computed<ClusterState | undefined>(() => state.value?.cluster);
   const running = computed(() => cluster.value?.phase === 'running');
-  const locale = computed(() => state.value?.locale ?? navigator.language);
 
-  return { state, cluster, running, connection, failure, locale, start, onEvent };
+  return { state, cluster, running, connection, failure, start, onEvent };
 });

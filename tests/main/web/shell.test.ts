@@ -10,7 +10,7 @@ import { systemRandom } from '../../../main/util/random.ts';
 import { startWebShell, type WebShell } from '../../../main/web/index.ts';
 import type { ShellState } from '../../../preload/contract.ts';
 
-const state: ShellState = { kind: 'web', platform: 'linux', locale: 'en', version: '1', cluster: { phase: 'starting', step: 'x' } };
+const state: ShellState = { kind: 'web', platform: 'linux', version: '1', cluster: { phase: 'starting', step: 'x' } };
 
 describe('the web shell', () => {
   let folder: string;

@@ -20,7 +20,6 @@ export class FakeBridge implements Bridge {
   shell: ShellState = {
     kind: 'web',
     platform: 'linux',
-    locale: 'en-GB',
     version: '0.1.0',
     cluster: { phase: 'running', name: 'skiff', runtime: 'docker', kubeconfig: '/home/user/.local/share/skiff/kubeconfig', server: 'https://127.0.0.1:6443' },
   };
