@@ -1,6 +1,7 @@
 import type { Pod } from '../api/index.ts';
-import type { Container } from '../runtime/index.ts';
-import { resizeAction, type ActuatedResources } from './resize.ts';
+import type { Container, ContainerResources } from '../runtime/index.ts';
+import { podCgroupResources } from './qos.ts';
+import { resizeAction, samePodResources, type ActuatedResources } from './resize.ts';
 import { annotation, hasRegularContainer, latest, sandboxChanged, type RuntimeStatus } from './runtimeStatus.ts';
 import { ephemeralContainersOf, hashOf, initContainersOf, isRestartableInit, shouldRestart, type AnyContainer } from './spec.ts';
 
@@ -22,6 +23,13 @@ export interface ContainerToUpdate {
   actuated: ActuatedResources;
 }
 
+/** What the containers of a running pod may use together is to be something else. */
+export interface PodToUpdate {
+  sandboxId: string;
+  actuated: ContainerResources;
+  wanted: ContainerResources;
+}
+
 /** What one sync has to do to a pod. Starts hold indexes into the lists of the spec. */
 export interface PodActions {
   /** Stop everything of the pod, the sandbox too. */
@@ -34,6 +42,7 @@ export interface PodActions {
   containersToStart: number[];
   containersToKill: ContainerToKill[];
   containersToUpdate: ContainerToUpdate[];
+  podToUpdate?: PodToUpdate;
 }
 
 /** What probes found out about a container so far; undefined: nothing yet. */
@@ -42,8 +51,10 @@ export type ProbeOutcome = (kind: 'liveness' | 'startup', containerId: string) =
 /** What a running container was given; undefined: not known. */
 export type ActuatedOf = (container: Container) => ActuatedResources | undefined;
 
+const nothing: ActuatedOf = () => undefined;
+
 /** Mirrors pkg/kubelet/kuberuntime/kuberuntime_manager.go (computePodActions). */
-export function computePodActions(pod: Pod, status: RuntimeStatus, probed: ProbeOutcome, actuatedOf: ActuatedOf = () => undefined): PodActions {
+export function computePodActions(pod: Pod, status: RuntimeStatus, probed: ProbeOutcome, actuatedOf: ActuatedOf = nothing, podActuated?: ContainerResources): PodActions {
   const { changed, attempt, sandbox } = sandboxChanged(pod, status);
   const actions: PodActions = {
     killPod: changed,
@@ -56,7 +67,10 @@ export function computePodActions(pod: Pod, status: RuntimeStatus, probed: Probe
     containersToKill: [],
     containersToUpdate: [],
   };
-  return changed ? startFromTheBeginning(pod, status, actions) : continueWith(pod, status, probed, actuatedOf, actions);
+  if (changed) return startFromTheBeginning(pod, status, actions);
+  const wanted = podActuated && podCgroupResources(pod);
+  if (wanted && !samePodResources(wanted, podActuated)) actions.podToUpdate = { sandboxId: sandbox!.id, actuated: podActuated, wanted };
+  return continueWith(pod, status, probed, actuatedOf, actions);
 }
 
 function startFromTheBeginning(pod: Pod, status: RuntimeStatus, actions: PodActions): PodActions {

@@ -2,17 +2,17 @@ import type { Pod, PodStatus } from '../api/index.ts';
 import { timestamp } from '../api/meta.ts';
 import { isConflict, isNotFound } from '../api/status.ts';
 import { resources } from '../client/index.ts';
-import { RuntimeError, type Container } from '../runtime/index.ts';
+import { RuntimeError, type Container, type ContainerResources } from '../runtime/index.ts';
 import type { Timer } from '../util/clock.ts';
 import { factsOf, tell, type KubeletContext } from './context.ts';
 import type { Rejection } from './admission.ts';
 import { resizableContainersOf } from './allocation.ts';
 import { killContainer, killPod } from './killPod.ts';
 import { containerIdOf } from './probes/probeManager.ts';
-import { qosClassOf } from './qos.ts';
-import { resizeAction, type ActuatedResources } from './resize.ts';
+import { podCgroupResources, qosClassOf } from './qos.ts';
+import { resizeAction, samePodResources, type ActuatedResources } from './resize.ts';
 import { ResizeState } from './resizeState.ts';
-import { annotation, latest, readRuntimeStatus, restartSources, type RuntimeStatus } from './runtimeStatus.ts';
+import { annotation, latest, readRuntimeStatus, readySandbox, restartSources, type RuntimeStatus } from './runtimeStatus.ts';
 import { allContainersOf, containerNamed, ephemeralContainersOf, fieldPathOf, formatPod, isStatic, isTerminalPhase, uidOf } from './spec.ts';
 import type { StartFailure } from './status/containerStatuses.ts';
 import type { NewCondition } from './status/conditions.ts';
@@ -89,6 +89,8 @@ export class PodWorker {
   readonly #resize: ResizeState;
   /** What running containers have been given since they started, by id. */
   readonly #actuated = new Map<string, ActuatedResources>();
+  /** What the containers of a sandbox may use together since they were given something else. */
+  #podResources: { sandboxId: string; resources: ContainerResources } | undefined;
 
   constructor(
     private readonly context: KubeletContext,
@@ -321,6 +323,14 @@ export class PodWorker {
     return text ? (JSON.parse(text) as ActuatedResources) : undefined;
   }
 
+  /** What the containers that run may use together; undefined where each counts for itself. */
+  #podActuated(): ContainerResources | undefined {
+    const sandbox = readySandbox(this.#runtime);
+    if (sandbox && this.#podResources?.sandboxId === sandbox.id) return this.#podResources.resources;
+    const text = sandbox?.annotations[annotation.resources];
+    return text ? (JSON.parse(text) as ContainerResources) : undefined;
+  }
+
   async #look(): Promise<void> {
     if (this.#fresh) return;
     // An event that comes while the runtime is read makes it old again.
@@ -349,7 +359,9 @@ export class PodWorker {
     const generation = this.#pod.metadata?.generation;
     const result = await syncPod(context, context.allocation.allocatedPod(this.#pod), this.#runtime, {
       actuatedOf: (container) => this.#actuatedOf(container),
+      podActuated: this.#podActuated(),
       onUpdated: (id, actuated) => this.#actuated.set(id, actuated),
+      onPodUpdated: (sandboxId, resources) => (this.#podResources = { sandboxId, resources }),
       volumes: this.#volumes,
       nextAttempt: (name) => this.#nextAttempt(name),
       onSandbox: async (sandbox) => {
@@ -399,6 +411,8 @@ export class PodWorker {
   #endResize(generation: number | undefined): void {
     if (!this.#resize.isInProgress || generation !== this.#pod.metadata?.generation) return;
     const pod = this.context.allocation.allocatedPod(this.#pod);
+    const [podWanted, podActuated] = [podCgroupResources(pod), this.#podActuated()];
+    if (podWanted && podActuated && !samePodResources(podWanted, podActuated)) return;
     const done = resizableContainersOf(pod.spec!).every((container) => {
       const current = latest(this.#runtime, container.name);
       const actuated = current?.state === 'running' ? this.#actuatedOf(current) : undefined;

@@ -1,4 +1,5 @@
 import type { Pod } from '../api/index.ts';
+import { podLimits, podRequests } from '../api/podResources.ts';
 import { qosClass } from '../api/qos.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import type { ContainerResources } from '../runtime/index.ts';
@@ -20,17 +21,36 @@ export function cgroupResources(pod: Pod, container: AnyContainer, memoryCapacit
   const cpuLimit = limits?.cpu ?? pod.spec?.resources?.limits?.cpu;
   const memoryLimit = limits?.memory ?? pod.spec?.resources?.limits?.memory;
   const resources: ContainerResources = {
-    cpuShares: cpuRequest ? Math.min(maxShares, Math.max(minShares, Math.floor((parseQuantity(cpuRequest).milliValue() * 1024) / 1000))) : minShares,
+    cpuShares: sharesOf(cpuRequest ? parseQuantity(cpuRequest).milliValue() : 0),
+    ...quotaOf(cpuLimit ? parseQuantity(cpuLimit).milliValue() : 0),
     oomScoreAdj: oomScoreAdjust(pod, container, memoryCapacity),
   };
-  const milliLimit = cpuLimit ? parseQuantity(cpuLimit).milliValue() : 0;
-  if (milliLimit > 0) {
-    resources.cpuQuota = Math.max(minQuota, Math.floor((milliLimit * periodMicroseconds) / 1000));
-    resources.cpuPeriod = periodMicroseconds;
-  }
   const bytes = memoryLimit ? parseQuantity(memoryLimit).value() : 0;
   if (bytes > 0) resources.memoryLimit = bytes;
   return resources;
+}
+
+/**
+ * What all containers of a pod with resources of its own may use together; undefined: what each may is all there is to it.
+ * Mirrors pkg/kubelet/cm/helpers_linux.go (ResourceConfigForPod).
+ */
+export function podCgroupResources(pod: Pod): ContainerResources | undefined {
+  const whole = pod.spec?.resources;
+  if (![whole?.requests, whole?.limits].some((list) => list?.cpu !== undefined || list?.memory !== undefined)) return undefined;
+  const limits = podLimits(pod);
+  const isLimited = (name: 'cpu' | 'memory') => whole?.limits?.[name] !== undefined || [...pod.spec!.containers, ...initContainersOf(pod)].every(({ resources }) => resources?.limits?.[name] !== undefined);
+  return {
+    cpuShares: sharesOf(podRequests(pod).milliCpu),
+    ...(isLimited('cpu') ? quotaOf(limits.milliCpu) : {}),
+    ...(isLimited('memory') && limits.memory > 0 ? { memoryLimit: limits.memory } : {}),
+  };
+}
+
+const sharesOf = (milliCpu: number) => Math.min(maxShares, Math.max(minShares, Math.floor((milliCpu * 1024) / 1000)));
+
+function quotaOf(milliCpu: number): ContainerResources {
+  if (milliCpu <= 0) return {};
+  return { cpuQuota: Math.max(minQuota, Math.floor((milliCpu * periodMicroseconds) / 1000)), cpuPeriod: periodMicroseconds };
 }
 
 const guaranteedScore = -997;

@@ -6,7 +6,7 @@ import { initContainersOf, restartAction } from './spec.ts';
 export const annotation = {
   hash: 'io.kubernetes.container.hash',
   terminationGracePeriod: 'io.kubernetes.pod.terminationGracePeriod',
-  /** The resources with which the container started, as JSON. */
+  /** The resources with which the container, or the pod as a whole, started, as JSON. */
   resources: 'dev.skiff.resources',
 } as const;
 

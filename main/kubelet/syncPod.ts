@@ -1,5 +1,5 @@
 import type { Pod } from '../api/index.ts';
-import type { Container, Sandbox, SandboxConfig } from '../runtime/index.ts';
+import type { Container, ContainerResources, Sandbox, SandboxConfig } from '../runtime/index.ts';
 import { sysctlName } from './admission.ts';
 import { dnsOf, hostnameOf } from './config/dns.ts';
 import { factsOf, tell, type KubeletContext } from './context.ts';
@@ -7,8 +7,9 @@ import { prepareDevices } from './devices.ts';
 import { formatSeconds } from './duration.ts';
 import { killContainer, killPod } from './killPod.ts';
 import { computePodActions, type ActuatedOf, type PodActions } from './podActions.ts';
-import { updateContainers, type ActuatedResources } from './resize.ts';
-import { latest, readySandbox, type RuntimeStatus } from './runtimeStatus.ts';
+import { podCgroupResources } from './qos.ts';
+import { updateResources, type ResizeEvents } from './resize.ts';
+import { annotation, latest, readySandbox, type RuntimeStatus } from './runtimeStatus.ts';
 import { ephemeralContainersOf, formatPod, hashOf, initContainersOf, isRestartableInit, uidOf, type AnyContainer } from './spec.ts';
 import { StartError } from './startError.ts';
 import { createContainer, startContainer } from './startContainer.ts';
@@ -18,15 +19,15 @@ import { engineVolume } from './volumes/files.ts';
 import { memoryVolumesOf, type ReadyVolumes } from './volumes/podVolumes.ts';
 import { reachesIntoMemory } from './volumes/references.ts';
 
-export interface SyncInputs {
+export interface SyncInputs extends ResizeEvents {
   volumes: ReadyVolumes;
   /** The number of the container that is to be started under that name. */
   nextAttempt(container: string): number;
   /** Called when the sandbox is up: its condition can be shown. */
   onSandbox(sandbox: Sandbox): Promise<void>;
   actuatedOf: ActuatedOf;
-  /** A running container has other resources now. */
-  onUpdated(id: string, actuated: ActuatedResources): void;
+  /** What the containers of the sandbox that runs may use together, if it is known. */
+  podActuated: ContainerResources | undefined;
   signal: AbortSignal;
 }
 
@@ -44,7 +45,7 @@ export interface SyncResult {
 /** Brings the runtime nearer to what the pod's spec wants. Mirrors kuberuntime_manager.go (SyncPod). */
 export async function syncPod(context: KubeletContext, pod: Pod, status: RuntimeStatus, inputs: SyncInputs): Promise<SyncResult> {
   const probed = (kind: 'liveness' | 'startup', id: string) => context.probes.results.get(kind, id);
-  const actions = computePodActions(pod, status, probed, inputs.actuatedOf);
+  const actions = computePodActions(pod, status, probed, inputs.actuatedOf, inputs.podActuated);
   const result: SyncResult = { changed: false, starts: new Map() };
 
   if (actions.createSandbox && actions.sandboxId) tell(context, pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
@@ -90,9 +91,9 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
   }
   if (!sandboxId) return result;
 
-  if (actions.containersToUpdate.length > 0) {
+  if (actions.containersToUpdate.length > 0 || actions.podToUpdate) {
     try {
-      await updateContainers(context, pod, actions.containersToUpdate, status.containers, inputs.onUpdated);
+      await updateResources(context, pod, actions, status, inputs);
     } catch (error) {
       result.resizeFailure = messageOf(error);
       result.retryAfter = retryFailedMs;
@@ -157,7 +158,13 @@ async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActi
     if (hostUsers === false && context.machine.runtimeName !== 'simulated') throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
     const runtimeHandler = runtimeClassName ? await context.runtimeHandler(runtimeClassName) : undefined;
     const config = { ...sandboxConfig(context, pod, actions.attempt, ip), ...(runtimeHandler ? { runtimeHandler } : {}) };
-    const id = await context.runtime.runSandbox(config, (id) => onCreated(id, ip ?? context.nodeIP));
+    const together = podCgroupResources(pod);
+    let limited: Promise<void> | undefined;
+    const id = await context.runtime.runSandbox(config, (id) => {
+      limited = together && limitPod(context, pod, id, together);
+      onCreated(id, ip ?? context.nodeIP);
+    });
+    await limited;
     const { name, namespace, attempt, node, labels, annotations } = config;
     return { id, name, namespace, uid, attempt, node, state: 'ready', ...(ip ? { ip } : {}), createdAt: context.clock.now(), labels, annotations };
   } catch (error) {
@@ -168,9 +175,19 @@ async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActi
   }
 }
 
+/** A pod that the engine cannot hold to limits of its own runs all the same: each of its containers has them. Mirrors kubelet.go (EnsureExists). */
+async function limitPod(context: KubeletContext, pod: Pod, sandboxId: string, resources: ContainerResources): Promise<void> {
+  try {
+    await context.runtime.updateSandboxResources(sandboxId, resources);
+  } catch (error) {
+    tell(context, pod, 'Warning', 'FailedToCreatePodContainer', `unable to ensure pod container exists: ${messageOf(error)}`);
+  }
+}
+
 function sandboxConfig(context: KubeletContext, pod: Pod, attempt: number, ip: string | undefined): SandboxConfig {
   const spec = pod.spec!;
   const uid = uidOf(pod);
+  const together = podCgroupResources(pod);
   const memoryVolumes = memoryVolumesOf(pod).map((name) => engineVolume(uid, name));
   return {
     name: pod.metadata!.name!,
@@ -186,11 +203,12 @@ function sandboxConfig(context: KubeletContext, pod: Pod, attempt: number, ip: s
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames }) => ({ ip, hostnames: hostnames ?? [] })),
     sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name, value }) => [sysctlName(name), value])),
     ...(memoryVolumes.length > 0 ? { memoryVolumes } : {}),
+    ...(together ? { ownCgroup: true } : {}),
     sharePID: spec.shareProcessNamespace ?? false,
     hostPID: spec.hostPID ?? false,
     hostIPC: spec.hostIPC ?? false,
     labels: {},
-    annotations: {},
+    annotations: together ? { [annotation.resources]: JSON.stringify(together) } : {},
   };
 }
 

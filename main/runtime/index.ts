@@ -35,6 +35,8 @@ export interface SandboxConfig extends SandboxIdentity {
   sysctls: Record<string, string>;
   /** Volumes of memory that keep their content as long as the sandbox runs, whichever containers come and go. */
   memoryVolumes?: string[];
+  /** All of its containers together have limits: `updateSandboxResources`. */
+  ownCgroup?: boolean;
   sharePID: boolean;
   hostPID: boolean;
   hostIPC: boolean;
@@ -318,6 +320,12 @@ export interface Runtime {
   /** Idempotent; stops first what still runs. */
   removeSandbox(id: string): Promise<void>;
   listSandboxes(filter?: { node?: string; podUid?: string }): Promise<Sandbox[]>;
+
+  /**
+   * What all containers of a sandbox with `ownCgroup` may use together; what is not named is without limit. A sandbox that is about
+   * to start is waited for. Rejects where the engine cannot hold a pod to it.
+   */
+  updateSandboxResources(id: string, resources: ContainerResources): Promise<void>;
 
   createContainer(sandboxId: string, config: ContainerConfig): Promise<string>;
   /** Capabilities (`CAP_SYS_RESOURCE`) that the engine cannot give even to a privileged container: it runs without them. */

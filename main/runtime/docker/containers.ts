@@ -3,6 +3,7 @@ import { RuntimeError, type Container, type ContainerConfig, type ContainerResou
 import { containerLabels, containerName, givenBack, identityOf, label, type Labels } from './labels.ts';
 import type { EngineUser } from './accounts.ts';
 import type { EngineMounts } from './mounts.ts';
+import { inPodCgroup } from './podCgroups.ts';
 import { isAll, type Grant } from './privileges.ts';
 
 /** The size at which the engine turns a container's log over, and how many it keeps (kubelet's containerLogMaxSize and -Files). */
@@ -35,6 +36,7 @@ export function containerOptions(
     IpcMode: sandbox[label.hostIPC] ? 'host' : joined,
     ...(pidMode ? { PidMode: pidMode } : {}),
     ...(sandbox[label.runtimeHandler] ? { Runtime: sandbox[label.runtimeHandler] } : {}),
+    ...inPodCgroup(sandbox),
     LogConfig: { Type: 'json-file', Config: logOptions },
     RestartPolicy: { Name: 'no' },
     Mounts: mounts.mounts as unknown as Docker.HostConfig['Mounts'],

@@ -7,6 +7,7 @@ import { engineCall } from './errors.ts';
 export class Engine {
   #version: Promise<Docker.DockerVersion> | undefined;
   #info: Promise<RuntimeInfo> | undefined;
+  #cgroups: Promise<{ driver: string; rootless: boolean }> | undefined;
   readonly #mountpoints = new Map<string, Promise<string>>();
 
   constructor(readonly docker: Docker) {}
@@ -42,9 +43,21 @@ export class Engine {
     return known;
   }
 
+  /** Who makes its control groups: `cgroupfs`, `systemd`, or `none`. */
+  cgroups(): Promise<{ driver: string; rootless: boolean }> {
+    this.#cgroups ??= engineCall(() => this.docker.info())
+      .then((info) => ({ driver: info.CgroupDriver ?? 'none', rootless: isRootless(info.SecurityOptions ?? []) }))
+      .catch((error: unknown) => {
+        this.#cgroups = undefined;
+        throw error;
+      });
+    return this.#cgroups;
+  }
+
   /** The engine may have been replaced by another: nothing that was known counts any more. */
   forget(): void {
     this.#version = undefined;
+    this.#cgroups = undefined;
     this.#mountpoints.clear();
   }
 
@@ -71,7 +84,7 @@ export class Engine {
       supplementalGroupsPolicy: true,
       engineId: info.ID,
       handlers: Object.keys((info.Runtimes as object | undefined) ?? {}).sort(),
-      rootless: security.some((option) => option.includes('rootless')),
+      rootless: isRootless(security),
       // A virtual machine has a kernel of its own.
       onThisMachine: process.platform === 'linux' && version.KernelVersion === os.release(),
       // The engine leaves the choice to us from API 1.44 on; the kernel knows it since 5.12.
@@ -79,6 +92,8 @@ export class Engine {
     };
   }
 }
+
+const isRootless = (security: string[]) => security.some((option) => option.includes('rootless'));
 
 /** Of `major.minor`, whatever follows. */
 function isAtLeast(version: string, wanted: string): boolean {

@@ -4,8 +4,9 @@ import { pipeline } from 'node:stream/promises';
 import { extract, pack, type Header } from 'tar-stream';
 import { podVolumeLabels, type Mount } from '../index.ts';
 import { engineCall } from './errors.ts';
+import { helperKind } from './helpers.ts';
 import { label, type Labels } from './labels.ts';
-import { helperKind, type EngineVolumes } from './volumes.ts';
+import type { EngineVolumes } from './volumes.ts';
 
 type ImageSource = Extract<Mount['source'], { kind: 'image' }>;
 

@@ -34,11 +34,13 @@ import { Engine } from './engine.ts';
 import { engineCall, runtimeError, statusOf, tolerate } from './errors.ts';
 import { EventStream } from './events.ts';
 import { readFile } from './files.ts';
+import { Helpers } from './helpers.ts';
 import { ImageVolumes } from './imageVolumes.ts';
 import { label, sandboxLabels, type Labels } from './labels.ts';
 import { imageStatus, listImages, pullImage } from './localImages.ts';
 import { readLogs } from './logs.ts';
 import { engineMounts } from './mounts.ts';
+import { cgroupLabels, PodCgroups } from './podCgroups.ts';
 import { portForward } from './portForward.ts';
 import { Privileges, wantsEverything } from './privileges.ts';
 import { sandboxOptions, startSandbox, toSandbox } from './sandboxes.ts';
@@ -69,6 +71,7 @@ class DockerRuntime implements Runtime {
   readonly #engine: Engine;
   readonly #volumes: EngineVolumes;
   readonly #imageVolumes: ImageVolumes;
+  readonly #podCgroups: PodCgroups;
   readonly #cluster: string;
   readonly #network: string;
   readonly #nodeContainer: (node: string) => string;
@@ -95,7 +98,9 @@ class DockerRuntime implements Runtime {
       create: (container: Docker.ContainerCreateOptions) => this.#create(container, undefined),
       remove: (id: string) => this.#remove(id),
     };
-    this.#volumes = new EngineVolumes(helpers);
+    const containers = new Helpers(helpers);
+    this.#volumes = new EngineVolumes(helpers, containers);
+    this.#podCgroups = new PodCgroups(this.#engine, containers, options.cluster);
     this.#imageVolumes = new ImageVolumes({ ...helpers, volumes: this.#volumes });
     this.#privileges = new Privileges(helpers);
     this.#accounts = new ImageAccounts(helpers);
@@ -116,8 +121,9 @@ class DockerRuntime implements Runtime {
       network: this.#network,
       nodeContainer: this.#nodeContainer,
     };
-    const id = await this.#create(sandboxOptions(settings, config), config.uid);
-    this.#labels.set(id, sandboxLabels(this.#cluster, config));
+    const labels = { ...sandboxLabels(this.#cluster, config), ...cgroupLabels(config.ownCgroup ? await this.#podCgroups.parentOf(config) : undefined) };
+    const id = await this.#create(sandboxOptions(settings, config, labels), config.uid);
+    this.#labels.set(id, labels);
     onCreated?.(id);
     try {
       await startSandbox(this.#docker.getContainer(id), this.#clock);
@@ -136,13 +142,22 @@ class DockerRuntime implements Runtime {
 
   async removeSandbox(id: string): Promise<void> {
     const containers = await this.#list({ [label.sandbox]: id });
+    const labels = await this.#labelsOf(id).catch((error: unknown) => {
+      if (error instanceof RuntimeError && error.code === 'notFound') return {};
+      throw error;
+    });
     await Promise.all(containers.map((container) => this.#remove(container.Id)));
     await this.#remove(id);
+    await this.#podCgroups.remove(labels).catch((error: unknown) => this.#log.warn('the control group of a pod could not be removed', { id, error: String(error) }));
   }
 
   async listSandboxes(filter: { node?: string; podUid?: string } = {}): Promise<Sandbox[]> {
     const found = await this.#list({ [label.kind]: 'sandbox', ...this.#filter(filter) });
     return found.map(toSandbox);
+  }
+
+  async updateSandboxResources(id: string, resources: ContainerResources): Promise<void> {
+    await this.#podCgroups.limit(await this.#labelsOf(id), resources);
   }
 
   async createContainer(sandboxId: string, config: ContainerConfig): Promise<string> {

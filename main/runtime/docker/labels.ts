@@ -24,6 +24,8 @@ export const label = {
   hostPID: 'dev.skiff.host-pid',
   hostIPC: 'dev.skiff.host-ipc',
   runtimeHandler: 'dev.skiff.runtime-handler',
+  /** Of the pod's own control group, as the engine was told. */
+  cgroup: 'dev.skiff.cgroup',
 } as const;
 
 const own = 'dev.skiff.';

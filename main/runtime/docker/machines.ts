@@ -7,10 +7,12 @@ import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
 import { RuntimeError, type Machine, type MachineConfig, type Machines } from '../index.ts';
 import { engineCall, runtimeError, tolerate } from './errors.ts';
+import { Helpers } from './helpers.ts';
 import { ensureNodeImage } from './image.ts';
 import { label, type Labels } from './labels.ts';
 import { openExecStream } from './machinesStream.ts';
 import { addressOf, createNetwork, findNetwork, maxMachines, podCIDROf, type MachineNetwork } from './machinesNetwork.ts';
+import { removeCgroups } from './podCgroups.ts';
 
 const indexLabel = 'dev.skiff.index';
 
@@ -382,11 +384,26 @@ class EngineMachines implements DockerMachines {
           .filter((info) => rank(info) === wanted)
           .map((info) => tolerate([404, 409], () => docker.getContainer(info.Id).remove({ force: true, v: true }))),
       );
+    await this.#removeCgroups(containers);
     const { Volumes: volumes } = await engineCall(() => docker.listVolumes({ filters }));
     await Promise.all(
       (volumes ?? []).map(({ Name }) => tolerate([404], () => docker.getVolume(Name).remove({ force: true }))),
     );
     for (const { Id } of await engineCall(() => docker.listNetworks({ filters }))) await this.#removeNetwork(Id);
+  }
+
+  async #removeCgroups(containers: Docker.ContainerInfo[]): Promise<void> {
+    const sandboxes = containers.filter(({ Labels }) => Labels[label.cgroup]);
+    if (sandboxes.length === 0) return;
+    const docker = this.#docker;
+    const helpers = new Helpers({
+      docker,
+      cluster: this.options.cluster,
+      image: sandboxes[0]!.ImageID,
+      create: async (options) => (await engineCall(() => docker.createContainer(options))).id,
+      remove: (id) => tolerate([404, 409], () => docker.getContainer(id).remove({ force: true, v: true })),
+    });
+    await removeCgroups(helpers, sandboxes.map(({ Labels }) => Labels));
   }
 
   /**

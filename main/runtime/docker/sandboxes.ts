@@ -5,7 +5,8 @@ import { RuntimeError, type Sandbox, type SandboxConfig } from '../index.ts';
 import { hostsFile, resolvConf } from '../networkFiles.ts';
 import { engineCall, runtimeError, tolerate } from './errors.ts';
 import { FrameReader } from './frames.ts';
-import { containerName, givenBack, identityOf, label, sandboxLabels, type Labels } from './labels.ts';
+import { containerName, givenBack, identityOf, label, type Labels } from './labels.ts';
+import { inPodCgroup } from './podCgroups.ts';
 
 const readyLine = 'skiff: sandbox ready';
 const readyTimeoutMs = 30_000;
@@ -36,7 +37,8 @@ export interface SandboxSettings {
 
 const hostnameOf = ({ hostname, domainName, hostnameAsFQDN }: SandboxConfig) => (hostnameAsFQDN && domainName ? `${hostname}.${domainName}` : hostname);
 
-export function sandboxOptions(settings: SandboxSettings, config: SandboxConfig): Docker.ContainerCreateOptions {
+/** `labels`: those that the sandbox is found by. */
+export function sandboxOptions(settings: SandboxSettings, config: SandboxConfig, labels: Labels): Docker.ContainerCreateOptions {
   const onNode = config.network === 'node';
   const host: Docker.HostConfig = {
     NetworkMode: onNode ? `container:${settings.nodeContainer(config.node)}` : settings.network,
@@ -44,6 +46,7 @@ export function sandboxOptions(settings: SandboxSettings, config: SandboxConfig)
     LogConfig: { Type: 'none', Config: {} },
     IpcMode: config.hostIPC ? 'host' : 'shareable',
     ...(config.hostPID ? { PidMode: 'host' } : {}),
+    ...inPodCgroup(labels),
     ...(onNode ? {} : { CapAdd: ['NET_ADMIN'], Sysctls: config.sysctls }),
     // Memory volumes live as long as one running container holds them: this one holds them for the pod.
     ...(config.memoryVolumes?.length
@@ -68,7 +71,7 @@ export function sandboxOptions(settings: SandboxSettings, config: SandboxConfig)
     ...(onNode ? {} : { Hostname: hostnameOf(config) }),
     AttachStdout: true,
     AttachStderr: true,
-    Labels: sandboxLabels(settings.cluster, config),
+    Labels: labels,
     Healthcheck: { Test: ['NONE'] },
     StopSignal: 'SIGKILL',
     HostConfig: host,

@@ -1,9 +1,8 @@
 import type Docker from 'dockerode';
-import type { Duplex } from 'node:stream';
 import { pack } from 'tar-stream';
 import { RuntimeError, type Mount, type VolumeOptions, type VolumeOwnership } from '../index.ts';
 import { engineCall, tolerate } from './errors.ts';
-import { ended, FrameReader } from './frames.ts';
+import type { Helpers, HelpersOptions } from './helpers.ts';
 import { label, type Labels } from './labels.ts';
 
 /** Where a container that lives just to reach into a volume has it. */
@@ -51,24 +50,12 @@ const groupScript = [
   `find ${inside} -type d -exec chmod g+sx,u+x {} +`,
 ].join('\n');
 
-export interface VolumesOptions {
-  docker: Docker;
-  cluster: string;
-  /** An image with a shell and the usual tools for files. */
-  image: string;
-  create(options: Docker.ContainerCreateOptions): Promise<string>;
-  remove(id: string): Promise<void>;
-}
-
-/** The kind of the containers that live just to reach into a volume: those that were left behind are swept away. */
-export const helperKind = 'volume-helper';
-
 /** Named volumes of the engine. Only a container can reach into one: it is made for that, and goes at once. */
 export class EngineVolumes {
-  #swept: Promise<void> | undefined;
-  #helpers = 0;
-
-  constructor(private readonly options: VolumesOptions) {}
+  constructor(
+    private readonly options: HelpersOptions,
+    private readonly helpers: Helpers,
+  ) {}
 
   async create(name: string, labels: Labels, options: VolumeOptions): Promise<void> {
     const { docker, cluster } = this.options;
@@ -97,7 +84,7 @@ export class EngineVolumes {
 
   /** Volumes that are not this cluster's stay, whatever an object of the cluster says. */
   async remove(name: string): Promise<void> {
-    await this.#sweep();
+    await this.helpers.sweep();
     const volume = this.options.docker.getVolume(name);
     const found = await tolerate([404], () => volume.inspect());
     if (!found) return;
@@ -106,22 +93,9 @@ export class EngineVolumes {
     await tolerate([404], () => volume.remove());
   }
 
-  /** Helpers of a process that was killed hold their volumes until somebody takes them away. */
-  #sweep(): Promise<void> {
-    this.#swept ??= (async () => {
-      const wanted = [`${label.cluster}=${this.options.cluster}`, `${label.kind}=${helperKind}`];
-      const left = await engineCall(() => this.options.docker.listContainers({ all: true, filters: { label: wanted } }));
-      await Promise.all(left.map(({ Id }) => this.options.remove(Id)));
-    })().catch((error: unknown) => {
-      this.#swept = undefined;
-      throw error;
-    });
-    return this.#swept;
-  }
-
   /** Unpacking a directory over one that is there gives it the mode: no process has to run for it. */
   async #setMode(name: string, mode: number): Promise<void> {
-    await this.#with(this.#reaching([`${name}:${inside}`], ['true']), async (container) => {
+    await this.helpers.with([`${name}:${inside}`], ['true'], async (container) => {
       const archive = pack();
       archive.entry({ name: `${inside.slice(1)}/`, type: 'directory', mode });
       archive.finalize();
@@ -139,8 +113,8 @@ export class EngineVolumes {
   async copy(from: string, to: string): Promise<void> {
     // The engine makes an empty one of a volume that it does not know.
     if (!(await this.exists(from))) throw new RuntimeError('notFound', `there is no volume ${from} of this cluster`);
-    await this.#with(this.#reaching([`${from}:${inside}:ro`], ['true']), (source) =>
-      this.#with(this.#reaching([`${to}:${inside}`], ['true']), async (target) => {
+    await this.helpers.with([`${from}:${inside}:ro`], ['true'], (source) =>
+      this.helpers.with([`${to}:${inside}`], ['true'], async (target) => {
         const archive = await engineCall(() => source.getArchive({ path: inside }));
         await engineCall(() => target.putArchive(archive, { path: '/' }));
       }),
@@ -149,17 +123,17 @@ export class EngineVolumes {
 
   /** Unpacks an archive at the volume's root. */
   async fill(name: string, archive: NodeJS.ReadableStream): Promise<void> {
-    await this.#with(this.#reaching([`${name}:${inside}`], ['true']), (container) => engineCall(() => container.putArchive(archive, { path: inside })));
+    await this.helpers.with([`${name}:${inside}`], ['true'], (container) => engineCall(() => container.putArchive(archive, { path: inside })));
   }
 
   /** Whether the volume holds a file. */
   has(name: string, path: string): Promise<boolean> {
-    return this.#with(this.#reaching([`${name}:${inside}:ro`], ['true']), async (container) => (await tolerate([404], () => container.infoArchive({ path: `${inside}/${path}` }))) !== undefined);
+    return this.helpers.with([`${name}:${inside}:ro`], ['true'], async (container) => (await tolerate([404], () => container.infoArchive({ path: `${inside}/${path}` }))) !== undefined);
   }
 
   /** `existing`: nothing is made. */
   async subPath(name: string, path: string, existing = false): Promise<string> {
-    const { code, output } = await this.#run([`${name}:${inside}`], subPathScript, [path, existing ? 'existing' : '']);
+    const { code, output } = await this.helpers.run([`${name}:${inside}`], subPathScript, [path, existing ? 'existing' : '']);
     if (code === absent) throw new RuntimeError('notFound', `no such file or directory: ${path}`);
     if (code === outside) throw new RuntimeError('invalid', `subpath ${JSON.stringify(path)} not within volume path`);
     if (code !== 0) throw new RuntimeError('other', `the directory ${path} could not be made in the volume ${name}: ${output.trim()}`);
@@ -172,47 +146,8 @@ export class EngineVolumes {
     const { group, readOnly, onRootMismatch } = ownership;
     // Read, write and search for owner and group; directories hand their group on.
     const [bits, rights] = readOnly ? ['2550', 'ug+r'] : ['2770', 'ug+rw'];
-    const { code, output } = await this.#run([`${from}:${inside}`], groupScript, [String(group), bits!, rights!, onRootMismatch ? 'OnRootMismatch' : 'Always']);
+    const { code, output } = await this.helpers.run([`${from}:${inside}`], groupScript, [String(group), bits!, rights!, onRootMismatch ? 'OnRootMismatch' : 'Always']);
     if (code !== 0) throw new RuntimeError('other', `the files could not be given to group ${group}: ${output.trim()}`);
-  }
-
-  async #run(binds: string[], script: string, args: string[]): Promise<{ code: number; output: string }> {
-    return this.#with(this.#reaching(binds, ['sh', '-c', script, 'sh', ...args]), async (container) => {
-      const stream = (await engineCall(() => container.attach({ stream: true, stdout: true, stderr: true }))) as unknown as Duplex;
-      let output = '';
-      const reader = new FrameReader((_, content) => (output += content.toString()));
-      stream.on('data', (chunk: Buffer) => reader.push(chunk));
-      const said = ended(stream);
-      said.catch(() => {});
-      await engineCall(() => container.start());
-      const { StatusCode: code } = (await engineCall(() => container.wait())) as { StatusCode: number };
-      await said.catch(() => {});
-      return { code, output };
-    });
-  }
-
-  #reaching(binds: string[], command: string[]): Docker.ContainerCreateOptions {
-    return {
-      name: `skiff-${this.options.cluster}.volumes-${++this.#helpers}`,
-      Image: this.options.image,
-      Entrypoint: command,
-      User: '0',
-      AttachStdout: true,
-      AttachStderr: true,
-      Labels: { [label.cluster]: this.options.cluster, [label.kind]: helperKind },
-      Healthcheck: { Test: ['NONE'] },
-      HostConfig: { NetworkMode: 'none', Binds: binds, LogConfig: { Type: 'none', Config: {} } },
-    };
-  }
-
-  async #with<T>(options: Docker.ContainerCreateOptions, use: (container: Docker.Container) => Promise<T>): Promise<T> {
-    await this.#sweep();
-    const id = await this.options.create(options);
-    try {
-      return await use(this.options.docker.getContainer(id));
-    } finally {
-      await this.options.remove(id);
-    }
   }
 }
 

@@ -227,6 +227,8 @@ class SimulatedRuntime implements Runtime {
     this.#get(id);
   }
 
+  async updateSandboxResources(): Promise<void> {}
+
   async stats(ids: string[]): Promise<ContainerStats[]> {
     const running = ids.filter((id) => this.#containers.get(id)?.container.state === 'running');
     // Nothing runs, so nothing is used.

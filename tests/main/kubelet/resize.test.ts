@@ -105,6 +105,48 @@ describe('a pod that is resized', () => {
     expect(pending).toEqual(['second']);
   });
 
+  it('gives a pod as a whole more before its containers, and less after them', async () => {
+    const { h } = await started();
+    const calls: string[] = [];
+    h.runtime.updateSandboxResources = async (_, { cpuShares, cpuQuota, memoryLimit }) => void calls.push(`pod ${cpuShares} ${cpuQuota} ${memoryLimit! / 2 ** 20}`);
+    h.runtime.updateResources = async (_, { memoryLimit }) => void calls.push(`container ${memoryLimit! / 2 ** 20}`);
+    const resizeBoth = async (wanted: ResourceRequirements) => {
+      calls.length = 0;
+      h.server.change(resources.pods, 'default', 'web', (object) => {
+        object.spec!.resources = wanted;
+        object.spec!.containers[0]!.resources = wanted;
+        object.metadata!.generation!++;
+      });
+      await settle();
+      return calls;
+    };
+    await h.create('web', { ...pod(small), resources: small });
+    expect(calls).toEqual(['pod 102 20000 128']);
+    expect(await resizeBoth(large)).toEqual(['pod 307 40000 256', 'container 256']);
+    expect(await resizeBoth(small)).toEqual(['container 128', 'pod 102 20000 128']);
+    expect(await resizeBoth({ requests: small.requests!, limits: { cpu: '100m', memory: '256Mi' } })).toEqual(['pod 102 20000 256', 'container 256', 'pod 102 10000 256']);
+    expect(h.condition('web', 'PodResizeInProgress')).toBeUndefined();
+    await h.restart();
+    await settle();
+    expect(h.condition('web', 'PodResizeInProgress')).toBeUndefined();
+  });
+
+  it('keeps the memory limit of the pod as a whole while it uses more than the new one', async () => {
+    const { h } = await started();
+    await h.create('web', { ...pod({}), resources: large });
+    h.runtime.stats = async (ids) => ids.map((id) => ({ id, timestamp: 0, cpuNanoseconds: 0, memoryUsageBytes: 100 * 2 ** 20, memoryWorkingSetBytes: 0 }));
+    h.server.change(resources.pods, 'default', 'web', (object) => {
+      object.spec!.resources = small;
+      object.metadata!.generation!++;
+    });
+    await settle();
+    // The container and the sandbox.
+    expect(h.condition('web', 'PodResizeInProgress')).toMatchObject({
+      reason: 'Error',
+      message: `cannot decrease memory limits: attempting to set pod memory limit (${128 * 2 ** 20}) below current usage (${200 * 2 ** 20})`,
+    });
+  });
+
   it('keeps its memory limit while it uses more than the new one', async () => {
     const { h, updates } = await started();
     await h.create('web', pod(large));
