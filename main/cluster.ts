@@ -26,7 +26,7 @@ import { realClock } from './util/clock.ts';
 import { noLog, type Logger } from './util/log.ts';
 import { systemRandom } from './util/random.ts';
 
-export interface ClusterOptions extends Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port' | 'schedulerConfig' | 'auditPolicy' | 'auditLog'> {
+export interface ClusterOptions extends Partial<Pick<Options, 'dualStack'>>, Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port' | 'schedulerConfig' | 'auditPolicy' | 'auditLog'> {
   log?: Logger;
   /** The packaged app's folder of resources; undefined when run from its sources. */
   resources?: string;
@@ -58,7 +58,7 @@ interface Loop {
   stop(): Promise<void>;
 }
 
-const serviceCIDR = '10.96.0.0/16';
+const serviceCIDRs = { IPv4: '10.96.0.0/16', IPv6: 'fd00:10:96::/112' };
 const serviceIP = '10.96.0.1';
 const dnsIP = '10.96.0.10';
 const clusterDomain = 'cluster.local';
@@ -206,6 +206,8 @@ class Engine implements Cluster {
     const random = systemRandom;
     await makeDirectory(this.#files);
     this.#schedulerConfiguration = await readSchedulerFile(this.options.schedulerConfig);
+    const dualStack = await this.#hasTwoFamilies();
+    const serviceCIDR = dualStack ? `${serviceCIDRs.IPv4},${serviceCIDRs.IPv6}` : serviceCIDRs.IPv4;
     // The search for an engine goes on beside the start of the control plane.
     const discovering = discover(this.options.runtime);
     const controlLoopCheck = (name: string): HealthCheck => ({
@@ -216,7 +218,7 @@ class Engine implements Cluster {
     });
     const authority = ensureAuthority(this.#files.pki, clock);
     const opening = this.#openStore();
-    const preparingMachines = this.#prepareMachines(discovering, authority, opening);
+    const preparingMachines = this.#prepareMachines(discovering, authority, opening, dualStack);
     preparingMachines.catch(() => {});
     const [certificates, store, port] = await Promise.all([ensureCertificates(this.#files.pki, { clock, authority }), opening, this.#choosePort()]);
 
@@ -269,6 +271,7 @@ class Engine implements Cluster {
       },
       clusterDNS: dnsIP,
       clusterDomain,
+      dualStack,
       serviceCIDR,
       api: { address: serviceIP, port: 443 },
       certificate: certificates.edge,
@@ -294,7 +297,7 @@ class Engine implements Cluster {
     });
     bootstrapped = true;
     // From here on the store is known to hold something.
-    await writeMemory(this.#files, { port: bound });
+    await writeMemory(this.#files, { port: bound, ...(dualStack ? { dualStack } : {}) });
     const informers = await this.#startControlLoops(api, certificates, tokens, nodes);
     this.#loopsRun = true;
 
@@ -317,6 +320,14 @@ class Engine implements Cluster {
     });
   }
 
+  /** Rejects where they are asked for a cluster that has been made without: its network and Services cannot change that. */
+  async #hasTwoFamilies(): Promise<boolean> {
+    const { port, dualStack = false } = await readMemory(this.#files);
+    if (port !== undefined && this.options.dualStack && !dualStack)
+      throw new Error('this cluster was made with IPv4 addresses alone: --dual-stack is for a new one, which --reset makes');
+    return port === undefined ? (this.options.dualStack ?? false) : dualStack;
+  }
+
   /** Made when somebody asks for the first time: most clusters have nobody who does. */
   #kubeletListeners(api: ApiServer): (node: { name: string; ip: string }) => Promise<KubeletListener> {
     const issue = kubeletIssuer(this.#files.pki, realClock);
@@ -334,13 +345,14 @@ class Engine implements Cluster {
   }
 
   /** Rejects where Docker was asked for and none answers. */
-  async #prepareMachines(discovering: Promise<EngineDiscovery | undefined>, authority: Promise<KeptAuthority>, opening: Promise<Store>): Promise<Machinery> {
+  async #prepareMachines(discovering: Promise<EngineDiscovery | undefined>, authority: Promise<KeptAuthority>, opening: Promise<Store>, dualStack: boolean): Promise<Machinery> {
     const discovery = await discovering;
     if (discovery && !discovery.found && this.options.runtime === 'docker') throw new Error(discovery.message);
     if (!discovery?.found) return { discovery };
     const machines = await prepareMachines({
       engine: discovery.found,
       cluster: this.options.name,
+      dualStack,
       owner: Promise.all([authority, opening]).then(([{ certificate }]) => ({ id: fingerprint(certificate), directory: this.#files.directory })),
       files: machineFiles(this.options.resources),
       clock: realClock,

@@ -37,12 +37,14 @@ export async function makeDirectory(files: ClusterFiles): Promise<void> {
 /** What a cluster remembers from start to start. */
 export interface ClusterMemory {
   port?: number;
+  /** Whether it has IPv6 addresses beside those of IPv4. */
+  dualStack?: boolean;
 }
 
 export async function readMemory(files: ClusterFiles): Promise<ClusterMemory> {
   try {
     const memory = JSON.parse(await readFile(files.memory, 'utf8')) as ClusterMemory;
-    return { port: Number.isInteger(memory.port) ? memory.port : undefined };
+    return { port: Number.isInteger(memory.port) ? memory.port : undefined, dualStack: memory.dualStack === true };
   } catch {
     return {};
   }

@@ -38,6 +38,8 @@ export interface NodesOptions {
   onKubeletConnection(node: Pick<NodePlace, 'name' | 'ip'>, connection: Duplex): void;
   clusterDNS: string;
   clusterDomain: string;
+  /** Whether nodes and pods have IPv6 addresses too. */
+  dualStack: boolean;
   /** Where Services have their addresses from. */
   serviceCIDR: string;
   /** The Service address and port of the API. */
@@ -69,9 +71,10 @@ const nodeApiPort = 6443;
 const kubeletPort = 10250;
 
 /** Addresses that look like a node's and its pods', no more: nothing is ever sent to them. */
-const simulatedPlace = (index: number) => ({
+const simulatedPlace = (index: number, dualStack: boolean) => ({
   ip: `172.${16 + Math.floor(index / 65536)}.${Math.floor(index / 256) % 256}.${index % 256}`,
   podCIDR: `10.${Math.floor(index / 256)}.${index % 256}.0/24`,
+  ...(dualStack ? { ipv6: `fd00:172::${index.toString(16)}`, podCIDRv6: `fd00:10:0:${index.toString(16)}::/64` } : {}),
 });
 
 /**
@@ -186,6 +189,7 @@ export class Nodes {
   async #place(machines: DockerMachines, found: readonly Machine[]): Promise<void> {
     this.#shortWay = new ShortWay({ cidr: machines.clusterCIDR, clock: this.options.clock });
     this.#cover(machines.clusterCIDR);
+    if (machines.clusterCIDRv6) this.#cover(machines.clusterCIDRv6);
     for (const { name, index } of this.#wanted(found)) this.#put(name, index);
     const running = new Set(found.filter((machine) => machine.running).map(({ name }) => name));
     const reached = [...this.#nodes.values()].map((node) => ({ node, prepared: node.prepare() }));
@@ -252,7 +256,7 @@ export class Nodes {
     const agent = node?.agent;
     const short = this.#shortWay;
     if (!agent) return undefined;
-    const isNear = (host: string) => host === node.place.ip && short?.isOpen === true;
+    const isNear = (host: string) => (host === node.place.ip || host === node.place.ipv6) && short?.isOpen === true;
     return {
       dial: async (host, port) => (isNear(host) ? await short!.dial(host, port) : undefined) ?? agent.dial(host, port),
       dialUdp: (host, port) => (isNear(host) ? short!.dialUdp(host, port) : agent.dialUdp(host, port)),
@@ -300,7 +304,7 @@ export class Nodes {
   /** Throws when the network has no room for that index. */
   #put(name: string, index: number): ClusterNode {
     const machines = this.#machines;
-    const where: NodePlace = { name, index, ...(machines ? machines.place(index) : simulatedPlace(index)) };
+    const where: NodePlace = { name, index, ...(machines ? machines.place(index) : simulatedPlace(index, this.options.dualStack)) };
     const node = new ClusterNode({
       place: where,
       runtime: this.#runtime!,
@@ -319,7 +323,7 @@ export class Nodes {
     return node;
   }
 
-  #createKubelet({ name, ip, podCIDR }: NodePlace, agent: NodeAgent | undefined): Kubelet {
+  #createKubelet({ name, ip, podCIDR, ipv6, podCIDRv6 }: NodePlace, agent: NodeAgent | undefined): Kubelet {
     const { options } = this;
     return createKubelet({
       nodeName: name,
@@ -328,6 +332,8 @@ export class Nodes {
       runtime: this.#runtime!,
       nodeIP: ip,
       podCIDR,
+      nodeIPv6: ipv6,
+      podCIDRv6,
       agent,
       clock: options.clock,
       random: options.random,
@@ -365,7 +371,6 @@ export class Nodes {
       informers,
       nodes: ours,
       sink: async (node, model) => agent(node).syncProxy(model),
-      clusterCIDR: machines.clusterCIDR,
       servedByNodes: [`${options.api.address}:${options.api.port}/TCP`, `${options.clusterDNS}:53/UDP`, `${options.clusterDNS}:53/TCP`],
       clock,
       log: options.log,

@@ -13,6 +13,8 @@ export interface Options {
   name: string;
   runtime: 'docker' | 'simulated' | 'auto';
   nodes: number;
+  /** A new cluster has IPv6 addresses beside those of IPv4. */
+  dualStack: boolean;
   /** The API server's port; 0: the one of the last start, else 6443 or any free one. */
   port: number;
   /** A file of kind Policy of audit.k8s.io/v1; undefined: nothing is told of requests. */
@@ -31,6 +33,7 @@ export const usage = `Usage: npm start -- [options]
   --name NAME           which cluster (default: default)
   --runtime KIND        docker, simulated or auto (default: auto, which takes Docker where an engine answers)
   --nodes N             how many nodes (default: 1)
+  --dual-stack          a new cluster: nodes, pods and Services can have IPv6 addresses beside those of IPv4
   --port N              port of the API server on 127.0.0.1 (default: that of the last start, else 6443, else any free one)
   --scheduler-config F  a KubeSchedulerConfiguration: profiles, their plugins and weights (default: Kubernetes' own)
   --audit-policy F      a Policy of audit.k8s.io/v1: which requests are written down as events, and how far (default: none)
@@ -53,7 +56,7 @@ export class UsageError extends Error {}
 
 /** Reads `--flag value` and `--flag=value`. Throws UsageError. */
 export function parseOptions(words: string[]): Options {
-  const options: Options = { action: 'start', headless: false, open: false, data: defaultData(), name: 'default', runtime: 'auto', nodes: 1, port: 0 };
+  const options: Options = { action: 'start', headless: false, open: false, data: defaultData(), name: 'default', runtime: 'auto', nodes: 1, dualStack: false, port: 0 };
   const rest = [...words];
   const take = (flag: string, inline: string | undefined): string => {
     const value = inline ?? rest.shift();
@@ -94,6 +97,9 @@ export function parseOptions(words: string[]): Options {
       }
       case '--nodes':
         options.nodes = number(flag, take(flag, inline), 1, 5000);
+        break;
+      case '--dual-stack':
+        options.dualStack = true;
         break;
       case '--port':
         options.port = number(flag, take(flag, inline), 0, 65535);

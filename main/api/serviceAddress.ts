@@ -5,6 +5,11 @@ export type AddressFamily = 'IPv4' | 'IPv6';
 /** Of an address or a range. */
 export const addressFamily = (text: string): AddressFamily => (text.includes(':') ? 'IPv6' : 'IPv4');
 
+/** The families that a Service has addresses of, its first choice first. */
+export function serviceFamilies({ spec }: Service): AddressFamily[] {
+  return [...new Set((spec?.clusterIPs ?? [spec?.clusterIP ?? '']).map(addressFamily))];
+}
+
 const familyLabel = 'ipaddress.kubernetes.io/ip-family';
 const managerLabel = 'ipaddress.kubernetes.io/managed-by';
 const manager = 'ipallocator.k8s.io';

@@ -46,7 +46,7 @@ export function udpOnHost(clock: Clock): HostListen {
   return (address, port, onConnection) =>
     new Promise((resolve, reject) => {
       const flows = new Map<string, Flow>();
-      const socket = dgram.createSocket('udp4');
+      const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
       socket.once('error', reject);
       socket.on('message', (message, from) => {
         const key = `${from.address}:${from.port}`;

@@ -61,11 +61,11 @@ export function startCloud(options: CloudOptions): Cloud {
 
   // Where any node will do (each knows the way to every Service) they are taken in turn.
   let turn = 0;
-  const dial: Dial = ({ protocol, host, port, nodes: allowed, sticky }) => {
+  const dial: Dial = ({ protocol, host, family, port, nodes: allowed, sticky }) => {
     const usable = nodes.list().flatMap((node) => {
       const name = node.metadata!.name!;
       const agent = agents(name);
-      const ip = machine(name)?.ip;
+      const ip = machine(name)?.[family === 'IPv6' ? 'ipv6' : 'ip'];
       return agent && ip !== undefined && (allowed?.has(name) ?? true) ? [{ agent, ip }] : [];
     });
     const chosen = usable[sticky ? 0 : turn++ % usable.length];

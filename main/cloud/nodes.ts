@@ -11,6 +11,9 @@ const uninitialized = 'node.cloudprovider.kubernetes.io/uninitialized';
 export interface CloudMachine {
   ip: string;
   podCIDR: string;
+  /** The same two of IPv6, where the cluster has two families of addresses. */
+  ipv6?: string;
+  podCIDRv6?: string;
 }
 
 export interface NodeCloudOptions {
@@ -55,7 +58,7 @@ export class NodeCloud {
     const spec: Record<string, unknown> = {};
     if (!node.spec?.providerID) spec.providerID = `skiff://${this.options.cluster}/${name}`;
     // A range cannot be changed once it is set.
-    if (!node.spec?.podCIDR) Object.assign(spec, { podCIDR: machine.podCIDR, podCIDRs: [machine.podCIDR] });
+    if (!node.spec?.podCIDR) Object.assign(spec, { podCIDR: machine.podCIDR, podCIDRs: [machine.podCIDR, ...(machine.podCIDRv6 ? [machine.podCIDRv6] : [])] });
     const taints = node.spec?.taints ?? [];
     if (taints.some(({ key }) => key === uninitialized))
       spec.taints = taints.filter(({ key }) => key !== uninitialized);

@@ -2,15 +2,15 @@ import type { Duplex } from 'node:stream';
 import type { Condition, EndpointSlice, LoadBalancerIngress, Service } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { keyOf, splitKey, timestamp } from '../api/meta.ts';
+import type { AddressFamily } from '../api/serviceAddress.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, WorkQueue, type Client, type EventRecorder, type Informer } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import { join } from '../util/join.ts';
 import type { Logger } from '../util/log.ts';
 import { portProblem, type HostListen, type HostListener, type Protocol } from './hostPorts.ts';
-import { isAllowedSource, nodesWithEndpoints, notCarried, wantedPorts, type WantedPort } from './targets.ts';
+import { isAllowedSource, loopback, nodesWithEndpoints, notCarried, wantedPorts, type WantedPort } from './targets.ts';
 
-const address = '127.0.0.1';
 /** Condition of a Service whose ports a load balancer cannot have (core/v1 LoadBalancerPortsError). */
 const portsError = 'LoadBalancerPortsError';
 const finalizer = 'service.kubernetes.io/load-balancer-cleanup';
@@ -19,8 +19,9 @@ const retryMs = 15_000;
 
 export interface Target {
   protocol: Protocol;
-  /** `node`: a node's own address. */
+  /** `node`: a node's own address of that family. */
   host: string;
+  family: AddressFamily;
   port: number;
   /** The nodes that will do; undefined: any. */
   nodes: ReadonlySet<string> | undefined;
@@ -43,8 +44,8 @@ export interface ServiceCloudOptions {
 }
 
 interface Opening {
-  /** What it stands for, so that a change of it opens the port anew. */
-  target: string;
+  /** What it stands for; a change of where it leads opens the port anew. */
+  wanted: WantedPort;
   listener?: HostListener;
   problem?: string;
 }
@@ -99,7 +100,7 @@ export class ServiceCloud {
 
     // As long as a port is missing the load balancer is not there.
     const works = balanced && problems.every(({ balancer }) => !balancer);
-    const ingress: LoadBalancerIngress[] = works ? [{ ip: address, ipMode: 'Proxy' }] : [];
+    const ingress: LoadBalancerIngress[] = works ? this.#addresses(key).map((ip) => ({ ip, ipMode: 'Proxy' })) : [];
     if (balanced || had) await this.#writeStatus(service, ingress, balanced ? problems : []);
     if (!balanced && had) {
       this.options.recorder.event(withKind(service), 'Normal', 'DeletingLoadBalancer', 'Deleting load balancer');
@@ -111,11 +112,17 @@ export class ServiceCloud {
     }
   }
 
+  /** Where the load balancer of a Service is found: not where this computer has no such address. */
+  #addresses(key: string): string[] {
+    const open = [...(this.#open.get(key)?.values() ?? [])];
+    return Object.values(loopback).filter((ip) => open.some(({ wanted, listener }) => listener && wanted.balancer && wanted.address === ip));
+  }
+
   /** Says at which address the load balancer is, or why it is not; what another balancer wrote stays. */
   async #writeStatus(service: Service, ingress: LoadBalancerIngress[], problems: { text: string }[]): Promise<void> {
     const status: Record<string, unknown> = {};
     const previous = service.status?.loadBalancer?.ingress ?? [];
-    const ours = previous.length === 0 || (previous.length === 1 && previous[0]!.ip === address);
+    const ours = previous.every(({ ip }) => ip === loopback.IPv4 || ip === loopback.IPv6);
     const moved = ours && !equalJson(previous.map(({ ip, ipMode }) => ({ ip, ipMode })), ingress);
     if (moved) status.loadBalancer = { ingress: ingress.length > 0 ? ingress : null };
     const before = service.status?.conditions ?? [];
@@ -139,20 +146,22 @@ export class ServiceCloud {
     const wanted = wantedPorts(service, balanced);
     const open = this.#open.get(key) ?? new Map<string, Opening>();
     this.#open.set(key, open);
-    for (const [name, opening] of open) if (!wanted.has(name) || targetOf(wanted.get(name)!) !== opening.target) this.#close(key, name);
+    for (const [name, opening] of open) if (!wanted.has(name) || targetOf(wanted.get(name)!) !== targetOf(opening.wanted)) this.#close(key, name);
     const problems: { balancer: boolean; text: string }[] = [];
     for (const [name, one] of wanted) {
       if (open.get(name)?.listener) continue;
-      const opening: Opening = { target: targetOf(one) };
+      const opening: Opening = { wanted: one };
       open.set(name, opening);
       const holder = this.#holders.get(name);
       if (holder !== undefined && holder !== key)
         opening.problem = `port ${one.port} of this computer is taken by Service ${holder}`;
       else
         try {
-          opening.listener = await this.options.listen[one.protocol](address, one.port, (connection, from) => this.#forward(connection, from, key, one));
+          opening.listener = await this.options.listen[one.protocol](one.address, one.port, (connection, from) => this.#forward(connection, from, key, one));
           this.#holders.set(name, key);
         } catch (error) {
+          // A computer without IPv6 has no such address; everything is found at the other.
+          if (one.address === loopback.IPv6 && isNoAddress(error)) continue;
           opening.problem = portProblem(one.port, error);
         }
       if (opening.problem !== undefined) problems.push({ balancer: one.balancer, text: opening.problem });
@@ -161,13 +170,13 @@ export class ServiceCloud {
     return problems;
   }
 
-  #forward(connection: Duplex, from: string, key: string, { protocol, balancer, host, inside: port }: WantedPort): void {
+  #forward(connection: Duplex, from: string, key: string, { protocol, balancer, host, family, inside: port }: WantedPort): void {
     // Nothing is read before the other end is there.
     connection.pause();
     const service = this.options.services.get(key);
     if (!service || (balancer && !isAllowedSource(service, from))) return void connection.destroy();
     const nodes = service.spec?.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(this.options.slicesOf(key)) : undefined;
-    const dialing = this.options.dial({ protocol, host, port, nodes, sticky: service.spec?.sessionAffinity === 'ClientIP' });
+    const dialing = this.options.dial({ protocol, host, family, port, nodes, sticky: service.spec?.sessionAffinity === 'ClientIP' });
     if (!dialing) return void connection.destroy();
     dialing.then(
       (inside) => join(connection, inside),
@@ -195,7 +204,7 @@ export class ServiceCloud {
         withKind(service),
         'Warning',
         'NodePortUnavailable',
-        `The node port cannot be reached at ${address}: ${text}`,
+        `The node port cannot be reached at ${loopback.IPv4}: ${text}`,
       );
   }
 
@@ -241,4 +250,6 @@ function wantsLoadBalancer({ spec }: Service): boolean {
 }
 
 /** A change of it opens the port anew. */
-const targetOf = ({ host, inside }: WantedPort): string => `${host}:${inside}`;
+const targetOf = ({ host, family, inside }: WantedPort): string => `${host}:${family}:${inside}`;
+
+const isNoAddress = (error: unknown): boolean => ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes((error as NodeJS.ErrnoException).code ?? '');

@@ -1,28 +1,51 @@
 import type { EndpointSlice, Service, ServicePort } from '../api/index.ts';
 import { parseCIDR } from '../api/ip.ts';
+import { addressFamily, serviceFamilies, type AddressFamily } from '../api/serviceAddress.ts';
 import type { Protocol } from './hostPorts.ts';
+
+/** This computer's own addresses. */
+export const loopback = { IPv4: '127.0.0.1', IPv6: '::1' };
 
 /** What a port of this computer stands for. */
 export interface WantedPort {
+  /** Of this computer: that of loopback in either family. */
+  address: string;
   port: number;
   protocol: Protocol;
   /** Whether the load balancer needs it, or it is a node port. */
   balancer: boolean;
-  /** Inside the cluster; `node`: at a node's own address. */
+  /** Inside the cluster; `node`: at a node's own address of that family. */
   host: string;
+  family: AddressFamily;
   inside: number;
 }
 
 /** As the ports of a load balancer are told apart: TCP and UDP may have the same number. */
-export const portKey = ({ protocol, port }: Pick<WantedPort, 'protocol' | 'port'>): string => `${protocol}/${port}`;
+export const portKey = ({ protocol, address, port }: Pick<WantedPort, 'protocol' | 'address' | 'port'>): string => `${protocol}/${address}/${port}`;
+
+/**
+ * Where this computer listens for a Service, and which of its families that leads to. Everything is found at 127.0.0.1, as
+ * not every computer has IPv6; what has IPv6 addresses is found at ::1 as well.
+ */
+function waysTo(service: Service): { address: string; family: AddressFamily }[] {
+  const families = serviceFamilies(service);
+  return [{ address: loopback.IPv4, family: families.includes('IPv4') ? 'IPv4' : 'IPv6' }, ...(families.includes('IPv6') ? [{ address: loopback.IPv6, family: 'IPv6' as const }] : [])];
+}
 
 const isCarried = (port: ServicePort): boolean => (port.protocol ?? 'TCP') !== 'SCTP';
 
 /** Ports of this computer that a Service asks for, by key. */
-export function wantedPorts({ metadata, spec }: Service, balanced: boolean): Map<string, WantedPort> {
+export function wantedPorts(service: Service, balanced: boolean): Map<string, WantedPort> {
+  const { metadata, spec } = service;
   const wanted = new Map<string, WantedPort>();
   if (metadata!.deletionTimestamp || !spec || (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer')) return wanted;
-  const add = (one: WantedPort) => wanted.set(portKey(one), one);
+  const ways = waysTo(service);
+  const add = (one: Omit<WantedPort, 'address' | 'family'>) => {
+    for (const way of ways) {
+      const clusterIP = spec.clusterIPs?.find((ip) => addressFamily(ip) === way.family) ?? one.host;
+      wanted.set(portKey({ ...one, ...way }), { ...one, ...way, host: one.host === 'node' ? 'node' : clusterIP });
+    }
+  };
   for (const port of (spec.ports ?? []).filter(isCarried)) {
     const protocol = (port.protocol ?? 'TCP') as Protocol;
     if (port.nodePort) add({ port: port.nodePort, protocol, balancer: false, host: 'node', inside: port.nodePort });

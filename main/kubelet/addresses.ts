@@ -1,4 +1,4 @@
-import { AddressRange } from './cidr.ts';
+import { AddressRange, addressAt } from './cidr.ts';
 
 /** Below it are the network's own address and its gateway's in the first node's range; it stays free in all, as with other network plugins. */
 const first = 2;
@@ -16,6 +16,8 @@ export class AddressPool {
   constructor(
     cidr: string,
     private readonly taken: readonly string[],
+    /** The range of the addresses that pods have besides, where the cluster has two families. */
+    private readonly ipv6?: string,
   ) {
     this.#range = new AddressRange(cidr);
   }
@@ -31,6 +33,12 @@ export class AddressPool {
       return address;
     }
     throw new Error('failed to allocate for range 0: no IP addresses available in range set');
+  }
+
+  /** The IPv6 address that goes with one of the range, at the same place of its own; undefined where there is no such range. */
+  ipv6Of(address: string): string | undefined {
+    const offset = this.#range.offsetOf(address);
+    return this.ipv6 && offset >= 0 && offset < this.#range.size ? addressAt(this.ipv6, offset) : undefined;
   }
 
   /** `owner` runs with this address already. */

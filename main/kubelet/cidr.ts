@@ -1,3 +1,5 @@
+import { formatIP, parseCIDR } from '../api/ip.ts';
+
 /** An IPv4 range: its addresses are made when they are asked for, since a large cluster has many ranges. */
 export class AddressRange {
   readonly #start: number;
@@ -20,4 +22,12 @@ export class AddressRange {
   offsetOf(address: string): number {
     return address.split('.').reduce((value, part) => value * 256 + Number(part), 0) - this.#start;
   }
+}
+
+/** The `offset`th address of an IPv6 range. */
+export function addressAt(cidr: string, offset: number): string {
+  const { address } = parseCIDR(cidr)!;
+  const bytes = [...address.bytes];
+  for (let i = bytes.length - 1, rest = offset; rest > 0; i--, rest = Math.floor(rest / 256)) bytes[i]! += rest % 256;
+  return formatIP({ ...address, bytes });
 }

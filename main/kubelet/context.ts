@@ -45,6 +45,8 @@ export interface Counters {
 export interface KubeletContext {
   nodeName: string;
   nodeIP: string;
+  /** Undefined where the cluster has IPv4 alone. */
+  nodeIPv6: string | undefined;
   clock: Clock;
   random: Random;
   log: Logger;
@@ -76,9 +78,16 @@ export interface KubeletContext {
   agent(): Promise<NodeAgent>;
 }
 
+/** All addresses of a pod, or of the node, that has this one. */
+export function addressesOf({ nodeIP, nodeIPv6, addresses }: Pick<KubeletContext, 'nodeIP' | 'nodeIPv6' | 'addresses'>, ip: string): string[] {
+  if (ip === '') return [];
+  return [ip, ip === nodeIP ? nodeIPv6 : addresses.ipv6Of(ip)].filter((address) => address !== undefined);
+}
+
 /** What a pod can be told of its node and of itself. */
 export function factsOf(context: KubeletContext, podIP: string): PodFacts {
-  return { hostIP: context.nodeIP, podIP, allocatable: context.allocatable() };
+  const { nodeIP } = context;
+  return { hostIP: nodeIP, hostIPs: addressesOf(context, nodeIP), podIP, podIPs: addressesOf(context, podIP), allocatable: context.allocatable() };
 }
 
 /** An event about a pod, or about one container of it. */

@@ -55,6 +55,9 @@ export interface KubeletOptions {
   /** The address of the node, and of its pods' gateway. */
   nodeIP: string;
   podCIDR: string;
+  /** The same two of IPv6, where the cluster has two families of addresses. */
+  nodeIPv6?: string;
+  podCIDRv6?: string;
   /** The addresses of the cluster's DNS. */
   clusterDNS: string[];
   clusterDomain: string;
@@ -134,6 +137,7 @@ class NodeKubelet implements Kubelet {
     this.#context = {
       nodeName,
       nodeIP,
+      nodeIPv6: options.nodeIPv6,
       clock,
       random,
       log: this.#log,
@@ -141,7 +145,7 @@ class NodeKubelet implements Kubelet {
       recorder: this.#recorder,
       runtime,
       machine: { runtimeName: '', cpus: 1, memoryBytes: 2 ** 30, recursiveReadOnly: false, engineIsHere: true },
-      addresses: new AddressPool(options.podCIDR, [nodeIP]),
+      addresses: new AddressPool(options.podCIDR, [nodeIP], options.podCIDRv6),
       dns: { clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain },
       objects,
       images: new ImageManager({ runtime, clock, objects, garbage: this.#garbage, access: new PullAccess(options.directory ? accessRecord(options.directory) : undefined) }),
@@ -218,10 +222,10 @@ class NodeKubelet implements Kubelet {
         log: this.#log,
         facts: {
           name: this.nodeName,
-          ip: options.nodeIP,
+          ips: [options.nodeIP, ...(options.nodeIPv6 ? [options.nodeIPv6] : [])],
           labels: options.labels ?? {},
           ...(options.zone ? { zone: options.zone } : {}),
-          podCIDR: options.podCIDR,
+          podCIDRs: [options.podCIDR, ...(options.podCIDRv6 ? [options.podCIDRv6] : [])],
           version: options.version ?? 'v1.36.0',
         },
         storageBytes: () => this.#storageBytes(),

@@ -4,7 +4,7 @@ import { isConflict, isNotFound } from '../api/status.ts';
 import { resources } from '../client/index.ts';
 import { RuntimeError, type Container, type ContainerResources } from '../runtime/index.ts';
 import type { Timer } from '../util/clock.ts';
-import { factsOf, tell, type KubeletContext } from './context.ts';
+import { addressesOf, factsOf, tell, type KubeletContext } from './context.ts';
 import type { Rejection } from './admission.ts';
 import { resizableContainersOf } from './allocation.ts';
 import { killContainer, killPod } from './killPod.ts';
@@ -506,6 +506,7 @@ export class PodWorker {
       runtimeName: context.machine.runtimeName,
       recursiveReadOnly: context.machine.recursiveReadOnly,
       hostIP: context.nodeIP,
+      addressesOf: (ip) => addressesOf(context, ip),
       failureOf: (name) => this.#starts.get(name),
       terminationMessageOf: ({ id }) => this.#messages.get(id),
       imageIdOf: ({ imageId }) => imageNames.get(imageId) ?? imageId,

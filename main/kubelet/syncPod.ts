@@ -189,6 +189,7 @@ function sandboxConfig(context: KubeletContext, pod: Pod, attempt: number, ip: s
   const uid = uidOf(pod);
   const together = podCgroupResources(pod);
   const memoryVolumes = memoryVolumesOf(pod).map((name) => engineVolume(uid, name));
+  const ipv6 = ip && context.addresses.ipv6Of(ip);
   return {
     name: pod.metadata!.name!,
     namespace: pod.metadata!.namespace!,
@@ -198,6 +199,7 @@ function sandboxConfig(context: KubeletContext, pod: Pod, attempt: number, ip: s
     ...hostnameOf(pod, context.dns.clusterDomain),
     ...(ip ? { ip } : {}),
     gateway: context.nodeIP,
+    ...(ipv6 ? { ipv6, gatewayIPv6: context.nodeIPv6 } : {}),
     network: spec.hostNetwork ? 'node' : 'pod',
     dns: dnsOf(pod, context.dns),
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames }) => ({ ip, hostnames: hostnames ?? [] })),

@@ -22,13 +22,13 @@ export interface PoliciesView {
 }
 
 /**
- * What policies see of a pod; undefined while it has no address of its own. Pods in their node's network are that node
- * to policies, as upstream leaves it to the network to decide.
+ * What policies see of a pod, once for each of its addresses: nothing while it has none of its own. Pods in their node's
+ * network are that node to policies, as upstream leaves it to the network to decide.
  */
-export function policyPod(pod: Pod): PolicyPod | undefined {
-  const ip = (pod.status?.podIPs ?? []).map((each) => each.ip).find((address) => !address.includes(':')) ?? pod.status?.podIP;
-  const phase = pod.status?.phase;
-  if (!ip || ip.includes(':') || pod.spec?.hostNetwork || phase === 'Succeeded' || phase === 'Failed') return undefined;
+export function policyPods(pod: Pod): PolicyPod[] {
+  const { podIP, podIPs, phase } = pod.status ?? {};
+  const ips = new Set([...(podIP ? [podIP] : []), ...(podIPs ?? []).map((each) => each.ip)]);
+  if (ips.size === 0 || pod.spec?.hostNetwork || phase === 'Succeeded' || phase === 'Failed') return [];
   const sideCars = (pod.spec!.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
   const ports = [...pod.spec!.containers, ...sideCars].flatMap((container) =>
     (container.ports ?? []).flatMap(({ name, protocol, containerPort }) =>
@@ -36,7 +36,7 @@ export function policyPod(pod: Pod): PolicyPod | undefined {
     ),
   );
   const { namespace, labels = {} } = pod.metadata!;
-  return { namespace: namespace!, labels, ip, nodeName: pod.spec?.nodeName, ports };
+  return [...ips].map((ip) => ({ namespace: namespace!, labels, ip, nodeName: pod.spec?.nodeName, ports }));
 }
 
 /**
@@ -167,8 +167,7 @@ export class Policies {
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
-/** As nftables takes it; undefined for what is not IPv4. */
+/** As nftables takes it. */
 function networkOf(cidr: string): string | undefined {
-  const parsed = parseCIDR(cidr);
-  return parsed && parsed.address.bytes.length === 4 ? parsed.network : undefined;
+  return parseCIDR(cidr)?.network;
 }

@@ -4,10 +4,10 @@ import { resources, type InformerFactory } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import { FanOut } from '../util/fanOut.ts';
 import type { Logger } from '../util/log.ts';
-import { Policies, policyPod, type PolicyPod } from './buildModel.ts';
+import { Policies, policyPods, type PolicyPod } from './buildModel.ts';
 import type { PolicyModel } from './model.ts';
 
-export { Policies, policyPod, type PoliciesView, type PolicyPod } from './buildModel.ts';
+export { Policies, policyPods, type PoliciesView, type PolicyPod } from './buildModel.ts';
 export type { PolicyModel } from './model.ts';
 
 export interface NetworkPolicyOptions {
@@ -28,7 +28,7 @@ export interface NetworkPolicyEnforcement {
 }
 
 /** All that policies depend on. */
-const viewOf = (pod: Pod) => JSON.stringify(policyPod(pod));
+const viewOf = (pod: Pod) => JSON.stringify(policyPods(pod));
 const labelsOf = (namespace: Namespace) => JSON.stringify(namespace.metadata?.labels);
 
 /** Keeps what every node lets through up to date. */
@@ -51,7 +51,7 @@ export function startNetworkPolicy(options: NetworkPolicyOptions): NetworkPolicy
       current ??= new Policies({
         policies: found,
         // Most clusters have no policy: then no pod matters.
-        pods: found.length === 0 ? [] : [...pods.list().flatMap((pod) => policyPod(pod) ?? []), ...options.builtIn],
+        pods: found.length === 0 ? [] : [...pods.list().flatMap(policyPods), ...options.builtIn],
         namespaces: found.length === 0 ? [] : namespaces.list(),
       });
       return current.modelFor(node);

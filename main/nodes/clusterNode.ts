@@ -12,6 +12,9 @@ export interface NodePlace {
   index: number;
   ip: string;
   podCIDR: string;
+  /** The same two of IPv6, where the cluster has two families of addresses. */
+  ipv6?: string;
+  podCIDRv6?: string;
 }
 
 export interface ClusterNodeOptions {

@@ -12,6 +12,8 @@ export interface MachineFiles {
 export interface PrepareOptions {
   engine: NonNullable<EngineDiscovery['found']>;
   cluster: string;
+  /** Nodes and pods get IPv6 addresses too. */
+  dualStack: boolean;
   /** Known when the store is this process's: a second engine must not take the machines of the one that runs. */
   owner: Promise<ClusterOwner>;
   files: MachineFiles;

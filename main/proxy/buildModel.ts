@@ -1,7 +1,9 @@
 import type { EndpointSlice, Node, Pod, Service } from '../api/index.ts';
 import { keyOf } from '../api/meta.ts';
+import { addressFamily, serviceFamilies, type AddressFamily } from '../api/serviceAddress.ts';
+import { parseCIDR } from '../api/ip.ts';
 import { categorizeEndpoints, readyOn, type NodeView } from './endpoints.ts';
-import type { HealthCheck, HostPort, ProxyModel, ServicePort } from './model.ts';
+import type { FamilyRules, HealthCheck, HostPort, ProxyModel, ServicePort } from './model.ts';
 
 const defaultAffinitySeconds = 10_800;
 
@@ -12,15 +14,16 @@ export interface ClusterView {
   nodes: Node[];
   /** Pods of a node; only those with host ports matter. */
   podsOf(node: string): Pod[];
-  /** Range of all pods' addresses. */
-  clusterCIDR: string;
   /** Ports that every node serves by itself, as `10.96.0.1:443/TCP`: no rule may lead away from there. */
   servedByNodes: ReadonlySet<string>;
 }
 
-export function internalIP(node: Node): string | undefined {
-  return node.status?.addresses?.find(({ type, address }) => type === 'InternalIP' && !address.includes(':'))?.address;
+export function internalIP(node: Node, family: AddressFamily = 'IPv4'): string | undefined {
+  return node.status?.addresses?.find(({ type, address }) => type === 'InternalIP' && addressFamily(address) === family)?.address;
 }
+
+export const podCIDROf = ({ spec }: Node, family: AddressFamily): string | undefined =>
+  [spec?.podCIDR ?? '', ...(spec?.podCIDRs ?? [])].find((cidr) => cidr !== '' && addressFamily(cidr) === family);
 
 const leavingTaint = 'ToBeDeletedByClusterAutoscaler';
 
@@ -30,23 +33,36 @@ export const isEligible = ({ metadata, spec }: Node): boolean => !metadata?.dele
 /** What the proxy of one node has to do; undefined while the node has no address or range yet. Pure. */
 export function buildModel(cluster: ClusterView, nodeName: string): ProxyModel | undefined {
   const node = cluster.nodes.find((candidate) => candidate.metadata?.name === nodeName);
-  const nodeIP = node && internalIP(node);
-  const nodeCIDR = node?.spec?.podCIDR;
-  if (!node || !nodeIP || !nodeCIDR) return undefined;
+  if (!node) return undefined;
   const view: NodeView = { name: nodeName, zone: node.metadata?.labels?.['topology.kubernetes.io/zone'] };
-  const routes = cluster.nodes.flatMap((other) => {
-    const via = internalIP(other);
-    return other !== node && via && other.spec?.podCIDR ? [{ cidr: other.spec.podCIDR, via }] : [];
-  });
   const proxied = cluster.services.filter(isProxied).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const rules = familyRules(cluster, node, view, proxied, 'IPv4');
+  const ipv6 = familyRules(cluster, node, view, proxied, 'IPv6');
+  return (
+    rules && {
+      ...rules,
+      nodeEligible: isEligible(node),
+      healthChecks: proxied.flatMap((service) => healthCheck(service, cluster, view)),
+      ...(ipv6 ? { ipv6 } : {}),
+    }
+  );
+}
+
+/** Undefined where the node has no address or range of that family. */
+function familyRules(cluster: ClusterView, node: Node, view: NodeView, proxied: Service[], family: AddressFamily): FamilyRules | undefined {
+  const nodeIP = internalIP(node, family);
+  const nodeCIDR = podCIDROf(node, family);
+  if (!nodeIP || !nodeCIDR) return undefined;
+  const routes = cluster.nodes.flatMap((other) => {
+    const via = internalIP(other, family);
+    const cidr = podCIDROf(other, family);
+    return other !== node && via && cidr ? [{ cidr, via }] : [];
+  });
   return {
-    clusterCIDR: cluster.clusterCIDR,
     nodeCIDR,
     nodeIP,
-    nodeEligible: isEligible(node),
-    services: proxied.flatMap((service) => servicePorts(service, cluster, view)),
-    hostPorts: cluster.podsOf(nodeName).flatMap(hostPortsOf),
-    healthChecks: proxied.flatMap((service) => healthCheck(service, cluster, view)),
+    services: proxied.flatMap((service) => servicePorts(service, cluster, view, family)),
+    hostPorts: cluster.podsOf(view.name).flatMap((pod) => hostPortsOf(pod, family)),
     routes,
   };
 }
@@ -55,17 +71,17 @@ export const hasHostPorts = ({ spec }: Pod): boolean =>
   !spec?.hostNetwork &&
   [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].some(({ ports }) => ports?.some(({ hostPort }) => hostPort));
 
-function hostPortsOf({ spec, status }: Pod): HostPort[] {
-  const ip = status?.podIP;
-  if (!ip || !isIPv4(ip) || status?.phase === 'Succeeded' || status?.phase === 'Failed') return [];
+function hostPortsOf({ spec, status }: Pod, family: AddressFamily): HostPort[] {
+  const ip = [status?.podIP ?? '', ...(status?.podIPs ?? []).map((each) => each.ip)].find((address) => address !== '' && addressFamily(address) === family);
+  if (!ip || status?.phase === 'Succeeded' || status?.phase === 'Failed') return [];
   const sideCars = (spec!.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
   return [...spec!.containers, ...sideCars].flatMap(({ ports = [] }) =>
     ports.flatMap(({ hostPort, hostIP, containerPort, protocol }) =>
-      hostPort && (!hostIP || isIPv4(hostIP))
+      hostPort && (!hostIP || addressFamily(hostIP) === family)
         ? [
             {
               protocol: (protocol ?? 'TCP') as HostPort['protocol'],
-              ...(hostIP && hostIP !== '0.0.0.0' ? { hostIP } : {}),
+              ...(hostIP && hostIP !== '0.0.0.0' && hostIP !== '::' ? { hostIP } : {}),
               hostPort,
               pod: { ip, port: containerPort },
             },
@@ -81,7 +97,8 @@ function healthCheck(service: Service, cluster: ClusterView, node: NodeView): He
   if (!port || service.spec!.externalTrafficPolicy !== 'Local') return [];
   const { namespace, name } = service.metadata as { namespace: string; name: string };
   const slices = cluster.slicesOf(keyOf(service));
-  const local = (service.spec!.ports ?? []).flatMap((each) => readyOn(each, slices, node.name));
+  const family = serviceFamilies(service)[0]!;
+  const local = (service.spec!.ports ?? []).flatMap((each) => readyOn(each, slices, node.name, family));
   return [{ namespace, name, port, localEndpoints: new Set(local).size }];
 }
 
@@ -92,23 +109,30 @@ function isProxied(service: Service): boolean {
   return service.metadata?.labels?.['service.kubernetes.io/service-proxy-name'] === undefined;
 }
 
-const isIPv4 = (ip: string): boolean => !ip.includes(':');
+/** The ranges of a load balancer's clients; none: everybody. Mirrors pkg/proxy/serviceport.go. */
+function sourceRangesOf({ spec }: Service, family: AddressFamily): string[] {
+  const ranges = (spec!.loadBalancerSourceRanges ?? []).flatMap((range) => parseCIDR(range.trim()) ?? []).filter(({ network }) => addressFamily(network) === family);
+  return ranges.some(({ prefixLength }) => prefixLength === 0) ? [] : ranges.map(({ network }) => network);
+}
 
-function servicePorts(service: Service, cluster: ClusterView, node: NodeView): ServicePort[] {
+function servicePorts(service: Service, cluster: ClusterView, node: NodeView, family: AddressFamily): ServicePort[] {
   const spec = service.spec!;
+  if (!serviceFamilies(service).includes(family)) return [];
+  const isOurs = (ip: string) => addressFamily(ip) === family;
   const slices = cluster.slicesOf(keyOf(service));
   const outside = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
   // An address of mode Proxy is somebody else's who connects to the nodes; loopback is everybody's own.
   const balancers = (service.status?.loadBalancer?.ingress ?? [])
-    .filter(({ ip, ipMode }) => ip && ipMode !== 'Proxy' && !ip.startsWith('127.'))
-    .map(({ ip }) => ip!);
-  const externalIPs = [...(spec.externalIPs ?? []), ...(spec.type === 'LoadBalancer' ? balancers : [])].filter(isIPv4);
-  const all = (spec.clusterIPs ?? [spec.clusterIP!]).filter(isIPv4);
+    .filter(({ ip, ipMode }) => ip && ipMode !== 'Proxy' && !ip.startsWith('127.') && ip !== '::1')
+    .flatMap(({ ip }) => (spec.type === 'LoadBalancer' && isOurs(ip!) ? [ip!] : []));
+  const externalIPs = [...(spec.externalIPs ?? []).filter(isOurs), ...balancers];
+  const ranges = balancers.length > 0 ? sourceRangesOf(service, family) : [];
+  const all = (spec.clusterIPs ?? [spec.clusterIP!]).filter(isOurs);
   return (spec.ports ?? []).flatMap((port) => {
     const protocol = (port.protocol ?? 'TCP') as ServicePort['protocol'];
     const clusterIPs = all.filter((ip) => !cluster.servedByNodes.has(`${ip}:${port.port}/${protocol}`));
     if (clusterIPs.length === 0 && externalIPs.length === 0 && !port.nodePort) return [];
-    const endpoints = categorizeEndpoints(service, port, slices, node);
+    const endpoints = categorizeEndpoints(service, port, slices, node, family);
     return [
       {
         name: `${keyOf(service)}:${port.name ?? ''}`,
@@ -125,6 +149,7 @@ function servicePorts(service: Service, cluster: ClusterView, node: NodeView): S
           spec.sessionAffinity === 'ClientIP'
             ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? defaultAffinitySeconds)
             : 0,
+        ...(ranges.length > 0 ? { firewall: { ips: balancers, ranges } } : {}),
       },
     ];
   });

@@ -1,4 +1,5 @@
 import type { Endpoint, EndpointSlice, Service, ServicePort } from '../api/index.ts';
+import type { AddressFamily } from '../api/serviceAddress.ts';
 import type { EndpointAddress } from './model.ts';
 
 /** An address that may serve one port of a Service. */
@@ -30,8 +31,9 @@ export function categorizeEndpoints(
   port: ServicePort,
   slices: EndpointSlice[],
   node: NodeView,
+  family: AddressFamily,
 ): CategorizedEndpoints {
-  const candidates = candidatesOf(port, slices, node.name);
+  const candidates = candidatesOf(port, slices, node.name, family);
   const available = topologyFilter(candidates, node);
   const usable = (among: Candidate[], ready: (candidate: Candidate) => boolean) => {
     const best = among.filter((candidate) => candidate.ready && ready(candidate));
@@ -53,14 +55,14 @@ export function categorizeEndpoints(
 }
 
 /** Addresses of a node that are ready for one port of a Service; those that end are not, even while they serve. */
-export function readyOn(port: ServicePort, slices: EndpointSlice[], node: string): string[] {
-  return candidatesOf(port, slices, node).flatMap(({ ready, local, ip }) => (ready && local ? [ip] : []));
+export function readyOn(port: ServicePort, slices: EndpointSlice[], node: string, family: AddressFamily): string[] {
+  return candidatesOf(port, slices, node, family).flatMap(({ ready, local, ip }) => (ready && local ? [ip] : []));
 }
 
-function candidatesOf(port: ServicePort, slices: EndpointSlice[], node: string): Candidate[] {
+function candidatesOf(port: ServicePort, slices: EndpointSlice[], node: string, family: AddressFamily): Candidate[] {
   const found = new Map<string, Candidate>();
   for (const slice of slices) {
-    if (slice.addressType !== 'IPv4') continue;
+    if (slice.addressType !== family) continue;
     for (const slicePort of slice.ports ?? []) {
       // A port without a number stands for all ports; that is nothing to connect to.
       if ((slicePort.name ?? '') !== (port.name ?? '') || !slicePort.port) continue;

@@ -4,10 +4,10 @@ import { resources, type InformerFactory } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import { FanOut } from '../util/fanOut.ts';
 import type { Logger } from '../util/log.ts';
-import { buildModel, hasHostPorts, internalIP, isEligible } from './buildModel.ts';
+import { buildModel, hasHostPorts, internalIP, isEligible, podCIDROf } from './buildModel.ts';
 import type { ProxyModel } from './model.ts';
 
-export type { EndpointAddress, ProxyModel, ServicePort } from './model.ts';
+export type { EndpointAddress, FamilyRules, ProxyModel, ServicePort } from './model.ts';
 export { buildModel, type ClusterView } from './buildModel.ts';
 
 export interface ProxyOptions {
@@ -16,8 +16,6 @@ export interface ProxyOptions {
   nodes?(): string[];
   /** Brings a model to a node; rejects when the node cannot be reached now. */
   sink(node: string, model: ProxyModel): Promise<void>;
-  /** Range of all pods' addresses. */
-  clusterCIDR: string;
   /** Ports that every node serves by itself, as `10.96.0.1:443/TCP`. */
   servedByNodes: string[];
   clock: Clock;
@@ -42,7 +40,8 @@ function ownerKey(slice: EndpointSlice): string[] {
 
 /** What the rules of all nodes depend on. */
 function placeOf(node: Node): string {
-  return [internalIP(node), node.spec?.podCIDR, node.metadata?.labels?.['topology.kubernetes.io/zone'], isEligible(node)].join(' ');
+  const families = (['IPv4', 'IPv6'] as const).map((family) => `${internalIP(node, family)} ${podCIDROf(node, family)}`);
+  return [...families, node.metadata?.labels?.['topology.kubernetes.io/zone'], isEligible(node)].join(' ');
 }
 
 /** Keeps every node's model up to date, from the informers' first lists on. */
@@ -69,7 +68,6 @@ export function startProxy(options: ProxyOptions): Proxy {
               slicesOf: (key) => slices.byIndex('proxy/service', key),
               nodes: nodes.list(),
               podsOf: (name) => pods.byIndex('proxy/hostPorts', name),
-              clusterCIDR: options.clusterCIDR,
               servedByNodes,
             },
             node,
@@ -89,7 +87,7 @@ export function startProxy(options: ProxyOptions): Proxy {
   const podHandlers = {
     add: podChanged,
     update: (old: Pod, pod: Pod) =>
-      void (old.status?.podIP === pod.status?.podIP && old.status?.phase === pod.status?.phase ? undefined : podChanged(pod)),
+      void (old.status?.podIP === pod.status?.podIP && old.status?.podIPs?.length === pod.status?.podIPs?.length && old.status?.phase === pod.status?.phase ? undefined : podChanged(pod)),
     delete: podChanged,
   };
   const ends = [services.on(handlers), slices.on(handlers), nodes.on(nodeHandlers), pods.on(podHandlers)];

@@ -2,18 +2,23 @@
  * Where a connection to a Service goes, as data: what kube-proxy makes of Services and EndpointSlices for one node.
  * Pure; made in the engine, sent to the node agent as JSON, turned into nftables text by dataplane/.
  */
-export interface ProxyModel {
-  /** Pod addresses of the whole cluster, and of this node. */
-  clusterCIDR: string;
-  nodeCIDR: string;
-  nodeIP: string;
+export interface ProxyModel extends FamilyRules {
   /** Whether load balancers may send new connections to the node: it is not about to go. */
   nodeEligible: boolean;
+  /** Ports at which load balancers ask whether the node has endpoints of a Service. */
+  healthChecks: HealthCheck[];
+  /** The same for IPv6, where the node has such an address as well. */
+  ipv6?: FamilyRules;
+}
+
+/** What depends on the family of addresses: the two know nothing of each other. */
+export interface FamilyRules {
+  /** Pod addresses of this node. */
+  nodeCIDR: string;
+  nodeIP: string;
   services: ServicePort[];
   /** Ports of the node that lead to one of its pods. */
   hostPorts: HostPort[];
-  /** Ports at which load balancers ask whether the node has endpoints of a Service. */
-  healthChecks: HealthCheck[];
   /** Other nodes: their pods are reached through them. */
   routes: { cidr: string; via: string }[];
 }
@@ -39,6 +44,8 @@ export interface ServicePort {
   externalLocal: boolean;
   /** Seconds of client-IP affinity; 0: none. */
   affinitySeconds: number;
+  /** Load balancer addresses that only clients of these ranges may use. */
+  firewall?: { ips: string[]; ranges: string[] };
 }
 
 export interface HostPort {

@@ -27,6 +27,9 @@ export interface SandboxConfig extends SandboxIdentity {
   ip?: string;
   /** The address of the node container, the pod's gateway. */
   gateway?: string;
+  /** The same two of IPv6, where nodes and pods have such addresses too. */
+  ipv6?: string;
+  gatewayIPv6?: string;
   /** `node`: share the node container's network namespace (hostNetwork). */
   network: 'pod' | 'node';
   dns: { servers: string[]; searches: string[]; options: string[] };

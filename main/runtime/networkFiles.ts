@@ -10,7 +10,7 @@ export function resolvConf(dns: SandboxConfig['dns']): string {
 }
 
 /** Mirrors pkg/kubelet/kubelet_pods.go (managedHostsFileContent). */
-export function hostsFile(config: Pick<SandboxConfig, 'ip' | 'hostname' | 'domainName' | 'hostAliases'>): string {
+export function hostsFile(config: Pick<SandboxConfig, 'ip' | 'ipv6' | 'hostname' | 'domainName' | 'hostAliases'>): string {
   let text =
     '# Kubernetes-managed hosts file.\n' +
     '127.0.0.1\tlocalhost\n' +
@@ -19,7 +19,7 @@ export function hostsFile(config: Pick<SandboxConfig, 'ip' | 'hostname' | 'domai
     'fe00::0\tip6-mcastprefix\n' +
     'fe00::1\tip6-allnodes\n' +
     'fe00::2\tip6-allrouters\n';
-  if (config.ip) text += `${config.ip}\t${config.domainName ? `${config.hostname}.${config.domainName}\t` : ''}${config.hostname}\n`;
+  for (const ip of [config.ip, config.ipv6]) if (ip) text += `${ip}\t${config.domainName ? `${config.hostname}.${config.domainName}\t` : ''}${config.hostname}\n`;
   if (config.hostAliases.length > 0) {
     text += '\n# Entries added by HostAliases.\n';
     for (const { ip, hostnames } of config.hostAliases) text += `${ip}\t${hostnames.join('\t')}\n`;

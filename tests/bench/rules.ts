@@ -10,7 +10,6 @@ type Report = (line: Record<string, unknown>) => void;
 
 function modelOf(services: number, endpoints: number, moved: boolean): ProxyModel {
   return {
-    clusterCIDR: '10.244.0.0/16',
     nodeCIDR: '10.244.1.0/24',
     nodeIP: '10.244.0.2',
     nodeEligible: true,

@@ -7,7 +7,7 @@ describe('the options of a start', () => {
   });
 
   test('values come behind the flag or behind an equals sign', () => {
-    expect(parseOptions(['--name', 'dev', '--nodes=3', '--runtime=simulated', '--port', '7443', '--data=/var/skiff', '--scheduler-config=/etc/s.yaml', '--audit-policy=/etc/p.yaml', '--audit-log', '/var/a.log', '--headless'])).toMatchObject({
+    expect(parseOptions(['--name', 'dev', '--nodes=3', '--runtime=simulated', '--port', '7443', '--data=/var/skiff', '--scheduler-config=/etc/s.yaml', '--audit-policy=/etc/p.yaml', '--audit-log', '/var/a.log', '--dual-stack', '--headless'])).toMatchObject({
       name: 'dev',
       nodes: 3,
       runtime: 'simulated',
@@ -16,6 +16,7 @@ describe('the options of a start', () => {
       schedulerConfig: '/etc/s.yaml',
       auditPolicy: '/etc/p.yaml',
       auditLog: '/var/a.log',
+      dualStack: true,
       headless: true,
     });
   });

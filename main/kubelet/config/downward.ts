@@ -4,7 +4,9 @@ import { containerNamed, type AnyContainer } from '../spec.ts';
 
 export interface PodFacts {
   hostIP: string;
+  hostIPs: string[];
   podIP: string;
+  podIPs: string[];
   /** What a container without limits could use, by resource. */
   allocatable: Record<string, string>;
 }
@@ -23,12 +25,14 @@ export function fieldValue(selector: ObjectFieldSelector, pod: Pod, facts: PodFa
     case 'status.phase':
       return pod.status?.phase ?? '';
     case 'status.hostIP':
-    case 'status.hostIPs':
     case 'spec.host':
       return facts.hostIP;
+    case 'status.hostIPs':
+      return facts.hostIPs.join(',');
     case 'status.podIP':
-    case 'status.podIPs':
       return facts.podIP;
+    case 'status.podIPs':
+      return facts.podIPs.join(',');
     case 'metadata.name':
       return pod.metadata?.name ?? '';
     case 'metadata.namespace':

@@ -21,7 +21,7 @@ export interface NodeKeeperOptions {
   runtime: Runtime;
   clock: Clock;
   log: Logger;
-  facts: Pick<NodeFacts, 'name' | 'ip' | 'labels' | 'zone' | 'podCIDR' | 'version'>;
+  facts: Pick<NodeFacts, 'name' | 'ips' | 'labels' | 'zone' | 'podCIDRs' | 'version'>;
   storageBytes(): Promise<number>;
   /** Why the node cannot run pods now. */
   problem(): string | undefined;
@@ -104,7 +104,7 @@ export class NodeKeeper {
         : await nodes.update({
             ...found,
             metadata: { ...found.metadata, labels, annotations: { ...found.metadata?.annotations, ...nodeAnnotations } },
-            spec: { ...found.spec, ...(found.spec?.podCIDR ? {} : { podCIDR: facts.podCIDR, podCIDRs: [facts.podCIDR] }) },
+            spec: { ...found.spec, ...(found.spec?.podCIDR ? {} : { podCIDR: facts.podCIDRs[0], podCIDRs: facts.podCIDRs }) },
           });
     }
     await this.#write();

@@ -12,10 +12,10 @@ const reservedMemory = 100 * 2 ** 20;
 
 export interface NodeFacts {
   name: string;
-  ip: string;
+  ips: string[];
   labels: Record<string, string>;
   zone?: string;
-  podCIDR: string;
+  podCIDRs: string[];
   info: RuntimeInfo;
   images: Image[];
   storageBytes: number;
@@ -52,7 +52,7 @@ export function newNode(facts: NodeFacts): Node {
       labels: nodeLabels(facts),
       annotations: { ...nodeAnnotations },
     },
-    spec: { podCIDR: facts.podCIDR, podCIDRs: [facts.podCIDR] },
+    spec: { podCIDR: facts.podCIDRs[0], podCIDRs: facts.podCIDRs },
     status: nodeStatus(facts, undefined),
   };
 }
@@ -72,7 +72,7 @@ export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeS
   return {
     ...old,
     addresses: [
-      { type: 'InternalIP', address: facts.ip },
+      ...facts.ips.map((address) => ({ type: 'InternalIP', address })),
       { type: 'Hostname', address: facts.name },
     ],
     capacity: { ...others, ...resources, memory: `${Math.floor(info.memoryBytes / 1024)}Ki` },

@@ -9,6 +9,8 @@ import { phaseOf } from './phase.ts';
 
 export interface PodStatusSources extends StatusSources {
   hostIP: string;
+  /** All addresses of whoever has this one. */
+  addressesOf(ip: string): string[];
   /** Fills in `started` and `ready` from what probes found out. */
   applyProbes(pod: Pod, status: PodStatus): void;
   /** Why the pod is to fail whatever its containers do: past its deadline, evicted. */
@@ -33,8 +35,8 @@ export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStat
     qosClass: pod.status?.qosClass ?? qosClassOf(pod),
     startTime: old.startTime ?? pod.status?.startTime ?? sources.now,
     hostIP: sources.hostIP,
-    hostIPs: [{ ip: sources.hostIP }],
-    ...addressOf(pod, runtime, old, sources.hostIP),
+    hostIPs: listOfIPs(sources.addressesOf(sources.hostIP)),
+    ...addressOf(pod, runtime, old, sources),
     containerStatuses: statuses.sort((a, b) => (a.name < b.name ? -1 : 1)),
     ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
     ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
@@ -84,11 +86,13 @@ export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStat
 }
 
 /** A pod on the node's network has the node's address, any other that of its sandbox, also after it has stopped. */
-function addressOf(pod: Pod, runtime: RuntimeStatus, old: PodStatus, hostIP: string): Pick<PodStatus, 'podIP' | 'podIPs'> {
+function addressOf(pod: Pod, runtime: RuntimeStatus, old: PodStatus, { hostIP, addressesOf }: PodStatusSources): Pick<PodStatus, 'podIP' | 'podIPs'> {
   const sandbox = runtime.sandboxes[0];
   const ip = pod.spec?.hostNetwork ? hostIP : sandbox?.state === 'ready' ? sandbox.ip : old.podIP;
-  return ip ? { podIP: ip, podIPs: [{ ip }] } : {};
+  return ip ? { podIP: ip, podIPs: listOfIPs(addressesOf(ip)) } : {};
 }
+
+const listOfIPs = (ips: string[]) => ips.map((ip) => ({ ip }));
 
 /** Of all its containers together. */
 function resourcesOfPod(pod: Pod): Pick<PodStatus, 'resources' | 'allocatedResources'> {

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import os from 'node:os';
+import { addressFamily } from '../../api/serviceAddress.ts';
 import { planPolicies } from '../../networkPolicy/dataplane/index.ts';
 import type { PolicyModel } from '../../networkPolicy/model.ts';
 import { planTable, renderChanges, type Plan } from '../../proxy/dataplane/index.ts';
@@ -22,6 +24,12 @@ export function runWith(program: string, args: string[], input: string): Promise
   });
 }
 
+/** Whose routes are meant, for `ip`. */
+const family = (cidr: string): string[] => (addressFamily(cidr) === 'IPv6' ? ['-6'] : []);
+
+/** Whether the node has an address that others reach. */
+const hasIPv6 = (): boolean => Object.values(os.networkInterfaces()).some((all) => all?.some(({ family: of, internal, scopeid }) => of === 'IPv6' && !internal && scopeid === 0));
+
 /** One of the node's nftables tables; all of a change is applied at once, or nothing. */
 class Table {
   #plan: Plan | undefined;
@@ -44,10 +52,10 @@ class Table {
 
 /** The node's addresses, routes and rules: what `ip` and `nft` are told. Changes are made one after the other. */
 export class Network {
-  readonly #services = new Table('ip skiff');
+  readonly #services = { IPv4: new Table('ip skiff'), IPv6: new Table('ip6 skiff') };
   readonly #healthChecks = new HealthChecks();
   readonly health = new ProxyHealth(Date.now);
-  readonly #policies = new Table('ip skiff-policy');
+  readonly #policies = { IPv4: new Table('ip skiff-policy'), IPv6: new Table('ip6 skiff-policy') };
   #routes = new Map<string, string>();
   #turn: Promise<void> = Promise.resolve();
 
@@ -66,27 +74,32 @@ export class Network {
     return this.#inTurn(async () => {
       this.health.nodeEligible = model.nodeEligible;
       await this.health.measure(async () => {
-        await this.#syncRoutes(model.routes);
-        await this.#services.apply(planTable(model));
+        await this.#syncRoutes([...model.routes, ...(model.ipv6?.routes ?? [])]);
+        await this.#services.IPv4.apply(planTable(model));
+        if (model.ipv6) await this.#services.IPv6.apply(planTable(model.ipv6));
       });
       this.#healthChecks.sync(model.nodeIP, model.healthChecks);
     });
   }
 
   syncPolicies(model: PolicyModel): Promise<void> {
-    return this.#inTurn(() => this.#policies.apply(planPolicies(model)));
+    return this.#inTurn(async () => {
+      await this.#policies.IPv4.apply(planPolicies(model, 'IPv4'));
+      // Not every kernel knows IPv6.
+      if (hasIPv6()) await this.#policies.IPv6.apply(planPolicies(model, 'IPv6'));
+    });
   }
 
   async #syncRoutes(wanted: ProxyModel['routes']): Promise<void> {
     const routes = new Map(wanted.map(({ cidr, via }) => [cidr, via]));
     for (const [cidr, via] of routes)
       if (this.#routes.get(cidr) !== via) {
-        await runWith('ip', ['route', 'replace', cidr, 'via', via], '');
+        await runWith('ip', [...family(cidr), 'route', 'replace', cidr, 'via', via], '');
         this.#routes.set(cidr, via);
       }
     for (const [cidr, via] of this.#routes)
       if (!routes.has(cidr)) {
-        await runWith('ip', ['route', 'del', cidr, 'via', via], '').catch(() => {});
+        await runWith('ip', [...family(cidr), 'route', 'del', cidr, 'via', via], '').catch(() => {});
         this.#routes.delete(cidr);
       }
   }

@@ -11,7 +11,7 @@ import { Helpers } from './helpers.ts';
 import { ensureNodeImage } from './image.ts';
 import { label, type Labels } from './labels.ts';
 import { openExecStream } from './machinesStream.ts';
-import { addressOf, createNetwork, findNetwork, maxMachines, podCIDROf, type MachineNetwork } from './machinesNetwork.ts';
+import { addressOf, createNetwork, findNetwork, maxMachines, placeIPv6, podCIDROf, type MachineNetwork } from './machinesNetwork.ts';
 import { removeCgroups } from './podCgroups.ts';
 
 const indexLabel = 'dev.skiff.index';
@@ -57,6 +57,8 @@ export interface MachinesOptions {
   owner?: ClusterOwner;
   /** A /16 to use when it is free; else the next one that is. */
   podCIDR?: string;
+  /** A network that is made gives nodes and pods IPv6 addresses too. */
+  dualStack?: boolean;
   /** Addresses that pods must not have, such as those of the host's own networks: CIDRs. */
   takenCIDRs?: string[];
   /** The bundled agent (out/node/agent.mjs). */
@@ -93,15 +95,26 @@ export interface DockerMachines extends Machines {
   readonly hasNetwork: boolean;
   /** Range of all pods' addresses; known once `prepare` has resolved. */
   readonly clusterCIDR: string;
+  /** The same of IPv6; undefined where the network has none. */
+  readonly clusterCIDRv6: string | undefined;
   /** Reference of the node image, which is the sandbox image as well; known once `claim` has resolved. */
   readonly image: string;
   /** Where the machine of an index is, or will be; known once `prepare` has resolved. */
-  place(index: number): { ip: string; podCIDR: string };
+  place(index: number): MachinePlace;
   containerName(node: string): string;
   /** The engine's volume of a node. */
   volumeName(node: string): string;
   /** Whose everything of this name in the engine is, as far as it says. */
   owner(): Promise<ClusterOwner | undefined>;
+}
+
+/** Where a machine is, and its share of the pods' addresses. */
+export interface MachinePlace {
+  ip: string;
+  podCIDR: string;
+  /** The same of IPv6, where the network has it. */
+  ipv6?: string;
+  podCIDRv6?: string;
 }
 
 export function createMachines(options: MachinesOptions): DockerMachines {
@@ -141,14 +154,18 @@ class EngineMachines implements DockerMachines {
     return this.#network.subnet;
   }
 
+  get clusterCIDRv6(): string | undefined {
+    return this.#network?.subnetIPv6;
+  }
+
   get image(): string {
     if (this.#image === undefined) throw new RuntimeError('other', 'the machines are not prepared');
     return this.#image;
   }
 
-  place(index: number): { ip: string; podCIDR: string } {
+  place(index: number): MachinePlace {
     if (!this.#network) throw new RuntimeError('other', 'the machines are not prepared');
-    return { ip: addressOf(this.#network, index), podCIDR: podCIDROf(this.#network, index) };
+    return { ip: addressOf(this.#network, index), podCIDR: podCIDROf(this.#network, index), ...placeIPv6(this.#network, index) };
   }
 
   containerName(node: string): string {
@@ -204,10 +221,11 @@ class EngineMachines implements DockerMachines {
 
   /** Finds the network by which the name is this cluster's, or begins to make it; rejects where another has the name. */
   async #claimNetwork(): Promise<void> {
-    const { cluster, owner: mine, podCIDR: preferred, takenCIDRs = [] } = this.options;
+    const { cluster, owner: mine, podCIDR: preferred, takenCIDRs = [], dualStack } = this.options;
     const { network: there, used } = await this.#findNetwork();
     const owner = ownerOf(there);
     if (there && (!mine || !owner || owner.id === mine.id)) {
+      if (dualStack && !there.subnetIPv6) throw new RuntimeError('conflict', `the container engine's network ${this.network} has no IPv6 addresses, which this cluster was made with`);
       this.#network = there;
       return;
     }
@@ -221,7 +239,7 @@ class EngineMachines implements DockerMachines {
       this.options.log.warn('removing what an earlier cluster of this name and directory has left', { cluster });
       await this.#removeEverything();
     }
-    this.#making = createNetwork({ docker: this.#docker, name: this.network, labels: this.#networkLabels, preferred, taken: [...used.filter((range) => range !== there?.subnet), ...takenCIDRs] });
+    this.#making = createNetwork({ docker: this.#docker, name: this.network, labels: this.#networkLabels, preferred, taken: [...used.filter((range) => range !== there?.subnet), ...takenCIDRs], dualStack });
     this.#making.catch(() => {});
   }
 
@@ -255,6 +273,7 @@ class EngineMachines implements DockerMachines {
   async #create(config: MachineConfig): Promise<void> {
     const { cluster } = this.options;
     const docker = this.#docker;
+    const { ip, ipv6 } = this.place(config.index);
     const labels: Labels = {
       ...config.labels,
       [label.cluster]: cluster,
@@ -280,13 +299,17 @@ class EngineMachines implements DockerMachines {
         CapAdd: ['NET_ADMIN', 'NET_BIND_SERVICE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL'],
         SecurityOpt: ['no-new-privileges'],
         // The second lets a node's own programs reach host ports at its loopback address.
-        Sysctls: { 'net.ipv4.ip_forward': '1', 'net.ipv4.conf.all.route_localnet': '1' },
+        Sysctls: {
+          'net.ipv4.ip_forward': '1',
+          'net.ipv4.conf.all.route_localnet': '1',
+          ...(ipv6 ? { 'net.ipv6.conf.all.disable_ipv6': '0', 'net.ipv6.conf.all.forwarding': '1' } : {}),
+        },
         RestartPolicy: { Name: 'unless-stopped' },
         LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
         Mounts: [{ Type: 'volume', Source: volume, Target: '/var/lib/skiff' } as Docker.MountSettings],
       },
       NetworkingConfig: {
-        EndpointsConfig: { [this.network]: { IPAMConfig: { IPv4Address: addressOf(this.#network!, config.index) } } },
+        EndpointsConfig: { [this.network]: { IPAMConfig: { IPv4Address: ip, ...(ipv6 ? { IPv6Address: ipv6 } : {}) } } },
       } as Docker.ContainerCreateOptions['NetworkingConfig'],
     };
     await engineCall(() => docker.createContainer(create));

@@ -8,6 +8,8 @@ export interface MachineNetwork {
   id: string;
   /** `10.244.0.0/16` */
   subnet: string;
+  /** `fd00:10:244::/64`, where nodes and pods have IPv6 addresses too. */
+  subnetIPv6?: string;
   labels: Labels;
 }
 
@@ -60,12 +62,29 @@ export function podCIDROf(network: MachineNetwork | string, index: number): stri
   return `${toAddress(Math.floor(toNumber(base) / 65_536) * 65_536 + index * 256)}/24`;
 }
 
+/** The /64 beside an IPv4 range, by the same numbers: nobody has to remember a second choice. */
+export function rangeBeside(subnet: string): string {
+  const [first, second] = subnet.split('.');
+  return `fd00:${first}:${second}::/64`;
+}
+
+const groupsOf = (network: MachineNetwork): string => network.subnetIPv6!.split('::')[0]!;
+
+/** Where the nth node is found, and its share of the range: node 1 is at ::2 and has :0:1::/80. */
+export function placeIPv6(network: MachineNetwork, index: number): { ipv6?: string; podCIDRv6?: string } {
+  if (!network.subnetIPv6) return {};
+  const groups = groupsOf(network);
+  return { ipv6: `${groups}::${(index + 1).toString(16)}`, podCIDRv6: `${groups}:0:${index.toString(16)}::/80` };
+}
+
 export interface NetworkOptions {
   docker: Docker;
   name: string;
   labels: Labels;
   preferred?: string;
   taken: string[];
+  /** Nodes and pods get IPv6 addresses too. */
+  dualStack?: boolean;
 }
 
 /**
@@ -78,11 +97,13 @@ export async function findNetwork(docker: Docker, name: string, labels: Labels):
   const [there, ...more] = all.filter((network) => network.Name === name).sort((a, b) => (a.Created ?? '').localeCompare(b.Created ?? ''));
   const used = all.flatMap((network) => network.IPAM?.Config?.map((config) => config.Subnet ?? '') ?? []);
   if (!there) return { used };
-  const subnet = there.IPAM?.Config?.[0]?.Subnet;
+  const ranges = (there.IPAM?.Config ?? []).map((config) => config.Subnet ?? '');
+  const subnet = ranges.find((cidr) => range(cidr));
+  const subnetIPv6 = ranges.find((cidr) => cidr.includes(':'));
   if (!subnet || !isOurs(there)) throw new RuntimeError('conflict', `the container engine has a network ${name} that is not Skiff's`);
   // 403: something is in it.
   for (const { Id } of more.filter(isOurs)) await tolerate([403, 404], () => docker.getNetwork(Id).remove());
-  return { network: { id: there.Id, subnet, labels: there.Labels ?? {} }, used };
+  return { network: { id: there.Id, subnet, ...(subnetIPv6 ? { subnetIPv6 } : {}), labels: there.Labels ?? {} }, used };
 }
 
 /** Makes the cluster's network, in the first range that nothing else uses. */
@@ -92,19 +113,22 @@ export async function createNetwork({
   labels,
   preferred = defaultPodCIDR,
   taken,
+  dualStack,
 }: NetworkOptions): Promise<MachineNetwork> {
   let failure: unknown = new RuntimeError('other', 'every range of 10.0.0.0/8 is taken');
   for (const subnet of candidates(preferred, taken)) {
     try {
       const gateway = toAddress(range(subnet)!.first + 1);
+      const subnetIPv6 = dualStack ? rangeBeside(subnet) : undefined;
       const made = await docker.createNetwork({
         Name: name,
         Driver: 'bridge',
         CheckDuplicate: true,
         Labels: labels,
-        IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
+        EnableIPv6: dualStack ?? false,
+        IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }, ...(subnetIPv6 ? [{ Subnet: subnetIPv6, Gateway: subnetIPv6.replace('/64', '1') }] : [])] },
       });
-      return { id: made.id, subnet, labels };
+      return { id: made.id, subnet, ...(subnetIPv6 ? { subnetIPv6 } : {}), labels };
     } catch (error) {
       failure = error;
       // Something that the engine does not list may use the range.

@@ -20,6 +20,13 @@ const script = [
   'set -e',
   // Only what was given is written: a pod on the node's network keeps the node's files.
   'if [ -n "$SKIFF_GATEWAY" ]; then ip route flush dev eth0; ip route add "$SKIFF_GATEWAY" dev eth0 scope link; ip route add default via "$SKIFF_GATEWAY"; fi',
+  // Without an address of the link alone there is nothing at which a neighbour could be reached past the node. Routes go one by
+  // one: to flush them takes that of multicast along, without which nobody finds the pod.
+  'if [ -n "$SKIFF_GATEWAY_IPV6" ]; then',
+  '  ip -6 addr flush dev eth0 scope link',
+  '  ip -6 route show dev eth0 | while read to rest; do case "$to" in *:*|default) ip -6 route del "$to" dev eth0 || true;; esac; done',
+  '  ip -6 route add "$SKIFF_GATEWAY_IPV6" dev eth0; ip -6 route add default via "$SKIFF_GATEWAY_IPV6" dev eth0',
+  'fi',
   'if [ -n "$SKIFF_RESOLV_CONF" ]; then printf "%s" "$SKIFF_RESOLV_CONF" > /etc/resolv.conf; fi',
   'if [ -n "$SKIFF_HOSTS" ]; then printf "%s" "$SKIFF_HOSTS" > /etc/hosts; fi',
   'trap "exit 0" TERM INT',
@@ -66,7 +73,7 @@ export function sandboxOptions(settings: SandboxSettings, config: SandboxConfig,
     User: '0',
     WorkingDir: '/',
     Env: [
-      ...(onNode ? [] : [`SKIFF_GATEWAY=${config.gateway ?? ''}`, `SKIFF_RESOLV_CONF=${resolvConf(config.dns)}`, `SKIFF_HOSTS=${hostsFile(config)}`]),
+      ...(onNode ? [] : [`SKIFF_GATEWAY=${config.gateway ?? ''}`, `SKIFF_GATEWAY_IPV6=${config.gatewayIPv6 ?? ''}`, `SKIFF_RESOLV_CONF=${resolvConf(config.dns)}`, `SKIFF_HOSTS=${hostsFile(config)}`]),
     ],
     ...(onNode ? {} : { Hostname: hostnameOf(config) }),
     AttachStdout: true,
@@ -79,7 +86,7 @@ export function sandboxOptions(settings: SandboxSettings, config: SandboxConfig,
       ? {}
       : {
           NetworkingConfig: {
-            EndpointsConfig: { [settings.network]: config.ip ? { IPAMConfig: { IPv4Address: config.ip } } : {} },
+            EndpointsConfig: { [settings.network]: config.ip ? { IPAMConfig: { IPv4Address: config.ip, ...(config.ipv6 ? { IPv6Address: config.ipv6 } : {}) } } : {} },
           } as Docker.ContainerCreateOptions['NetworkingConfig'],
         }),
   };

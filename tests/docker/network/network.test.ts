@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EndpointSlice, Namespace, NetworkPolicy, Node, Pod as PodObject, Service } from '../../../main/api/index.ts';
 import { buildZone, createForwarder } from '../../../main/dns/index.ts';
-import { Policies, policyPod } from '../../../main/networkPolicy/index.ts';
+import { Policies, policyPods } from '../../../main/networkPolicy/index.ts';
 import { connectAgent, type NodeAgent } from '../../../main/node/index.ts';
 import { buildModel } from '../../../main/proxy/index.ts';
 import { createMachines } from '../../../main/runtime/docker/machines.ts';
@@ -84,12 +84,12 @@ async function sync(): Promise<void> {
   for (const [index, agent] of agents.entries()) {
     await agent.syncProxy(
       buildModel(
-        { services, slicesOf, nodes, podsOf: (name) => podObjects.filter(({ spec }) => spec!.nodeName === name), clusterCIDR: machines.clusterCIDR, servedByNodes },
+        { services, slicesOf, nodes, podsOf: (name) => podObjects.filter(({ spec }) => spec!.nodeName === name), servedByNodes },
         nodes[index]!.metadata!.name!,
       )!,
     );
     await agent.syncDns(zone);
-    const pods = podObjects.flatMap((pod) => policyPod(pod) ?? []);
+    const pods = podObjects.flatMap(policyPods);
     await agent.syncPolicies(new Policies({ policies, pods, namespaces }).modelFor(nodes[index]!.metadata!.name!));
   }
 }

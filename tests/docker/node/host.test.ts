@@ -52,7 +52,6 @@ test('this computer has of a cluster what the container engine does for any netw
     );
     const endpoints = [{ ip: place.podCIDR.replace('0/24', '5'), port: 8080 }];
     await agent.syncProxy({
-      clusterCIDR: machines.clusterCIDR,
       nodeCIDR: place.podCIDR,
       nodeIP: place.ip,
       nodeEligible: true,

@@ -220,7 +220,6 @@ test('the kernel takes every change of rules', async () => {
     [],
   ];
   const model = (services: ServicePort[]): ProxyModel => ({
-    clusterCIDR: '10.244.0.0/16',
     nodeCIDR: '10.244.1.0/24',
     nodeIP: '10.244.0.2',
     nodeEligible: true,

@@ -16,16 +16,22 @@ afterEach(async () => {
   cloud = undefined;
 });
 
-async function start(taken: Record<number, string> = {}) {
+async function start(taken: Record<number, string> = {}, families = 1) {
   const clock = new FakeClock();
   const server = new FakeServer(clock);
   const client = server.client();
   const open = new Map<number, (connection: Duplex, from?: string) => void>();
   const openUdp = new Map<number, (connection: Duplex, from?: string) => void>();
+  const six = new Set<number>();
   const dialled: { node: string; host: string; port: number; connection: Duplex; udp?: boolean }[] = [];
   const listening =
     (ports: typeof open): HostListen =>
     async (address, port, onConnection) => {
+      if (address === '::1') {
+        if (families === 1) throw Object.assign(new Error('listen'), { code: 'EADDRNOTAVAIL' });
+        six.add(port);
+        return { close: () => void six.delete(port) };
+      }
       if (address !== '127.0.0.1') throw new Error(`${address} is not this computer's own`);
       if (taken[port] !== undefined || ports.has(port)) throw Object.assign(new Error('listen'), { code: taken[port] ?? 'EADDRINUSE' });
       ports.set(port, (connection, from = '127.0.0.1') => onConnection(connection, from));
@@ -44,6 +50,7 @@ async function start(taken: Record<number, string> = {}) {
     machine: (node) => ({
       ip: node === 'one' ? '10.244.0.2' : '10.244.0.3',
       podCIDR: node === 'one' ? '10.244.1.0/24' : '10.244.2.0/24',
+      ipv6: node === 'one' ? 'fd00:10:244::2' : 'fd00:10:244::3',
     }),
     agents: (node) =>
       connected
@@ -70,7 +77,7 @@ async function start(taken: Record<number, string> = {}) {
   const get = (name = 'web'): Promise<Service> => services.get('default', name);
   const events = async (): Promise<Event[]> => (await client.of(resources.events).list('default')).items;
   const ingress = async (name?: string) => (await get(name)).status?.loadBalancer?.ingress ?? undefined;
-  return { clock, client, services, open, openUdp, dialled, taken, get, events, ingress, disconnect: () => (connected = false) };
+  return { clock, client, services, open, openUdp, six, dialled, taken, get, events, ingress, disconnect: () => (connected = false) };
 }
 
 const web = (spec: Service['spec'] = {}, name = 'web') =>
@@ -297,4 +304,29 @@ test('a node is told what its machine is', async () => {
   expect(node.status?.conditions).toMatchObject([
     { type: 'NetworkUnavailable', status: 'False', reason: 'RouteCreated' },
   ]);
+});
+
+test('a Service with IPv6 addresses is reached at ::1 as well, and one without others leads to those of the nodes', async () => {
+  const { clock, services, open, six, dialled, ingress } = await start({}, 2);
+  await services.create(web({ clusterIPs: ['10.96.1.1', 'fd00:10:96::1'] }));
+  await services.create(web({ clusterIP: 'fd00:10:96::2', clusterIPs: ['fd00:10:96::2'], ports: [{ port: 81, nodePort: 30081, protocol: 'TCP' }] }, 'six'));
+  await clock.advance(1000);
+  const both = [{ ip: '127.0.0.1', ipMode: 'Proxy' }, { ip: '::1', ipMode: 'Proxy' }];
+  expect(await ingress()).toEqual(both);
+  expect(await ingress('six')).toEqual(both);
+  expect([...six].sort()).toEqual([30080, 30081, 80, 81]);
+  for (const port of [80, 81]) open.get(port)!(memoryPair()[1]);
+  await clock.advance(0);
+  expect(dialled.map(({ host, port }) => [host, port])).toEqual([['10.244.0.2', 30080], ['fd00:10:244::3', 30081]]);
+  await services.delete('default', 'six');
+  await clock.advance(1000);
+  expect([...six].sort()).toEqual([30080, 80]);
+});
+
+test('where this computer has no IPv6, 127.0.0.1 will do', async () => {
+  const { clock, services, ingress, events } = await start();
+  await services.create(web({ clusterIPs: ['10.96.1.1', 'fd00:10:96::1'] }));
+  await clock.advance(1000);
+  expect(await ingress()).toEqual([{ ip: '127.0.0.1', ipMode: 'Proxy' }]);
+  expect((await events()).filter(({ type }) => type === 'Warning')).toEqual([]);
 });

@@ -15,7 +15,7 @@ const pod = (spec: Partial<Pod['spec']> = {}): Pod => ({
   metadata: { name: 'web', namespace: 'shop', uid: 'u1', labels: { app: 'web' } },
   spec: { containers: [{ name: 'main', image: 'i' }], nodeName: 'node-1', serviceAccountName: 'robot', ...spec },
 });
-const facts = { hostIP: '10.0.0.1', podIP: '10.0.1.2', allocatable: { cpu: '4', memory: '1024' } };
+const facts = { hostIP: '10.0.0.1', hostIPs: ['10.0.0.1', 'fd00::1'], podIP: '10.0.1.2', podIPs: ['10.0.1.2', 'fd00::1:2'], allocatable: { cpu: '4', memory: '1024' } };
 const source: ObjectSource = {
   async configMap(_, name): Promise<ConfigMap> {
     if (name !== 'c') throw notFound({ group: '', kind: 'configmap' }, name);
@@ -50,6 +50,9 @@ describe('variables', () => {
         env: [
           { name: 'P_a', value: 'own' },
           { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+          { name: 'IPS', valueFrom: { fieldRef: { fieldPath: 'status.podIPs' } } },
+          { name: 'HOST', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } },
+          { name: 'HOSTS', valueFrom: { fieldRef: { fieldPath: 'status.hostIPs' } } },
           { name: 'SA', valueFrom: { fieldRef: { fieldPath: 'spec.serviceAccountName' } } },
           { name: 'LABEL', valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } },
           { name: 'MEM', valueFrom: { resourceFieldRef: { resource: 'limits.memory', divisor: '1Ki' } } },
@@ -63,7 +66,7 @@ describe('variables', () => {
       facts,
       noVolumes,
     );
-    expect(Object.fromEntries(env)).toEqual({ P_a: 'own', P_b: '2', IP: '10.0.1.2', SA: 'robot', LABEL: 'web', MEM: '1', PW: 'pw', ALL: '2 s $(LATER)', SVC: 's' });
+    expect(Object.fromEntries(env)).toEqual({ P_a: 'own', P_b: '2', IP: '10.0.1.2', IPS: '10.0.1.2,fd00::1:2', HOST: '10.0.0.1', HOSTS: '10.0.0.1,fd00::1', SA: 'robot', LABEL: 'web', MEM: '1', PW: 'pw', ALL: '2 s $(LATER)', SVC: 's' });
   });
 
   it('come from files of volumes', async () => {
@@ -186,6 +189,13 @@ describe('addresses', () => {
     pool.release('a');
     expect([pool.take('c'), pool.take('d'), pool.take('e'), pool.take('f')]).toEqual(['10.244.1.4', '10.244.1.5', '10.244.1.6', '10.244.1.2']);
     expect(() => pool.take('g')).toThrow('no IP addresses available');
+  });
+
+  it('of IPv6 are at the same place of their own range', () => {
+    const pool = new AddressPool('10.244.1.0/24', [], 'fd00:10:244:0:1::/80');
+    expect(['10.244.1.2', '10.244.1.255'].map((ip) => pool.ipv6Of(ip))).toEqual(['fd00:10:244:0:1::2', 'fd00:10:244:0:1::ff']);
+    expect(pool.ipv6Of('10.244.2.2')).toBeUndefined();
+    expect(new AddressPool('10.244.1.0/24', []).ipv6Of('10.244.1.2')).toBeUndefined();
   });
 });
 

@@ -5,6 +5,18 @@ import { settle } from '../../support/fakeClock.ts';
 import { Harness } from './harness.ts';
 
 describe('a pod on a node', () => {
+  it('has an address of each family where its node has', async () => {
+    const h = await new Harness({ kubelet: { nodeIPv6: 'fd00:10:244::2', podCIDRv6: 'fd00:10:244:0:1::/80' } }).start();
+    await h.create('web');
+    await h.create('agent', { hostNetwork: true });
+    const hostIPs = [{ ip: '10.244.0.2' }, { ip: 'fd00:10:244::2' }];
+    expect(h.pod('web').status).toMatchObject({ podIP: '10.244.1.2', podIPs: [{ ip: '10.244.1.2' }, { ip: 'fd00:10:244:0:1::2' }], hostIP: '10.244.0.2', hostIPs });
+    expect(h.pod('agent').status).toMatchObject({ podIP: '10.244.0.2', podIPs: hostIPs });
+    const node = h.server.find(resources.nodes, '', 'node-1');
+    expect(node?.spec).toMatchObject({ podCIDR: '10.244.1.0/24', podCIDRs: ['10.244.1.0/24', 'fd00:10:244:0:1::/80'] });
+    expect(node?.status?.addresses?.map(({ address }) => address)).toEqual(['10.244.0.2', 'fd00:10:244::2', 'node-1']);
+  });
+
   it('becomes running and ready, with an address of the node', async () => {
     const h = await new Harness().start();
     await h.create('web', { containers: [{ name: 'web', image: 'web:1' }, { name: 'side', image: 'side:1' }] });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { NetworkPolicy, NetworkPolicySpec, Pod } from '../../../main/api/index.ts';
 import { planPolicies } from '../../../main/networkPolicy/dataplane/index.ts';
-import { Policies, policyPod, type PolicyPod } from '../../../main/networkPolicy/index.ts';
+import { Policies, policyPods, type PolicyPod } from '../../../main/networkPolicy/index.ts';
 import type { AllowRule, PolicyModel, Protocol } from '../../../main/networkPolicy/model.ts';
 import { renderChanges, type Plan } from '../../../main/proxy/dataplane/index.ts';
 import { Kernel } from '../../support/nftKernel.ts';
@@ -146,10 +146,10 @@ describe('a policy', () => {
 
 test('a pod in the network of its node, without an address or at its end is nobody to policies', () => {
   const running = (status: Pod['status'], spec = {}): Pod => ({ ...makePod('p', {}, spec), status });
-  expect(policyPod(running({ phase: 'Running', podIP: '10.244.1.2' }))).toMatchObject({ ip: '10.244.1.2' });
-  expect(policyPod(running({ phase: 'Running', podIP: '10.244.0.2' }, { hostNetwork: true }))).toBeUndefined();
-  expect(policyPod(running({ phase: 'Pending' }))).toBeUndefined();
-  expect(policyPod(running({ phase: 'Succeeded', podIP: '10.244.1.2' }))).toBeUndefined();
+  expect(policyPods(running({ phase: 'Running', podIP: '10.244.1.2' }))).toMatchObject([{ ip: '10.244.1.2' }]);
+  expect(policyPods(running({ phase: 'Running', podIP: '10.244.0.2' }, { hostNetwork: true }))).toEqual([]);
+  expect(policyPods(running({ phase: 'Pending' }))).toEqual([]);
+  expect(policyPods(running({ phase: 'Succeeded', podIP: '10.244.1.2' }))).toEqual([]);
 });
 
 test('rules follow policies as they come, change and go, and end as if made anew', () => {
@@ -170,7 +170,7 @@ test('rules follow policies as they come, change and go, and end as if made anew
   const kernel = new Kernel();
   let before: Plan | undefined;
   for (const policies of steps) {
-    const plan = planPolicies(cluster(...policies).modelFor('one'));
+    const plan = planPolicies(cluster(...policies).modelFor('one'), 'IPv4');
     kernel.apply(renderChanges('ip skiff-policy', before, plan));
     expect(kernel.state()).toEqual(new Kernel().apply(renderChanges('ip skiff-policy', undefined, plan)).state());
     before = plan;
@@ -187,7 +187,27 @@ test('ranges and networks that overlap become what nftables takes', () => {
       },
     ],
   };
-  const plan = planPolicies(cluster(policy('x', spec)).modelFor('one'));
+  const plan = planPolicies(cluster(policy('x', spec)).modelFor('one'), 'IPv4');
   const chain = [...plan.chains].find(([name]) => /^egress-/.test(name))![1];
   expect(chain.rules).toEqual(['ip daddr != { 10.1.0.0/16 } meta l4proto tcp th dport { 80-91 } return', 'drop']);
+});
+
+test('of a pod with two addresses each family of rules has its own', () => {
+  const podIPs = [{ ip: '10.244.1.2' }, { ip: 'fd00:10:244:0:1::2' }];
+  const both: Pod = { ...makePod('a', {}, { nodeName: 'one' }), status: { phase: 'Running', podIP: '10.244.1.2', podIPs } };
+  const found = policyPods(both);
+  expect(found.map(({ ip }) => ip)).toEqual(podIPs.map(({ ip }) => ip));
+  const { namespace } = both.metadata as { namespace: string };
+  const spec: NetworkPolicySpec = {
+    podSelector: {},
+    ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8' } }, { ipBlock: { cidr: 'fd00::/8', except: ['fd00:1::/32', 'fd00:1:2::/48'] } }] }, { from: [{ ipBlock: { cidr: '192.0.2.0/24' } }] }],
+  };
+  const model = new Policies({ policies: [policy(namespace, spec)], pods: found, namespaces: [{ metadata: { name: namespace } }] }).modelFor('one');
+  const rules = (family: 'IPv4' | 'IPv6') => {
+    const plan = planPolicies(model, family);
+    const [, chain] = [...plan.chains].find(([name]) => /^ingress-/.test(name))!;
+    return { pods: [...plan.maps.get('ingress-pods')!.elements.keys()], rules: chain.rules };
+  };
+  expect(rules('IPv4')).toEqual({ pods: ['10.244.1.2'], rules: ['ip saddr 10.0.0.0/8 return', 'ip saddr 192.0.2.0/24 return', 'drop'] });
+  expect(rules('IPv6')).toEqual({ pods: ['fd00:10:244:0:1::2'], rules: ['ip6 saddr fd00::/8 ip6 saddr != { fd00:1::/32 } return', 'drop'] });
 });

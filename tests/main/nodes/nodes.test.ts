@@ -30,6 +30,7 @@ const newNodes = () =>
     onKubeletConnection: () => {},
     clusterDNS: '10.96.0.10',
     clusterDomain: 'cluster.local',
+    dualStack: false,
     serviceCIDR: '10.96.0.0/16',
     api: { address: '10.96.0.1', port: 443 },
     publishApi: async ({ ip }) => void (published = ip),

@@ -60,7 +60,6 @@ function build(
       slicesOf: () => slices,
       nodes,
       podsOf: () => pods,
-      clusterCIDR: '10.244.0.0/16',
       servedByNodes: new Set(['10.96.0.1:443/TCP']),
     },
     on,
@@ -74,7 +73,6 @@ const endpointsOf = (spec: Service['spec'], endpoints: Endpoint[], on?: string) 
 
 test('a node has its own addresses and the way to the others', () => {
   expect(build([], [])).toEqual({
-    clusterCIDR: '10.244.0.0/16',
     nodeEligible: true,
     nodeCIDR: '10.244.1.0/24',
     nodeIP: '10.244.0.2',
@@ -227,4 +225,54 @@ test('a load balancer may ask how many endpoints a node has of a Service with po
   // While the last ones end they still serve, but new connections should go elsewhere.
   const ending = [slice([at('10.244.1.5', 'one', { ready: false, serving: true, terminating: true })])];
   expect(build([service(spec)], ending)!.healthChecks[0]!.localEndpoints).toBe(0);
+});
+
+describe('a node with addresses of both families', () => {
+  const both = (name: string, number: number): Node => ({
+    ...node(name, number),
+    spec: { podCIDR: `10.244.${number}.0/24`, podCIDRs: [`10.244.${number}.0/24`, `fd00:10:244:0:${number}::/80`] },
+    status: { addresses: [{ type: 'InternalIP', address: `10.244.0.${number + 1}` }, { type: 'InternalIP', address: `fd00:10:244::${number + 1}` }] },
+  });
+  const nodes = [both('one', 1), both('two', 2)];
+  const slices: EndpointSlice[] = [slice([at('10.244.2.5', 'two')]), { ...slice([at('fd00:10:244:0:2::5', 'two')]), addressType: 'IPv6' }];
+
+  test('has the way to the others, and the rules of a Service, once for each', () => {
+    const clusterIPs = ['10.96.1.1', 'fd00:10:96::1'];
+    const given = service({ type: 'NodePort', clusterIPs, externalIPs: ['192.0.2.1', '2001:db8::1'], ports: [{ name: 'http', port: 80, nodePort: 30_080 }] });
+    const model = build([given], slices, 'one', nodes)!;
+    expect(model.services).toMatchObject([{ clusterIPs: ['10.96.1.1'], externalIPs: ['192.0.2.1'], nodePort: 30_080, endpoints: [{ ip: '10.244.2.5' }] }]);
+    expect(model.ipv6).toMatchObject({
+      nodeIP: 'fd00:10:244::2',
+      nodeCIDR: 'fd00:10:244:0:1::/80',
+      routes: [{ cidr: 'fd00:10:244:0:2::/80', via: 'fd00:10:244::3' }],
+      services: [{ clusterIPs: ['fd00:10:96::1'], externalIPs: ['2001:db8::1'], nodePort: 30_080, endpoints: [{ ip: 'fd00:10:244:0:2::5', port: 8080 }] }],
+    });
+  });
+
+  test('has a Service of one family in that alone, node port and all', () => {
+    const given = service({ type: 'NodePort', clusterIP: 'fd00:10:96::1', clusterIPs: ['fd00:10:96::1'], ports: [{ name: 'http', port: 80, nodePort: 30_080 }] });
+    const model = build([given], slices, 'one', nodes)!;
+    expect(model.services).toEqual([]);
+    expect(model.ipv6!.services).toHaveLength(1);
+  });
+
+  test('has host ports of a pod at the address of the same family', () => {
+    const ports = [{ containerPort: 80, hostPort: 8080 }, { containerPort: 81, hostPort: 8081, hostIP: '10.244.0.2' }];
+    const pod: Pod = {
+      ...makePod('web', {}, { nodeName: 'one', containers: [{ name: 'main', image: 'web', ports }] }),
+      status: { podIP: '10.244.1.9', podIPs: [{ ip: '10.244.1.9' }, { ip: 'fd00:10:244:0:1::9' }] },
+    };
+    const model = build([], [], 'one', nodes, [pod])!;
+    expect(model.hostPorts.map(({ hostPort, pod: at }) => [hostPort, at.ip])).toEqual([[8080, '10.244.1.9'], [8081, '10.244.1.9']]);
+    expect(model.ipv6!.hostPorts).toEqual([{ protocol: 'TCP', hostPort: 8080, pod: { ip: 'fd00:10:244:0:1::9', port: 80 } }]);
+  });
+});
+
+test("source ranges are kept at another balancer's addresses, by family, and those that allow everybody are none", () => {
+  const status = { loadBalancer: { ingress: [{ ip: '192.0.2.1' }] } };
+  const firewall = (ranges: string[], given: Service['status'] = status) => build([service({ type: 'LoadBalancer', loadBalancerSourceRanges: ranges }, {}, given)], [])!.services[0]!.firewall;
+  expect(firewall([' 10.1.2.0/28', '2001:db8::/32'])).toEqual({ ips: ['192.0.2.1'], ranges: ['10.1.2.0/28'] });
+  expect(firewall(['10.1.2.0/28', '0.0.0.0/0'])).toBeUndefined();
+  // At this computer's own the load balancer itself looks.
+  expect(firewall(['10.1.2.0/28'], { loadBalancer: { ingress: [{ ip: '127.0.0.1', ipMode: 'Proxy' }] } })).toBeUndefined();
 });

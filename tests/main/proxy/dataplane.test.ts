@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { planTable, renderChanges } from '../../../main/proxy/dataplane/index.ts';
-import type { ProxyModel, ServicePort } from '../../../main/proxy/index.ts';
+import type { FamilyRules, ProxyModel, ServicePort } from '../../../main/proxy/index.ts';
 import { Kernel } from '../../support/nftKernel.ts';
 
 function service(name: string, change: Partial<ServicePort> = {}): ServicePort {
@@ -22,7 +22,6 @@ function service(name: string, change: Partial<ServicePort> = {}): ServicePort {
 }
 
 const model = (...services: ServicePort[]): ProxyModel => ({
-  clusterCIDR: '10.244.0.0/16',
   nodeCIDR: '10.244.1.0/24',
   nodeIP: '10.244.0.2',
   nodeEligible: true,
@@ -122,4 +121,31 @@ describe('a connection', () => {
     expect(rules.at(-1)).toMatch(/^goto local-/);
     expect(rules[0]).toMatch(/^ip saddr 10\.244\.1\.0\/24 goto service-/);
   });
+
+  test('to an address that source ranges guard is dropped unless it comes from one of them', () => {
+    const guarded = (ranges: string[]) => {
+      const kernel = fresh(model(service('web', { externalIPs: ['192.0.2.1'], endpoints: [{ ip: '10.244.1.5', port: 80 }], firewall: { ips: ['192.0.2.1'], ranges } })));
+      const [, chain] = kernel.maps.get('firewall-ips')!.get('192.0.2.1 . tcp . 80')!.split(' ');
+      return kernel.chains.get(chain!);
+    };
+    expect(guarded(['203.0.113.0/24', '203.0.113.7/32'])).toEqual(['ip saddr { 203.0.113.0/24 } return', 'drop']);
+    // A node has the balancer's address as its own.
+    expect(guarded(['10.244.0.0/16'])).toEqual(['ip saddr { 10.244.0.0/16 } return', 'ip saddr { 192.0.2.1 } return', 'drop']);
+  });
+});
+
+test('rules of IPv6 are said in its words, and a pod that reaches itself is known by its range', () => {
+  const endpoints = ['fd00:10:244:0:1::5', 'fd00:10:244:0:2::5'].map((ip) => ({ ip, port: 8080 }));
+  const six: FamilyRules = {
+    ...model(service('web', { clusterIPs: ['fd00:10:96::1'], nodePort: 30_000, endpoints, affinitySeconds: 5 }), service('dns', { protocol: 'UDP', clusterIPs: ['fd00:10:96::2'], endpoints: endpoints.slice(0, 1) })),
+    nodeCIDR: 'fd00:10:244:0:1::/80',
+    nodeIP: 'fd00:10:244::2',
+    hostPorts: [{ protocol: 'TCP', hostPort: 8081, pod: { ip: 'fd00:10:244:0:1::5', port: 80 } }],
+  };
+  const text = renderChanges('ip6 skiff', undefined, planTable(six));
+  const kernel = new Kernel().apply(text);
+  expect(text.replaceAll('add set ip6', '')).not.toMatch(/\bip [sd]addr|ipv4_addr|[^.]127\./);
+  expect([...kernel.maps.get('hairpin-connections')!.keys()]).toEqual(['fd00:10:244:0:1::5 . fd00:10:244:0:1::5']);
+  expect([...kernel.chains.values()].flat()).toContain('meta l4proto tcp dnat to [fd00:10:244:0:1::5]:80');
+  expect([...kernel.maps.get('host-ports')!.keys()]).toEqual(['fd00:10:244::2 . tcp . 8081']);
 });

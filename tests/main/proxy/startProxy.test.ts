@@ -26,7 +26,6 @@ async function start() {
     informers,
     clock,
     log: noLog,
-    clusterCIDR: '10.244.0.0/16',
     servedByNodes: [],
     async sink(node, model) {
       if (failing.has(node)) throw new Error('no agent');

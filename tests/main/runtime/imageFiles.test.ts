@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { collectImageFiles, parseLdd } from '../../../main/runtime/docker/imageFiles.ts';
-import { addressOf, candidates, overlaps, podCIDROf } from '../../../main/runtime/docker/machinesNetwork.ts';
+import { addressOf, candidates, overlaps, placeIPv6, podCIDROf, rangeBeside } from '../../../main/runtime/docker/machinesNetwork.ts';
 
 test('the libraries of a program, as ldd names them', () => {
   const glibc = [
@@ -49,6 +49,14 @@ test('addresses of nodes and their pods', () => {
   expect([addressOf(network, 1), addressOf(network, 253)]).toEqual(['10.245.0.2', '10.245.0.254']);
   expect([podCIDROf(network, 1), podCIDROf('10.245.0.9', 200)]).toEqual(['10.245.1.0/24', '10.245.200.0/24']);
   expect(() => addressOf(network, 254)).toThrow('at most 253 nodes');
+});
+
+test('addresses of IPv6 have the numbers of those of IPv4', () => {
+  expect(rangeBeside('10.244.0.0/16')).toBe('fd00:10:244::/64');
+  const network = { id: '', subnet: '10.244.0.0/16', subnetIPv6: 'fd00:10:244::/64', labels: {} };
+  expect(placeIPv6(network, 1)).toEqual({ ipv6: 'fd00:10:244::2', podCIDRv6: 'fd00:10:244:0:1::/80' });
+  expect(placeIPv6(network, 200)).toEqual({ ipv6: 'fd00:10:244::c9', podCIDRv6: 'fd00:10:244:0:c8::/80' });
+  expect(placeIPv6({ id: '', subnet: '10.244.0.0/16', labels: {} }, 1)).toEqual({});
 });
 
 test('a cluster takes the next range when its own is taken, and never that of Services', () => {

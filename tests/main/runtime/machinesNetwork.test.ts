@@ -31,6 +31,11 @@ test('a cluster without a network is told so, whatever others are called', async
   expect(await findNetwork(docker, 'skiff-x', labels)).toEqual({ used: ['10.244.0.0/16'] });
 });
 
+test('a network has ranges of both families in whatever order the engine tells them', async () => {
+  const { docker } = await engineWith([network('one', '2026-01-01', { IPAM: { Config: [{ Subnet: 'fd00:10:244::/64' }, { Subnet: '10.244.0.0/16' }] } })]);
+  expect((await findNetwork(docker, 'skiff-x', labels)).network).toMatchObject({ subnet: '10.244.0.0/16', subnetIPv6: 'fd00:10:244::/64' });
+});
+
 test('of two networks of one cluster the first counts, and the other goes', async () => {
   const { docker, removed } = await engineWith([network('second', '2026-01-02'), network('first', '2026-01-01')]);
   expect(await findNetwork(docker, 'skiff-x', labels)).toMatchObject({ network: { id: 'first', subnet: '10.244.0.0/16' } });
