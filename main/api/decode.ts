@@ -36,6 +36,11 @@ export function decodeObject(gvk: GroupVersionKind, value: unknown): Decoded {
   return { object: { apiVersion: apiVersionOf(gvk), kind: gvk.kind, ...head, ...rest }, complaints: decoder.complaints };
 }
 
+/** The same for a type that is no kind of its own, such as the options of a request. */
+export function decodeAs(schema: ObjectSchema, value: unknown): Record<string, unknown> {
+  return new Decoder().top(schema, value);
+}
+
 /**
  * The same for a `value` that a decoded object was changed into: parts that are as they were have been decoded before, and
  * are taken as they are.
@@ -66,6 +71,13 @@ function named(value: unknown): string {
   return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
+/** What Go calls the kind of a value that JSON was read into. */
+function goKind(value: unknown): string {
+  if (Array.isArray(value)) return 'slice';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return typeof value === 'object' ? 'map' : typeof value === 'boolean' ? 'bool' : 'string';
+}
+
 /** Checks and normalizes in one walk: everything it returns is as normalizeObject leaves it. */
 class Decoder {
   readonly complaints: string[] = [];
@@ -81,13 +93,13 @@ class Decoder {
     return this.#object(schema, value, `${schema.gvk?.version ?? 'v1'}.${schema.name}`);
   }
 
-  #wrongType(value: unknown, goType: string, shown = named(value)): DecodeError {
+  #wrongType(value: unknown, goType: string, ofMaps?: string, shown = named(value)): DecodeError {
     const target = this.#struct ? `Go struct field ${this.#struct}.${this.#fields.join('.')}` : 'Go value';
-    return new DecodeError(`json: cannot unmarshal ${shown} into ${target} of type ${goType}`);
+    return new DecodeError(`json: cannot unmarshal ${shown} into ${target} of type ${goType}`, ofMaps ?? `json: cannot unmarshal ${shown} into Go value of type ${goType}`);
   }
 
   #object(schema: ObjectSchema, value: unknown, goType: string): Record<string, unknown> {
-    if (!isRecord(value)) throw this.#wrongType(value, goType);
+    if (!isRecord(value)) throw this.#wrongType(value, goType, `cannot restore struct from: ${goKind(value)}`);
     if (this.#path.length > maxDepth) throw new DecodeError('exceeded max depth');
     const members = new Members(schema);
     const outer = this.#struct;
@@ -123,11 +135,11 @@ class Decoder {
       case 'object':
         return this.#object(type.schema, value, type.goType);
       case 'list': {
-        if (!Array.isArray(value)) throw this.#wrongType(value, type.goType);
+        if (!Array.isArray(value)) throw this.#wrongType(value, type.goType, `cannot restore slice from ${goKind(value)}`);
         return value.map((element, i) => this.#element(type.element, element, i));
       }
       case 'map': {
-        if (!isRecord(value)) throw this.#wrongType(value, type.goType);
+        if (!isRecord(value)) throw this.#wrongType(value, type.goType, `cannot restore map from ${goKind(value)}`);
         const decoded: Record<string, unknown> = {};
         for (const key of Object.keys(value)) {
           const element = this.#element(type.element, value[key], key);
@@ -153,27 +165,28 @@ class Decoder {
       case 'any':
         return value;
       case 'string':
-        if (typeof value !== 'string') throw this.#wrongType(value, type.goType);
+        if (typeof value !== 'string')
+          throw this.#wrongType(value, type.goType, Number.isInteger(value) ? `cannot convert int64 to ${type.goType}` : 'unrecognized type: string');
         return value;
       case 'bool':
-        if (typeof value !== 'boolean') throw this.#wrongType(value, type.goType);
+        if (typeof value !== 'boolean') throw this.#wrongType(value, type.goType, 'unrecognized type: bool');
         return value;
       case 'bytes':
-        if (typeof value !== 'string') throw this.#wrongType(value, type.goType);
+        if (typeof value !== 'string') throw this.#wrongType(value, type.goType, `cannot restore slice from ${goKind(value)}`);
         return checkedBase64(value);
       case 'float64':
-        if (typeof value !== 'number') throw this.#wrongType(value, type.goType);
+        if (typeof value !== 'number') throw this.#wrongType(value, type.goType, `unrecognized type: ${type.scalar}`);
         return value;
       default:
-        return this.#integer(value, type.scalar, type.goType);
+        return this.#integer(value, type.scalar, type.goType, typeof value === 'number' ? `cannot convert ${goKind(value)} to ${type.goType}` : `unrecognized type: ${type.scalar}`);
     }
   }
 
-  #integer(value: unknown, size: 'int32' | 'int64', goType: string): number {
-    if (typeof value !== 'number') throw this.#wrongType(value, goType);
+  #integer(value: unknown, size: 'int32' | 'int64', goType: string, ofMaps?: string): number {
+    if (typeof value !== 'number') throw this.#wrongType(value, goType, ofMaps);
     const limit = size === 'int32' ? 2 ** 31 : 2 ** 63;
     if (!Number.isInteger(value) || value < -limit || (size === 'int32' ? value >= limit : value > limit))
-      throw this.#wrongType(value, goType, `number ${goNumber(value)}`);
+      throw this.#wrongType(value, goType, ofMaps, `number ${goNumber(value)}`);
     return value;
   }
 

@@ -11,6 +11,32 @@ const ended = 'unexpected end of JSON input';
 /** What must come next in the text. */
 type Next = 'value' | 'valueOrEnd' | 'key' | 'keyOrEnd' | 'colon' | 'commaOrEnd' | 'nothing';
 
+/** How deep Go's reader follows. */
+const maxDepth = 10_000;
+
+/** Whether a JSON text is nested deeper than Go reads, which makes it none. */
+export function nestedTooDeep(text: string): boolean {
+  if (text.length < 2 * maxDepth) return false;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x22) {
+      do at = text.indexOf('"', at + 1);
+      while (at > 0 && isEscaped(text, at));
+      if (at < 0) return false;
+    } else if (code === 0x7b || code === 0x5b) {
+      if (++depth > maxDepth) return true;
+    } else if (code === 0x7d || code === 0x5d) depth--;
+  }
+  return false;
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let slashes = 0;
+  while (text.charCodeAt(at - 1 - slashes) === 0x5c) slashes++;
+  return slashes % 2 === 1;
+}
+
 /** Why a text is no JSON, in the words of Go's encoding/json (scanner.go), which clients of Kubernetes know. */
 export function jsonError(text: string): string {
   let at = 0;
@@ -46,6 +72,7 @@ export function jsonError(text: string): string {
       at = read;
       next = 'colon';
     } else if (char === '{' || char === '[') {
+      if (open.length === maxDepth) return bad('exceeded max depth');
       open.push(char);
       next = char === '{' ? 'keyOrEnd' : 'valueOrEnd';
       at++;

@@ -33,6 +33,9 @@ export function apiVersionOf({ group, version }: { group: string; version: strin
   return group ? `${group}/${version}` : version;
 }
 
+/** What messages call the form in which the server itself keeps a kind: `core.ConfigMap`, `rbac.Role`. */
+export const internalNameOf = ({ group, kind }: { group: string; kind: string }): string => `${group.split('.')[0] || 'core'}.${kind}`;
+
 /** The path of a collection or object below the server's root. */
 export function resourcePath(gvr: GroupVersionResource, namespace?: string, name?: string, subresource?: string): string {
   let path = gvr.group ? `/apis/${gvr.group}/${gvr.version}` : `/api/${gvr.version}`;

@@ -18,6 +18,7 @@ const hasPrefix = (bytes: Uint8Array) => prefix.every((byte, i) => bytes[i] === 
  */
 export function decodeProtobuf(bytes: Uint8Array): KubeObject {
   if (!hasPrefix(bytes)) throw new DecodeError(`provided data does not appear to be a protobuf message, expected prefix [${prefix.join(' ')}]`);
+  if (bytes.length === prefix.length) throw new DecodeError('empty body');
   const { apiVersion, kind, raw, contentType } = readEnvelope(new Reader(bytes, prefix.length));
   if (contentType === 'application/json') return parseJson(raw) as KubeObject;
   const schema = schemaOfObject({ apiVersion, kind });

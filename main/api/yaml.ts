@@ -1,8 +1,17 @@
 import { isScalar, LineCounter, parseAllDocuments, visit, type CollectionTag, type Document, type ScalarTag, type Tags } from 'yaml';
 import type { Json } from './json.ts';
+import { yamlError } from './yamlError.ts';
 
 /** What is wrong with the text, and where. */
-export class YamlError extends Error {}
+export class YamlError extends Error {
+  constructor(
+    message: string,
+    /** The same in the words of the library that Kubernetes reads YAML with, as far as they are known. */
+    readonly inGo: string = message,
+  ) {
+    super(message);
+  }
+}
 
 /** An apiserver takes no larger request. */
 const maxLength = 3 * 1024 * 1024;
@@ -99,7 +108,7 @@ function read(text: string, lineCounter?: LineCounter): Document[] {
       ...(lineCounter ? { lineCounter } : {}),
     });
     const found = Array.isArray(documents) ? documents : [];
-    for (const document of found) if (document.errors.length) throw new YamlError(document.errors[0]!.message);
+    for (const document of found) if (document.errors.length) throw new YamlError(document.errors[0]!.message, yamlError(document.errors[0]!, text));
     return found;
   } catch (error) {
     throw asYamlError(error);
@@ -110,6 +119,8 @@ function toJson(document: Document): Json {
   try {
     return document.toJS({ maxAliasCount }) as Json;
   } catch (error) {
+    const alias = /^Unresolved alias .*: (.*)$/.exec(error instanceof Error ? error.message : '');
+    if (alias) throw new YamlError(alias[0], `yaml: unknown anchor '${alias[1]}' referenced`);
     throw asYamlError(error);
   }
 }

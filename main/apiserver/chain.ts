@@ -102,19 +102,19 @@ export class Chain {
 
   async #answer(call: Call): Promise<Answer> {
     const { info } = call;
-    if (!info.isResourceRequest) {
-      const answer = await this.site(call);
-      if (!answer) throw notServed();
-      return answer;
-    }
-    const registry = this.serving.resources.find(info.group, info.version, info.resource);
+    if (call.path.startsWith('//')) return nothingHere(call);
+    if (!info.isResourceRequest) return (await this.site(call)) ?? nothingHere(call);
+    const { resources } = this.serving;
+    const registry = resources.find(info.group, info.version, info.resource);
+    if (!registry && !resources.serves(info.group, info.version)) return nothingHere(call);
     if (!registry || !fits(registry, info)) throw notServed();
     if (registry.strategy.deprecation) call.warnings.push(registry.strategy.deprecation);
     if (info.subresource) {
       const stream = this.streams[`${info.group ? `${info.group}/` : ''}${info.resource}/${info.subresource}`];
       if (stream) return stream(call, registry);
     }
-    checkAcceptable(call.accept, info.verb);
+    if (call.method === 'HEAD') throw notAllowed();
+    checkAcceptable(call.accept, info.verb, registry.definition);
     if (info.subresource) return subresource(this.serving, call, registry);
     const handler = this.#verbs[info.verb];
     if (!handler || !nameFits(registry, info)) throw notAllowed();
@@ -144,6 +144,12 @@ function nameFits(registry: Registry, info: RequestInfo): boolean {
     default:
       return true;
   }
+}
+
+/** Clients on the wire get the text that Go's own router has for paths that nobody knows; those of this process throw. */
+function nothingHere(call: Call): Answer {
+  if (!call.wire) throw notServed();
+  return { type: 'text', code: 404, contentType: 'text/plain; charset=utf-8', body: '404 page not found\n' };
 }
 
 export const notServed = () => failure(404, 'NotFound', 'the server could not find the requested resource', {});

@@ -13,7 +13,7 @@ export function requestTimeout(query: Query): number {
   const text = query.get('timeout');
   if (!text) return most;
   const nanos = parseDuration(text);
-  if (nanos === undefined) throw badRequest(`invalid timeout specified in the request URL - time: invalid duration ${JSON.stringify(text)}`);
+  if (nanos === undefined) throw badRequest(`invalid timeout specified in the request URL - time: ${/^[-+]?[\d.]*\d[\d.]*$/.test(text) ? 'missing unit in' : 'invalid'} duration ${JSON.stringify(text)}`);
   const milliseconds = Number(nanos / 1_000_000n);
   return milliseconds > 0 && milliseconds < most ? milliseconds : most;
 }

@@ -19,8 +19,10 @@ export function writeContext(
 ): RequestContext {
   const { query } = call;
   const dryRun = query.all('dryRun');
-  const manager = query.get('fieldManager') ?? '';
-  const fieldValidation = query.get('fieldValidation') || 'Warn';
+  // Deletions have no such options, and nothing that is said of them is looked at.
+  const written = kind !== 'DeleteOptions';
+  const manager = (written && query.get('fieldManager')) || '';
+  const fieldValidation = (written && query.get('fieldValidation')) || 'Warn';
   const errors: FieldError[] = [];
   if (patchType === 'apply' && !manager) errors.push(requiredField('fieldManager', 'is required for apply patch'));
   if (patchType === 'other' && query.get('force') !== undefined) errors.push(forbiddenField('force', 'may not be specified for non-apply patch'));
@@ -41,8 +43,8 @@ export function writeContext(
       kind,
       apiVersion: `${metaGroup}/v1`,
       ...(dryRun.length ? { dryRun } : {}),
-      ...(manager && kind !== 'DeleteOptions' ? { fieldManager: manager } : {}),
-      ...(query.get('fieldValidation') && kind !== 'DeleteOptions' ? { fieldValidation } : {}),
+      ...(manager ? { fieldManager: manager } : {}),
+      ...(written && query.get('fieldValidation') ? { fieldValidation } : {}),
       ...(patchType && query.get('force') !== undefined ? { force: query.flag('force') } : {}),
     } as KubeObject,
     warnings: call.warnings,

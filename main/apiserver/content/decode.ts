@@ -1,9 +1,10 @@
 import { cloneJson } from '../../api/json.ts';
 import { decodeObject as decodeFields, DecodeError } from '../../api/decode.ts';
-import { apiVersionOf, parseApiVersion, type GroupVersionKind, type KubeObject } from '../../api/meta.ts';
+import { apiVersionOf, internalNameOf, parseApiVersion, type GroupVersionKind, type KubeObject } from '../../api/meta.ts';
+import { jsonKind } from '../../api/jsonError.ts';
 import { normalizeObject } from '../../api/normalize.ts';
 import { schemaOf } from '../../api/schema.ts';
-import { badRequest } from '../../api/status.ts';
+import { badRequest, type StatusError } from '../../api/status.ts';
 import type { Call } from '../call.ts';
 import type { RequestContext, Strategy } from '../registry/strategy.ts';
 import { isObject, parseBody, type Parsed } from './body.ts';
@@ -15,12 +16,11 @@ import { isObject, parseBody, type Parsed } from './body.ts';
 export async function decodeObject(call: Call, kind: GroupVersionKind, context: RequestContext, strategy?: Strategy): Promise<KubeObject> {
   const parsed = await parseBody(call, kind.kind);
   if (!parsed) throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)`);
-  if (!isObject(parsed.value))
-    throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): json: cannot unmarshal into a Kubernetes object`);
-  for (const name of ['apiVersion', 'kind'] as const)
-    if (!isText(parsed.value[name])) throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal into Go struct field .${name} of type string`);
-  checkKind(parsed.value as KubeObject, kind);
-  const object = parsed.trusted ? normalized(parsed.value, kind) : checked(parsed, kind, context, strategy);
+  // Go reads null as an object of which nothing is said.
+  const value = parsed.value ?? {};
+  checkTypeMeta(value, parsed.unrecognized ?? badRequest);
+  checkKind(value as KubeObject, kind, parsed.unrecognized ?? badRequest);
+  const object = parsed.trusted ? normalized(value, kind) : checked({ ...parsed, value }, kind, context, strategy);
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
   object.metadata ??= {};
@@ -28,8 +28,15 @@ export async function decodeObject(call: Call, kind: GroupVersionKind, context: 
   return object;
 }
 
-/** Whether it can be a member of type string: null is the same as none. */
-const isText = (value: unknown) => value === undefined || value === null || typeof value === 'string';
+const typeMeta = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+
+/** Of what kind a body is must be readable before anything else is. Throws what `refuse` makes of the reason. */
+export function checkTypeMeta(value: unknown, refuse: (why: string) => StatusError): asserts value is Record<string, unknown> {
+  const wrong = (found: unknown, target: string) => refuse(`couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonKind(found)} into Go ${target}`);
+  if (!isObject(value)) throw wrong(value, `value of type ${typeMeta}`);
+  for (const name of ['apiVersion', 'kind'] as const)
+    if (typeof (value[name] ?? '') !== 'string') throw wrong(value[name], `struct field .${name} of type string`);
+}
 
 /** What the compiler has checked, as the server's own. */
 function normalized(value: Record<string, unknown>, kind: GroupVersionKind): KubeObject {
@@ -61,17 +68,19 @@ function decoded(value: unknown, kind: GroupVersionKind, strategy: Strategy | un
 const unhandled = ({ kind, version }: GroupVersionKind, why: string) =>
   badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
 
-function checkKind(object: KubeObject, expected: GroupVersionKind): void {
-  if (object.apiVersion && object.apiVersion !== apiVersionOf(expected)) {
-    if (object.kind && object.kind !== expected.kind) throw unconvertible(object, expected);
-    throw badRequest(`the API version in the data (${object.apiVersion}) does not match the expected API version (${apiVersionOf(expected)})`);
-  }
-  if (object.kind && object.kind !== expected.kind) throw unconvertible(object, expected);
+/** A body may leave out of what kind and version it is, as both are clear from the path. Mirrors runtime/serializer/json and codec. */
+function checkKind(object: KubeObject, expected: GroupVersionKind, unrecognized: (why: string) => StatusError): void {
+  const apiVersion = object.apiVersion || apiVersionOf(expected);
+  const kind = object.kind || expected.kind;
+  if (apiVersion === apiVersionOf(expected) && kind === expected.kind) return;
+  if (apiVersion.split('/').length > 2) throw unrecognized(`unexpected GroupVersion string: ${apiVersion}`);
+  const { group, version } = parseApiVersion(apiVersion);
+  const refuse = (why: string) => badRequest(`${kind} in version "${object.apiVersion && object.kind ? version : expected.version}" cannot be handled as a ${expected.kind}: ${why}`);
+  if (schemaOf(expected) && !schemaOf({ group, version, kind })) throw refuse(unregistered(apiVersion, kind));
+  if (kind !== expected.kind) throw refuse(`converting (${version}.${kind}) to (${internalNameOf(expected)}): unknown conversion`);
+  throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${apiVersionOf(expected)})`);
 }
 
-function unconvertible(object: KubeObject, expected: GroupVersionKind) {
-  const { version } = parseApiVersion(object.apiVersion ?? apiVersionOf(expected));
-  return badRequest(
-    `${object.kind} in version "${version}" cannot be handled as a ${expected.kind}: converting (${version}.${object.kind}) to (${expected.group.split('.')[0] || 'core'}.${expected.kind}): unknown conversion`,
-  );
-}
+/** What upstream's table of types says of a kind that is not in it. */
+export const unregistered = (apiVersion: string, kind: string): string =>
+  `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`;

@@ -1,3 +1,4 @@
+import { internalNameOf, type GroupVersionKind } from '../../api/meta.ts';
 import { failure, type StatusError } from '../../api/status.ts';
 
 export type Format = 'json' | 'yaml' | 'protobuf';
@@ -47,9 +48,10 @@ const isKnown = (accept: string): boolean => parseAccept(accept).some(({ type })
 const listVerbs = new Set(['list', 'watch', 'deletecollection']);
 
 /** Refuses a request whose answer the client would not take, before anything is done. Throws 406. */
-export function checkAcceptable(accept: string | undefined, verb: string): void {
+export function checkAcceptable(accept: string | undefined, verb: string, kind: GroupVersionKind): void {
   const { as } = negotiate(accept);
-  if (as?.kind === 'PartialObjectMetadataList' && !listVerbs.has(verb)) throw notAcceptable(['you requested PartialObjectMetadataList, but the requested object is not a list']);
+  if (as?.kind === 'PartialObjectMetadataList' && !listVerbs.has(verb))
+    throw failure(406, 'NotAcceptable', `you requested PartialObjectMetadataList, but the requested object is not a list (*${internalNameOf(kind)})`);
 }
 
 /** The same for an answer that can only be shown as it is. Throws 406. */
@@ -63,7 +65,7 @@ export function negotiatePlain(accept: string | undefined): Accepted {
 function choose(clauses: Clause[]): Accepted | undefined {
   for (const clause of clauses)
     for (const [format, mediaType] of formats) {
-      if (clause.type !== mediaType && clause.type !== 'application/*' && clause.type !== '*/*') continue;
+      if (clause.type !== mediaType && clause.type !== '*/*') continue;
       const as = transformOf(clause.parameters, format);
       if (as !== 'refused') return as ? { format, as } : { format };
     }
@@ -92,7 +94,7 @@ function parseAccept(header: string): Clause[] {
     return { type: type.toLowerCase(), parameters, quality };
   });
   const wildness = ({ type }: Clause) => (type === '*/*' ? 2 : type.endsWith('/*') ? 1 : 0);
-  return clauses.filter((c) => c.quality > 0).sort((a, b) => b.quality - a.quality || wildness(a) - wildness(b));
+  return clauses.sort((a, b) => b.quality - a.quality || wildness(a) - wildness(b));
 }
 
 export const notAcceptable = (types: string[]): StatusError =>

@@ -1,8 +1,8 @@
 import { cloneJson } from '../../api/json.ts';
-import { jsonError } from '../../api/jsonError.ts';
+import { jsonError, nestedTooDeep } from '../../api/jsonError.ts';
 import { badRequest, failure } from '../../api/status.ts';
 import { duplicateFields, isSameText } from '../../api/duplicates.ts';
-import { parseYaml, yamlDuplicates } from '../../api/yaml.ts';
+import { parseYaml, yamlDuplicates, YamlError } from '../../api/yaml.ts';
 import type { Call } from '../call.ts';
 import { unsupportedMediaType } from './negotiate.ts';
 
@@ -40,12 +40,14 @@ async function parsePatch(call: Call, type: PatchType): Promise<ReadPatch> {
   const body = await call.body();
   if (body.type === 'value') return { patch: cloneJson(body.value), complaints: [] };
   const text = body.type === 'none' ? '' : body.bytes.toString('utf8');
+  const wrong = () => badRequest(type === 'strategic' ? jsonError(text) : `error decoding patch: ${jsonError(text)}`);
+  if (type !== 'apply' && nestedTooDeep(text)) throw wrong();
   try {
     const patch: unknown = type === 'apply' ? parseYaml(text) : JSON.parse(text);
     return { patch, complaints: complaintsOf(type, text, patch) };
   } catch (error) {
-    if (!(error instanceof SyntaxError) || type === 'apply') throw badRequest(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`);
-    throw badRequest(type === 'strategic' ? jsonError(text) : `error decoding patch: ${jsonError(text)}`);
+    if (error instanceof YamlError) throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.inGo}`);
+    throw error instanceof SyntaxError ? wrong() : error;
   }
 }
 

@@ -1,9 +1,11 @@
-import { jsonKind } from '../../api/jsonError.ts';
+import { decodeAs, DecodeError } from '../../api/decode.ts';
 import type { DeleteOptions } from '../../api/index.ts';
 import type { KubeObject } from '../../api/meta.ts';
+import { schemaById } from '../../api/schema.ts';
 import { badRequest, invalid, type FieldError } from '../../api/status.ts';
 import type { Call, Handler } from '../call.ts';
-import { isObject, parseBody } from '../content/body.ts';
+import { parseBody } from '../content/body.ts';
+import { checkTypeMeta } from '../content/decode.ts';
 import { invalidField, unsupportedField } from '../fieldErrors.ts';
 import { deleteObject } from '../registry/deletion.ts';
 import type { Registry } from '../registry/generic.ts';
@@ -44,7 +46,7 @@ function deletedStatus({ definition }: Registry, { metadata }: KubeObject): Kube
 
 /** The options of a deletion, from its body or else its query. Throws 400 and 422. */
 export async function deletionOf(call: Call): Promise<{ context: RequestContext; options: DeleteOptions }> {
-  const parsed = await parseBody(call, 'DeleteOptions');
+  const parsed = await parseBody(call);
   const options = parsed ? fromBody(parsed.value) : fromQuery(call);
   if (parsed) call.audited?.request(options);
   const errors = check(options);
@@ -55,16 +57,17 @@ export async function deletionOf(call: Call): Promise<{ context: RequestContext;
   return { context, options };
 }
 
-function fromBody(value: unknown): DeleteOptions {
-  if (!isObject(value)) throw badRequest('decoded object cannot be converted to DeleteOptions');
-  if (value.kind !== undefined && value.kind !== 'DeleteOptions')
-    throw badRequest(`no kind ${JSON.stringify(value.kind)} is registered for version ${JSON.stringify(value.apiVersion ?? '')} in scheme`);
-  const options = { ...value } as DeleteOptions;
-  for (const name of ['gracePeriodSeconds', 'preconditions', 'orphanDependents', 'propagationPolicy', 'dryRun'] as const)
-    if (options[name] === null) delete options[name];
-  if (options.gracePeriodSeconds !== undefined && !Number.isInteger(options.gracePeriodSeconds))
-    throw badRequest(`json: cannot unmarshal ${jsonKind(options.gracePeriodSeconds)} into Go struct field DeleteOptions.gracePeriodSeconds of type int64`);
-  return options;
+function fromBody(body: unknown): DeleteOptions {
+  const value = body ?? {};
+  checkTypeMeta(value, badRequest);
+  const { kind, apiVersion = '' } = value;
+  if (kind && kind !== 'DeleteOptions')
+    throw badRequest(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"`);
+  try {
+    return decodeAs(schemaById('meta/v1.DeleteOptions')!, value) as DeleteOptions;
+  } catch (error) {
+    throw error instanceof DecodeError ? badRequest(error.message) : error;
+  }
 }
 
 function fromQuery({ query }: Call): DeleteOptions {

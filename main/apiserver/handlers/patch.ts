@@ -1,23 +1,24 @@
 import { decodeChanged, decodeObject, DecodeError } from '../../api/decode.ts';
 import { jsonKind } from '../../api/jsonError.ts';
-import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
+import { apiVersionOf, internalNameOf, parseApiVersion, type KubeObject } from '../../api/meta.ts';
 import { schemaOf } from '../../api/schema.ts';
 import { badRequest, conflict, invalid, notFound } from '../../api/status.ts';
 import { authorizeCreate } from '../authorize.ts';
 import type { Answer, Call, Handler } from '../call.ts';
 import { isObject } from '../content/body.ts';
+import { unregistered } from '../content/decode.ts';
 import { patchTypeOf, readPatch, type PatchType } from '../content/patch.ts';
 import { invalidField } from '../fieldErrors.ts';
 import { acrossVersions, fieldWrite, manageFieldsOnUpdate } from '../managedFields.ts';
 import { checkName, dedupOwners, settleNamespace } from '../metaChecks.ts';
-import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, patchSchemaOf, serverSideApply } from '../patch/index.ts';
+import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, goValue, patchSchemaOf, serverSideApply } from '../patch/index.ts';
 import type { ObjectSubresource, Registry } from '../registry/generic.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { RequestContext, Subresource } from '../registry/strategy.ts';
 import type { Serving } from '../serving.ts';
 import { writeContext } from '../writeContext.ts';
 import { Admit } from './admit.ts';
-import { writeView } from './subresource.ts';
+import { forgetTimes, writeView } from './subresource.ts';
 
 export const patch =
   (serving: Serving): Handler =>
@@ -102,6 +103,7 @@ async function applyView(
     async change(current) {
       const write = { ...fieldWrite(registry, context, call.info.subresource), kind: definition.kind, force: call.query.flag('force') ?? false };
       const object = await acrossVersions(registry, write, (seen) => serverSideApply(current, shown, seen));
+      forgetTimes(object, call.info.subresource);
       const [view, old] = [part.get(object), part.get(current!)];
       await admit.mutate('UPDATE', view, old);
       const errors = part.validate(view);
@@ -137,11 +139,11 @@ function patched(
   if (!current) throw notFound(registry.subject, info.name);
   switch (type) {
     case 'json':
-      return settled(registry, context, current, applyJsonPatch(current, patch), complaints);
+      return settled(registry, context, current, applyJsonPatch(current, patch), complaints, undefined);
     case 'merge':
-      return settled(registry, context, current, applyMergePatch(current, patch), complaints);
+      return settled(registry, context, current, applyMergePatch(current, patch), complaints, undefined);
     case 'strategic':
-      return settled(registry, context, current, applyStrategicMergePatch(current, patch, patchSchemaOf(schemaOf(registry.definition))), complaints);
+      return settled(registry, context, current, applyStrategicMergePatch(current, patch, patchSchemaOf(schemaOf(registry.definition))), complaints, patch);
   }
 }
 
@@ -152,19 +154,33 @@ function heed(context: RequestContext, complaints: string[]): void {
   for (const text of complaints) if (!context.warnings.includes(text)) context.warnings.push(text);
 }
 
-/** A patched object, its fields checked as `fieldValidation` asks. Throws 422. */
-function settled({ definition, strategy }: Registry, context: RequestContext, current: KubeObject, object: KubeObject, ofPatch: string[]): KubeObject {
-  const refuse = (why: string) => invalid({ group: '', kind: '' }, '', [invalidField('patch', JSON.stringify(object), why)]);
-  if (object.kind !== undefined && object.kind !== current.kind && schemaOf(definition)) {
-    const internalPackage = definition.group.split('.')[0] || 'core';
-    throw refuse(`converting (${definition.version}.${object.kind}) to (${internalPackage}.${definition.kind}): unknown conversion`);
+/**
+ * A patched object, its fields checked as `fieldValidation` asks. Throws 422. Upstream reads what came of a JSON or merge patch
+ * as if it had been sent, and turns what came of a strategic one (given as `strategic`) into the kind that it was.
+ */
+function settled(
+  { definition, strategy }: Registry,
+  context: RequestContext,
+  current: KubeObject,
+  object: KubeObject,
+  ofPatch: string[],
+  strategic: unknown,
+): KubeObject {
+  const refuse = (why: string) => invalid({ group: '', kind: '' }, '', [invalidField('patch', strategic === undefined ? JSON.stringify(object) : goValue(strategic), why)]);
+  const { kind = definition.kind, apiVersion = apiVersionOf(definition) } = object;
+  if (strategic !== undefined) {
+    object.kind = definition.kind;
+    object.apiVersion = apiVersionOf(definition);
+  } else if (schemaOf(definition) && (kind !== definition.kind || apiVersion !== apiVersionOf(definition))) {
+    const registered = schemaOf({ ...parseApiVersion(String(apiVersion)), kind });
+    throw refuse(registered ? `converting (${definition.version}.${kind}) to (${internalNameOf(definition)}): unknown conversion` : unregistered(String(apiVersion), String(kind)));
   }
   let decoded: ReturnType<typeof decodeChanged>;
   try {
     decoded = decodeChanged(definition, object, current);
     decoded.complaints.push(...(strategy.complaints?.(decoded.object) ?? []));
   } catch (error) {
-    if (error instanceof DecodeError) throw refuse(error.message);
+    if (error instanceof DecodeError) throw refuse(strategic === undefined ? error.message : error.ofMaps);
     throw error;
   }
   const complaints = [...ofPatch, ...decoded.complaints];

@@ -78,10 +78,16 @@ export async function writeView(
       const object = cloneJson(current!);
       part.apply(object, view);
       await manageFieldsOnUpdate(registry, context, current, object, info.subresource);
+      forgetTimes(object, info.subresource);
       return object;
     },
   });
   return { type: 'object', code: 200, object: part.get(objectOf(entry)) };
+}
+
+/** Of who wrote a view upstream keeps no time (managedfields/scalehandler.go, ToParent). */
+export function forgetTimes(object: KubeObject, subresource: string): void {
+  for (const entry of object.metadata?.managedFields ?? []) if (entry.subresource === subresource) delete entry.time;
 }
 
 /** An action on the object that the body names, for kinds that are nothing but that. */

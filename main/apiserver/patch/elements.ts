@@ -50,7 +50,10 @@ const noKey = (keys: readonly string[]) =>
   new ElementError(`associative list with keys has an element that omits all key fields [${keys.map((key) => JSON.stringify(key)).join(' ')}] (and doesn't have default values for any key fields)`);
 
 function keyOf(schema: PatchSchema, item: Record<string, unknown>, key: string): unknown {
-  return item[key] !== undefined ? item[key] : schema.element?.fields?.get(key)?.default;
+  if (item[key] !== undefined) return item[key];
+  const field = schema.element?.fields?.get(key);
+  // What Go writes where nothing is said is the schema's default as well.
+  return field?.default ?? field?.zero ?? undefined;
 }
 
 /** JSON as Go writes it. */

@@ -9,6 +9,7 @@
  */
 export { applyJsonPatch } from './jsonPatch.ts';
 export { applyMergePatch } from './mergePatch.ts';
+export { goValue } from './goText.ts';
 export { applyStrategicMergePatch } from './strategicMergePatch.ts';
 export { updateManagedFields, type FieldWrite } from './ownership.ts';
 export { applyConfiguration, serverSideApply, type ApplyWrite } from './apply.ts';

@@ -20,6 +20,7 @@ type Container = Record<string, unknown> | unknown[];
  * than 10,000 operations, and 422 when an operation does not apply or a test fails.
  */
 export function applyJsonPatch<T extends object>(doc: T, patch: unknown): T {
+  if (patch === null) return cloneJson(doc);
   if (!Array.isArray(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${jsonKind(patch)} into Go value of type []handlers.jsonPatchOp`);
   const odd = patch.find((operation) => operation !== null && !isMap(operation)) as unknown;
   if (odd !== undefined) throw badRequest(`error decoding patch: json: cannot unmarshal ${jsonKind(odd)} into Go value of type handlers.jsonPatchOp`);

@@ -7,6 +7,7 @@ import { isMap } from './schema.ts';
  * RFC 7386. The result is the caller's own; neither argument is changed. Throws 400 for a patch that is no object.
  */
 export function applyMergePatch<T extends object>(doc: T, patch: unknown): T {
+  if (patch === null) throw badRequest('Invalid JSON Patch');
   if (!isMap(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${jsonKind(patch)} into Go value of type map[string]interface {}`);
   return merge(cloneJson(doc), patch) as T;
 }

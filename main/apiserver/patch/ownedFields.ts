@@ -1,5 +1,6 @@
 import { elementText, ElementError, fieldElement, itemElement } from './elements.ts';
 import { insertAt, type FieldSet, type FieldSetDraft } from './fieldSet.ts';
+import { goType, goValue } from './goText.ts';
 import { anySchema, isAssociative, isMap, memberSchema, type PatchSchema } from './schema.ts';
 
 /**
@@ -44,7 +45,7 @@ export function formErrors(value: unknown, schema: PatchSchema, path = ''): stri
     case 'scalar':
       return scalarErrors(value, schema, path);
     case 'list': {
-      if (!Array.isArray(value)) return [`${path}: expected list, got ${goText(value)}`];
+      if (!Array.isArray(value)) return [`${path}: expected list, got &{${goValue(value)}}`];
       const errors: string[] = [];
       const seen = new Set<string>();
       for (const [i, item] of value.entries()) {
@@ -65,7 +66,7 @@ export function formErrors(value: unknown, schema: PatchSchema, path = ''): stri
     }
     case 'map':
     case 'struct': {
-      if (!isMap(value)) return [`${path}: expected map, got ${goText(value)}`];
+      if (!isMap(value)) return [`${path}: expected map, got &{${goValue(value)}}`];
       const errors: string[] = [];
       for (const name in value) {
         if (schema.kind === 'struct' && !schema.fields!.has(name)) return [...errors, `${path}.${name}: field not declared in schema`];
@@ -78,18 +79,8 @@ export function formErrors(value: unknown, schema: PatchSchema, path = ''): stri
 
 function scalarErrors(value: unknown, { scalar }: PatchSchema, path: string): string[] {
   if (scalar === 'numeric' && typeof value !== 'number') return [`${path}: expected numeric (int or float), got ${goType(value)}`];
-  if (scalar === 'string' && typeof value !== 'string') return [`${path}: expected string, got &value.valueUnstructured{Value:${goText(value)}}`];
-  if (scalar === 'boolean' && typeof value !== 'boolean') return [`${path}: expected boolean, got ${goText(value)}`];
-  if (scalar === 'any' && typeof value === 'object') return [`${path}: expected any scalar, got ${goText(value)}`];
+  if (scalar === 'string' && typeof value !== 'string') return [`${path}: expected string, got &value.valueUnstructured{Value:${goValue(value)}}`];
+  if (scalar === 'boolean' && typeof value !== 'boolean') return [`${path}: expected boolean, got &{${goValue(value)}}`];
+  if (scalar === 'any' && typeof value === 'object') return [`${path}: expected any scalar, got &{${goValue(value)}}`];
   return [];
-}
-
-function goType(value: unknown): string {
-  if (Array.isArray(value)) return '[]interface {}';
-  if (isMap(value)) return 'map[string]interface {}';
-  return typeof value === 'boolean' ? 'bool' : typeof value === 'number' ? (Number.isInteger(value) ? 'int64' : 'float64') : 'string';
-}
-
-function goText(value: unknown): string {
-  return JSON.stringify(value);
 }

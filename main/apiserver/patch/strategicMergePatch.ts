@@ -1,5 +1,7 @@
 import { cloneJson } from '../../api/json.ts';
+import { jsonKind } from '../../api/jsonError.ts';
 import { badRequest, failure } from '../../api/status.ts';
+import { goMap, goText, goType, goValue } from './goText.ts';
 import { setMember } from './mergePatch.ts';
 import { isMap, memberSchema, type PatchField, type PatchSchema } from './schema.ts';
 
@@ -13,7 +15,6 @@ type Members = Record<string, unknown>;
 const badRetainKeys = () => badRequest('invalid patch format of retainKeys');
 const badOrder = () => badRequest('invalid patch format of setElementOrder list');
 const badPrimitiveList = () => badRequest('invalid patch format of primitive list');
-/** What upstream has no kind of error for comes out as a plain 500. */
 // Upstream says 500, but a patch that makes no sense is the client's mistake.
 const plain = (message: string) => badRequest(message);
 
@@ -24,9 +25,9 @@ const plain = (message: string) => badRequest(message);
  * Mirrors k8s.io/apimachinery/pkg/util/strategicpatch/patch.go.
  */
 export function applyStrategicMergePatch<T extends object>(doc: T, patch: unknown, schema: PatchSchema): T {
-  if (!isMap(patch)) throw badRequest('invalid JSON document');
+  if (patch !== null && !isMap(patch)) throw badRequest(`json: cannot unmarshal ${jsonKind(patch)} into Go value of type map[string]interface {}`);
   if (schema.kind !== 'struct') throw badRequest('strategic merge patch format is not supported');
-  return mergeMap(cloneJson(doc) as Members, cloneJson(patch), schema) as T;
+  return mergeMap(cloneJson(doc) as Members, cloneJson(patch ?? {}), schema) as T;
 }
 
 /** Merges `patch` into `original`; both are private and changed. */
@@ -64,7 +65,7 @@ function followDirective(what: unknown, patch: Members): Members {
     return patch;
   }
   if (what === 'delete') return {};
-  throw plain(`unknown patch type: ${String(what)} in map: ${goMap(patch)}`);
+  throw plain(`unknown patch type: ${goText(what)} in map: ${goMap(patch)}`);
 }
 
 /** The one strategy besides retainKeys. */
@@ -101,6 +102,7 @@ function mergeOrderedLists(original: Members, patch: Members, schema: PatchSchem
     const wanted = Object.hasOwn(patch, name) ? patch[name] : undefined;
     for (const list of [current, wanted]) if (list !== undefined && !Array.isArray(list)) throw plain(`expected a []interface {}, but received a ${goType(list)}`);
     const field = schema.fields?.get(name);
+    if (schema.fields && !field) throw plain(`unable to find api field in struct ${schema.name} for the json field ${JSON.stringify(name)}`);
     const key = field?.mergeKey;
     checkOrder((wanted ?? []) as unknown[], order, key);
     if (current === undefined && wanted === undefined) continue;
@@ -135,15 +137,19 @@ function identity(item: unknown, key: string | undefined): unknown {
 function deleteFromPrimitiveList(original: Members, name: string, value: unknown): void {
   const current = original[name];
   if (!Array.isArray(current) || !Array.isArray(value)) return;
+  if (current.some(isMap) !== value.some(isMap)) throw differentItems(current, value);
   const gone = new Set<unknown>(value);
   original[name] = current.filter((item) => !gone.has(item));
 }
+
+const differentItems = (original: readonly unknown[], patch: readonly unknown[]) => plain(`list element types are not identical: ${goValue([original, patch])}`);
 
 function mergeLists(original: unknown[], patch: unknown[], field: PatchField | undefined): unknown[] {
   if (strategyOf(field) !== 'merge') return patch;
   if (original.length === 0 && patch.length === 0) return original;
   if ([...original, ...patch].some(Array.isArray)) throw failure(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
   const ofMaps = isMap(original[0] ?? patch[0]);
+  if ([...original, ...patch].some((item) => isMap(item) !== ofMaps)) throw differentItems(original, patch);
   if (!ofMaps) return inOrder([...new Set([...original, ...patch])], patch, original, undefined);
   const key = field!.mergeKey;
   if (!key) throw plain(`cannot merge lists without merge key for ${field!.schema.name}`);
@@ -176,7 +182,7 @@ function followItemDirectives(original: unknown[], patch: unknown[], key: string
       kept = kept.filter((candidate) => mapItem(candidate)[key] !== value);
     } else if (what === 'replace') replace = true;
     else if (what === 'merge') throw plain('merging lists cannot yet be specified in the patch');
-    else throw plain(`unknown patch type: ${String(what)} in map: ${goMap(mapItem(item))}`);
+    else throw plain(`unknown patch type: ${goText(what)} in map: ${goMap(mapItem(item))}`);
   }
   return { kept, items, replace };
 }
@@ -237,21 +243,4 @@ function withoutDirectives(value: unknown): unknown {
     else setMember(value, name, kept);
   }
   return value;
-}
-
-/** Values as Go prints them with %v. */
-function goValue(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(goValue).join(' ')}]`;
-  if (isMap(value)) return goMap(value);
-  return value === null ? '<nil>' : String(value);
-}
-
-function goMap(map: Members): string {
-  return `map[${Object.keys(map).sort().map((name) => `${name}:${goValue(map[name])}`).join(' ')}]`;
-}
-
-function goType(value: unknown): string {
-  if (Array.isArray(value)) return '[]interface {}';
-  if (isMap(value)) return 'map[string]interface {}';
-  return value === null ? '%!s(<nil>)' : typeof value === 'boolean' ? 'bool' : typeof value === 'number' ? (Number.isInteger(value) ? 'int64' : 'float64') : 'string';
 }

@@ -1,3 +1,4 @@
+import { jsonError } from '../../api/jsonError.ts';
 import { badRequest } from '../../api/status.ts';
 
 /** Where a paged list goes on. The format is upstream's (k8s.io/apiserver/pkg/storage/continue.go). */
@@ -14,11 +15,12 @@ export function encodeContinue(start: string, root: string, revision: number): s
 
 export function decodeContinue(token: string, root: string): ContinueToken {
   const invalid = (why: string) => badRequest(`invalid continue token: continue key is not valid: ${why}`);
+  const text = Buffer.from(token, 'base64url').toString('utf8');
   let value: { v?: unknown; rv?: unknown; start?: unknown };
   try {
-    value = JSON.parse(Buffer.from(token, 'base64url').toString('utf8'));
+    value = JSON.parse(text);
   } catch {
-    throw invalid('it cannot be decoded');
+    throw invalid(jsonError(text));
   }
   if (typeof value !== 'object' || value === null || value.v !== 'meta.k8s.io/v1')
     throw badRequest('invalid continue token: continue key is not valid: server does not recognize this encoded version');

@@ -29,6 +29,13 @@ export class ResourceTable {
     return this.#registries.get(`${group}/${version}/${resource}`);
   }
 
+  /** Whether there is anything in the group and version. */
+  serves(group: string, version: string): boolean {
+    const start = `${group}/${version}/`;
+    for (const key of this.#registries.keys()) if (key.startsWith(start)) return true;
+    return false;
+  }
+
   all(): Registry[] {
     return [...this.#registries.values()];
   }

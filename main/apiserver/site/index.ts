@@ -8,6 +8,10 @@ import type { RequestMetrics } from './metrics.ts';
 export interface VersionInfo {
   major: string;
   minor: string;
+  emulationMajor: string;
+  emulationMinor: string;
+  minCompatibilityMajor: string;
+  minCompatibilityMinor: string;
   gitVersion: string;
   gitCommit: string;
   gitTreeState: string;
@@ -20,6 +24,10 @@ export interface VersionInfo {
 export const version136: VersionInfo = {
   major: '1',
   minor: '36',
+  emulationMajor: '1',
+  emulationMinor: '36',
+  minCompatibilityMajor: '1',
+  minCompatibilityMinor: '35',
   gitVersion: 'v1.36.2+skiff',
   gitCommit: '',
   gitTreeState: 'clean',

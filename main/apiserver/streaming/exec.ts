@@ -13,10 +13,10 @@ export const command =
   async (call, registry) => {
     // A WebSocket starts with a GET, which must not do what only `create` allows.
     if (call.info.verb !== 'create') await authorizeCreate(serving.authorizer, call);
-    const options = commandOptions(call.query, attach);
     const pod = await podOf(call, registry);
     const target = { ...targetOf(pod), container: containerOf(pod, call.query.get('container')) };
     const kubelet = kubeletOf(serving, pod);
+    const options = commandOptions(call.query, attach);
     const kind = attach ? 'PodAttachOptions' : 'PodExecOptions';
     const connect = { kind, apiVersion: 'v1', metadata: {}, ...options, container: target.container };
     await new Admit(serving, writeContext(call, call.info.namespace, 'CreateOptions'), registry, call.info.subresource, call.info.name).both('CONNECT', connect, undefined);

@@ -207,8 +207,9 @@ describe('answers', () => {
     expect(Buffer.concat(parts).toString('utf8').match(/"kind":"WidgetList"/g)).toHaveLength(2);
   });
 
-  it('to HEAD have no body', async () => {
-    const reply = await ask({ method: 'HEAD', path: `${base}/one` });
+  it('to HEAD have no body, and objects take no HEAD', async () => {
+    expect((await ask({ method: 'HEAD', path: `${base}/one` })).code).toBe(405);
+    const reply = await ask({ method: 'HEAD', path: '/version' });
     expect(reply.code).toBe(200);
     expect(reply.text).toBe('');
     expect(Number(reply.headers['content-length'])).toBeGreaterThan(0);

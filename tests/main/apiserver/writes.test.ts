@@ -88,7 +88,7 @@ it('a field of the wrong type is told in the words of Go', async () => {
 
 it('an object of another kind is not taken', async () => {
   expect((await failureOf(create({ ...web('pod'), kind: 'Pod' })))!.message).toBe(
-    'Pod in version "v1" cannot be handled as a Deployment: converting (v1.Pod) to (apps.Deployment): unknown conversion',
+    'Pod in version "v1" cannot be handled as a Deployment: no kind "Pod" is registered for version "apps/v1" in scheme "pkg/api/legacyscheme/scheme.go:30"',
   );
 });
 
@@ -163,5 +163,43 @@ describe('server-side apply', () => {
       code: 422,
       message: 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
     });
+  });
+});
+
+describe('what no client should send', () => {
+  const post = async (body: string, contentType = 'application/json') => JSON.parse((await raw('POST', base, { 'content-type': contentType }, body)).bytes.toString()) as { code: number; message: string };
+  const typeMeta = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+
+  it.each([
+    ['application/json', '[1]', `couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type ${typeMeta} (5b315d)`],
+    ['application/json', '{"kind":1}', `couldn't get version/kind; json parse error: json: cannot unmarshal number into Go struct field .kind of type string ({"kind":1})`],
+    ['application/json', `{"a":${'['.repeat(10_000)}${']'.repeat(10_000)}}`, `couldn't get version/kind; json parse error: invalid character '[' exceeded max depth ({"a":[[[[[[[[[[[[[[[[[[[[[[[[[ ...)`],
+    ['application/json', '{"apiVersion":"a/b/c","kind":"x"}', 'unexpected GroupVersion string: a/b/c ({"apiVersion":"a/b/c","kind":" ...)'],
+    ['application/yaml', 'a: [b', "yaml: line 1: did not find expected ',' or ']' (613a205b62)"],
+    ['application/yaml', 'a:\n\tb: 1', 'yaml: line 2: found character that cannot start any token (613a0a09623a2031)'],
+    ['application/yaml', 'a: *b', "yaml: unknown anchor 'b' referenced (613a202a62)"],
+    ['application/vnd.kubernetes.protobuf', 'xxxx', 'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0] (78787878)'],
+  ])('as a body is refused in upstream\'s words: %s %j', async (contentType, body, why) => {
+    expect(await post(body, contentType)).toMatchObject({ code: 400, message: `the object provided is unrecognized (must be of type Deployment): ${why}` });
+  });
+
+  it('as the options of a deletion deletes nothing', async () => {
+    await create(web('kept'));
+    const remove = async (options: string) => (JSON.parse((await raw('DELETE', `${base}/kept`, { 'content-type': 'application/json', 'content-length': String(options.length) }, options)).bytes.toString()) as { message: string }).message;
+    expect(await remove('{"preconditions":"x"}')).toBe('json: cannot unmarshal string into Go struct field DeleteOptions.preconditions of type v1.Preconditions');
+    expect(await remove('{"dryRun":"All"}')).toBe('json: cannot unmarshal string into Go struct field DeleteOptions.dryRun of type []string');
+    expect(await remove('{"orphanDependents":"x"}')).toBe('json: cannot unmarshal string into Go struct field DeleteOptions.orphanDependents of type bool');
+    expect(await remove('[]')).toContain("couldn't get version/kind; json parse error: json: cannot unmarshal array");
+    expect((await harness.local.request({ method: 'GET', path: `${base}/kept` })).code).toBe(200);
+  });
+
+  it('as a strategic merge patch is refused as where maps are converted', async () => {
+    await create(web('mapped'));
+    const refused = async (body: object) => (await failureOf(patch('mapped', 'strategic-merge-patch+json', body)))!.message;
+    expect(await refused({ spec: { replicas: 'x' } })).toBe(' "" is invalid: patch: Invalid value: "map[spec:map[replicas:x]]": unrecognized type: int32');
+    expect(await refused({ metadata: { labels: { a: 1 } } })).toContain('cannot convert int64 to string');
+    expect(await refused({ spec: 'x' })).toContain('cannot restore struct from: string');
+    expect((await patch('mapped', 'strategic-merge-patch+json', { kind: 'Pod' })).body.kind).toBe('Deployment');
+    expect((await failureOf(patch('mapped', 'merge-patch+json', { kind: 'Pod' })))!.code).toBe(422);
   });
 });

@@ -71,7 +71,9 @@ describe('a strategic merge patch', () => {
     ['a member that $retainKeys leaves out', pod({ nodeSelector: {} }), { spec: { nodeSelector: { $retainKeys: ['a'], b: '1' } } }, 400, 'invalid patch format of retainKeys'],
     ['a misspelt order', pod({}), { spec: { $setElementOrder: [] } }, 400, 'invalid patch format of setElementOrder list'],
     ['a misspelt deletion', pod({}), { spec: { $deleteFromPrimitiveList: [] } }, 400, 'invalid patch format of primitive list'],
-    ['what is no object', pod({}), 'x', 400, 'invalid JSON document'],
+    ['what is no object', pod({}), 'x', 400, 'json: cannot unmarshal string into Go value of type map[string]interface {}'],
+    ['an order of what there is not', pod({}), { spec: { '$setElementOrder/boxes': ['a'] } }, 400, 'unable to find api field in struct PodSpec for the json field "boxes"'],
+    ['texts among objects', pod({ containers: [{ name: 'a' }] }), { spec: { containers: ['a'] } }, 400, 'list element types are not identical: [[map[name:a]] [a]]'],
   ])('is refused for %s', (_, doc, patch, code, message) => {
     let error: unknown;
     try {
