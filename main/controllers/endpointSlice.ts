@@ -1,6 +1,6 @@
 import type { DiscoveryEndpointPort, Endpoint, EndpointSlice, Node, Pod, Service } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
-import { newControllerRef } from '../api/meta.ts';
+import { keyOf, newControllerRef } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
@@ -17,6 +17,7 @@ import {
 } from './serviceEndpoints.ts';
 import { onEndpointChanges, selectedPods, servicesSelecting } from './serviceSelection.ts';
 import { packSlices, type SliceContent } from './slicePacking.ts';
+import { asksForTopology, cpuShares, hintZones } from './topologyHints.ts';
 import { WrittenRevisions } from './written.ts';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
@@ -32,6 +33,10 @@ export class EndpointSliceController extends QueueController {
   readonly #nodes: Informer<Node>;
   readonly #slices: Informer<EndpointSlice>;
   readonly #written: WrittenRevisions;
+  /** The zones' shares as endpoints are hinted by them, as text. */
+  #shares = '';
+  /** What was said last about the hints of a Service, by its key and address type. */
+  readonly #said = new Map<string, string>();
 
   constructor(context: ControllerContext) {
     super(context, 'endpointslice-controller');
@@ -64,10 +69,15 @@ export class EndpointSliceController extends QueueController {
       delete: (slice) => sliceChanged(slice, slice),
     });
     this.#nodes.on({
-      add: (node) => this.#wakeNode(node),
+      add: (node) => {
+        this.#wakeNode(node);
+        this.#shareAnew(node);
+      },
       update: (old, node) => {
         if (old.metadata!.labels?.[zoneLabel] !== node.metadata!.labels?.[zoneLabel]) this.#wakeNode(node);
+        this.#shareAnew(node);
       },
+      delete: (node) => this.#shareAnew(node),
     });
     this.#pods.addIndex('nodeName', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
   }
@@ -78,14 +88,26 @@ export class EndpointSliceController extends QueueController {
     }
   }
 
+  /** Hints follow the zones' CPUs. */
+  #shareAnew(node: Node): void {
+    const wanting = this.#services.list().filter(asksForTopology);
+    if (wanting.length === 0) return;
+    const shares = JSON.stringify([...(cpuShares(this.#nodes.list()) ?? [])]);
+    if (shares === this.#shares) return;
+    this.#shares = shares;
+    for (const service of wanting) this.enqueue(keyOf(service), node);
+  }
+
   protected async sync(key: string, client: Client): Promise<void> {
     if (!this.#written.seen(key)) return;
     const service = this.#services.get(key);
+    if (!service) for (const type of ['IPv4', 'IPv6']) this.#said.delete(`${key} ${type}`);
     if (!service || !selectsPods(service) || service.metadata!.deletionTimestamp) return;
     const slices = this.#slices
       .byIndex(byService, key)
       .filter((slice) => slice.metadata!.labels?.[managedByLabel] === manager);
     const contents = this.#contents(service);
+    this.#hint(service, contents);
     const types = new Set(contents.map((content) => content.addressType));
     const plan = packSlices(
       slices.filter((slice) => types.has(slice.addressType as 'IPv4') && isOwnedBy(slice, service)),
@@ -133,6 +155,29 @@ export class EndpointSliceController extends QueueController {
       }),
     );
     await Promise.all([...create, ...update, ...gone]);
+  }
+
+  /** Gives endpoints the hints of topology aware routing, where the Service asks for it. */
+  #hint(service: Service, contents: SliceContent[]): void {
+    const asked = asksForTopology(service);
+    for (const addressType of addressTypes(service)) {
+      const about = `${keyOf(service)} ${addressType}`;
+      if (!asked && !this.#said.has(about)) continue;
+      const endpoints = contents.filter((content) => content.addressType === addressType).flatMap((content) => content.endpoints);
+      const hinting = asked ? hintZones(endpoints, cpuShares(this.#nodes.list())) : { disabled: 'Topology Aware Hints has been disabled' };
+      if (hinting.disabled === undefined) for (const [endpoint, name] of hinting.zones) endpoint.hints = { forZones: [{ name }] };
+      this.#tell(service, about, hinting.disabled, addressType);
+      if (!asked) this.#said.delete(about);
+    }
+  }
+
+  /** Once, as long as it stays like that. */
+  #tell(service: Service, about: string, disabled: string | undefined, addressType: string): void {
+    const before = this.#said.get(about);
+    this.#said.set(about, disabled ?? '');
+    if (before === (disabled ?? '')) return;
+    const [type, reason, message] = disabled === undefined ? ['Normal', 'Enabled', 'Topology Aware Hints has been enabled'] : ['Warning', 'Disabled', disabled];
+    this.recorder.event(service, type as 'Normal', `TopologyAwareHints${reason}`, `${message}, addressType: ${addressType}`);
   }
 
   /** What the slices of each address type should hold: by ports, as different pods may name different ones. */
@@ -194,6 +239,7 @@ function endpointOf(service: Service, pod: Pod, node: Node | undefined, addresse
 
 /** Mirrors k8s.io/endpointslice/trafficdist. */
 function hintsOf(service: Service, zone: string | undefined, nodeName: string | undefined): Endpoint['hints'] {
+  if (asksForTopology(service)) return undefined;
   const wanted = service.spec!.trafficDistribution;
   const forZones = zone ? { forZones: [{ name: zone }] } : {};
   if (wanted === 'PreferClose' || wanted === 'PreferSameZone') return zone ? forZones : undefined;
