@@ -76,6 +76,14 @@ function strictGroups({ spec }: Pod, node: Node | undefined): Rejection | undefi
   return { reason: 'SupplementalGroupsPolicyNotSupported', message: 'SupplementalGroupsPolicy=Strict is not supported in this node' };
 }
 
+/** What is to be held to a profile does not run where none counts. Mirrors pkg/security/apparmor/validate.go and lifecycle/handlers.go. */
+export function withoutAppArmor({ spec, status }: Pod): Rejection | undefined {
+  if (status?.phase !== undefined && status.phase !== 'Pending') return undefined;
+  const contexts = [spec, ...[...(spec?.initContainers ?? []), ...(spec?.containers ?? []), ...(spec?.ephemeralContainers ?? [])]].map((one) => one?.securityContext);
+  const wanted = contexts.some((context) => context?.appArmorProfile && context.appArmorProfile.type !== 'Unconfined');
+  return wanted ? { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' } : undefined;
+}
+
 function lackingResource(pod: Pod, others: Pod[], node: Node): Rejection | undefined {
   const shortages: Shortage[] = [];
   let first: Rejection | undefined;

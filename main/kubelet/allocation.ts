@@ -2,7 +2,7 @@ import type { Node, Pod, PodSpec, ResourceRequirements } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { podRequests } from '../api/podResources.ts';
 import { parseQuantity } from '../api/quantity.ts';
-import { admit, type Rejection } from './admission.ts';
+import { admit, withoutAppArmor, type Rejection } from './admission.ts';
 import { isTerminalPhase, uidOf, type AnyContainer } from './spec.ts';
 
 /** What a pod's containers, and the pod as a whole, are given. */
@@ -22,6 +22,7 @@ export class AllocationManager {
     private readonly node: () => Node | undefined,
     /** All pods that have not ended. */
     private readonly activePods: () => Pod[],
+    private readonly hasAppArmor: () => boolean = () => true,
   ) {}
 
   /** Whether the node takes a pod that is new to it; from then on it has what it asks for. */
@@ -31,7 +32,7 @@ export class AllocationManager {
       this.#allocated.set(uidOf(pod), known);
       return undefined;
     }
-    const rejection = admit(pod, this.#others(pod), this.node());
+    const rejection = admit(pod, this.#others(pod), this.node()) ?? (this.hasAppArmor() ? undefined : withoutAppArmor(pod));
     if (!rejection) this.adopt(pod);
     return rejection;
   }

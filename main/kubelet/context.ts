@@ -27,6 +27,8 @@ export interface MachineFacts {
   memoryBytes: number;
   /** Whether all that lies below a mount can be made read-only with it. */
   recursiveReadOnly: boolean;
+  /** Whether the kernel holds containers to AppArmor's profiles. */
+  appArmor: boolean;
   /** Whether the engine sees all of the user's machine, as one of its own programs; otherwise it runs in a virtual machine or elsewhere. */
   engineIsHere: boolean;
 }

@@ -144,7 +144,7 @@ class NodeKubelet implements Kubelet {
       client,
       recorder: this.#recorder,
       runtime,
-      machine: { runtimeName: '', cpus: 1, memoryBytes: 2 ** 30, recursiveReadOnly: false, engineIsHere: true },
+      machine: { runtimeName: '', cpus: 1, memoryBytes: 2 ** 30, recursiveReadOnly: false, appArmor: true, engineIsHere: true },
       addresses: new AddressPool(options.podCIDR, [nodeIP], options.podCIDRv6),
       dns: { clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain },
       objects,
@@ -179,13 +179,17 @@ class NodeKubelet implements Kubelet {
       allocation: new AllocationManager(
         () => nodes.get(nodeName),
         () => [...this.#workers.values()].filter(({ isActive }) => isActive).map(({ pod }) => pod),
+        () => this.#context.machine.appArmor,
       ),
       allocatable: () => (nodes.get(nodeName) ?? this.#keeper?.node)?.status?.allocatable ?? {},
       servicesOf: (namespace) => services.list(namespace),
       apiService: () => services.get('default/kubernetes'),
       async seccompProfile(name) {
         if (!options.directory) throw new Error(`cannot load seccomp profile ${JSON.stringify(name)}: the node has no folder for them`);
-        return readFile(path.join(options.directory, 'seccomp', name), 'utf8');
+        const file = path.join(options.directory, 'seccomp', name);
+        return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+          throw new Error(`cannot load seccomp profile ${JSON.stringify(file)}: ${error.code === 'ENOENT' ? `open ${file}: no such file or directory` : error.message}`);
+        });
       },
       runtimeHandler: async (name) => (await client.of(resources.runtimeClasses).get('', name)).handler,
       files,
@@ -210,7 +214,7 @@ class NodeKubelet implements Kubelet {
     const { options } = this;
     const info = await this.#reachRuntime();
     if (this.#stopped) return;
-    this.#context.machine = { runtimeName: info.name, cpus: info.cpus, memoryBytes: info.memoryBytes, recursiveReadOnly: info.recursiveReadOnly ?? false, engineIsHere: info.onThisMachine ?? true };
+    this.#context.machine = { runtimeName: info.name, cpus: info.cpus, memoryBytes: info.memoryBytes, recursiveReadOnly: info.recursiveReadOnly ?? false, appArmor: info.appArmor ?? true, engineIsHere: info.onThisMachine ?? true };
     const changes = changesOf(options.runtime);
     this.#ends.push(changes.onGap(() => void this.#afterGap()));
     this.#keeper = new NodeKeeper(

@@ -16,7 +16,7 @@ import { annotation, latest, readRuntimeStatus, readySandbox, restartSources, ty
 import { allContainersOf, containerNamed, ephemeralContainersOf, fieldPathOf, formatPod, isStatic, isTerminalPhase, uidOf } from './spec.ts';
 import type { StartFailure } from './status/containerStatuses.ts';
 import type { NewCondition } from './status/conditions.ts';
-import { generatePodStatus } from './status/podStatus.ts';
+import { generatePodStatus, terminatedStatus } from './status/podStatus.ts';
 import { syncPod } from './syncPod.ts';
 import { messageOf, VolumeError } from './volumes/errors.ts';
 import { terminationLog } from './volumes/files.ts';
@@ -331,6 +331,11 @@ export class PodWorker {
     return text ? (JSON.parse(text) as ContainerResources) : undefined;
   }
 
+  #isBehind(pod: Pod): boolean {
+    const [wanted, actuated] = [podCgroupResources(pod), this.#podActuated()];
+    return wanted !== undefined && actuated !== undefined && !samePodResources(wanted, actuated);
+  }
+
   async #look(): Promise<void> {
     if (this.#fresh) return;
     // An event that comes while the runtime is read makes it old again.
@@ -411,8 +416,7 @@ export class PodWorker {
   #endResize(generation: number | undefined): void {
     if (!this.#resize.isInProgress || generation !== this.#pod.metadata?.generation) return;
     const pod = this.context.allocation.allocatedPod(this.#pod);
-    const [podWanted, podActuated] = [podCgroupResources(pod), this.#podActuated()];
-    if (podWanted && podActuated && !samePodResources(podWanted, podActuated)) return;
+    if (this.#isBehind(pod)) return;
     const done = resizableContainersOf(pod.spec!).every((container) => {
       const current = latest(this.#runtime, container.name);
       const actuated = current?.state === 'running' ? this.#actuatedOf(current) : undefined;
@@ -452,7 +456,7 @@ export class PodWorker {
     const { context } = this;
     const uid = uidOf(this.#pod);
     for (const timer of [this.#deadline, this.#resync]) timer?.cancel();
-    if (!this.#gone && !this.rejection) await this.#report(true);
+    if (!this.#gone && !this.rejection) await this.#report(true, true);
     if (!this.#cleaned) {
       await context.volumes.removeFiles(this.#pod);
       this.#cleaned = true;
@@ -484,8 +488,8 @@ export class PodWorker {
     }
   }
 
-  /** Makes the status and hands it on. */
-  async #report(terminal: boolean): Promise<PodStatus> {
+  /** Makes the status and hands it on. `over`: nothing of the pod is left to happen. */
+  async #report(terminal: boolean, over = false): Promise<PodStatus> {
     const { context } = this;
     const { containers } = this.#runtime;
     this.#countEnds(containers);
@@ -499,7 +503,9 @@ export class PodWorker {
       }),
     );
     const old = context.statuses.get(uidOf(this.#pod)) ?? this.#pod.status ?? {};
-    const status = generatePodStatus(context.allocation.allocatedPod(this.#pod), this.#runtime, old, terminal, {
+    const pod = context.allocation.allocatedPod(this.#pod);
+    const made = generatePodStatus(pod, this.#runtime, old, terminal, {
+      isBehind: this.#isBehind(pod),
       actuatedOf: (container) => this.#actuatedOf(container),
       resizeConditions: this.#resize.conditions(),
       restartingAll: this.#restartingAll,
@@ -514,6 +520,7 @@ export class PodWorker {
       ...(this.#failed ? { failed: this.#failed } : {}),
       now: timestamp(context.clock.now()),
     });
+    const status = over ? terminatedStatus(pod, made) : made;
     // A pod has not failed before its containers have ended: whoever replaces it must not run beside it.
     const toSet =
       !terminal && isTerminalPhase(status.phase) && !isTerminalPhase(old.phase) && containers.some((container) => container.state === 'running')

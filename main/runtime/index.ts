@@ -272,6 +272,8 @@ export interface RuntimeInfo {
   engineId?: string;
   /** The ways to run containers that it knows by name. */
   handlers?: string[];
+  /** Whether the kernel holds containers to AppArmor's profiles. */
+  appArmor?: boolean;
   /** Whether the engine runs on this machine, and not in a virtual one or elsewhere. */
   onThisMachine?: boolean;
 }

@@ -1,7 +1,7 @@
-import type { Pod, PodStatus } from '../../api/index.ts';
+import type { ContainerStatus, Pod, PodStatus } from '../../api/index.ts';
 import { listOf, podLimits, podRequests } from '../../api/podResources.ts';
 import { latest, mayRestartAll, restartSources, sandboxChanged, type RuntimeStatus } from '../runtimeStatus.ts';
-import { ephemeralContainersOf, initContainersOf, isTerminalPhase } from '../spec.ts';
+import { ephemeralContainersOf, initContainersOf, isRestartableInit, isTerminalPhase } from '../spec.ts';
 import { qosClassOf } from '../qos.ts';
 import { allRestarting, containersReady, ownConditions, podInitialized, podReady, withTimes, type NewCondition } from './conditions.ts';
 import { containerStatuses, type StatusSources } from './containerStatuses.ts';
@@ -15,6 +15,8 @@ export interface PodStatusSources extends StatusSources {
   applyProbes(pod: Pod, status: PodStatus): void;
   /** Why the pod is to fail whatever its containers do: past its deadline, evicted. */
   failed?: { reason: string; message: string; condition?: NewCondition };
+  /** Whether the pod as a whole does not have yet what it was given. */
+  isBehind: boolean;
   /** How a resize goes on. */
   resizeConditions: NewCondition[];
   /** RFC 3339, for conditions that change now. */
@@ -41,6 +43,7 @@ export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStat
     ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
     ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
     ...resourcesOfPod(pod),
+    ...(sources.isBehind && old.resources ? { resources: old.resources } : {}),
     ...kept(pod.status),
   };
 
@@ -83,6 +86,33 @@ export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStat
   const before = [...(old.conditions ?? []), ...(pod.status?.conditions ?? [])];
   status.conditions = [...others, ...withTimes(own, before, sources.now, generation)];
   return status;
+}
+
+const lost = { exitCode: 137, reason: 'ContainerStatusUnknown', message: 'The container could not be located when the pod was terminated' };
+
+/**
+ * The status of a pod of which nothing runs or will: what has not ended in the runtime's sight has ended all the same.
+ * Mirrors status_manager.go (TerminatePod).
+ */
+export function terminatedStatus(pod: Pod, status: PodStatus): PodStatus {
+  const end = (one: ContainerStatus): ContainerStatus => (one.state?.terminated ? one : { ...one, state: { terminated: lost } });
+  const init = status.initContainerStatuses ?? [];
+  // The first of them counts as begun, and so do all before one that has.
+  const begun = Math.max(1, init.findLastIndex(({ state, lastState }) => !state?.waiting || lastState?.terminated) + 1);
+  return {
+    ...status,
+    ...(hasInitialized(pod, status) ? { containerStatuses: status.containerStatuses?.map(end) } : {}),
+    ...(init.length > 0 ? { initContainerStatuses: init.map((one, index) => (index < begun ? end(one) : one)) } : {}),
+    ...(isTerminalPhase(status.phase) ? {} : { phase: 'Failed' }),
+  };
+}
+
+function hasInitialized(pod: Pod, { containerStatuses = [], initContainerStatuses = [] }: PodStatus): boolean {
+  const last = initContainersOf(pod).at(-1);
+  if (!last || containerStatuses.some(({ state, lastState }) => lastState?.terminated || !state?.waiting)) return true;
+  const status = initContainerStatuses.find(({ name }) => name === last.name);
+  if (isRestartableInit(last)) return status?.state?.running !== undefined && status.started === true;
+  return [status?.state, status?.lastState].some((state) => state?.terminated?.exitCode === 0);
 }
 
 /** A pod on the node's network has the node's address, any other that of its sandbox, also after it has stopped. */

@@ -85,6 +85,7 @@ export class Engine {
       engineId: info.ID,
       handlers: Object.keys((info.Runtimes as object | undefined) ?? {}).sort(),
       rootless: isRootless(security),
+      appArmor: security.some((option) => option.includes('apparmor')),
       // A virtual machine has a kernel of its own.
       onThisMachine: process.platform === 'linux' && version.KernelVersion === os.release(),
       // The engine leaves the choice to us from API 1.44 on; the kernel knows it since 5.12.

@@ -5,6 +5,8 @@ import { RuntimeError, type ExecIO } from '../index.ts';
 import { engineCall, runtimeError } from './errors.ts';
 import { ended, FrameReader } from './frames.ts';
 
+const notExecuted = Buffer.from('OCI runtime exec failed');
+
 /** How much output of a command is kept when nobody streams it. */
 const keptOutput = 10 * 1024;
 
@@ -117,7 +119,11 @@ export async function execSync(
   } finally {
     stream.destroy();
   }
-  return { exitCode: await Promise.race([exitCodeOf(exec), late]), output: Buffer.concat(chunks) };
+  const exitCode = await Promise.race([exitCodeOf(exec), late]);
+  const output = Buffer.concat(chunks);
+  // The engine tells in the command's place why there was none.
+  if (exitCode >= 126 && output.subarray(0, notExecuted.length).equals(notExecuted)) throw new RuntimeError('other', `failed to exec in container: ${output.toString().trim()}`);
+  return { exitCode, output };
 }
 
 /** How long after a container's end its last output may still be on its way. Milliseconds. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Node, Pod, PodSpec } from '../../../main/api/index.ts';
 import { resources } from '../../../main/client/index.ts';
-import { admit, sysctlName } from '../../../main/kubelet/admission.ts';
+import { admit, sysctlName, withoutAppArmor } from '../../../main/kubelet/admission.ts';
 import { Harness } from './harness.ts';
 
 const node: Node = {
@@ -44,6 +44,14 @@ describe('what a node takes', () => {
     const rejection = admit(wanted, others, node);
     expect(rejection?.reason).toBe(reason);
     if (message) expect(rejection?.message).toBe(message);
+  });
+
+  it('takes no pod that wants a profile where the kernel has none', () => {
+    const profile = { appArmorProfile: { type: 'RuntimeDefault' } };
+    expect(withoutAppArmor(pod({ securityContext: profile }))).toEqual({ reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' });
+    expect(withoutAppArmor(pod({ containers: [{ name: 'web', securityContext: profile }] }))).toBeDefined();
+    expect(withoutAppArmor(pod({ securityContext: { appArmorProfile: { type: 'Unconfined' } } }))).toBeUndefined();
+    expect(withoutAppArmor(pod({}))).toBeUndefined();
   });
 
   it('reads sysctls with dots and with slashes', () => {

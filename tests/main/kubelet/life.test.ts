@@ -335,6 +335,26 @@ describe('a deadline', () => {
   });
 });
 
+describe('containers that never ran', () => {
+  const lost = { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown', message: 'The container could not be located when the pod was terminated' } };
+  const unknown = { image: 'unknown:1', imagePullPolicy: 'Never' };
+
+  it('have ended for good with their pod', async () => {
+    const h = await new Harness().start();
+    await h.create('web', { activeDeadlineSeconds: 10, containers: [{ name: 'web', ...unknown }] });
+    expect(h.pod('web').status).toMatchObject({ phase: 'Pending', containerStatuses: [{ state: { waiting: {} } }] });
+    await h.clock.advance(11_000);
+    expect(h.pod('web').status).toMatchObject({ phase: 'Failed', containerStatuses: [{ state: lost }] });
+  });
+
+  it('still wait where their turn had not come', async () => {
+    const h = await new Harness().start();
+    await h.create('web', { activeDeadlineSeconds: 10, initContainers: [{ name: 'first', ...unknown }, { name: 'second', ...unknown }] });
+    await h.clock.advance(11_000);
+    expect(h.pod('web').status).toMatchObject({ phase: 'Failed', initContainerStatuses: [{ state: lost }, { state: { waiting: {} } }], containerStatuses: [{ state: { waiting: {} } }] });
+  });
+});
+
 describe('a kubelet that starts again', () => {
   it('finds its pods and leaves them as they are', async () => {
     const h = await new Harness().start();

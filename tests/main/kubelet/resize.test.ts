@@ -145,6 +145,7 @@ describe('a pod that is resized', () => {
       reason: 'Error',
       message: `cannot decrease memory limits: attempting to set pod memory limit (${128 * 2 ** 20}) below current usage (${200 * 2 ** 20})`,
     });
+    expect(h.pod('web').status).toMatchObject({ resources: large, allocatedResources: small.requests });
   });
 
   it('keeps its memory limit while it uses more than the new one', async () => {
