@@ -43,18 +43,21 @@ export class DnsServer {
       query = packet.decode(message);
     } catch {
       if (message.length < 12 || message[2]! & 0x80) return undefined;
-      return packet.encode({ id: message.readUInt16BE(0), type: 'response', flags: rcode.formatError });
+      return bare(message, rcode.formatError);
     }
     if (query.type !== 'query') return undefined;
-    const reply = await this.#reply(query, message);
+    // Such a name would not come back as it was asked.
+    if (query.questions?.some(({ name }) => !isText(name))) return bare(message, rcode.formatError);
+    const reply = await this.#reply(query, message).catch(() => bare(message, rcode.serverFailure));
     const limit = via === 'tcp' ? 65_535 : udpLimit(query);
-    return reply.length <= limit ? reply : truncated(reply);
+    return reply.length <= limit ? reply : truncated(reply, message);
   }
 
   async #reply(query: DecodedPacket, message: Buffer): Promise<Buffer> {
     const question = query.questions?.[0];
     if (((query.flags ?? 0) >> 11) & 0xf) return respond(query, rcode.notImplemented, {});
     if (!question || query.questions!.length !== 1) return respond(query, rcode.formatError, {});
+    if (ednsOf(query)?.ednsVersion) return respond(query, rcode.noError, {}, badVersion);
     try {
       const local = this.#zone && question.class === 'IN' ? await this.#local(this.#zone, query, question) : undefined;
       return local ?? (await this.#foreign(question, message));
@@ -127,21 +130,33 @@ export class DnsServer {
   }
 }
 
+/** The part of a code that only EDNS has room for: the client speaks a version that is not known here. */
+const badVersion = 1;
+
+const ednsOf = (query: DecodedPacket) => query.additionals?.find((additional) => additional.type === 'OPT');
+
+/** Whether the bytes of a name were text: what was not has become a sign that stands for any byte. */
+const isText = (name: string): boolean => !name.includes('\ufffd');
+
+/** Nothing but how it went. */
+const bare = (message: Buffer, code: number): Buffer => packet.encode({ id: message.readUInt16BE(0), type: 'response', flags: code });
+
 function respond(
   query: DecodedPacket,
   code: number,
   sections: Pick<Packet, 'answers' | 'authorities' | 'additionals'>,
+  extendedRcode = 0,
 ): Buffer {
   const flags =
     packet.AUTHORITATIVE_ANSWER | (query.flag_rd ? packet.RECURSION_DESIRED : 0) | packet.RECURSION_AVAILABLE | code;
-  const opt = query.additionals?.some((additional) => additional.type === 'OPT');
+  const opt = ednsOf(query) !== undefined;
   const edns: Answer = {
     type: 'OPT',
     name: '.',
     udpPayloadSize: maxUdpSize,
     flags: 0,
     options: [],
-    extendedRcode: 0,
+    extendedRcode,
     ednsVersion: 0,
     flag_do: false,
   } as unknown as Answer;
@@ -164,13 +179,20 @@ function withId(answer: Buffer, query: Buffer): Buffer {
 }
 
 function udpLimit(query: DecodedPacket): number {
-  const opt = query.additionals?.find((additional) => additional.type === 'OPT');
+  const opt = ednsOf(query);
   return opt?.type === 'OPT' ? Math.min(Math.max(512, opt.udpPayloadSize), maxUdpSize) : 512;
 }
 
 /** Tells a resolver to ask again over TCP. */
-function truncated(reply: Buffer): Buffer {
-  const { id, questions, flags, additionals } = packet.decode(reply);
+function truncated(reply: Buffer, message: Buffer): Buffer {
+  let decoded: DecodedPacket;
+  try {
+    decoded = packet.decode(reply);
+  } catch {
+    // Another's answer may hold what is not known here.
+    return bare(message, packet.TRUNCATED_RESPONSE);
+  }
+  const { id, questions, flags, additionals } = decoded;
   return packet.encode({
     type: 'response',
     id,

@@ -144,7 +144,8 @@ export class ZoneIndex {
     const answers: SrvAnswer[] = [];
     const additionals: Answer[] = [];
     const add = (port: number, target: string, ips: string[]) => {
-      answers.push({ type: 'SRV', name, ttl, class: 'IN', data: { priority: 0, weight: 0, port, target } });
+      // A pod of two families of addresses is one place.
+      if (!answers.some(({ data }) => data.port === port && data.target === target)) answers.push({ type: 'SRV', name, ttl, class: 'IN', data: { priority: 0, weight: 0, port, target } });
       for (const ip of ips) additionals.push(record(family(ip), target, ip));
     };
     if (service.clusterIPs.length > 0)

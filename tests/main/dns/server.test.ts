@@ -1,4 +1,5 @@
 import packet, { type Answer, type Question } from 'dns-packet';
+import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DnsServer } from '../../../main/dns/server.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
@@ -205,4 +206,74 @@ describe('resolvers that the cluster names', () => {
     zone();
     expect((await ask('example.com')).values).toEqual(['192.0.2.1']);
   });
+});
+
+describe('a message of any bytes', () => {
+  const name = fc.array(fc.oneof(fc.constantFrom('web', 'default', 'svc', 'cluster', 'local', 'many', 'away', '_http', 'a'.repeat(63)), fc.string({ minLength: 1, maxLength: 12 })), { maxLength: 6 }).map((labels) => labels.join('.'));
+  const queries = fc
+    .record({
+      name,
+      type: fc.constantFrom('A', 'AAAA', 'SRV', 'PTR', 'TXT', 'ANY', 'NS', 'SOA', 'MX', 'CNAME') as fc.Arbitrary<Question['type']>,
+      opt: fc.boolean(),
+      flags: fc.integer({ min: 0, max: 0x7fff }),
+    })
+    .map(({ name: asked, type, opt, flags }) => {
+      try {
+        return packet.encode({ type: 'query', id: 7, flags, questions: [{ name: asked, type }], additionals: opt ? [{ type: 'OPT', name: '.', udpPayloadSize: 1232, flags: 0, options: [] } as unknown as Answer] : [] });
+      } catch {
+        return Buffer.alloc(12);
+      }
+    });
+  /** A question with some of its bytes changed, and cut short. */
+  const broken = fc
+    .tuple(queries, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 6 }), fc.nat())
+    .map(([query, changes, cut]) => {
+      const copy = Buffer.from(query);
+      for (const [at, byte] of changes) copy[at % copy.length] = byte;
+      return cut % 3 === 0 ? copy.subarray(0, cut % (copy.length + 1)) : copy;
+    });
+
+  test('gets an answer of the same id that can be read, or none', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(broken, queries, fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes))), fc.constantFrom('udp' as const, 'tcp' as const), async (message, via) => {
+        const reply = await server.answer(message, via);
+        if (!reply) return;
+        expect(reply.readUInt16BE(0)).toBe(message.readUInt16BE(0));
+        expect(packet.decode(reply).type).toBe('response');
+        if (via === 'udp') expect(reply.length).toBeLessThanOrEqual(1232);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('whose names point in a circle is no question', async () => {
+    const header = packet.encode({ type: 'query', id: 9, questions: [] });
+    header.writeUInt16BE(1, 4);
+    for (const pointer of [[0xc0, 12], [0xc0, 14, 0xc0, 12], [1, 97, 0xc0, 12]]) {
+      const reply = await server.answer(Buffer.concat([header, Buffer.from([...pointer, 0, 1, 0, 1])]), 'udp');
+      expect([reply!.readUInt16BE(0), reply![3]! & 0xf]).toEqual([9, 1]);
+    }
+  });
+});
+
+test('a client of a later version of EDNS is told which one is spoken', async () => {
+  const message = packet.encode({ type: 'query', id: 7, questions: [{ name: 'web.default.svc.cluster.local', type: 'A' }], additionals: [{ type: 'OPT', name: '.', udpPayloadSize: 1232, ednsVersion: 1, flags: 0, options: [] } as unknown as Answer] });
+  const reply = packet.decode((await server.answer(message, 'udp'))!);
+  const [opt] = reply.additionals as unknown as { type: string; extendedRcode: number; ednsVersion: number }[];
+  expect([reply.answers, opt!.extendedRcode, opt!.ednsVersion]).toEqual([[], 1, 0]);
+});
+
+test('a name with bytes that are no text cannot be answered for', async () => {
+  const header = packet.encode({ type: 'query', id: 9, flags: packet.RECURSION_DESIRED, questions: [] });
+  header.writeUInt16BE(1, 4);
+  const tail = packet.encode({ type: 'query', id: 9, questions: [{ name: 'default.svc.cluster.local', type: 'A' }] }).subarray(12);
+  const reply = await server.answer(Buffer.concat([header, Buffer.from([63, ...Array<number>(63).fill(0xff)]), tail]), 'udp');
+  expect(reply![3]! & 0xf).toBe(1);
+});
+
+test("another's answer that cannot be read is sent to TCP where it is too long", async () => {
+  const garbage = new DnsServer({ clock, ask: async (_, message) => message, foreign: async (message) => Buffer.concat([message.subarray(0, 2), Buffer.alloc(700, 0xff)]) });
+  const message = packet.encode({ type: 'query', id: 11, questions: [{ name: 'example.com', type: 'A' }] });
+  expect(packet.decode((await garbage.answer(message, 'udp'))!)).toMatchObject({ id: 11, flag_tc: true });
+  expect((await garbage.answer(message, 'tcp'))!.length).toBe(702);
 });

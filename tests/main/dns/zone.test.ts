@@ -138,3 +138,14 @@ describe('the specification of cluster DNS', () => {
     expect(found.kind === 'answer' && data(found.additionals)).toEqual(['10.244.1.5', '10.244.2.6']);
   });
 });
+
+test('a pod with addresses of both families is one place under its name', () => {
+  const ports = [{ name: 'sql', port: 5432, protocol: 'TCP' }];
+  const endpoints = [{ ip: '10.244.1.5', hostname: 'db-0', ports }, { ip: 'fd00:10:244:0:1::5', hostname: 'db-0', ports }];
+  const both = new ZoneIndex({ domain: 'cluster.local', namespaces: ['default'], services: [{ namespace: 'default', name: 'db', clusterIPs: [], ports: [], endpoints }] });
+  const found = both.lookup('_sql._tcp.db.default.svc.cluster.local', 'SRV');
+  expect(found.kind === 'answer' && data(found.answers)).toEqual([{ priority: 0, weight: 100, port: 5432, target: 'db-0.db.default.svc.cluster.local' }]);
+  expect(found.kind === 'answer' && data(found.additionals)).toEqual(['10.244.1.5', 'fd00:10:244:0:1::5']);
+  const named = both.lookup('db-0.db.default.svc.cluster.local', 'AAAA');
+  expect(named.kind === 'answer' && data(named.answers)).toEqual(['fd00:10:244:0:1::5']);
+});
