@@ -95,6 +95,14 @@ export interface VolumeOptions {
   nfs?: { server: string; path: string; options: string[] };
 }
 
+/** What a volume holds, and what is left of the file system that it lies on. */
+export interface VolumeUsage {
+  usedBytes: number;
+  availableBytes: number;
+  inodes: number;
+  inodesFree: number;
+}
+
 export interface VolumeOwnership {
   group: number;
   /** The group may only read. */
@@ -372,6 +380,8 @@ export interface Runtime {
   removePodVolumes(podUid: string): Promise<void>;
   /** The uids of the pods of a node that have volumes of their own. */
   podsWithVolumes(node: string): Promise<string[]>;
+  /** By name; looks at all files of the volumes. What is not there, or not this cluster's, is left out. */
+  volumeUsage(names: string[]): Promise<Map<string, VolumeUsage>>;
   /** Whether there is a volume of this name that is this cluster's. */
   hasVolume(name: string): Promise<boolean>;
   /** Puts all that a volume holds, with owners, modes and links, over what another holds. Rejects with code `notFound` for a volume that is not there. */

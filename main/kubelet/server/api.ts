@@ -9,6 +9,7 @@ import { containerNamed } from '../spec.ts';
 import { messageOf } from '../volumes/errors.ts';
 import { logContainerId, writeLogs } from './logs.ts';
 import { cadvisorMetrics } from './cadvisorMetrics.ts';
+import { ClaimMeter } from './claimUsage.ts';
 import { configz } from './configz.ts';
 import { kubeletMetrics, probeMetrics } from './metrics.ts';
 import { resourceMetrics } from './resourceMetrics.ts';
@@ -41,10 +42,12 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
   const { runtime } = context;
   const workers = () => state.pods().map((pod) => state.worker(pod.metadata!.uid!)!);
   const meter = new UsageMeter(context, workers);
+  const claims = new ClaimMeter(context, workers);
   let before = new Map<string, ContainerStats>();
   const summarize = async () => {
-    const [stats, sandboxes, machine] = await Promise.all([nodeStats(context, workers()), sandboxStats(context, workers()), context.agent().then((agent) => agent.machineState()).catch(() => undefined)]);
-    const result = summary(context, workers(), { stats, sandboxes, before, machine });
+    const machineState = context.agent().then((agent) => agent.machineState()).catch(() => undefined);
+    const [stats, sandboxes, machine, usages] = await Promise.all([nodeStats(context, workers()), sandboxStats(context, workers()), machineState, claims.usage()]);
+    const result = summary(context, workers(), { stats, sandboxes, before, machine, claims: usages });
     before = stats;
     return result;
   };
@@ -112,7 +115,7 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
         case '/stats/summary':
           return json(await summarize());
         case '/metrics':
-          return metrics(kubeletMetrics(context, workers()));
+          return metrics(kubeletMetrics(context, workers(), await claims.usage()));
         case '/metrics/cadvisor':
           return metrics(cadvisorMetrics(context, workers(), ...(await Promise.all([nodeStats(context, workers()), sandboxStats(context, workers())]))));
         case '/metrics/probes':

@@ -1,10 +1,11 @@
 import type { KubeletContext } from '../context.ts';
 import type { PodWorker } from '../podWorker.ts';
 import { uidOf } from '../spec.ts';
+import { claimMetrics, type ClaimUsage } from './claimUsage.ts';
 import { Exposition } from './exposition.ts';
 
 /** `/metrics`: what the kubelet says of its own work (pkg/kubelet/metrics/metrics.go). */
-export function kubeletMetrics(context: KubeletContext, workers: PodWorker[]): string {
+export function kubeletMetrics(context: KubeletContext, workers: PodWorker[], claims: ClaimUsage[]): string {
   const metrics = new Exposition();
   const states = new Map<string, number>();
   let running = 0;
@@ -29,6 +30,7 @@ export function kubeletMetrics(context: KubeletContext, workers: PodWorker[]): s
     const [type, code, reason] = key.split(' ') as [string, string, string];
     metrics.sample({ container_type: type, exit_code: code, reason }, count);
   }
+  claimMetrics(metrics, claims);
   return metrics.text();
 }
 

@@ -5,6 +5,7 @@ import type { PodWorker } from '../podWorker.ts';
 import { readySandbox } from '../runtimeStatus.ts';
 import { uidOf } from '../spec.ts';
 import { timestamp } from '../../api/meta.ts';
+import type { ClaimUsage } from './claimUsage.ts';
 
 /** Of all that runs on the node, by container id. */
 export async function nodeStats(context: KubeletContext, workers: PodWorker[]): Promise<Map<string, ContainerStats>> {
@@ -65,10 +66,11 @@ export interface SummarySources {
   before: Map<string, ContainerStats>;
   /** What is left of the machine; undefined: not known. */
   machine: MachineState | undefined;
+  claims: ClaimUsage[];
 }
 
 /** `/stats/summary` (k8s.io/kubelet/pkg/apis/stats/v1alpha1). */
-export function summary(context: KubeletContext, workers: PodWorker[], { stats, sandboxes, before, machine }: SummarySources): unknown {
+export function summary(context: KubeletContext, workers: PodWorker[], { stats, sandboxes, before, machine, claims }: SummarySources): unknown {
   const pods = workers.map((worker) => {
     const { pod } = worker;
     const containers = worker.runtimeStatus.containers.filter(({ id }) => stats.has(id));
@@ -77,11 +79,19 @@ export function summary(context: KubeletContext, workers: PodWorker[], { stats, 
       startTime: pod.status?.startTime ?? null,
       containers: containers.map(({ id, name, startedAt, createdAt }) => ({ name, startTime: timestamp(startedAt ?? createdAt), ...usage(stats.get(id)!, before.get(id)) })),
       ...together(containers.map(({ id }) => id), stats, before),
+      ...volumesOf(claims.filter(({ podUid }) => podUid === uidOf(pod))),
       ...networkOf(sandboxes.get(readySandbox(worker.runtimeStatus)?.id ?? '')),
     };
   });
   const now = timestamp(context.clock.now());
   return { node: { nodeName: context.nodeName, systemContainers: [], ...together([...stats.keys()], stats, before), ...(machine ? { fs: fileSystem(machine, now) } : {}) }, pods };
+}
+
+function volumesOf(claims: ClaimUsage[]) {
+  if (claims.length === 0) return {};
+  return {
+    volume: claims.map(({ volume, namespace, claim, time, engineVolume: _, podUid: __, ...amounts }) => ({ time: timestamp(time), ...amounts, name: volume, pvcRef: { name: claim, namespace } })),
+  };
 }
 
 function networkOf(sandbox: ContainerStats | undefined) {

@@ -1,4 +1,6 @@
-import type { Pod, Volume } from '../../api/index.ts';
+import { engineVolumeDriver } from '../../api/engineVolumes.ts';
+import type { PersistentVolume, Pod, Volume } from '../../api/index.ts';
+import { volumeSize } from '../../api/persistentVolumes.ts';
 import { podClaim, podClaims, type PodClaim } from '../../api/podClaims.ts';
 import type { Client } from '../../client/index.ts';
 import type { VolumeFile } from '../../node/index.ts';
@@ -29,6 +31,17 @@ export interface ReadyVolume {
   device?: string;
 }
 
+/** A claim of a pod whose volume is one of the engine's. */
+export interface ClaimVolume {
+  /** The pod's own name for it. */
+  volume: string;
+  namespace: string;
+  claim: string;
+  engineVolume: string;
+  /** What was promised to the claim. */
+  capacityBytes: number;
+}
+
 export type ReadyVolumes = Map<string, ReadyVolume>;
 
 export interface PodVolumesOptions extends HostPathOptions {
@@ -47,6 +60,8 @@ export class PodVolumes {
   readonly #listening = new Map<string, () => void>();
   /** By pod: volumes whose files have been given to its group. */
   readonly #owned = new Map<string, Set<string>>();
+  /** By pod: its claims that are ready, by the pod's own names. */
+  readonly #claims = new Map<string, Map<string, ClaimVolume>>();
   /** PersistentVolumes for one pod only, by name: the pod that has it. */
   readonly #exclusive = new Map<string, string>();
 
@@ -83,6 +98,7 @@ export class PodVolumes {
     this.#listening.get(uid)?.();
     this.#listening.delete(uid);
     this.#owned.delete(uid);
+    this.#claims.delete(uid);
     for (const [name, owner] of this.#exclusive) if (owner === uid) this.#exclusive.delete(name);
     this.options.tokens.forget(uid);
     await (await this.options.files()).remove(podDirectory(uid));
@@ -171,11 +187,23 @@ export class PodVolumes {
       await checkNodeAffinity(client, volume, this.options.nodeName);
       if (volume.spec!.accessModes?.length === 1 && volume.spec!.accessModes[0] === 'ReadWriteOncePod') this.#takeAlone(uidOf(pod), name);
       const ready = await readyPersistent(this.options, pod, volume, claim.readOnly);
+      this.#note(pod, claim, volume, ready);
       if (ready.takesGroup && !ready.readOnly) await this.#own(pod, name, ready.source);
       return ready;
     } catch (error) {
       throw new NamedFailure(name, error);
     }
+  }
+
+  #note(pod: Pod, { claimName, volume: { name } }: PodClaim, volume: PersistentVolume, { source }: ReadyVolume): void {
+    if (source.kind !== 'volume' || volume.spec!.csi?.driver !== engineVolumeDriver) return;
+    const uid = uidOf(pod);
+    if (!this.#claims.has(uid)) this.#claims.set(uid, new Map());
+    this.#claims.get(uid)!.set(name, { volume: name, namespace: pod.metadata!.namespace!, claim: claimName, engineVolume: source.name, capacityBytes: volumeSize(volume).value() });
+  }
+
+  claimsOf(podUid: string): ClaimVolume[] {
+    return [...(this.#claims.get(podUid)?.values() ?? [])];
   }
 
   /** Also enforced by the scheduler, which may have been passed by. Mirrors operation_generator.go (GenerateMountVolumeFunc). */

@@ -37,11 +37,12 @@ const smallTools = [
   'id',
   'find',
   'stat',
+  'du',
   'chmod',
   'chgrp',
   'readlink',
 ];
-const neededTools = ['sh', 'ip', 'cat', 'sleep', 'mkfifo', 'mkdir', 'rm', 'ln', 'find', 'stat', 'chmod', 'chgrp', 'readlink'];
+const neededTools = ['sh', 'ip', 'cat', 'sleep', 'mkfifo', 'mkdir', 'rm', 'ln', 'find', 'stat', 'du', 'chmod', 'chgrp', 'readlink'];
 
 const directories = [
   'bin',

@@ -27,6 +27,7 @@ import {
   type SandboxConfig,
   type VolumeOptions,
   type VolumeOwnership,
+  type VolumeUsage,
 } from '../index.ts';
 import { engineUser, ImageAccounts, resolveUser, type EngineUser } from './accounts.ts';
 import { containerOptions, endingOf, notStarted, resourceOptions, toContainer, type ContainerEnding, type ListedContainer } from './containers.ts';
@@ -292,6 +293,10 @@ class DockerRuntime implements Runtime {
 
   podsWithVolumes(node: string): Promise<string[]> {
     return this.#volumes.podsOf(node);
+  }
+
+  volumeUsage(names: string[]): Promise<Map<string, VolumeUsage>> {
+    return this.#volumes.usage(names);
   }
 
   hasVolume(name: string): Promise<boolean> {

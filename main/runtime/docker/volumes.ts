@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
-import { RuntimeError, type Mount, type VolumeOptions, type VolumeOwnership } from '../index.ts';
+import { RuntimeError, type Mount, type VolumeOptions, type VolumeOwnership, type VolumeUsage } from '../index.ts';
 import { engineCall, tolerate } from './errors.ts';
 import type { Helpers, HelpersOptions } from './helpers.ts';
 import { label, type Labels } from './labels.ts';
@@ -49,6 +49,9 @@ const groupScript = [
   `find ${inside} ! -type l -exec chmod "$rights" {} +`,
   `find ${inside} -type d -exec chmod g+sx,u+x {} +`,
 ].join('\n');
+
+/** A line a volume: its number, kilobytes in use; of its file system the size of a block, blocks that are left, inodes, those that are left. */
+const usageScript = `cd ${inside}; for number in *; do used=$(du -skx "$number") && echo "$number \${used%%[!0-9]*} $(stat -f -c '%S %a %c %d' "$number")" || exit 1; done`;
 
 /** Named volumes of the engine. Only a container can reach into one: it is made for that, and goes at once. */
 export class EngineVolumes {
@@ -138,6 +141,21 @@ export class EngineVolumes {
     if (code === outside) throw new RuntimeError('invalid', `subpath ${JSON.stringify(path)} not within volume path`);
     if (code !== 0) throw new RuntimeError('other', `the directory ${path} could not be made in the volume ${name}: ${output.trim()}`);
     return output.replace(/^\/+/, '');
+  }
+
+  async usage(names: string[]): Promise<Map<string, VolumeUsage>> {
+    // The engine makes an empty one of a volume that it does not know.
+    const there = (await Promise.all(names.map(async (name) => ((await this.exists(name)) ? [name] : [])))).flat();
+    if (there.length === 0) return new Map();
+    const { code, output } = await this.helpers.run(there.map((name, index) => `${name}:${inside}/${index}:ro`), usageScript, []);
+    if (code !== 0) throw new RuntimeError('other', `the volumes could not be measured: ${output.trim()}`);
+    const usages = output.trim().split('\n').map((line) => line.split(' ').map(Number));
+    return new Map(
+      usages.map(([index, kilobytes, blockBytes, blocks, inodes, inodesFree]) => [
+        there[index!]!,
+        { usedBytes: kilobytes! * 1024, availableBytes: blockBytes! * blocks!, inodes: inodes!, inodesFree: inodesFree! },
+      ]),
+    );
   }
 
   async setGroup(source: Mount['source'], ownership: VolumeOwnership): Promise<void> {

@@ -13,6 +13,7 @@ import {
   type ContainerConfig,
   type ContainerResources,
   type ContainerStats,
+  type VolumeUsage,
   type ExecIO,
   type Image,
   type LogLine,
@@ -228,6 +229,10 @@ class SimulatedRuntime implements Runtime {
   }
 
   async updateSandboxResources(): Promise<void> {}
+
+  async volumeUsage(): Promise<Map<string, VolumeUsage>> {
+    return new Map();
+  }
 
   async stats(ids: string[]): Promise<ContainerStats[]> {
     const running = ids.filter((id) => this.#containers.get(id)?.container.state === 'running');

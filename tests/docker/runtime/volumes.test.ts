@@ -71,6 +71,16 @@ describe('a volume of the engine', () => {
     expect(await within(volume, 'ls /volume')).toMatch(/^a +in +lost +out +up$/);
   });
 
+  it('tells how much it holds', async () => {
+    const [full, empty] = [await made('full'), await made('empty')];
+    await within(full, 'mkdir /volume/d; dd if=/dev/zero of=/volume/d/f bs=1024 count=2048 2>/dev/null');
+    const usage = await test.runtime.volumeUsage([full, named('none'), empty]);
+    expect([...usage.keys()].sort()).toEqual([empty, full]);
+    expect(usage.get(full)!.usedBytes).toBeGreaterThanOrEqual(2 * 2 ** 20);
+    expect(usage.get(empty)!.usedBytes).toBeLessThan(2 ** 20);
+    expect(usage.get(full)!.availableBytes).toBeGreaterThan(0);
+  });
+
   it('of somebody else is never removed', async () => {
     const { docker, runtime } = test;
     const name = named('foreign');

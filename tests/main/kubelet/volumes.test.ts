@@ -192,6 +192,34 @@ describe('a claim of a pod', () => {
     expect(h.pod('second').status!.phase).toBe('Running');
   });
 
+  it('is measured when somebody asks, against what it was promised, and at most once a minute', async () => {
+    const h = await start();
+    const asked: string[][] = [];
+    h.runtime.volumeUsage = async (names) => {
+      asked.push(names);
+      return new Map(names.map((name) => [name, { usedBytes: 700, availableBytes: 10_000, inodes: 50, inodesFree: 20 }]));
+    };
+    await bound(h, { capacity: { storage: '1000' } });
+    const ask = async (path: string) => (await h.kubelet.api.http(path, new URLSearchParams())).body;
+    expect(await ask('/metrics')).not.toContain('kubelet_volume_stats');
+    await h.create('web', claimed);
+    await h.create('second', claimed);
+    const metrics = (await ask('/metrics')).split('\n').filter((line) => line.startsWith('kubelet_volume_stats'));
+    const labels = '{namespace="default",persistentvolumeclaim="data"}';
+    expect(metrics).toEqual([['capacity_bytes', 1000], ['available_bytes', 300], ['used_bytes', 700], ['inodes', 50], ['inodes_free', 20], ['inodes_used', 30]].map(([name, value]) => `kubelet_volume_stats_${name}${labels} ${value}`));
+    expect(JSON.parse(await ask('/stats/summary')).pods[0].volume).toEqual([
+      { time: expect.any(String), name: 'v', pvcRef: { name: 'data', namespace: 'default' }, capacityBytes: 1000, usedBytes: 700, availableBytes: 300, inodes: 50, inodesFree: 20, inodesUsed: 30 },
+    ]);
+    expect(asked).toEqual([['pv']]);
+    await h.clock.advance(60_000);
+    await ask('/metrics');
+    expect(asked).toHaveLength(2);
+    await h.delete('web');
+    await h.delete('second');
+    await h.clock.advance(20_000);
+    expect(await ask('/metrics')).not.toContain('kubelet_volume_stats');
+  });
+
   it('whose volume is elsewhere is refused', async () => {
     const h = await start();
     const matchExpressions = [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['another'] }];
