@@ -31,6 +31,16 @@ export function asGiven<T extends object, N extends string & keyof T>(object: T 
   return object[member] ?? (empties.get(object)?.get(member) as NonNullable<T[N]> | undefined) ?? null;
 }
 
+/** A copy that knows, too, what was given as `[]` and `{}`. */
+export function cloneGiven<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(cloneGiven) as T;
+  const copy = Object.fromEntries(Object.entries(value).map(([name, member]) => [name, cloneGiven(member)]));
+  const given = empties.get(value);
+  if (given) empties.set(copy, given);
+  return copy as T;
+}
+
 /** What a structure's fields are to its writer. */
 interface Layout {
   places: ReadonlyMap<FieldSchema, number>;

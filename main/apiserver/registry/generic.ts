@@ -6,7 +6,7 @@ import { ConflictError, type Entry, type Store } from '../../store/index.ts';
 import { invalidField } from '../fieldErrors.ts';
 import { changesNothing } from '../managedFields.ts';
 import { rootOf } from './keys.ts';
-import { tidyObjectMeta, validateObjectMeta, validateObjectMetaUpdate } from './objectMeta.ts';
+import { tidyObjectMeta, validateChangedMeta, validateObjectMeta } from './objectMeta.ts';
 import { objectOf, unstored, withRevision, writable, type Writable } from './stored.ts';
 import { convertedStore } from './versions.ts';
 import type { Objects, RequestContext, ResourceDefinition, Strategy, Subresource } from './strategy.ts';
@@ -214,8 +214,7 @@ export class Registry {
     metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds;
     tidyObjectMeta(metadata);
     this.#reject(object, [
-      ...validateObjectMeta(metadata, this.definition.namespaced, strategy.nameRule),
-      ...validateObjectMetaUpdate(metadata, before),
+      ...validateChangedMeta(metadata, before, this.definition.namespaced, strategy.nameRule, !subresource && strategy.judgedAgain, !strategy.plainFinalizers),
       ...(subresource ? subresource.validateUpdate(context, object, old) : await strategy.validateUpdate(context, object, old, this.objects)),
     ]);
     const warnings = subresource ? subresource.warnings?.(object, old) : strategy.warnings?.(object, old);

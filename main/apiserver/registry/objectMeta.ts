@@ -37,19 +37,37 @@ export function validateObjectMeta(metadata: ObjectMeta, namespaced: boolean, na
     errors.push(forbiddenField('metadata.namespace', 'not allowed on this type'));
   }
   if ((metadata.generation ?? 0) < 0) errors.push(invalidField('metadata.generation', metadata.generation, 'must be greater than or equal to 0'));
+  describing(metadata, errors);
+  if (metadata.finalizers) validateFinalizers(metadata.finalizers, errors);
+  if (qualifiedFinalizers) errors.push(...unqualifiedFinalizers(metadata));
+  return errors;
+}
+
+/** What is judged of new metadata and again of changed. */
+function describing(metadata: ObjectMeta, errors: FieldError[]): void {
   for (const key in metadata.labels) {
     for (const message of isQualifiedName(key)) errors.push(invalidField('metadata.labels', key, message));
     for (const message of isLabelValue(metadata.labels[key]!)) errors.push(invalidField('metadata.labels', metadata.labels[key], message));
   }
   validateAnnotations(metadata.annotations, errors);
   if (metadata.ownerReferences) validateOwners(metadata.ownerReferences, errors);
-  if (metadata.finalizers) validateFinalizers(metadata.finalizers, errors);
-  if (qualifiedFinalizers) metadata.finalizers?.forEach((finalizer, i) => errors.push(...kubeFinalizer(finalizer, i)));
-  return errors;
+}
+
+/**
+ * Findings about changed metadata, each as often as upstream has it: every update is judged in general
+ * (k8s.io/apiserver/pkg/registry/rest/update.go) and once more by its kind; `again`: which judges it as new besides.
+ */
+export function validateChangedMeta(metadata: ObjectMeta, old: ObjectMeta, namespaced: boolean, nameRule: Strategy['nameRule'], again = false, qualifiedFinalizers = false): FieldError[] {
+  const whole = validateObjectMeta(metadata, namespaced, nameRule);
+  const changes = validateObjectMetaUpdate(metadata, old);
+  const unqualified = qualifiedFinalizers ? unqualifiedFinalizers(metadata) : [];
+  if (!whole.length && !changes.length && !unqualified.length) return [];
+  describing(metadata, changes);
+  return [...whole, ...changes, ...changes, ...unqualified, ...(again ? validateObjectMeta(metadata, namespaced, nameRule, qualifiedFinalizers) : [])];
 }
 
 /** Mirrors objectmeta.go (ValidateObjectMetaAccessorUpdate). */
-export function validateObjectMetaUpdate(metadata: ObjectMeta, old: ObjectMeta): FieldError[] {
+function validateObjectMetaUpdate(metadata: ObjectMeta, old: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
   if (old.deletionTimestamp) {
     const added = (metadata.finalizers ?? []).filter((f) => !old.finalizers?.includes(f));
@@ -107,9 +125,12 @@ function validateFinalizers(finalizers: string[], errors: FieldError[]): void {
 }
 
 /** Mirrors pkg/apis/core/validation/validation.go (validateKubeFinalizerName). */
-export function kubeFinalizer(finalizer: string, i: number): FieldError[] {
-  if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) return [];
-  return [invalidField(`metadata.finalizers[${i}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
+function unqualifiedFinalizers({ finalizers = [] }: ObjectMeta): FieldError[] {
+  return finalizers.flatMap((finalizer, i) =>
+    finalizer.includes('/') || standardFinalizers.includes(finalizer)
+      ? []
+      : [invalidField(`metadata.finalizers[${i}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')],
+  );
 }
 
 /** A prefix may end in a dash, since more follows (upstream: name.go, maskTrailingDash). */

@@ -94,6 +94,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   generationChanged?(object: T, old: T): boolean;
   /** Which rule `metadata.name` follows; findings read as upstream's. */
   nameRule: 'dnsSubdomain' | 'longName' | 'dnsLabel' | 'dns1035Label' | 'pathSegment' | 'ipAddress';
+  /** An update is judged as a new object is, too, so that what is wrong with metadata is said once more. */
+  judgedAgain?: boolean;
   /** Finalizers without a domain are taken; otherwise a new object may have the standard ones only. */
   plainFinalizers?: boolean;
   validate(context: RequestContext, object: T, objects: Objects): FieldError[] | Promise<FieldError[]>;

@@ -1,5 +1,6 @@
-import type { CELDeviceSelector, DeviceSelector, DeviceTaint, DeviceToleration, OpaqueDeviceConfiguration } from '../../api/index.ts';
+import type { CELDeviceSelector, Device, DeviceSelector, DeviceTaint, DeviceToleration, OpaqueDeviceConfiguration } from '../../api/index.ts';
 import { isCIdentifier, isDns1123Label, isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../api/names.ts';
+import { asGiven } from '../../api/normalize.ts';
 import { compileDeviceSelector } from '../deviceSelector.ts';
 import type { FieldErrors } from './field.ts';
 import { byteLength } from './names.ts';
@@ -121,7 +122,8 @@ export function deviceToleration(errors: FieldErrors, path: string, { key, opera
 const maxBindingConditions = 4;
 
 /** What must be so before a pod is bound to the device's node, and what says that it never will. */
-export function bindingConditions(errors: FieldErrors, path: string, wanted: string[] = [], failing: string[] = []): void {
+export function bindingConditions(errors: FieldErrors, path: string, device: Partial<Pick<Device, 'bindingConditions' | 'bindingFailureConditions'>>): void {
+  const { bindingConditions: wanted = [], bindingFailureConditions: failing = [] } = device;
   const lists = { bindingConditions: wanted, bindingFailureConditions: failing };
   for (const [name, list] of Object.entries(lists))
     each(errors, `${path}.${name}`, list, maxBindingConditions, (condition, field) => errors.invalidEach(field, condition, isQualifiedName(condition)));
@@ -131,7 +133,7 @@ export function bindingConditions(errors: FieldErrors, path: string, wanted: str
       if (list === failing && wanted.includes(condition))
         errors.invalid(`${path}.${name}[${i}]`, condition, 'bindingFailureConditions must not overlap with bindingConditions');
     });
-  if (!wanted.length && failing.length) errors.invalid(`${path}.bindingConditions`, undefined, 'bindingConditions are required to use bindingFailureConditions');
+  if (!wanted.length && failing.length) errors.invalid(`${path}.bindingConditions`, asGiven(device, 'bindingConditions'), 'bindingConditions are required to use bindingFailureConditions');
   if (!failing.length && wanted.length)
-    errors.invalid(`${path}.bindingFailureConditions`, undefined, 'bindingFailureConditions are required to use bindingConditions');
+    errors.invalid(`${path}.bindingFailureConditions`, asGiven(device, 'bindingFailureConditions'), 'bindingFailureConditions are required to use bindingConditions');
 }

@@ -2,6 +2,7 @@ import type { JobSpec, PodFailurePolicyOnExitCodesRequirement, PodFailurePolicyR
 import { isQualifiedName } from '../../api/names.ts';
 import type { FieldErrors } from './field.ts';
 import { byteLength, nonNegative } from './names.ts';
+import { goQuote } from './quote.ts';
 
 /* When a job's pods count as failed, and when a job has succeeded. Mirrors pkg/apis/batch/validation/validation.go. */
 
@@ -80,22 +81,33 @@ function successRule(errors: FieldErrors, path: string, { succeededCount: count,
 }
 
 /** How many indexes `1,3-5` names, in order and below `completions`; a text says why it names none. */
-function countIndexes(text: string, completions: number): number | string {
+export function countIndexes(text: string, completions: number): number | string {
   if (!text) return 0;
   let total = 0;
   let last = -1;
-  for (const interval of text.split(',')) {
-    const limits = interval.split('-');
-    if (limits.length > 2) return `the fragment ${JSON.stringify(interval)} violates the requirement that an index interval can have at most two parts separated by '-'`;
-    for (const limit of limits) {
-      if (!/^[+-]?\d+$/.test(limit)) return `cannot convert string to integer for index: ${JSON.stringify(limit)}`;
-      if (Number(limit) >= completions) return `too large index: ${JSON.stringify(limit)}`;
-    }
-    const [first, end = first] = limits.map(Number) as [number, number?];
+  for (const fragment of text.split(',')) {
+    const interval = intervalOf(fragment, completions);
+    if (typeof interval === 'string') return interval;
+    const [first, end] = interval;
     if (last >= first) return `non-increasing order, previous: ${last}, current: ${first}`;
-    if (limits.length > 1 && first >= end!) return `non-increasing order, previous: ${first}, current: ${end}`;
-    last = end!;
-    total += end! - first + 1;
+    last = end;
+    total += end - first + 1;
   }
   return total;
+}
+
+/** The intervals that such a text names, without those that cannot be read. */
+export function intervalsOf(text: string, completions: number): [number, number][] {
+  return text.split(',').map((fragment) => intervalOf(fragment, completions)).filter((interval) => typeof interval !== 'string');
+}
+
+function intervalOf(fragment: string, completions: number): [number, number] | string {
+  const limits = fragment.split('-');
+  if (limits.length > 2) return `the fragment ${goQuote(fragment)} violates the requirement that an index interval can have at most two parts separated by '-'`;
+  for (const limit of limits) {
+    if (!/^[+-]?\d+$/.test(limit)) return `cannot convert string to integer for index: ${goQuote(limit)}`;
+    if (Number(limit) >= completions) return `too large index: ${goQuote(limit)}`;
+  }
+  const [first, end = first] = limits.map(Number) as [number, number?];
+  return limits.length > 1 && first >= end! ? `non-increasing order, previous: ${first}, current: ${end}` : [first, end!];
 }

@@ -3,13 +3,20 @@ import { isLabelValue } from '../../api/names.ts';
 
 /* Mirrors pkg/api/node/util.go. */
 
-/** Labels of nodes that have newer names, or mean nothing any more. */
+/** Labels of nodes that have newer names. */
+export const stableLabels: Readonly<Record<string, string>> = {
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+};
+
+const since = (label: string) => (label === 'beta.kubernetes.io/arch' || label === 'beta.kubernetes.io/os' ? 'v1.14' : 'v1.17');
+
+/** What is said of those, and of labels that mean nothing any more. */
 export const deprecatedNodeLabels: Readonly<Record<string, string>> = {
-  'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-  'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
-  'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-  'failure-domain.beta.kubernetes.io/zone': 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-  'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
+  ...Object.fromEntries(Object.entries(stableLabels).map(([label, stable]) => [label, `deprecated since ${since(label)}; use "${stable}" instead`])),
   'app.kubernetes.io/created-by': 'deprecated since v1.9',
   'scheduler.alpha.kubernetes.io/preferAvoidPods': 'deprecated since v1.22; use Taints and Tolerations instead',
   'node-role.kubernetes.io/master': 'use "node-role.kubernetes.io/control-plane" instead',

@@ -4,7 +4,7 @@ import { asGiven } from '../../api/normalize.ts';
 import type { FieldErrors } from './field.ts';
 import { noBacksteps } from './paths.ts';
 import { validateAccessModes, volumeModes } from './persistentVolumeClaim.ts';
-import { notAQuantity, quantityOf } from './resources.ts';
+import { basicResource, notAQuantity, quantityOf } from './resources.ts';
 import { validateNodeSelector } from './scheduling.ts';
 import { csiDriverName, sourceChecks } from './volumes.ts';
 
@@ -32,7 +32,7 @@ export function validatePersistentVolume(errors: FieldErrors, { spec = {} }: Per
     const quantity = quantityOf(capacity[name]!);
     if (!quantity) errors.invalid(`spec.capacity[${name}]`, capacity[name], notAQuantity);
     else {
-      if (quantity.sign() < 0) errors.invalid(`spec.capacity[${name}]`, quantity.value(), 'must be a valid resource quantity');
+      basicResource(errors, `spec.capacity[${name}]`, quantity);
       if (quantity.sign() <= 0) errors.invalid(`spec.capacity[${name}]`, quantity.toString(), 'must be greater than zero');
     }
   }

@@ -1,9 +1,11 @@
 import { isDns1123Label, isDns1123Subdomain, isDns1123SubdomainWithUnderscore } from '../../api/names.ts';
-import { cloneJson, equalJson, sortedJson } from '../../api/json.ts';
+import { equalJson, sortedJson } from '../../api/json.ts';
+import { asGiven, cloneGiven } from '../../api/normalize.ts';
 import type { Container, ContainerStatus, ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '../../api/index.ts';
 import { fileKeyVolumes, imageSpacing, validateAllContainers } from './containers.ts';
 import { diff } from './diff.ts';
 import type { FieldErrors } from './field.ts';
+import { internal } from './internal.ts';
 import { annotations, dns1123Label, dns1123Subdomain, fieldImmutable, ipAddress, labels, qualifiedName } from './names.ts';
 import { aggregateContainers } from '../../api/podAmounts.ts';
 import { podResourceName, quantityOf, resourceRequirements, containerResourceName, isHugePage } from './resources.ts';
@@ -221,7 +223,7 @@ export function validatePodUpdate(errors: FieldErrors, pod: Pod, old: Pod): void
   if (equalJson(after, before)) return;
 
   // What may change is put back to what it was; anything that still differs may not.
-  const munged = cloneJson(after);
+  const munged = cloneGiven(after);
   const keepImages = (list: Container[] | undefined, from: Container[] | undefined) =>
     list?.forEach((container, i) => (container.image = from![i]!.image));
   keepImages(munged.containers, before.containers);
@@ -233,15 +235,17 @@ export function validatePodUpdate(errors: FieldErrors, pod: Pod, old: Pod): void
     munged.terminationGracePeriodSeconds = before.terminationGracePeriodSeconds;
   if (before.schedulingGates?.length) gatedChanges(errors, munged, before);
   if (!equalJson(munged, before))
-    errors.forbidden('spec', `pod updates may not change fields other than ${updatableFields.join(',')}\n${diff(sortedJson(before), sortedJson(munged))}`);
+    errors.forbidden('spec', `pod updates may not change fields other than ${updatableFields.join(',')}\n${diff(internal('core/v1.PodSpec', before), internal('core/v1.PodSpec', munged))}`);
 }
+
+const termType = 'core/v1.NodeSelectorTerm';
 
 /** A pod that the scheduler may not look at yet may still be narrowed down to fewer nodes. */
 function gatedChanges(errors: FieldErrors, munged: PodSpec, before: PodSpec): void {
   if (!equalJson(munged.nodeSelector, before.nodeSelector)) {
     for (const key in before.nodeSelector)
       if (munged.nodeSelector?.[key] !== before.nodeSelector[key]) {
-        errors.invalid('spec.nodeSelector', munged.nodeSelector, 'only additions to spec.nodeSelector are allowed (no mutations or deletions)');
+        errors.invalid('spec.nodeSelector', sortedJson(asGiven(munged, 'nodeSelector')), 'only additions to spec.nodeSelector are allowed (no mutations or deletions)');
         break;
       }
     munged.nodeSelector = before.nodeSelector;
@@ -250,17 +254,17 @@ function gatedChanges(errors: FieldErrors, munged: PodSpec, before: PodSpec): vo
   if (equalJson(after, old)) return;
   const required = 'requiredDuringSchedulingIgnoredDuringExecution';
   const path = `spec.affinity.nodeAffinity.${required}.nodeSelectorTerms`;
-  const [terms = [], oldTerms = []] = [after?.[required]?.nodeSelectorTerms, old?.[required]?.nodeSelectorTerms];
-  if (oldTerms.length && terms.length !== oldTerms.length)
-    errors.invalid(path, terms, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed');
+  const [terms, oldTerms = []] = [after?.[required]?.nodeSelectorTerms, old?.[required]?.nodeSelectorTerms];
+  if (oldTerms.length && terms?.length !== oldTerms.length)
+    errors.invalid(path, internal(termType, terms), 'no additions/deletions to non-empty NodeSelectorTerms list are allowed');
   else
     oldTerms.forEach((term, i) => {
       const onlyMore = (['matchExpressions', 'matchFields'] as const).every((kind) =>
-        equalJson((terms[i]![kind] ?? []).slice(0, term[kind]?.length ?? 0), term[kind] ?? []),
+        equalJson((terms![i]![kind] ?? []).slice(0, term[kind]?.length ?? 0), term[kind] ?? []),
       );
       const wasEmpty = !term.matchExpressions?.length && !term.matchFields?.length;
-      if (!onlyMore || (wasEmpty && !equalJson(terms[i], term)))
-        errors.invalid(`${path}[${i}]`, terms[i], 'only additions are allowed (no mutations or deletions)');
+      if (!onlyMore || (wasEmpty && !equalJson(terms![i], term)))
+        errors.invalid(`${path}[${i}]`, internal(termType, terms![i]), 'only additions are allowed (no mutations or deletions)');
     });
   const { nodeAffinity: _, ...rest } = munged.affinity ?? {};
   munged.affinity = old || Object.keys(rest).length || before.affinity ? { ...rest, ...(old ? { nodeAffinity: old } : {}) } : undefined;

@@ -67,6 +67,13 @@ export function canonicalQuantities(list: Record<string, string> | undefined): v
   }
 }
 
+/** validateBasicResource: how much there is of something cannot be negative. */
+export function basicResource(errors: FieldErrors, field: string, quantity: Quantity): boolean {
+  if (quantity.sign() >= 0) return true;
+  errors.invalid(field, quantity.value(), 'must be a valid resource quantity');
+  return false;
+}
+
 /** ValidateResourceQuantityValue. */
 export function resourceValue(errors: FieldErrors, field: string, name: string, quantity: Quantity): void {
   if (quantity.sign() < 0) errors.invalid(field, quantity.toString(), isNegative);

@@ -39,7 +39,7 @@ function seccompProfile(errors: FieldErrors, field: string, profile: SeccompProf
     if (profile.localhostProfile === undefined) errors.required(`${field}.localhostProfile`, 'must be set when seccomp type is Localhost');
     else localDescendingPath(errors, `${field}.localhostProfile`, profile.localhostProfile);
   } else if (profile.localhostProfile !== undefined) {
-    errors.invalid(`${field}.localhostProfile`, internal({ type: '', localhostProfile: null }, profile), 'can only be set when seccomp type is Localhost');
+    errors.invalid(`${field}.localhostProfile`, internal('core/v1.SeccompProfile', profile), 'can only be set when seccomp type is Localhost');
   }
 }
 

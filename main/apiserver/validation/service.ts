@@ -15,7 +15,7 @@ export const needsNodePort = ({ spec }: HasSpec) =>
   spec?.type === 'NodePort' || (spec?.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
 export const needsHealthCheck = ({ spec }: HasSpec) => spec?.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
 export const isHeadless = ({ spec }: HasSpec) => spec?.clusterIPs?.length === 1 && spec.clusterIPs[0] === 'None';
-const isExternal = ({ spec }: HasSpec) =>
+export const isExternal = ({ spec }: HasSpec) =>
   spec?.type === 'LoadBalancer' || spec?.type === 'NodePort' || (spec?.type === 'ClusterIP' && !!spec.externalIPs?.length);
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
@@ -27,8 +27,15 @@ function oneOf(errors: FieldErrors, field: string, value: string | undefined, su
   else if (!supported.includes(value)) errors.notSupported(field, value, supported);
 }
 
-/** `configured`: the families of addresses that the cluster has. */
+/** `configured`: the families of addresses that the cluster has. Before anything else, addresses are looked at: what is wrong with them is said alone. */
 export function validateService(errors: FieldErrors, object: Service, old: Service | undefined, configured: readonly string[]): void {
+  validateClusterIPs(errors, object, old, configured);
+  if (errors.length) return;
+  if (old) validateChange(errors, object, old);
+  validateRest(errors, object, old);
+}
+
+function validateRest(errors: FieldErrors, object: Service, old: Service | undefined): void {
   const spec = object.spec ?? {};
   const annotations = object.metadata?.annotations ?? {};
   const [mode, hints] = ['service.kubernetes.io/topology-mode', 'service.kubernetes.io/topology-aware-hints'];
@@ -60,7 +67,6 @@ export function validateService(errors: FieldErrors, object: Service, old: Servi
   } else if (spec.sessionAffinity === 'None' && spec.sessionAffinityConfig) {
     errors.forbidden('spec.sessionAffinityConfig', 'must not be set when session affinity is None');
   }
-  validateClusterIPs(errors, object, old, configured);
   spec.externalIPs?.forEach((ip, i) => {
     const path = `spec.externalIPs[${i}]`;
     if (ipAddress(errors, path, ip, old?.spec?.externalIPs)) endpointIP(errors, path, ip);
@@ -69,12 +75,17 @@ export function validateService(errors: FieldErrors, object: Service, old: Servi
   validateSourceRanges(errors, object, old);
   if (spec.type === 'LoadBalancer') {
     if (spec.allocateLoadBalancerNodePorts === undefined) errors.required('allocateLoadBalancerNodePorts');
-    if (spec.loadBalancerClass !== undefined) qualifiedName(errors, 'spec.loadBalancerClass', spec.loadBalancerClass);
-  } else {
-    for (const name of ['allocateLoadBalancerNodePorts', 'loadBalancerClass'] as const)
-      if (spec[name] !== undefined) errors.forbidden(`spec.${name}`, "may only be used when `type` is 'LoadBalancer'");
-  }
+  } else if (spec.allocateLoadBalancerNodePorts !== undefined) errors.forbidden('spec.allocateLoadBalancerNodePorts', balancersOnly);
+  loadBalancerClass(errors, object);
   validateTrafficPolicies(errors, object);
+}
+
+const balancersOnly = "may only be used when `type` is 'LoadBalancer'";
+
+function loadBalancerClass(errors: FieldErrors, { spec = {} }: Service): void {
+  if (spec.loadBalancerClass === undefined) return;
+  if (spec.type === 'LoadBalancer') qualifiedName(errors, 'spec.loadBalancerClass', spec.loadBalancerClass);
+  else errors.forbidden('spec.loadBalancerClass', balancersOnly);
 }
 
 function validatePorts(errors: FieldErrors, object: Service): void {
@@ -179,7 +190,6 @@ export function endpointIP(errors: FieldErrors, field: string, ip: string): void
 
 function validateSourceRanges(errors: FieldErrors, object: Service, old: Service | undefined): void {
   const { loadBalancerSourceRanges: ranges = [], type } = object.spec ?? {};
-  const only = "may only be used when `type` is 'LoadBalancer'";
   const annotation = 'service.beta.kubernetes.io/load-balancer-source-ranges';
   const text = object.metadata?.annotations?.[annotation];
   const take = (path: string, given: string, existing: readonly string[] = []) => {
@@ -188,11 +198,11 @@ function validateSourceRanges(errors: FieldErrors, object: Service, old: Service
   };
   if (ranges.length) {
     const path = 'spec.LoadBalancerSourceRanges';
-    if (type !== 'LoadBalancer') errors.forbidden(path, only);
+    if (type !== 'LoadBalancer') errors.forbidden(path, balancersOnly);
     ranges.forEach((range, i) => take(`${path}[${i}]`, range, old?.spec?.loadBalancerSourceRanges));
   } else if (text !== undefined) {
     const path = `metadata.annotations[${annotation}]`;
-    if (type !== 'LoadBalancer') errors.forbidden(path, only);
+    if (type !== 'LoadBalancer') errors.forbidden(path, balancersOnly);
     if (text.trim() && text !== old?.metadata?.annotations?.[annotation]) for (const range of text.split(',')) take(path, range);
   }
 }
@@ -215,7 +225,7 @@ function validateTrafficPolicies(errors: FieldErrors, object: Service): void {
     errors.notSupported('spec.trafficDistribution', trafficDistribution, distributions);
 }
 
-export function validateServiceUpdate(errors: FieldErrors, object: Service, old: Service, configured: readonly string[]): void {
+function validateChange(errors: FieldErrors, object: Service, old: Service): void {
   const [after, before] = [object.spec!, old.spec!];
   if (after.type !== 'ExternalName' && before.type !== 'ExternalName') {
     const [ips, oldIPs] = [after.clusterIPs ?? [], before.clusterIPs ?? []];
@@ -238,9 +248,10 @@ export function validateServiceUpdate(errors: FieldErrors, object: Service, old:
   }
   if (before.type === 'LoadBalancer' && after.type === 'LoadBalancer' && before.loadBalancerClass !== after.loadBalancerClass)
     errors.invalid('spec.loadBalancerClass', after.loadBalancerClass, 'may not change once set');
+  // Upstream judges it twice.
+  loadBalancerClass(errors, object);
   if (needsHealthCheck(old) && needsHealthCheck(object) && before.healthCheckNodePort !== after.healthCheckNodePort)
     errors.forbidden('spec.healthCheckNodePort', 'field is immutable');
-  validateService(errors, object, old, configured);
 }
 
 export function validateLoadBalancer(errors: FieldErrors, object: Service, old: Service): void {

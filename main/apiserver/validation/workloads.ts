@@ -1,3 +1,4 @@
+import { sortedJson } from '../../api/json.ts';
 import { isPercent } from '../../api/names.ts';
 import { selectorFromLabelSelector, type Selector } from '../../api/labels.ts';
 import { asGiven } from '../../api/normalize.ts';
@@ -48,7 +49,7 @@ export function selectorAndTemplate(
   const path = `${field}.template`;
   const matcher = readableSelector(selector);
   if (!matcher && unreadable !== undefined) return errors.invalid(`${field}.selector`, selector, unreadable);
-  if (matcher && !matcher.empty && !matcher.matches(template.metadata?.labels)) errors.invalid(`${path}.metadata.labels`, asGiven(template.metadata, 'labels'), labelsDiffer);
+  if (matcher && !matcher.empty && !matcher.matches(template.metadata?.labels)) errors.invalid(`${path}.metadata.labels`, sortedJson(asGiven(template.metadata, 'labels')), labelsDiffer);
   validatePodTemplateSpec(errors, path, template);
   if (again) {
     labels(errors, `${path}.labels`, template.metadata?.labels);

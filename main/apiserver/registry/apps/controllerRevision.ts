@@ -12,6 +12,7 @@ export const controllerRevision: Strategy<ControllerRevision> = {
   definition: define('apps', 'v1', 'ControllerRevision', 'controllerrevisions'),
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   validate: (_context, object) => check((errors) => {
     if (object.data === undefined) errors.required('data', 'data is mandatory');

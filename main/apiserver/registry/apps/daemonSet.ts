@@ -75,8 +75,6 @@ export const daemonSet: Strategy<DaemonSet> = {
   },
 };
 
-const strategyShape = { type: '', rollingUpdate: { maxUnavailable: 0, maxSurge: 0 } };
-
 function validate(errors: FieldErrors, object: DaemonSet): void {
   const spec = object.spec!;
   selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for daemonset', required: false, restartPolicy: false });
@@ -87,7 +85,7 @@ function validate(errors: FieldErrors, object: DaemonSet): void {
   nonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
   nonNegative(errors, 'spec.revisionHistoryLimit', spec.revisionHistoryLimit);
   const { type, rollingUpdate } = spec.updateStrategy ?? {};
-  if (type !== 'RollingUpdate' && type !== 'OnDelete') return errors.notSupported('spec.updateStrategy', internal(strategyShape, spec.updateStrategy), ['RollingUpdate', 'OnDelete']);
+  if (type !== 'RollingUpdate' && type !== 'OnDelete') return errors.notSupported('spec.updateStrategy', internal('apps/v1.DaemonSetUpdateStrategy', spec.updateStrategy), ['RollingUpdate', 'OnDelete']);
   if (type !== 'RollingUpdate' || !rollingUpdate) return;
   const path = 'spec.updateStrategy.rollingUpdate';
   for (const name of ['maxUnavailable', 'maxSurge'] as const) {

@@ -78,7 +78,7 @@ function validateSpec(errors: FieldErrors, object: Deployment): void {
   if (type === 'Recreate') {
     if (rollingUpdate) errors.forbidden(path, "may not be specified when strategy `type` is 'Recreate'");
   } else if (type !== 'RollingUpdate') {
-    errors.notSupported('spec.strategy', internal({ type: '', rollingUpdate: { maxUnavailable: 0, maxSurge: 0 } }, spec.strategy), ['Recreate', 'RollingUpdate']);
+    errors.notSupported('spec.strategy', internal('apps/v1.DeploymentStrategy', spec.strategy), ['Recreate', 'RollingUpdate']);
   } else if (rollingUpdate) {
     positiveIntOrPercent(errors, `${path}.maxUnavailable`, rollingUpdate.maxUnavailable);
     positiveIntOrPercent(errors, `${path}.maxSurge`, rollingUpdate.maxSurge);

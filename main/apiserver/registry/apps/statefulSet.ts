@@ -99,7 +99,7 @@ function validate(errors: FieldErrors, object: StatefulSet, isNew: boolean): voi
   const path = 'spec.updateStrategy.rollingUpdate';
   if (type === 'OnDelete') {
     if (rollingUpdate) errors.invalid(path, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'");
-  } else if (type !== 'RollingUpdate') errors.invalid('spec.updateStrategy', internal({ type: '', rollingUpdate: { partition: 0, maxUnavailable: null } }, spec.updateStrategy), "must be 'RollingUpdate' or 'OnDelete'");
+  } else if (type !== 'RollingUpdate') errors.invalid('spec.updateStrategy', internal('apps/v1.StatefulSetUpdateStrategy', spec.updateStrategy), "must be 'RollingUpdate' or 'OnDelete'");
   else if (rollingUpdate) {
     nonNegative(errors, `${path}.partition`, rollingUpdate.partition);
     const unavailable = rollingUpdate.maxUnavailable;

@@ -1,10 +1,11 @@
-import type { Job, JobSpec } from '../../../api/index.ts';
-import { equalJson } from '../../../api/json.ts';
+import type { Job, JobSpec, PodTemplateSpec } from '../../../api/index.ts';
+import { cloneJson, equalJson, sortedJson } from '../../../api/json.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import { isDns1123Label } from '../../../api/names.ts';
 import { asGiven } from '../../../api/normalize.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { podFailurePolicy, successPolicy } from '../../validation/jobPolicies.ts';
+import { validateJobStatus } from '../../validation/jobStatus.ts';
 import { internal } from '../../validation/internal.ts';
 import { byteLength, domainPrefixedPath, fieldImmutable, labelSelector, nonNegative } from '../../validation/names.ts';
 import { validatePodTemplateSpec } from '../../validation/pod.ts';
@@ -29,6 +30,7 @@ export const job: Strategy<Job> = {
   definition,
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   defaultPropagation: 'Orphan',
   defaults(object) {
@@ -69,9 +71,7 @@ export const job: Strategy<Job> = {
     ];
   },
   subresources: {
-    status: statusSubresource<Job>(definition, (errors, { status }) => {
-      for (const name of ['active', 'succeeded', 'failed', 'ready', 'terminating'] as const) nonNegative(errors, `status.${name}`, status?.[name]);
-    }),
+    status: statusSubresource<Job>(definition, validateJobStatus),
   },
 };
 
@@ -132,7 +132,7 @@ function generatedSelector(errors: FieldErrors, { spec, metadata }: Job, old: Jo
     for (const [key, value] of [[uidLabels[i]!, uid], [nameLabels[i]!, name]] as const) {
       expected[key] = value;
       if (labels?.[key] === undefined) errors.required(`spec.template.metadata.labels[${key}]`, `must be '${value}'`);
-      else if (labels[key] !== value) errors.invalid(`spec.template.metadata.labels[${key}]`, labels, `must be '${value}'`);
+      else if (labels[key] !== value) errors.invalid(`spec.template.metadata.labels[${key}]`, sortedJson(labels), `must be '${value}'`);
     }
   const selector = readableSelector(spec.selector);
   if (selector && !selector.matches(expected)) errors.invalid('spec.selector', spec.selector, '`selector` not auto-generated');
@@ -143,7 +143,7 @@ function validateWithSelector(errors: FieldErrors, spec: JobSpec): void {
   if (!spec.selector) errors.required('spec.selector');
   else labelSelector(errors, 'spec.selector', spec.selector);
   const selector = readableSelector(spec.selector);
-  if (selector && !selector.matches(spec.template?.metadata?.labels)) errors.invalid('spec.template.metadata.labels', asGiven(spec.template?.metadata, 'labels'), labelsDiffer);
+  if (selector && !selector.matches(spec.template?.metadata?.labels)) errors.invalid('spec.template.metadata.labels', sortedJson(asGiven(spec.template?.metadata, 'labels')), labelsDiffer);
 }
 
 function validate(errors: FieldErrors, object: Job, old?: Job): void {
@@ -187,9 +187,8 @@ export function validateJobSpec(errors: FieldErrors, field: string, spec: JobSpe
   }
   if (spec.podFailurePolicy) podFailurePolicy(errors, `${field}.podFailurePolicy`, spec);
   if (spec.successPolicy) {
-    const shape = { rules: { succeededIndexes: null, succeededCount: null } };
     if (mode === 'Indexed') successPolicy(errors, `${field}.successPolicy`, spec);
-    else errors.invalid(`${field}.successPolicy`, internal(shape, spec.successPolicy), 'requires indexed completion mode');
+    else errors.invalid(`${field}.successPolicy`, internal('batch/v1.SuccessPolicy', spec.successPolicy), 'requires indexed completion mode');
   }
   const replacement = spec.podReplacementPolicy;
   const allowed = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed'];
@@ -205,19 +204,37 @@ export function validateJobSpec(errors: FieldErrors, field: string, spec: JobSpe
 function validateUpdate(errors: FieldErrors, object: Job, old: Job): void {
   validate(errors, object, old);
   const [after, before] = [object.spec!, old.spec!];
+  const same = (name: keyof JobSpec, shown: unknown = after[name]) => {
+    if (!equalJson(after[name], before[name])) errors.invalid(`spec.${name}`, shown, fieldImmutable);
+  };
   validateWithSelector(errors, after);
-  const elastic = after.completionMode === 'Indexed' && after.completions === after.parallelism && before.completions !== undefined;
-  if (after.completions !== before.completions && !elastic) errors.invalid('spec.completions', after.completions, fieldImmutable);
-  // A suspended job that never started may still be told where its pods go.
-  const directives = !!before.suspend && !old.status?.startTime;
-  if (!equalJson(bare(after, directives), bare(before, directives))) errors.invalid('spec.template', after.template, fieldImmutable);
-  for (const name of ['selector', 'completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const)
-    if (!equalJson(after[name], before[name])) errors.invalid(`spec.${name}`, after[name], fieldImmutable);
+  if (after.completionMode !== 'Indexed') same('completions');
+  else if (after.completions !== undefined && after.completions !== before.completions && after.completions !== after.parallelism)
+    errors.invalid('spec.completions', after.completions, 'can only be modified in tandem with spec.parallelism');
+  same('selector');
+  templateUpdate(errors, after.template, before.template, old);
+  same('completionMode');
+  same('podFailurePolicy', internal('batch/v1.PodFailurePolicy', after.podFailurePolicy));
+  same('backoffLimitPerIndex');
+  same('managedBy');
+  same('successPolicy', internal('batch/v1.SuccessPolicy', after.successPolicy));
 }
 
-function bare({ template }: JobSpec, directives: boolean): unknown {
-  if (!directives) return template;
-  const { nodeSelector: _1, affinity: _2, tolerations: _3, schedulingGates: _4, ...spec } = template.spec ?? { containers: [] };
-  const { labels: _5, annotations: _6, ...metadata } = template.metadata ?? {};
-  return { metadata, spec };
+/** A suspended job none of whose pods run may still be told where they go and what they get. */
+function templateUpdate(errors: FieldErrors, after: PodTemplateSpec, before: PodTemplateSpec, { spec, status = {} }: Job): void {
+  const rests = !status.startTime || status.conditions?.some(({ type, status: is }) => type === 'Suspended' && is === 'True');
+  if (!(spec?.suspend && rests && !status.active)) {
+    if (!equalJson(after, before)) errors.invalid('spec.template', internal('core/v1.PodTemplateSpec', after), fieldImmutable);
+    return;
+  }
+  const [given, kept] = [after.spec ?? { containers: [] }, cloneJson(before.spec ?? { containers: [] })];
+  for (const name of ['nodeSelector', 'tolerations', 'schedulingGates'] as const) Object.assign(kept, { [name]: given[name] });
+  const others = { ...kept.affinity, nodeAffinity: undefined };
+  kept.affinity = given.affinity ? { ...others, nodeAffinity: given.affinity.nodeAffinity } : others.podAffinity || others.podAntiAffinity ? others : undefined;
+  for (const kind of ['containers', 'initContainers'] as const)
+    if (given[kind]?.length === kept[kind]?.length)
+      kept[kind]?.forEach((container, i) => {
+        if (given[kind]![i]!.name === container.name) container.resources = given[kind]![i]!.resources;
+      });
+  if (!equalJson(given, kept)) errors.invalid('spec.template.spec', internal('core/v1.PodSpec', given), fieldImmutable);
 }

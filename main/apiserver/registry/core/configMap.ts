@@ -4,7 +4,6 @@ import type { ConfigMap } from '../../../api/index.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { byteLength, decodedLength } from '../../validation/names.ts';
 import { check, columns, define } from '../define.ts';
-import { kubeFinalizer } from '../objectMeta.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
 
@@ -18,6 +17,7 @@ export const configMap: Strategy<ConfigMap> = {
   definition: define('', 'v1', 'ConfigMap', 'configmaps', { shortNames: ['cm'] }),
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
@@ -26,7 +26,6 @@ export const configMap: Strategy<ConfigMap> = {
       if (!equalJson(object.data ?? {}, old.data ?? {})) errors.forbidden('data', immutableSet);
       if (!equalJson(object.binaryData ?? {}, old.binaryData ?? {})) errors.forbidden('binaryData', immutableSet);
     }
-    object.metadata?.finalizers?.forEach((finalizer, i) => errors.add(kubeFinalizer(finalizer, i)));
     validate(errors, object);
   }),
   columns: columns('Name', 'Data', 'Age'),

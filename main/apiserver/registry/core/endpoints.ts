@@ -17,6 +17,7 @@ export const endpoints: Strategy<Endpoints> = {
   deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: true,
   defaults(object) {

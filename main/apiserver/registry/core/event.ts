@@ -4,7 +4,7 @@ import { isDns1123Subdomain, isQualifiedName } from '../../../api/names.ts';
 import { normalizeObject } from '../../../api/normalize.ts';
 import { schemaOf } from '../../../api/schema.ts';
 import type { FieldErrors } from '../../validation/field.ts';
-import { internal, type InternalShape } from '../../validation/internal.ts';
+import { internal } from '../../validation/internal.ts';
 import { fieldImmutable } from '../../validation/names.ts';
 import { check, columns, define } from '../define.ts';
 import { nameOf, since } from '../printers.ts';
@@ -116,15 +116,13 @@ function validateChange(errors: FieldErrors, object: CoreEvent, old: CoreEvent):
     if (!equalJson(object[field], old[field])) errors.invalid(field === 'reportingComponent' ? 'reportingController' : field, shown(field, object), fieldImmutable);
 }
 
-const reference: InternalShape = { kind: '', namespace: '', name: '', 'uid=UID': '', 'apiVersion=APIVersion': '', resourceVersion: '', fieldPath: '' };
-
 function shown(field: (typeof immutable)[number], object: CoreEvent): unknown {
   switch (field) {
     case 'involvedObject':
     case 'related':
-      return internal(reference, object[field]);
+      return internal('core/v1.ObjectReference', object[field]);
     case 'source':
-      return internal({ component: '', host: '' }, object.source ?? {});
+      return internal('core/v1.EventSource', object.source ?? {});
     case 'firstTimestamp':
     case 'lastTimestamp':
     case 'eventTime':

@@ -17,6 +17,7 @@ export const namespace: Strategy<Namespace> = {
   definition,
   hasGeneration: false,
   nameRule: 'dnsLabel',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   defaults(object) {
     const name = object.metadata?.name;

@@ -18,6 +18,7 @@ export const node: Strategy<Node> = {
   definition,
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   defaults(object) {
     const spec = (object.spec ??= {});
@@ -75,7 +76,7 @@ function roles(object: Node): string[] {
   return [...found].sort();
 }
 
-function validate(errors: FieldErrors, object: Node): void {
+function validateTaints(errors: FieldErrors, object: Node): void {
   const seen = new Set<string>();
   object.spec?.taints?.forEach((taint, i) => {
     const path = `metadata.taints[${i}]`;
@@ -84,14 +85,22 @@ function validate(errors: FieldErrors, object: Node): void {
     if (messages.length) errors.invalid(`${path}.value`, taint.value, messages.join(';'));
     taintEffect(errors, `${path}.effect`, taint.effect, false);
     const key = `${taint.effect}/${taint.key}`;
-    if (seen.has(key)) errors.duplicate(path, internal({ key: '', value: '', effect: '', timeAdded: null }, taint), 'taints must be unique by key and effect pair');
+    if (seen.has(key)) errors.duplicate(path, internal('core/v1.Taint', taint), 'taints must be unique by key and effect pair');
     seen.add(key);
   });
+}
+
+function validateResources(errors: FieldErrors, object: Node): void {
   for (const name of ['capacity', 'allocatable'] as const)
     for (const key in object.status?.[name]) {
       const quantity = quantityOf(object.status[name][key]!);
       if (quantity) resourceValue(errors, `status.${name}.${key}`, key, quantity);
     }
+}
+
+function validate(errors: FieldErrors, object: Node): void {
+  validateTaints(errors, object);
+  validateResources(errors, object);
   const cidrs = object.spec?.podCIDRs ?? [];
   cidrs.forEach((cidr, i) => errors.invalidEach(`spec.podCIDRs[${i}]`, cidr, isCIDR(cidr)));
   const families = new Set(cidrs.map((cidr) => cidr.includes(':')));
@@ -100,15 +109,17 @@ function validate(errors: FieldErrors, object: Node): void {
 
 function validateUpdate(errors: FieldErrors, object: Node, old: Node): void {
   validate(errors, object);
+  validateResources(errors, object);
   const addresses = new Set<string>();
   object.status?.addresses?.forEach((address, i) => {
     const key = `${address.type}/${address.address}`;
-    if (addresses.has(key)) errors.duplicate(`status.addresses[${i}]`, address);
+    if (addresses.has(key)) errors.duplicate(`status.addresses[${i}]`, internal('core/v1.NodeAddress', address));
     addresses.add(key);
   });
   const [cidrs, oldCidrs] = [object.spec?.podCIDRs ?? [], old.spec?.podCIDRs ?? []];
   if (oldCidrs.length && !equalJson(cidrs, oldCidrs)) errors.forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid');
   const [provider, oldProvider] = [object.spec?.providerID ?? '', old.spec?.providerID ?? ''];
   if (oldProvider && provider !== oldProvider) errors.forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid');
+  validateTaints(errors, object);
   if ((object.spec?.externalID ?? '') !== (old.spec?.externalID ?? '')) errors.forbidden('spec.externalID', 'may not be updated');
 }

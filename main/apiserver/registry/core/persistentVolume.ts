@@ -1,10 +1,12 @@
-import type { PersistentVolume } from '../../../api/index.ts';
-import { equalJson } from '../../../api/json.ts';
+import type { PersistentVolume, VolumeNodeAffinity } from '../../../api/index.ts';
+import { cloneJson, equalJson } from '../../../api/json.ts';
+import { cloneGiven } from '../../../api/normalize.ts';
 import { diff } from '../../validation/diff.ts';
+import { internal } from '../../validation/internal.ts';
 import { fieldImmutable } from '../../validation/names.ts';
+import { stableLabels } from '../../validation/nodeLabelWarnings.ts';
 import { sourceOf, validatePersistentVolume } from '../../validation/persistentVolume.ts';
 import { canonicalQuantities } from '../../validation/resources.ts';
-import { shownSource } from '../../validation/volumeShapes.ts';
 import { persistentVolumeWarnings } from '../../validation/volumeWarnings.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { accessModes, age, nameOf } from '../printers.ts';
@@ -14,10 +16,13 @@ import type { Strategy } from '../strategy.ts';
 
 const definition = define('', 'v1', 'PersistentVolume', 'persistentvolumes', { namespaced: false, shortNames: ['pv'] });
 
+const sourceType = 'core/v1.PersistentVolumeSource';
+
 export const persistentVolume: Strategy<PersistentVolume> = {
   definition,
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   defaults(object) {
@@ -36,15 +41,17 @@ export const persistentVolume: Strategy<PersistentVolume> = {
   },
   validate: (_context, object) => check((errors) => validatePersistentVolume(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
+    // Upstream judges it twice.
+    validatePersistentVolume(errors, object);
     validatePersistentVolume(errors, object);
     const [before, after] = [sourceOf(old.spec!), sourceOf(object.spec!)];
     // A secret for expanding may be added later.
-    if (before.csi && !before.csi.controllerExpandSecretRef && after.csi) after.csi = { ...after.csi, controllerExpandSecretRef: undefined };
+    if (before.csi && !before.csi.controllerExpandSecretRef && after.csi) delete (after.csi = cloneGiven(after.csi)).controllerExpandSecretRef;
     if (!equalJson(before, after))
-      errors.forbidden('spec.persistentvolumesource', `spec.persistentvolumesource is immutable after creation\n${diff(shownSource(before), shownSource(after))}`);
+      errors.forbidden('spec.persistentvolumesource', `spec.persistentvolumesource is immutable after creation\n${diff(internal(sourceType, before), internal(sourceType, after))}`);
     if (object.spec?.volumeMode !== old.spec?.volumeMode) errors.invalid('volumeMode', object.spec?.volumeMode, fieldImmutable);
-    if (old.spec?.nodeAffinity && !equalJson(object.spec?.nodeAffinity, old.spec.nodeAffinity))
-      errors.invalid('nodeAffinity', object.spec?.nodeAffinity, `${fieldImmutable}, except for updating from beta label to GA`);
+    if (old.spec?.nodeAffinity && !equalJson(object.spec?.nodeAffinity, renamedLabels(old.spec.nodeAffinity, object.spec?.nodeAffinity)))
+      errors.invalid('nodeAffinity', internal('core/v1.VolumeNodeAffinity', object.spec?.nodeAffinity), `${fieldImmutable}, except for updating from beta label to GA`);
     if (old.spec?.volumeAttributesClassName !== undefined && object.spec?.volumeAttributesClassName === undefined)
       errors.forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden');
   }),
@@ -76,3 +83,16 @@ export const persistentVolume: Strategy<PersistentVolume> = {
     },
   },
 };
+
+/** What a volume's place was, with the labels of nodes that have a newer name since where the new place has it. */
+function renamedLabels(old: VolumeNodeAffinity, affinity: VolumeNodeAffinity | undefined): VolumeNodeAffinity {
+  const renamed = cloneJson(old);
+  renamed.required?.nodeSelectorTerms?.forEach((term, i) => {
+    for (const kind of ['matchExpressions', 'matchFields'] as const)
+      term[kind]?.forEach((requirement, j) => {
+        const key = affinity?.required?.nodeSelectorTerms?.[i]?.[kind]?.[j]?.key;
+        if (key !== undefined && key === (stableLabels[requirement.key] ?? '')) requirement.key = key;
+      });
+  });
+  return renamed;
+}

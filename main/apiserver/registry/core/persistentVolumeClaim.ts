@@ -1,5 +1,5 @@
 import type { PersistentVolumeClaim } from '../../../api/index.ts';
-import { claimSpec, claimUpdate } from '../../validation/persistentVolumeClaim.ts';
+import { claimSpec, claimStatus, claimUpdate } from '../../validation/persistentVolumeClaim.ts';
 import { canonicalQuantities } from '../../validation/resources.ts';
 import { claimWarnings } from '../../validation/volumeWarnings.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
@@ -14,6 +14,7 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
   definition,
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   defaults(object) {
@@ -32,7 +33,7 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
   },
   validate: (_context, object) => check((errors) => claimSpec(errors, 'spec', object.spec ?? {})),
   validateUpdate: (_context, object, old) => check((errors) => {
-    claimSpec(errors, 'spec', object.spec ?? {});
+    claimSpec(errors, 'spec', object.spec ?? {}, old.spec);
     claimUpdate(errors, object, old);
   }),
   warnings: claimWarnings,
@@ -52,7 +53,7 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
       spec.volumeMode ?? '<unset>',
     ];
   },
-  subresources: { status: statusSubresource<PersistentVolumeClaim>(definition) },
+  subresources: { status: statusSubresource<PersistentVolumeClaim>(definition, claimStatus) },
 };
 
 /** The older field takes claims and snapshots only, and forgets anything else (EnforceDataSourceBackwardsCompatibility). */

@@ -42,6 +42,7 @@ export const pod: Strategy<Pod> = {
   },
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   resetFields: (subresource) => (subresource === 'status' ? [['spec'], ['metadata', 'deletionTimestamp'], ['metadata', 'ownerReferences']] : undefined),
   allowUnconditionalUpdate: true,
   prepareForCreate({ now, warnings }, object) {

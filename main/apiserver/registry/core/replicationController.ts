@@ -1,5 +1,7 @@
 import type { ReplicationController } from '../../../api/index.ts';
+import { sortedJson } from '../../../api/json.ts';
 import { selectorFromSet } from '../../../api/labels.ts';
+import { asGiven } from '../../../api/normalize.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { nonNegative } from '../../validation/names.ts';
 import { validatePodTemplateSpec } from '../../validation/pod.ts';
@@ -64,7 +66,7 @@ function validate(errors: FieldErrors, { spec = {} }: ReplicationController): vo
   if (!template) return errors.required('spec.template');
   const selector = selectorFromSet(spec.selector);
   if (!selector.empty && !selector.matches(template.metadata?.labels))
-    errors.invalid('spec.template.metadata.labels', template.metadata?.labels, '`selector` does not match template `labels`');
+    errors.invalid('spec.template.metadata.labels', sortedJson(asGiven(template.metadata, 'labels')), '`selector` does not match template `labels`');
   validatePodTemplateSpec(errors, 'spec.template', template);
   if (template.spec?.restartPolicy !== 'Always') errors.notSupported('spec.template.spec.restartPolicy', template.spec?.restartPolicy ?? '', ['Always']);
   if (template.spec?.activeDeadlineSeconds !== undefined)

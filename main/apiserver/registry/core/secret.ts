@@ -1,6 +1,7 @@
 import { isConfigMapKey } from '../../../api/names.ts';
 import { equalJson } from '../../../api/json.ts';
 import type { Secret } from '../../../api/index.ts';
+import { jsonError } from '../../../api/jsonError.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { keyPairProblem } from '../../validation/keyPair.ts';
 import { decodedLength, fieldImmutable } from '../../validation/names.ts';
@@ -15,6 +16,7 @@ export const secret: Strategy<Secret> = {
   definition: define('', 'v1', 'Secret', 'secrets'),
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   defaults(object) {
     object.type ||= 'Opaque';
@@ -77,12 +79,12 @@ function validate(errors: FieldErrors, object: Secret): void {
 }
 
 function dockerConfig(errors: FieldErrors, field: string, base64: string): void {
-  const text = Buffer.from(base64, 'base64').toString();
+  const text = Buffer.from(base64, 'base64').toString('latin1');
   try {
     const value: unknown = JSON.parse(text);
     if (value !== null && typeof value === 'object' && !Array.isArray(value)) return;
     errors.invalid(field, '<secret contents redacted>', `json: cannot unmarshal ${Array.isArray(value) ? 'array' : typeof value} into Go value of type map[string]interface {}`);
   } catch {
-    errors.invalid(field, '<secret contents redacted>', text ? 'invalid character in JSON' : 'unexpected end of JSON input');
+    errors.invalid(field, '<secret contents redacted>', jsonError(text));
   }
 }

@@ -2,7 +2,7 @@ import type { Service, ServicePort } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { internalError, invalid } from '../../../api/status.ts';
 import { FieldErrors } from '../../validation/field.ts';
-import { isHeadless, needsClusterIP, needsHealthCheck, needsNodePort, serviceWarnings, validateLoadBalancer, validateService, validateServiceUpdate } from '../../validation/service.ts';
+import { isExternal, isHeadless, needsClusterIP, needsHealthCheck, needsNodePort, serviceWarnings, validateLoadBalancer, validateService } from '../../validation/service.ts';
 import type { AddressFamily } from '../../../api/serviceAddress.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, formatLabels, nameOf } from '../printers.ts';
@@ -43,7 +43,7 @@ export function service(allocators: ServiceAllocators): Strategy<Service> {
       dropTypeDependentFields(object, old);
     },
     validate: (_context, object) => check((errors) => validateService(errors, object, undefined, families)),
-    validateUpdate: (_context, object, old) => check((errors) => validateServiceUpdate(errors, object, old, families)),
+    validateUpdate: (_context, object, old) => check((errors) => validateService(errors, object, old, families)),
     warnings: serviceWarnings,
     async beginWrite(context, object, old) {
       await allocators.ports.load();
@@ -89,8 +89,7 @@ function defaults(object: Service): void {
     port.protocol ||= 'TCP';
     if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '') port.targetPort = port.port;
   }
-  const external = spec.type === 'LoadBalancer' || spec.type === 'NodePort' || (spec.type === 'ClusterIP' && !!spec.externalIPs?.length);
-  if (external) spec.externalTrafficPolicy ||= 'Cluster';
+  if (isExternal(object)) spec.externalTrafficPolicy ||= 'Cluster';
   if (spec.type === 'NodePort' || spec.type === 'LoadBalancer' || spec.type === 'ClusterIP') spec.internalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'LoadBalancer') {
     spec.allocateLoadBalancerNodePorts ??= true;
@@ -179,8 +178,7 @@ function dropTypeDependentFields(object: Service, old: Service): void {
     if (same('allocateLoadBalancerNodePorts')) delete after.allocateLoadBalancerNodePorts;
     if (same('loadBalancerClass')) delete after.loadBalancerClass;
   }
-  const external = (type: string | undefined) => type === 'LoadBalancer' || type === 'NodePort';
-  if (external(before.type) && !external(after.type) && same('externalTrafficPolicy') && !after.externalIPs?.length) delete after.externalTrafficPolicy;
+  if (isExternal(old) && !isExternal(object) && same('externalTrafficPolicy')) delete after.externalTrafficPolicy;
   if (after.type === 'ExternalName' && same('internalTrafficPolicy')) delete after.internalTrafficPolicy;
 }
 

@@ -15,6 +15,7 @@ export function serviceAccount(tokens: ServiceAccountTokens): Strategy<ServiceAc
     definition: define('', 'v1', 'ServiceAccount', 'serviceaccounts', { shortNames: ['sa'] }),
     hasGeneration: false,
     nameRule: 'dnsSubdomain',
+    judgedAgain: true,
     allowUnconditionalUpdate: true,
     returnsDeletedObject: true,
     validate: () => [],

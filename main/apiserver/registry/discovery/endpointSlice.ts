@@ -1,4 +1,5 @@
 import type { EndpointSlice } from '../../../api/index.ts';
+import { equalJson } from '../../../api/json.ts';
 import { isDns1123Label, isDns1123Subdomain, isLabelValue } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { fieldImmutable, ipAddress, labels, protocols, qualifiedName } from '../../validation/names.ts';
@@ -13,10 +14,12 @@ import type { Strategy } from '../strategy.ts';
 const ownControllers = ['endpointslice-controller.k8s.io', 'endpointslicemirroring-controller.k8s.io'];
 const addressTypes = ['FQDN', 'IPv4', 'IPv6'];
 
+const counted = ({ addressType, endpoints, ports, metadata }: EndpointSlice) => [addressType, endpoints, ports, metadata?.labels];
+
 export const endpointSlice: Strategy<EndpointSlice> = {
   definition: define('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices'),
   hasGeneration: true,
-  generationChanged: (object, old) => JSON.stringify([object.endpoints, object.ports, object.metadata?.labels]) !== JSON.stringify([old.endpoints, old.ports, old.metadata?.labels]),
+  generationChanged: (object, old) => !equalJson(counted(object), counted(old)),
   nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: true,
   defaults(object) {

@@ -19,6 +19,7 @@ export const ingress: Strategy<Ingress> = {
   definition,
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   defaults(object) {
     object.spec ??= {};
@@ -131,6 +132,7 @@ export const ingressClass: Strategy<IngressClass> = {
   definition: define('networking.k8s.io', 'v1', 'IngressClass', 'ingressclasses', { namespaced: false }),
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   defaults(object) {
     if (object.spec?.parameters) object.spec.parameters.scope ??= 'Cluster';

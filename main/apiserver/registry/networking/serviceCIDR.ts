@@ -56,11 +56,12 @@ export const ipAddress: Strategy<IPAddress> = {
   definition: define('networking.k8s.io', 'v1', 'IPAddress', 'ipaddresses', { namespaced: false, shortNames: ['ip'] }),
   hasGeneration: false,
   nameRule: 'ipAddress',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   validate: (_context, object) => check((errors) => validateAddress(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
     validateAddress(errors, object);
-    if (!equalJson(object.spec?.parentRef, old.spec?.parentRef)) errors.invalid('spec.parentRef', internal({ group: '', resource: '', namespace: '', name: '' }, object.spec?.parentRef), fieldImmutable);
+    if (!equalJson(object.spec?.parentRef, old.spec?.parentRef)) errors.invalid('spec.parentRef', internal('networking/v1.ParentReference', object.spec?.parentRef), fieldImmutable);
   }),
   fields: ({ spec }) => ({
     'spec.parentRef.group': spec?.parentRef?.group ?? '',

@@ -36,7 +36,7 @@ function validate(errors: FieldErrors, object: RuntimeClass): void {
   const seen = new Set<string>();
   tolerations.forEach((toleration, i) => {
     const key = JSON.stringify([toleration.key ?? '', toleration.operator ?? '', toleration.value ?? '', toleration.effect ?? '']);
-    if (seen.has(key)) errors.duplicate(`scheduling.tolerations[${i}]`, internal({ key: '', operator: '', value: '', effect: '', tolerationSeconds: null }, toleration));
+    if (seen.has(key)) errors.duplicate(`scheduling.tolerations[${i}]`, internal('core/v1.Toleration', toleration));
     seen.add(key);
   });
 }

@@ -33,6 +33,7 @@ function role<T extends AnyRole>(rbac: RbacAuthorizer, kind: string, resource: s
     definition: define(group, 'v1', kind, resource, { namespaced }),
     hasGeneration: false,
     nameRule: 'pathSegment',
+    judgedAgain: true,
     allowCreateOnUpdate: true,
     allowUnconditionalUpdate: true,
     defaults(object) {
@@ -59,6 +60,7 @@ function binding<T extends AnyBinding>(rbac: RbacAuthorizer, kind: string, resou
     definition: define(group, 'v1', kind, resource, { namespaced }),
     hasGeneration: false,
     nameRule: 'pathSegment',
+    judgedAgain: true,
     allowCreateOnUpdate: true,
     allowUnconditionalUpdate: true,
     defaults(object) {
@@ -74,7 +76,7 @@ function binding<T extends AnyBinding>(rbac: RbacAuthorizer, kind: string, resou
     async validateUpdate(context, object, old) {
       const errors = check((found) => {
         validateBinding(found, object, namespaced);
-        if (!equalJson(object.roleRef, old.roleRef)) found.invalid('roleRef', internal({ 'apiGroup=APIGroup': '', kind: '', name: '' }, object.roleRef), 'cannot change roleRef');
+        if (!equalJson(object.roleRef, old.roleRef)) found.invalid('roleRef', internal('rbac/v1.RoleRef', object.roleRef), 'cannot change roleRef');
       });
       if (!errors.length && !(equalJson(object.subjects, old.subjects) && equalJson(object.roleRef, old.roleRef)))
         await mayBind(rbac, context, object, resource);

@@ -5,7 +5,7 @@ import type {
 } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../../api/names.ts';
-import { shownClaim, shownTemplate } from '../../validation/claimShape.ts';
+import { internal } from '../../validation/internal.ts';
 import { conditions } from '../../validation/conditions.ts';
 import { bindingConditions, deviceName, deviceToleration, driverName, each, eachOnce, fullyQualifiedName, opaqueConfiguration, poolName, rawObject, selectors } from '../../validation/devices.ts';
 import type { FieldErrors } from '../../validation/field.ts';
@@ -33,6 +33,7 @@ export const resourceClaim: Strategy<ResourceClaim> = {
   definition,
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   resetFields: (subresource) => (subresource === 'status' ? [['metadata'], ['spec']] : undefined),
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
@@ -51,7 +52,7 @@ export const resourceClaim: Strategy<ResourceClaim> = {
     });
   },
   validateUpdate: (_context, object, old) => check((errors) => {
-    if (!equalJson(object.spec, old.spec)) errors.invalid('spec', shownClaim(object.spec), fieldImmutable);
+    if (!equalJson(object.spec, old.spec)) errors.invalid('spec', internal('resource/v1.ResourceClaimSpec', object.spec), fieldImmutable);
   }),
   columns: columns('Name', 'State', 'Age'),
   row: (object, now) => [nameOf(object), stateOf(object), age(object, now)],
@@ -71,6 +72,7 @@ export const resourceClaimTemplate: Strategy<ResourceClaimTemplate> = {
   definition: define(group, 'v1', 'ResourceClaimTemplate', 'resourceclaimtemplates'),
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   defaults: ({ spec }) => defaultSpec(spec?.spec),
@@ -78,17 +80,22 @@ export const resourceClaimTemplate: Strategy<ResourceClaimTemplate> = {
     const admin = await adminAccess(object.spec?.spec, 'spec.devices.requests', namespace, objects);
     return check((errors) => {
       if (admin) errors.forbidden(...admin);
-      labels(errors, 'spec.metadata.labels', object.spec?.metadata?.labels);
-      annotations(errors, 'spec.metadata.annotations', object.spec?.metadata?.annotations);
-      validateSpec(errors, 'spec.spec', object.spec?.spec);
+      validateTemplate(errors, object);
     });
   },
   validateUpdate: (_context, object, old) => check((errors) => {
-    if (!equalJson(object.spec, old.spec)) errors.invalid('spec', shownTemplate(object.spec), fieldImmutable);
+    validateTemplate(errors, object);
+    if (!equalJson(object.spec, old.spec)) errors.invalid('spec', internal('resource/v1.ResourceClaimTemplateSpec', object.spec), fieldImmutable);
   }),
   columns: columns('Name', 'Age'),
   row: (object, now) => [nameOf(object), age(object, now)],
 };
+
+function validateTemplate(errors: FieldErrors, { spec }: ResourceClaimTemplate): void {
+  labels(errors, 'spec.metadata.labels', spec?.metadata?.labels);
+  annotations(errors, 'spec.metadata.annotations', spec?.metadata?.annotations);
+  validateSpec(errors, 'spec.spec', spec?.spec);
+}
 
 function defaultSpec(spec: ResourceClaimSpec | undefined): void {
   for (const request of spec?.devices?.requests ?? [])
@@ -237,7 +244,7 @@ function validateResult(errors: FieldErrors, path: string, result: DeviceRequest
   driverName(errors, `${path}.driver`, result.driver);
   poolName(errors, `${path}.pool`, result.pool);
   deviceName(errors, `${path}.device`, result.device);
-  bindingConditions(errors, path, result.bindingConditions, result.bindingFailureConditions);
+  bindingConditions(errors, path, result);
   if (result.shareID !== undefined) uid(errors, `${path}.shareID`, result.shareID);
 }
 

@@ -12,6 +12,7 @@ export const deviceClass: Strategy<DeviceClass> = {
   definition: define('resource.k8s.io', 'v1', 'DeviceClass', 'deviceclasses', { namespaced: false }),
   hasGeneration: true,
   nameRule: 'longName',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   validate: (_context, object) => check((errors) => validate(errors, object)),

@@ -144,7 +144,7 @@ function validateDevice(errors: FieldErrors, path: string, device: Device, old: 
     ({ counterSet }) => counterSet,
   );
   validatePlace(errors, path, device, perDevice);
-  bindingConditions(errors, path, device.bindingConditions, device.bindingFailureConditions);
+  bindingConditions(errors, path, device);
 }
 
 function validatePlace(errors: FieldErrors, path: string, { nodeName, nodeSelector, allNodes }: Device, perDevice: boolean): void {

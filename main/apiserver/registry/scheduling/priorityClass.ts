@@ -12,6 +12,7 @@ const system: Record<string, number> = { 'system-cluster-critical': 2_000_000_00
 export const priorityClass: Strategy<PriorityClass> = {
   definition: define('scheduling.k8s.io', 'v1', 'PriorityClass', 'priorityclasses', { namespaced: false, shortNames: ['pc'] }),
   hasGeneration: true,
+  generationChanged: () => false,
   nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: true,
   defaults(object) {

@@ -19,6 +19,7 @@ export const storageClass: Strategy<StorageClass> = {
   definition: define('storage.k8s.io', 'v1', 'StorageClass', 'storageclasses', { namespaced: false, shortNames: ['sc'] }),
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   defaults(object) {
@@ -104,6 +105,7 @@ export const volumeAttributesClass: Strategy<VolumeAttributesClass> = {
   definition: define('storage.k8s.io', 'v1', 'VolumeAttributesClass', 'volumeattributesclasses', { namespaced: false, shortNames: ['vac'] }),
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
+  judgedAgain: true,
   allowUnconditionalUpdate: true,
   returnsDeletedObject: true,
   validate: (_context, object) => check((errors) => validateAttributes(errors, object)),

@@ -16,6 +16,7 @@ const apps = '/apis/apps/v1/namespaces/default';
 const batch = '/apis/batch/v1/namespaces/default';
 const pod = { containers: [{ name: 'c', image: 'i' }] };
 const template = { metadata: { labels: { app: 'x' } }, spec: pod };
+const chosen = { manualSelector: true, selector: { matchLabels: { app: 'x' } } };
 const differ = '`selector` does not match template `labels`';
 
 describe('what is wrong is said as Kubernetes says it', () => {
@@ -43,6 +44,8 @@ describe('what is wrong is said as Kubernetes says it', () => {
   });
 });
 
+let made = 0;
+
 describe('what may not change is shown as the server holds it, with nothing left out', () => {
   it.each<[string, string, object, object, string]>([
     ['the source of a volume', '/api/v1/persistentvolumes', { spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], local: { path: '/a' }, nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'k', operator: 'Exists' }] }] } } } }, { spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], local: { path: '/b' }, nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'k', operator: 'Exists' }] }] } } } }, '  "Local": {\n-  "Path": "/a",\n+  "Path": "/b",\n   "FSType": null\n'],
@@ -50,12 +53,30 @@ describe('what may not change is shown as the server holds it, with nothing left
     ['a claim of devices', '/apis/resource.k8s.io/v1/namespaces/default/resourceclaims', {}, { spec: { devices: { requests: [{ name: 'r', exactly: { deviceClassName: 'c' } }] } } }, '{"Devices":{"Requests":[{"Name":"r","Exactly":{"DeviceClassName":"c","Selectors":null,"AllocationMode":"ExactCount","Count":1,"AdminAccess":null,"Tolerations":null,"Capacity":null},"FirstAvailable":null}],"Constraints":null,"Config":null}}: field is immutable'],
     ['a storage class', '/apis/storage.k8s.io/v1/storageclasses', { provisioner: 'a.b/c' }, { provisioner: 'x' }, 'provisioner: Invalid value: "x": field is immutable'],
     ['the role of a binding', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' } }, { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' } }, 'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"ClusterRole","Name":"edit"}: cannot change roleRef'],
+    ['the template of a job that runs', `${batch}/jobs`, { spec: { ...chosen, template: { metadata: template.metadata, spec: { ...pod, restartPolicy: 'Never' } } } }, { spec: { ...chosen, template: { metadata: template.metadata, spec: { ...pod, restartPolicy: 'OnFailure' } } } }, 'spec.template: Invalid value: {"labels":{'],
+    ['what a suspended job does', `${batch}/jobs`, { spec: { ...chosen, suspend: true, template: { metadata: template.metadata, spec: { ...pod, restartPolicy: 'Never' } } } }, { spec: { ...chosen, suspend: true, template: { metadata: template.metadata, spec: { containers: [{ name: 'c', image: 'j' }], restartPolicy: 'Never' } } } }, 'spec.template.spec: Invalid value: {"Volumes":null,'],
+    ['how often an indexed job is done', `${batch}/jobs`, { spec: { ...chosen, completionMode: 'Indexed', completions: 2, parallelism: 1, template: { metadata: template.metadata, spec: { ...pod, restartPolicy: 'Never' } } } }, { spec: { ...chosen, completionMode: 'Indexed', completions: 3, parallelism: 1, template: { metadata: template.metadata, spec: { ...pod, restartPolicy: 'Never' } } } }, 'spec.completions: Invalid value: 3: can only be modified in tandem with spec.parallelism'],
     ['a finalizer added to a config map', `${core}/configmaps`, {}, { metadata: { finalizers: ['x'] } }, 'metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified'],
   ])('%s', async (_name, path, object, changed, finding) => {
-    const metadata = { name: 'kept' };
+    const metadata = { name: `kept-${++made}` };
     await cluster.ask('POST', path, { ...object, metadata });
-    expect(await cluster.refusal('PUT', `${path}/kept`, { ...changed, metadata: { ...metadata, ...(changed as KubeObject).metadata } })).toContain(finding);
+    expect(await cluster.refusal('PUT', `${path}/${metadata.name}`, { ...changed, metadata: { ...metadata, ...(changed as KubeObject).metadata } })).toContain(finding);
   });
+});
+
+it('what is suspended may still be told where to go and what it gets', async () => {
+  const spec = { ...chosen, suspend: true, template: { ...template, spec: { ...pod, restartPolicy: 'Never' } } };
+  await cluster.ask('POST', `${batch}/jobs`, { metadata: { name: 'waits' }, spec });
+  const told = { ...spec.template.spec, nodeSelector: { a: 'b' }, containers: [{ ...pod.containers[0], resources: { limits: { cpu: '1' } } }] };
+  const object = await cluster.ask<Job>('PUT', `${batch}/jobs/waits`, { metadata: { name: 'waits' }, spec: { ...spec, template: { ...template, spec: told } } });
+  expect(object.spec?.template?.spec).toMatchObject({ nodeSelector: { a: 'b' }, containers: [{ resources: { limits: { cpu: '1' } } }] });
+});
+
+it('what is wrong with changed metadata is told as often as it is judged', async () => {
+  await cluster.ask('POST', `${core}/configmaps`, { metadata: { name: 'labeled' } });
+  const refused = cluster.ask('PUT', `${core}/configmaps/labeled`, { metadata: { name: 'labeled', labels: { a: '!' } } });
+  const labels: unknown = expect.objectContaining({ field: 'metadata.labels' });
+  await expect(refused).rejects.toMatchObject({ status: { details: { causes: [labels, labels, labels, labels] } } });
 });
 
 it('a new object cannot say which revision it is, an action of a pod has to name it', async () => {

@@ -75,7 +75,7 @@ describe('a pod', () => {
     const again = await cluster.ask<Pod>('GET', `${pods}/a`);
     const refusal = await cluster.refusal('PUT', `${pods}/a`, { ...again, spec: { ...again.spec, hostNetwork: false, nodeName: 'x' } });
     expect(refusal).toContain('Pod "a" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`');
-    expect(refusal).toContain('+ "nodeName": "x"');
+    expect(refusal).toContain('+ "NodeName": "x"');
   });
 
   it('is bound to a node once', async () => {

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 import { FieldErrors } from '../../../../main/apiserver/validation/field.ts';
-import { internal } from '../../../../main/apiserver/validation/internal.ts';
 
 const message = (find: (errors: FieldErrors) => void) => {
   const errors = new FieldErrors();
@@ -17,7 +16,6 @@ it.each<[string, (errors: FieldErrors) => void, string]>([
   ['an object', (e) => e.invalid('spec.a', { b: '<' }, 'no'), 'spec.a: Invalid value: {"b":"\\u003c"}: no'],
   ['nothing', (e) => e.invalid('spec.a', undefined, 'no'), 'spec.a: Invalid value: null: no'],
   ['a choice', (e) => e.notSupported('spec.a', 'x', ['y', 'z']), 'spec.a: Unsupported value: "x": supported values: "y", "z"'],
-  ['an internal structure', (e) => e.invalid('spec.a', internal({ type: '', rolling: { partition: 0, max: null } }, { type: 'x', rolling: {} }), 'no'), 'spec.a: Invalid value: {"Type":"x","Rolling":{"Partition":0,"Max":null}}: no'],
   ['maps in order', (e) => e.invalid('spec.a', { matchLabels: { b: '1', a: '2' } }, 'no'), 'spec.a: Invalid value: {"matchLabels":{"a":"2","b":"1"}}: no'],
   ['a duplicate', (e) => e.duplicate('spec.a[1]', 'x'), 'spec.a[1]: Duplicate value: "x"'],
   ['what is missing', (e) => e.notFound('spec.a', 'x'), 'spec.a: Not found: "x"'],
