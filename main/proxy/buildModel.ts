@@ -35,7 +35,10 @@ export function buildModel(cluster: ClusterView, nodeName: string): ProxyModel |
   const node = cluster.nodes.find((candidate) => candidate.metadata?.name === nodeName);
   if (!node) return undefined;
   const view: NodeView = { name: nodeName, zone: node.metadata?.labels?.['topology.kubernetes.io/zone'] };
-  const proxied = cluster.services.filter(isProxied).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const proxied = cluster.services
+    .flatMap((service) => (isProxied(service) ? [{ service, key: keyOf(service) }] : []))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ service }) => service);
   const rules = familyRules(cluster, node, view, proxied, 'IPv4');
   const ipv6 = familyRules(cluster, node, view, proxied, 'IPv6');
   return (
@@ -115,11 +118,32 @@ function sourceRangesOf({ spec }: Service, family: AddressFamily): string[] {
   return ranges.some(({ prefixLength }) => prefixLength === 0) ? [] : ranges.map(({ network }) => network);
 }
 
+interface Made {
+  slices: EndpointSlice[];
+  servedByNodes: ReadonlySet<string>;
+  ports: ServicePort[];
+}
+
+/** By Service object, then by whom it was made for: of a thousand Services one changes, and objects are never changed in place. */
+const made = new WeakMap<Service, Map<string, Made>>();
+
 function servicePorts(service: Service, cluster: ClusterView, node: NodeView, family: AddressFamily): ServicePort[] {
-  const spec = service.spec!;
   if (!serviceFamilies(service).includes(family)) return [];
-  const isOurs = (ip: string) => addressFamily(ip) === family;
   const slices = cluster.slicesOf(keyOf(service));
+  const { servedByNodes } = cluster;
+  let known = made.get(service);
+  if (!known) made.set(service, (known = new Map()));
+  const whose = `${node.name} ${node.zone} ${family}`;
+  const last = known.get(whose);
+  if (last && last.servedByNodes === servedByNodes && last.slices.length === slices.length && last.slices.every((slice, i) => slice === slices[i])) return last.ports;
+  const ports = makeServicePorts(service, slices, servedByNodes, node, family);
+  known.set(whose, { slices, servedByNodes, ports });
+  return ports;
+}
+
+function makeServicePorts(service: Service, slices: EndpointSlice[], servedByNodes: ReadonlySet<string>, node: NodeView, family: AddressFamily): ServicePort[] {
+  const spec = service.spec!;
+  const isOurs = (ip: string) => addressFamily(ip) === family;
   const outside = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
   // An address of mode Proxy is somebody else's who connects to the nodes; loopback is everybody's own.
   const balancers = (service.status?.loadBalancer?.ingress ?? [])
@@ -130,7 +154,7 @@ function servicePorts(service: Service, cluster: ClusterView, node: NodeView, fa
   const all = (spec.clusterIPs ?? [spec.clusterIP!]).filter(isOurs);
   return (spec.ports ?? []).flatMap((port) => {
     const protocol = (port.protocol ?? 'TCP') as ServicePort['protocol'];
-    const clusterIPs = all.filter((ip) => !cluster.servedByNodes.has(`${ip}:${port.port}/${protocol}`));
+    const clusterIPs = all.filter((ip) => !servedByNodes.has(`${ip}:${port.port}/${protocol}`));
     if (clusterIPs.length === 0 && externalIPs.length === 0 && !port.nodePort) return [];
     const endpoints = categorizeEndpoints(service, port, slices, node, family);
     return [
