@@ -6,7 +6,7 @@ import type { AddressFamily } from '../api/serviceAddress.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, WorkQueue, type Client, type EventRecorder, type Informer } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
-import { join } from '../util/join.ts';
+import { breakOff, join } from '../util/join.ts';
 import type { Logger } from '../util/log.ts';
 import { portProblem, type HostListen, type HostListener, type Protocol } from './hostPorts.ts';
 import { isAllowedSource, loopback, nodesWithEndpoints, notCarried, wantedPorts, type WantedPort } from './targets.ts';
@@ -174,15 +174,15 @@ export class ServiceCloud {
     // Nothing is read before the other end is there.
     connection.pause();
     const service = this.options.services.get(key);
-    if (!service || (balancer && !isAllowedSource(service, from))) return void connection.destroy();
+    if (!service || (balancer && !isAllowedSource(service, from))) return breakOff(connection);
     const nodes = service.spec?.externalTrafficPolicy === 'Local' ? nodesWithEndpoints(this.options.slicesOf(key)) : undefined;
     const dialing = this.options.dial({ protocol, host, family, port, nodes, sticky: service.spec?.sessionAffinity === 'ClientIP' });
-    if (!dialing) return void connection.destroy();
+    if (!dialing) return breakOff(connection);
     dialing.then(
       (inside) => join(connection, inside),
       (error: unknown) => {
         this.options.log.debug('a connection could not be made', { host, port, error: String(error) });
-        connection.destroy();
+        breakOff(connection);
       },
     );
   }

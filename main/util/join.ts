@@ -1,3 +1,4 @@
+import net from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /**
@@ -12,9 +13,16 @@ export function join(a: Duplex, b: Duplex): void {
 }
 
 function breaks(one: Duplex, other: Duplex): void {
-  one.on('error', () => other.destroy());
+  one.on('error', () => breakOff(other));
   one.on('close', () => {
     // Closed before it said all, or before it heard all: the other cannot go on.
-    if (!one.readableEnded || !one.writableFinished) other.destroy();
+    if (!one.readableEnded || !one.writableFinished) breakOff(other);
   });
+}
+
+/** Ends a connection so that its other end sees it broken (TCP's reset), and does not take what it has heard for all there is. */
+export function breakOff(stream: Duplex): void {
+  // What Node's own `resetAndDestroy` sets, which says a proper end before it resets. Only TCP's sockets know a reset.
+  if (stream instanceof net.Socket && stream.remoteFamily !== undefined && !('encrypted' in stream)) Object.assign(stream, { resetAndClosing: true });
+  stream.destroy();
 }

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
-import { join } from '../../../main/util/join.ts';
+import { breakOff, join } from '../../../main/util/join.ts';
 import { memoryPair } from '../../support/memoryPair.ts';
 
 function joined() {
@@ -47,4 +49,24 @@ test('an end that stays open after the other has ended can still be answered', a
   const answer = text(client);
   server.end('late');
   expect(await answer).toBe('late');
+});
+
+test('a connection that its server resets is reset for its client too, after what was said before', async () => {
+  const servers: net.Server[] = [];
+  const listen = async (onConnection: (socket: net.Socket) => void): Promise<number> => {
+    const server = net.createServer({ allowHalfOpen: true }, onConnection).listen(0, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
+    return (server.address() as net.AddressInfo).port;
+  };
+  let served: net.Socket | undefined;
+  const behind = await listen((socket) => (served = socket).once('data', () => socket.write('half an answer')));
+  const edge = await listen((socket) => join(socket, net.connect({ port: behind, host: '127.0.0.1', allowHalfOpen: true })));
+  const client = net.connect(edge, '127.0.0.1');
+  client.write('question');
+  expect(String((await once(client, 'data'))[0])).toBe('half an answer');
+  breakOff(served!);
+  const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
+  expect(error.code).toBe('ECONNRESET');
+  for (const server of servers) server.close();
 });
