@@ -11,10 +11,11 @@ const inputs = [
   'tools/generate.mjs',
   'tools/generateTypes.mjs',
   'tools/generateSchema.mjs',
+  'main/api/schema/columns.json',
   'main/api/schema/facts.json',
   'node_modules/@kubernetes/client-node/package.json',
 ];
-const outputs = ['types', 'schemaData', 'descriptionsData'].map((name) => `main/api/generated/${name}.ts`);
+const outputs = ['types', 'schemaData', 'descriptionsData', 'columnsData'].map((name) => `main/api/generated/${name}.ts`);
 
 function fingerprint() {
   const hash = createHash('sha256');

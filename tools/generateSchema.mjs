@@ -1,6 +1,7 @@
-// Writes main/api/generated/{schemaData,descriptionsData}.ts: the API's types as main/api/schema.ts reads them, from the
+// Writes main/api/generated/{schemaData,descriptionsData,columnsData}.ts: the API's types as main/api/schema.ts reads them, from the
 // committed facts and from what @kubernetes/client-node's declarations say. Fails where the two disagree. Descriptions that
-// client-node lacks or shortens are those of kubernetes-models, where it is installed.
+// client-node lacks or shortens are those of kubernetes-models, where it is installed. Columns of tables are described as the
+// members that they show, which main/api/schema/columns.json names; what begins with = stands for itself.
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -109,6 +110,25 @@ function disagreements(id, fields, model, kind) {
   return found;
 }
 
+/** What the columns of each kind's table are for, by resource and name; '' holds those that every kind has. */
+function columnTexts(descriptions) {
+  const columns = JSON.parse(fs.readFileSync(path.join(root, 'main/api/schema/columns.json'), 'utf8'));
+  return Object.fromEntries(
+    Object.entries(columns).map(([resource, names]) => [
+      resource,
+      Object.fromEntries(Object.entries(names).map(([name, source]) => [name, source.startsWith('=') ? source.slice(1) : memberText(descriptions, source)])),
+    ]),
+  );
+}
+
+/** What is said of a member without the list of its possible values. */
+function memberText(descriptions, source) {
+  const dot = source.lastIndexOf('.');
+  const text = descriptions[source.slice(0, dot)]?.[1][source.slice(dot + 1)];
+  if (!text) throw new Error(`nothing describes ${source}`);
+  return text.split('\n\nPossible enum values:')[0];
+}
+
 export async function generate() {
   const { packages, types } = JSON.parse(fs.readFileSync(path.join(root, 'main/api/schema/facts.json'), 'utf8'));
   const descriptions = {};
@@ -131,6 +151,7 @@ export async function generate() {
   }
   if (problems.length) throw new Error(`the facts and @kubernetes/client-node disagree:\n${problems.join('\n')}`);
   write('schemaData', JSON.stringify({ packages, types }));
+  write('columnsData', JSON.stringify(columnTexts(descriptions)));
   write('descriptionsData', gzipSync(JSON.stringify(descriptions), { level: 9 }).toString('base64'));
 }
 

@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../api/meta.ts';
 import { badRequest } from '../../api/status.ts';
 import type { Query } from '../query.ts';
+import { columnsOf } from '../registry/columnDescriptions.ts';
 import type { Strategy } from '../registry/strategy.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -35,7 +36,7 @@ export function tableOf(strategy: Strategy, objects: readonly KubeObject[], meta
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.version}`,
     metadata,
-    columnDefinitions: options.headers ? strategy.columns : [],
+    columnDefinitions: options.headers ? columnsOf(strategy) : [],
     rows: objects.map((object) => rowOf(strategy, object, options)),
   };
   return table as KubeObject;

@@ -2,6 +2,7 @@ import type { KubeObject } from '../../api/meta.ts';
 import { encodeWatchFrame, hasProtobuf } from '../../api/protobuf.ts';
 import type { Entry } from '../../store/index.ts';
 import type { Call } from '../call.ts';
+import { columnsOf } from '../registry/columnDescriptions.ts';
 import type { Registry } from '../registry/generic.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { WatchChange } from '../registry/watching.ts';
@@ -124,7 +125,7 @@ class TransformingEncoder implements EventEncoder {
   #columns(): readonly unknown[] {
     if (!this.#headers) return none;
     this.#headers = false;
-    return this.registry.strategy.columns;
+    return columnsOf(this.registry.strategy);
   }
 }
 

@@ -27,8 +27,6 @@ export function define(
 /** What a POST that makes nothing to be shown answers. */
 export const created: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
 
-const ageColumn = 'Age';
-
 /** Columns from names; `!` behind a name shows it with `-o wide` only, `#` makes it an integer, `?` a boolean, `@` a date. */
 export function columns(...names: string[]): TableColumn[] {
   return names.map((text) => {
@@ -38,7 +36,7 @@ export function columns(...names: string[]): TableColumn[] {
       name,
       type: marks.includes('#') ? 'integer' : marks.includes('?') ? 'boolean' : marks.includes('@') ? 'date' : 'string',
       format: name === 'Name' ? 'name' : '',
-      description: name === ageColumn ? 'How long ago the object was created.' : '',
+      description: '',
       priority: marks.includes('!') ? 1 : 0,
     };
   });

@@ -51,7 +51,7 @@ export const customResourceDefinition: Strategy<CustomResourceDefinition> = {
     const before = old ? formatsOf(old) : new Set<string>();
     return [...formatsOf(object)].filter((format) => !before.has(format)).map((format) => `unrecognized format ${JSON.stringify(format)}`);
   },
-  columns: columns('Name', 'Created At'),
+  columns: columns('Name', 'Created At@'),
   row: (object) => [nameOf(object), object.metadata?.creationTimestamp ?? ''],
   subresources: { status: statusSubresource<CustomResourceDefinition>(definition) },
 };

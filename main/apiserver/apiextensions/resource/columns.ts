@@ -13,7 +13,8 @@ const ageColumn: CustomResourceColumnDefinition = {
   name: 'Age',
   type: 'date',
   jsonPath: '.metadata.creationTimestamp',
-  description: 'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.',
+  // Described as every kind's.
+  description: '',
 };
 
 /** `kubectl get`'s columns of a custom resource. Mirrors apiextensions' pkg/registry/customresource/tableconvertor. */
@@ -29,12 +30,12 @@ export function columnsOf(definitions: readonly CustomResourceColumnDefinition[]
   }
   return {
     columns: [
-      { name: 'Name', type: 'string', format: 'name', description: 'Name must be unique within a namespace.', priority: 0 },
+      { name: 'Name', type: 'string', format: 'name', description: '', priority: 0 },
       ...readable.map(({ column }) => ({
         name: column.name,
         type: column.type as TableColumn['type'],
         format: column.format ?? '',
-        description: column.description || `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
+        description: column === ageColumn ? '' : column.description || `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
         priority: column.priority ?? 0,
       })),
     ],

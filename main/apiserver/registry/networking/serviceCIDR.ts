@@ -69,7 +69,7 @@ export const ipAddress: Strategy<IPAddress> = {
     'spec.parentRef.namespace': spec?.parentRef?.namespace ?? '',
     'spec.parentRef.name': spec?.parentRef?.name ?? '',
   }),
-  columns: columns('Name', 'ParentRef', 'Age'),
+  columns: columns('Name', 'ParentRef'),
   row(object, now) {
     const ref = object.spec?.parentRef;
     const resource = [ref?.resource, ref?.group].filter(Boolean).join('.').toLowerCase();
