@@ -20,6 +20,8 @@ export const helperKind = 'volume-helper';
 export class Helpers {
   #swept: Promise<void> | undefined;
   #count = 0;
+  /** The names of those that are at work. */
+  readonly #working = new Set<string>();
 
   constructor(private readonly options: HelpersOptions) {}
 
@@ -41,9 +43,8 @@ export class Helpers {
 
   /** Uses a container with `binds` that was not started. */
   async with<T>(binds: string[], command: string[], use: (container: Docker.Container) => Promise<T>): Promise<T> {
-    await this.sweep();
     const { cluster, image, docker } = this.options;
-    const id = await this.options.create({
+    const options = {
       name: `skiff-${cluster}.volumes-${++this.#count}`,
       Image: image,
       Entrypoint: command,
@@ -53,12 +54,30 @@ export class Helpers {
       Labels: { [label.cluster]: cluster, [label.kind]: helperKind },
       Healthcheck: { Test: ['NONE'] },
       HostConfig: { NetworkMode: 'none', Binds: binds, LogConfig: { Type: 'none', Config: {} } },
-    });
+    };
+    return this.made(options, (id) => use(docker.getContainer(id)));
+  }
+
+  /** Uses any container that carries the helpers' label and is there for that alone. */
+  async made<T>(options: Docker.ContainerCreateOptions & { name: string }, use: (id: string) => Promise<T>): Promise<T> {
+    await this.sweep();
+    this.#working.add(options.name);
     try {
-      return await use(docker.getContainer(id));
+      const id = await this.options.create(options);
+      try {
+        return await use(id);
+      } finally {
+        await this.options.remove(id);
+      }
     } finally {
-      await this.options.remove(id);
+      this.#working.delete(options.name);
     }
+  }
+
+  /** The engine was away: what it had just been told may have left helpers behind. */
+  sweepAgain(): void {
+    this.#swept = undefined;
+    this.sweep().catch(() => {});
   }
 
   /** Helpers of a process that was killed hold their volumes until somebody takes them away. */
@@ -66,7 +85,8 @@ export class Helpers {
     this.#swept ??= (async () => {
       const wanted = [`${label.cluster}=${this.options.cluster}`, `${label.kind}=${helperKind}`];
       const left = await engineCall(() => this.options.docker.listContainers({ all: true, filters: { label: wanted } }));
-      await Promise.all(left.map(({ Id }) => this.options.remove(Id)));
+      const idle = left.filter(({ Names }) => !Names.some((name) => this.#working.has(name.slice(1))));
+      await Promise.all(idle.map(({ Id }) => this.options.remove(Id)));
     })().catch((error: unknown) => {
       this.#swept = undefined;
       throw error;

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { extract, pack, type Header } from 'tar-stream';
 import { podVolumeLabels, type Mount } from '../index.ts';
 import { engineCall } from './errors.ts';
-import { helperKind } from './helpers.ts';
+import { helperKind, type Helpers } from './helpers.ts';
 import { label, type Labels } from './labels.ts';
 import type { EngineVolumes } from './volumes.ts';
 
@@ -18,8 +18,7 @@ export interface ImageVolumesOptions {
   docker: Docker;
   cluster: string;
   volumes: EngineVolumes;
-  create(options: Docker.ContainerCreateOptions): Promise<string>;
-  remove(id: string): Promise<void>;
+  helpers: Helpers;
 }
 
 /**
@@ -49,17 +48,15 @@ export class ImageVolumes {
   }
 
   async #make(name: string, image: string, labels: Labels): Promise<void> {
-    const { volumes, create, remove, docker, cluster } = this.options;
+    const { volumes, helpers, docker, cluster } = this.options;
     await volumes.create(name, labels, {});
     if (await volumes.has(name, complete)) return;
     // It never runs, so it does not matter what.
-    const id = await create({ name: `${name}.source`, Image: image, Entrypoint: ['/'], Labels: { [label.cluster]: cluster, [label.kind]: helperKind }, HostConfig: { NetworkMode: 'none' } });
-    try {
+    const source = { name: `${name}.source`, Image: image, Entrypoint: ['/'], Labels: { [label.cluster]: cluster, [label.kind]: helperKind }, HostConfig: { NetworkMode: 'none' } };
+    await helpers.made(source, async (id) => {
       const content = (await engineCall(() => docker.getContainer(id).export())) as Readable;
       await volumes.fill(name, below(root, content));
-    } finally {
-      await remove(id);
-    }
+    });
     const mark = pack();
     mark.entry({ name: complete, mode: 0o444 }, '');
     mark.finalize();

@@ -70,6 +70,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
 class DockerRuntime implements Runtime {
   readonly #docker: Docker;
   readonly #engine: Engine;
+  readonly #helpers: Helpers;
   readonly #volumes: EngineVolumes;
   readonly #imageVolumes: ImageVolumes;
   readonly #podCgroups: PodCgroups;
@@ -99,10 +100,10 @@ class DockerRuntime implements Runtime {
       create: (container: Docker.ContainerCreateOptions) => this.#create(container, undefined),
       remove: (id: string) => this.#remove(id),
     };
-    const containers = new Helpers(helpers);
-    this.#volumes = new EngineVolumes(helpers, containers);
-    this.#podCgroups = new PodCgroups(this.#engine, containers, options.cluster);
-    this.#imageVolumes = new ImageVolumes({ ...helpers, volumes: this.#volumes });
+    this.#helpers = new Helpers(helpers);
+    this.#volumes = new EngineVolumes(helpers, this.#helpers);
+    this.#podCgroups = new PodCgroups(this.#engine, this.#helpers, options.cluster);
+    this.#imageVolumes = new ImageVolumes({ docker: this.#docker, cluster: options.cluster, volumes: this.#volumes, helpers: this.#helpers });
     this.#privileges = new Privileges(helpers);
     this.#accounts = new ImageAccounts(helpers);
     this.#network = options.network ?? `skiff-${options.cluster}`;
@@ -329,8 +330,10 @@ class DockerRuntime implements Runtime {
         for (const { onGap } of this.#watchers) onGap();
       },
       onConnection: (connected) => {
-        if (connected) this.#engine.forget();
-        else for (const { onGap } of this.#watchers) onGap();
+        if (connected) {
+          this.#engine.forget();
+          this.#helpers.sweepAgain();
+        } else for (const { onGap } of this.#watchers) onGap();
       },
     });
     return {
