@@ -33,9 +33,11 @@ export function resolveBackend(view: BackendsView, { namespace, service, port }:
   if (!servicePort) return { kind: 'unknown' };
   const ready: Endpoint[] = [];
   const serving: Endpoint[] = [];
-  for (const slice of view.slices.byIndex(byService, key)) {
+  const slices = view.slices.byIndex(byService, key);
+  const family = slices.some(({ addressType, endpoints }) => addressType === 'IPv4' && endpoints?.length) ? 'IPv4' : 'IPv6';
+  for (const slice of slices) {
     const number = slice.ports?.find((each) => (each.name ?? '') === (servicePort.name ?? ''))?.port;
-    if (!number || slice.addressType !== 'IPv4') continue;
+    if (!number || slice.addressType !== family) continue;
     for (const { addresses, conditions, nodeName } of slice.endpoints ?? []) {
       const endpoint = { host: addresses[0]!, port: number, ...(nodeName ? { node: nodeName } : {}) };
       if (conditions?.ready ?? true) ready.push(endpoint);
@@ -44,3 +46,6 @@ export function resolveBackend(view: BackendsView, { namespace, service, port }:
   }
   return { kind: 'endpoints', endpoints: ready.length > 0 ? ready : serving, appProtocol: servicePort.appProtocol };
 }
+
+/** Where an endpoint is, as URLs have it. */
+export const authorityOf = ({ host, port }: Endpoint): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -107,4 +107,16 @@ export interface ServiceBackend {
   namespace: string;
   service: string;
   port: number | string;
+  /** Undefined: without TLS. */
+  tls?: BackendTls;
+}
+
+/** How TLS is spoken to a backend. */
+export interface BackendTls {
+  /** What the backend is asked for, and unless `names` says otherwise what its certificate is for. */
+  hostname: string;
+  /** One of these its certificate has to have as alternative names. */
+  names: ({ hostname: string } | { uri: string })[];
+  /** Whose word counts, PEM; undefined: those that this computer believes. */
+  authorities?: string[];
 }

@@ -1,6 +1,8 @@
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Endpoint } from '../backends.ts';
+import type { BackendTls } from '../model.ts';
+import { secured } from './backendTls.ts';
 
 export type Dial = (host: string, port: number, node?: string) => Promise<Duplex>;
 
@@ -25,13 +27,15 @@ export class DialAgent extends http.Agent {
   constructor(
     private readonly dial: Dial,
     private readonly endpoints: Endpoint[],
+    private readonly tls?: BackendTls,
   ) {
     super({ keepAlive: false });
   }
 
   override createConnection(_options: unknown, connected?: (error: Error | null, stream: Duplex) => void): undefined {
     const done = connected as (error: Error | null, stream?: Duplex) => void;
-    dialFirst(this.dial, this.endpoints).then(
+    const dialling = dialFirst(this.dial, this.endpoints);
+    (this.tls ? dialling.then((stream) => secured(stream, this.tls!, 'http/1.1')) : dialling).then(
       (stream) => done(null, asSocket(stream)),
       (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
     );

@@ -1,14 +1,15 @@
 import http2, { type ClientHttp2Session, type Http2ServerRequest, type Http2ServerResponse, type IncomingHttpHeaders } from 'node:http2';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { pipeline } from 'node:stream';
-import type { Endpoint } from '../backends.ts';
-import type { Filter } from '../model.ts';
+import { authorityOf, type Endpoint } from '../backends.ts';
+import type { BackendTls, Filter } from '../model.ts';
+import { secured } from './backendTls.ts';
 import { dialFirst, type Dial } from './dialAgent.ts';
 import { changeAnswer, type Headers } from './filters.ts';
 
 const connectionFields = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'host']);
 
-/** HTTP/2 without TLS to backends: what gRPC needs, with streams both ways and fields that come last. */
+/** HTTP/2 to backends: what gRPC needs, with streams both ways and fields that come last. */
 export class Http2Backends {
   readonly #sessions = new Map<string, Promise<ClientHttp2Session>>();
 
@@ -20,10 +21,10 @@ export class Http2Backends {
   }
 
   /** Rejects when no endpoint takes the request. */
-  async forward(request: Http2ServerRequest, response: Http2ServerResponse, endpoints: Endpoint[], filters: Filter[]): Promise<void> {
-    const session = await this.#firstSession(endpoints);
+  async forward(request: Http2ServerRequest, response: Http2ServerResponse, endpoints: Endpoint[], filters: Filter[], tls?: BackendTls): Promise<void> {
+    const session = await this.#firstSession(endpoints, tls);
     const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !connectionFields.has(name)));
-    const backend = session.request({ ...headers, ':path': request.url, ':scheme': 'http' });
+    const backend = session.request({ ...headers, ':path': request.url, ':scheme': tls ? 'https' : 'http' });
     const { stream } = response;
     backend.on('response', (answer, flags) => {
       if (stream.destroyed || stream.headersSent) return backend.close();
@@ -40,11 +41,11 @@ export class Http2Backends {
     pipeline(request, backend, () => {});
   }
 
-  async #firstSession(endpoints: Endpoint[]): Promise<ClientHttp2Session> {
+  async #firstSession(endpoints: Endpoint[], tls: BackendTls | undefined): Promise<ClientHttp2Session> {
     let failure: unknown = new Error('there is no endpoint');
     for (const endpoint of endpoints) {
       try {
-        return await this.#session(endpoint);
+        return await this.#session(endpoint, tls);
       } catch (error) {
         failure = error;
       }
@@ -52,12 +53,15 @@ export class Http2Backends {
     throw failure;
   }
 
-  #session(endpoint: Endpoint): Promise<ClientHttp2Session> {
-    const key = `${endpoint.host}:${endpoint.port}`;
+  #session(endpoint: Endpoint, tls: BackendTls | undefined): Promise<ClientHttp2Session> {
+    const authority = authorityOf(endpoint);
+    // A session is for those only who trust its backend in the same way.
+    const key = tls ? `${authority} ${JSON.stringify(tls)}` : authority;
     const known = this.#sessions.get(key);
     if (known) return known;
-    const opening = dialFirst(this.dial, [endpoint]).then((socket) => {
-      const session = http2.connect(`http://${key}`, { createConnection: () => socket });
+    const dialling = dialFirst(this.dial, [endpoint]);
+    const opening = (tls ? dialling.then((stream) => secured(stream, tls, 'h2')) : dialling).then((socket) => {
+      const session = http2.connect(`${tls ? 'https' : 'http'}://${authority}`, { createConnection: () => socket });
       const forget = () => this.#sessions.get(key) === opening && this.#sessions.delete(key);
       session.on('error', forget);
       session.on('goaway', forget);

@@ -5,10 +5,11 @@ import { pipeline, type Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { Logger } from '../../util/log.ts';
 import { hostMatches, mostSpecific } from '../match.ts';
-import type { Listener, RouteTable, WeightedBackend } from '../model.ts';
+import type { Listener, RouteTable, PassthroughRoute } from '../model.ts';
 import type { Random } from '../../util/random.ts';
 import { resolveBackend, type BackendsView } from '../backends.ts';
 import { serverName } from './clientHello.ts';
+import { secured } from './backendTls.ts';
 import { dialFirst, type Dial } from './dialAgent.ts';
 import { chooseWeighted, type ProxyRequest, type ProxyResponse, type RequestProxy } from './requestProxy.ts';
 
@@ -160,7 +161,7 @@ class OpenPort {
       }
       return;
     }
-    this.#passOn(route.terminate ? this.#terminate(connection, name) : connection, route.backends);
+    this.#passOn(route.terminate ? this.#terminate(connection, name) : connection, route);
   }
 
   /** Whether a request for a name may be served here at all: no certificate is shown to others. */
@@ -183,12 +184,14 @@ class OpenPort {
     return secure;
   }
 
-  #passOn(connection: Duplex, backends: WeightedBackend[]): void {
+  #passOn(connection: Duplex, { terminate, backends }: PassthroughRoute): void {
     const chosen = chooseWeighted(backends, this.options.random.next());
     const resolved = chosen?.backend && resolveBackend(this.options.backends, chosen.backend);
     const endpoints = resolved?.kind === 'endpoints' ? resolved.endpoints : [];
     const start = Math.floor(this.options.random.next() * endpoints.length);
-    dialFirst(this.options.dial, [...endpoints.slice(start), ...endpoints.slice(0, start)]).then(
+    const tls = terminate ? chosen?.backend?.tls : undefined;
+    const dialling = dialFirst(this.options.dial, [...endpoints.slice(start), ...endpoints.slice(0, start)]);
+    (tls ? dialling.then((stream) => secured(stream, tls)) : dialling).then(
       (inside) => {
         pipeline(connection, inside, () => {});
         pipeline(inside, connection, () => {});

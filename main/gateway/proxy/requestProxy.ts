@@ -5,9 +5,9 @@ import { createProxyServer } from 'httpxy';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
 import type { Random } from '../../util/random.ts';
-import { resolveBackend, type BackendsView, type Endpoint } from '../backends.ts';
+import { authorityOf, resolveBackend, type BackendsView, type Endpoint } from '../backends.ts';
 import { findRoute, mostSpecific } from '../match.ts';
-import type { Filter, Listener, Route, ServiceBackend, WeightedBackend } from '../model.ts';
+import type { BackendTls, Filter, Listener, Route, WeightedBackend } from '../model.ts';
 import { DialAgent, type Dial } from './dialAgent.ts';
 import { isPreflight, preflightAnswer } from './cors.ts';
 import { changeAnswer, changeHeaders, changePath, redirectLocation, type Headers } from './filters.ts';
@@ -30,7 +30,12 @@ interface Plan {
   filters: Filter[];
   endpoints: Endpoint[];
   appProtocol: string | undefined;
+  /** How TLS is spoken to them; undefined: not at all. */
+  tls: BackendTls | undefined;
 }
+
+/** Who gets a copy of a request. */
+type Copied = Pick<Plan, 'endpoints' | 'tls'>;
 
 /** Sends requests where the routes of their listener say. The bytes are carried by httpxy, and gRPC's by HTTP/2 streams. */
 export class RequestProxy {
@@ -59,7 +64,7 @@ export class RequestProxy {
   handle(request: ProxyRequest, response: ProxyResponse, listener: Listener): void {
     const plan = this.#plan(request, listener);
     if (plan.kind === 'refused') return refuse(response, plan.status, plan.text, plan.grpc);
-    const { route, filters, endpoints, appProtocol } = plan.plan;
+    const { route, filters, endpoints, appProtocol, tls } = plan.plan;
     const redirect = filters.find((filter) => filter.type === 'Redirect');
     if (redirect) {
       const at = { scheme: listener.tls ? 'https' : 'http', host: hostOf(request), port: listener.port, path: request.url ?? '/' } as const;
@@ -72,7 +77,7 @@ export class RequestProxy {
     applyToRequest(request, route, filters);
     this.#limitTime(route, response);
     if (request.httpVersionMajor === 2 && (route.grpc || appProtocol === 'kubernetes.io/h2c' || isGrpc(request))) {
-      void this.#http2.forward(request as Http2ServerRequest, response as Http2ServerResponse, endpoints, filters).catch((error: Error) => {
+      void this.#http2.forward(request as Http2ServerRequest, response as Http2ServerResponse, endpoints, filters, tls).catch((error: Error) => {
         this.options.log.debug('a stream could not be passed on', { error: error.message });
         refuse(response, 502, 'the backend did not answer', true);
       });
@@ -84,7 +89,7 @@ export class RequestProxy {
     this.#proxy
       .web(request as http.IncomingMessage, response as http.ServerResponse, {
         target: targetOf(endpoints[0]!),
-        agent: new DialAgent(this.options.dial, endpoints),
+        agent: new DialAgent(this.options.dial, endpoints, tls),
         ...(body ? { buffer: body } : {}),
       })
       .catch(() => {});
@@ -97,10 +102,10 @@ export class RequestProxy {
       socket.end(`HTTP/1.1 ${plan.status} ${http.STATUS_CODES[plan.status]}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
       return;
     }
-    const { route, filters, endpoints } = plan.plan;
+    const { route, filters, endpoints, tls } = plan.plan;
     applyToRequest(request, route, filters);
     this.#proxy
-      .ws(request, socket as never, { target: targetOf(endpoints[0]!), agent: new DialAgent(this.options.dial, endpoints) }, head)
+      .ws(request, socket as never, { target: targetOf(endpoints[0]!), agent: new DialAgent(this.options.dial, endpoints, tls) }, head)
       .catch(() => {});
   }
 
@@ -121,14 +126,14 @@ export class RequestProxy {
     });
     if (!route) return { kind: 'refused', status: 404, text: 'no route matches this request', grpc: isGrpc(request) };
     const { grpc } = route;
-    const plan = (filters: Filter[], endpoints: Endpoint[], appProtocol?: string) => ({ kind: 'plan' as const, plan: { route, filters, endpoints, appProtocol } });
+    const plan = (filters: Filter[], endpoints: Endpoint[], appProtocol?: string, tls?: BackendTls) => ({ kind: 'plan' as const, plan: { route, filters, endpoints, appProtocol, tls } });
     if (route.filters.some(({ type }) => type === 'Redirect')) return plan(route.filters, []);
     const chosen = chooseWeighted(route.backends, this.options.random.next());
     if (!chosen?.backend) return { kind: 'refused', status: 500, text: 'the route leads nowhere', grpc };
     const resolved = resolveBackend(this.options.backends, chosen.backend);
     if (resolved.kind === 'unknown') return { kind: 'refused', status: route.owner.startsWith('Ingress') ? 503 : 500, text: 'the Service of the route does not exist', grpc };
     if (resolved.endpoints.length === 0) return { kind: 'refused', status: 503, text: 'the Service of the route has no ready endpoints', grpc };
-    return plan([...route.filters, ...chosen.filters], this.#rotated(route, resolved.endpoints), resolved.appProtocol);
+    return plan([...route.filters, ...chosen.filters], this.#rotated(route, resolved.endpoints), resolved.appProtocol, chosen.backend.tls);
   }
 
   /** The endpoint whose turn it is, then the others in case it cannot be reached. */
@@ -146,24 +151,24 @@ export class RequestProxy {
     response.once('close', () => timer.cancel());
   }
 
-  #mirrors(filters: Filter[]): Endpoint[][] {
+  #mirrors(filters: Filter[]): Copied[] {
     return filters.flatMap((filter) => {
       if (filter.type !== 'Mirror' || this.options.random.next() * 100 >= filter.percent) return [];
-      const resolved = resolveBackend(this.options.backends, filter.backend as ServiceBackend);
-      return resolved.kind === 'endpoints' && resolved.endpoints.length > 0 ? [resolved.endpoints] : [];
+      const resolved = resolveBackend(this.options.backends, filter.backend);
+      return resolved.kind === 'endpoints' && resolved.endpoints.length > 0 ? [{ endpoints: resolved.endpoints, tls: filter.backend.tls }] : [];
     });
   }
 
   /** The body for the request itself; others get the same, and nobody waits for their answers. */
-  #copyTo(request: ProxyRequest, mirrors: Endpoint[][]): PassThrough {
+  #copyTo(request: ProxyRequest, mirrors: Copied[]): PassThrough {
     const body = new PassThrough();
     request.pipe(body);
-    for (const endpoints of mirrors) {
+    for (const { endpoints, tls } of mirrors) {
       const copy = http.request({
         method: request.method,
         path: request.url,
         headers: plainHeaders(request.headers as Headers),
-        agent: new DialAgent(this.options.dial, endpoints),
+        agent: new DialAgent(this.options.dial, endpoints, tls),
       });
       copy.on('error', () => {});
       copy.on('response', (answer) => answer.resume());
@@ -183,7 +188,7 @@ function isMisdirected(request: ProxyRequest, host: string, { tls, sections }: L
   return typeof name === 'string' && name !== '' && mostSpecific(sections, name.toLowerCase()) !== mostSpecific(sections, host);
 }
 
-const targetOf = ({ host, port }: Endpoint): string => `http://${host}:${port}`;
+const targetOf = (endpoint: Endpoint): string => `http://${authorityOf(endpoint)}`;
 
 /** The name that is asked for, without its port. */
 export function hostOf(request: ProxyRequest): string {

@@ -1,4 +1,4 @@
-import type { Namespace, Secret, Service } from '../../api/index.ts';
+import type { ConfigMap, Namespace, Secret, Service } from '../../api/index.ts';
 import { equalJson } from '../../api/json.ts';
 import { timestamp, type KubeObject } from '../../api/meta.ts';
 import { isConflict, isNotFound } from '../../api/status.ts';
@@ -7,7 +7,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
 import { conditionsOf, type Finding } from './conditions.ts';
 import { installKinds } from './install.ts';
-import { controllerName, gatewayClasses, gateways, grpcRoutes, httpRoutes, referenceGrants, routeKinds, tlsRoutes, type AnyRoute, type GatewayObject } from './kinds.ts';
+import { backendTlsPolicies, controllerName, gatewayClasses, gateways, group, grpcRoutes, httpRoutes, referenceGrants, routeKinds, tlsRoutes, type AnyRoute, type GatewayObject } from './kinds.ts';
 import { supportedFeatures } from './features.ts';
 import { gatewayStatus, planGateways, type Plan, type PortProblem } from './plan.ts';
 
@@ -74,25 +74,31 @@ export class GatewayRoutes {
     on(grpcRoutes);
     on(tlsRoutes);
     on(referenceGrants);
+    on(backendTlsPolicies);
+    const isAuthority = ({ metadata }: ConfigMap) => informers.informer(backendTlsPolicies).list().some((policy) => policy.metadata!.namespace === metadata!.namespace && policy.spec.validation.caCertificateRefs?.some(({ name }) => name === metadata!.name));
+    on<ConfigMap>(resources.configMaps, (old, map) => isAuthority(map) && !equalJson(old?.data, map.data));
     on<Service>(resources.services, (old, service) => any() && !equalJson(old?.spec?.ports, service.spec?.ports));
     on<Namespace>(resources.namespaces, (old, namespace) => any() && !equalJson(old?.metadata?.labels, namespace.metadata?.labels));
     this.#following = true;
   }
 
   plan(taken: ReadonlySet<string>): Plan {
-    if (!this.#following) return { listeners: [], classes: [], gateways: [], routes: [] };
+    if (!this.#following) return { listeners: [], classes: [], gateways: [], routes: [], policies: [] };
     const { informers } = this.options;
     const secrets = informers.informer<Secret>(resources.secrets);
     const services = informers.informer<Service>(resources.services);
+    const configMaps = informers.informer<ConfigMap>(resources.configMaps);
     const namespaces = informers.informer<Namespace>(resources.namespaces);
     return planGateways({
       classes: informers.informer(gatewayClasses).list(),
       gateways: informers.informer(gateways).list(),
       routes: Object.entries(routeKinds).flatMap(([kind, def]) => informers.informer(def).list().map((route) => ({ ...route, kind }) as AnyRoute)),
       grants: informers.informer(referenceGrants).list(),
+      backendTlsPolicies: informers.informer(backendTlsPolicies).list(),
       namespace: (name) => namespaces.get(name),
       service: (key) => services.get(key),
       secret: (key) => secrets.get(key),
+      configMap: (key) => configMaps.get(key),
     }, { addresses: this.options.addresses, taken });
   }
 
@@ -126,6 +132,20 @@ export class GatewayRoutes {
               controllerName,
               conditions: say(findings, mine.find((parent) => equalJson(parent.parentRef, parentRef))?.conditions, object),
             })),
+          ],
+        });
+      }),
+      ...plan.policies.map(({ object, gateways: reached, findings }) => {
+        const old = object.status?.ancestors ?? [];
+        const mine = old.filter((ancestor) => ancestor.controllerName === controllerName);
+        if (mine.length === 0 && reached.length === 0) return undefined;
+        return this.#write(backendTlsPolicies, object, object.status, {
+          ancestors: [
+            ...old.filter((ancestor) => ancestor.controllerName !== controllerName),
+            ...reached.map(({ metadata }) => {
+              const ancestorRef = { group, kind: 'Gateway', namespace: metadata!.namespace, name: metadata!.name! };
+              return { ancestorRef, controllerName, conditions: say(findings, mine.find((ancestor) => equalJson(ancestor.ancestorRef, ancestorRef))?.conditions, object) };
+            }),
           ],
         });
       }),

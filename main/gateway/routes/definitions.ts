@@ -19,13 +19,14 @@ interface Definition {
   scope: 'Cluster' | 'Namespaced';
   /** The one that is stored first. */
   versions: string[];
+  labels?: Record<string, string>;
   columns: ReturnType<typeof column>[];
   spec: JSONSchemaProps;
   status?: JSONSchemaProps;
   initialStatus?: unknown;
 }
 
-function define({ kind, plural, shortNames, scope, versions, columns, spec, status, initialStatus }: Definition): CustomResourceDefinition {
+function define({ kind, plural, shortNames, scope, versions, labels, columns, spec, status, initialStatus }: Definition): CustomResourceDefinition {
   const openAPIV3Schema = s.object(
     {
       apiVersion: s.text(),
@@ -49,6 +50,7 @@ function define({ kind, plural, shortNames, scope, versions, columns, spec, stat
     kind: 'CustomResourceDefinition',
     metadata: {
       name: `${plural}.${group}`,
+      ...(labels ? { labels } : {}),
       annotations: {
         'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/gateway-api',
         [bundleAnnotation]: bundleVersion,
@@ -371,5 +373,63 @@ const referenceGrant = define({
   ),
 });
 
+const sectionOf = (target: string) => `(!has(${target}.sectionName) || ${target}.sectionName == '')`;
+const sameTarget = 'p1.group == p2.group && p1.kind == p2.kind && p1.name == p2.name';
+const isSet = (field: string) => `has(self.${field}) && self.${field} != ""`;
+/** An alternative name has the field of its type, and not the other's. */
+const belongsTo = (type: string, field: string) => [
+  s.rule(`!(self.type == "${type}" && !(${isSet(field)}))`, `SubjectAltName element must contain ${field}, if Type is set to ${type}`),
+  s.rule(`!(self.type != "${type}" && ${isSet(field)})`, `SubjectAltName element must not contain ${field}, if Type is not set to ${type}`),
+];
+
+const backendTlsPolicy = define({
+  kind: 'BackendTLSPolicy',
+  plural: 'backendtlspolicies',
+  shortNames: ['btlspolicy'],
+  scope: 'Namespaced',
+  versions: ['v1'],
+  labels: { 'gateway.networking.k8s.io/policy': 'Direct' },
+  columns: [age],
+  spec: s.object(
+    {
+      targetRefs: s.list(s.object({ group: s.groupName(), kind: s.kind(), name: s.objectName, sectionName: s.sectionName }, ['group', 'kind', 'name']), 16, {
+        minItems: 1,
+        'x-kubernetes-list-type': 'atomic',
+        'x-kubernetes-validations': [
+          s.rule(`self.all(p1, self.all(p2, ${sameTarget} ? ${sectionOf('p1')} == ${sectionOf('p2')} : true))`, 'sectionName must be specified when targetRefs includes 2 or more references to the same target'),
+          s.rule(`self.all(p1, self.exists_one(p2, ${sameTarget} && ((${sectionOf('p1')} && ${sectionOf('p2')}) || (has(p1.sectionName) && has(p2.sectionName) && p1.sectionName == p2.sectionName))))`, 'sectionName must be unique when targetRefs includes 2 or more references to the same target'),
+        ],
+      }),
+      validation: s.object(
+        {
+          caCertificateRefs: s.list(s.object({ group: s.groupName(), kind: s.kind(), name: s.objectName }, ['group', 'kind', 'name']), 8, { 'x-kubernetes-list-type': 'atomic' }),
+          wellKnownCACertificates: s.word(253, '^(System|([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]))$'),
+          hostname: s.preciseHostname,
+          subjectAltNames: s.list(
+            s.object({ type: s.oneOf(['Hostname', 'URI']), hostname: s.hostname, uri: s.word(253, '^(([^:/?#]+):)(//([^/?#]*))([^?#]*)(\\?([^#]*))?(#(.*))?') }, ['type'], {
+              'x-kubernetes-validations': [...belongsTo('Hostname', 'hostname'), ...belongsTo('URI', 'uri')],
+            }),
+            5,
+            { 'x-kubernetes-list-type': 'atomic' },
+          ),
+        },
+        ['hostname'],
+        {
+          'x-kubernetes-validations': [
+            s.rule(`!(has(self.caCertificateRefs) && size(self.caCertificateRefs) > 0 && ${isSet('wellKnownCACertificates')})`, 'must not contain both CACertificateRefs and WellKnownCACertificates'),
+            s.rule(`(has(self.caCertificateRefs) && size(self.caCertificateRefs) > 0 || ${isSet('wellKnownCACertificates')})`, 'must specify either CACertificateRefs or WellKnownCACertificates'),
+          ],
+        },
+      ),
+      options: { ...annotationsOf, maxProperties: 16 },
+    },
+    ['targetRefs', 'validation'],
+  ),
+  status: s.object(
+    { ancestors: s.list(s.object({ ancestorRef: parentRef, controllerName: s.word(253), conditions: s.conditions }, ['ancestorRef', 'conditions', 'controllerName']), 16, { 'x-kubernetes-list-type': 'atomic' }) },
+    ['ancestors'],
+  ),
+});
+
 /** Written when a cluster has none of that name. */
-export const definitions: CustomResourceDefinition[] = [gatewayClass, gateway, httpRoute, grpcRoute, tlsRoute, referenceGrant];
+export const definitions: CustomResourceDefinition[] = [gatewayClass, gateway, httpRoute, grpcRoute, tlsRoute, referenceGrant, backendTlsPolicy];

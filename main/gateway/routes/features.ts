@@ -1,5 +1,7 @@
 /** What a GatewayClass says that its Gateways can do: names of Gateway API's pkg/features, in order. */
 const names = [
+  'BackendTLSPolicy',
+  'BackendTLSPolicySANValidation',
   'GRPCRoute',
   'GRPCRouteNamedRouteRule',
   'Gateway',

@@ -3,7 +3,7 @@ import type { Clock } from '../../util/clock.ts';
 import { bundleAnnotation, bundleVersion, definitions, ownerAnnotation } from './definitions.ts';
 import { controllerName, gatewayClasses, group } from './kinds.ts';
 
-/** A new cluster has better to do in its first second: six schemas take a third of one to compile. */
+/** A new cluster has better to do in its first second: seven schemas take a third of one to compile. */
 const settleMs = 1000;
 
 /** Makes the kinds known that are not there and newer those of an older release, and the class that is served here. */

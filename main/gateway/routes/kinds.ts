@@ -125,6 +125,19 @@ export interface ReferenceGrant extends KubeObject {
   spec: { from: { group: string; kind: string; namespace: string }[]; to: { group: string; kind: string; name?: string }[] };
 }
 
+export interface BackendTlsPolicy extends KubeObject {
+  spec: {
+    targetRefs: { group?: string; kind: string; name: string; sectionName?: string }[];
+    validation: {
+      hostname: string;
+      caCertificateRefs?: { group?: string; kind: string; name: string }[];
+      wellKnownCACertificates?: string;
+      subjectAltNames?: { type: string; hostname?: string; uri?: string }[];
+    };
+  };
+  status?: { ancestors?: { ancestorRef: ParentReference; controllerName: string; conditions?: Condition[] }[] };
+}
+
 const version = 'v1';
 
 export const gatewayClasses: ResourceDef<GatewayClass> = { group, version, kind: 'GatewayClass', resource: 'gatewayclasses', namespaced: false };
@@ -132,6 +145,7 @@ export const gateways: ResourceDef<GatewayObject> = { group, version, kind: 'Gat
 export const httpRoutes: ResourceDef<HttpRoute> = { group, version, kind: 'HTTPRoute', resource: 'httproutes', namespaced: true };
 export const grpcRoutes: ResourceDef<GrpcRoute> = { group, version, kind: 'GRPCRoute', resource: 'grpcroutes', namespaced: true };
 export const tlsRoutes: ResourceDef<TlsRoute> = { group, version, kind: 'TLSRoute', resource: 'tlsroutes', namespaced: true };
+export const backendTlsPolicies: ResourceDef<BackendTlsPolicy> = { group, version, kind: 'BackendTLSPolicy', resource: 'backendtlspolicies', namespaced: true };
 /** Read at the version that every release of Gateway API serves. */
 export const referenceGrants: ResourceDef<ReferenceGrant> = { group, version: 'v1beta1', kind: 'ReferenceGrant', resource: 'referencegrants', namespaced: true };
 export const routeKinds: Record<RouteKind, ResourceDef<AnyRoute>> = { HTTPRoute: httpRoutes, GRPCRoute: grpcRoutes, TLSRoute: tlsRoutes };

@@ -1,8 +1,9 @@
 import { keyOf } from '../../api/meta.ts';
 import { byPrecedence } from '../match.ts';
-import type { Listener, PassthroughRoute, Route } from '../model.ts';
+import type { Listener, PassthroughRoute, Route, ServiceBackend } from '../model.ts';
 import { assignAddresses, isLoopback } from '../addresses.ts';
 import { attach, isGatewayReference, supportedKinds, type Attachment } from './attach.ts';
+import { BackendTlsPolicies } from './backendTls.ts';
 import { no, yes, type Finding } from './conditions.ts';
 import { controllerName, group, type AnyRoute, type GatewayClass, type GatewayObject, type ListenerStatus, type ParentReference } from './kinds.ts';
 import { isTls, isUsable, judgeListeners, type JudgedListener } from './listeners.ts';
@@ -15,6 +16,7 @@ export interface Plan {
   classes: { object: GatewayClass; findings: Finding[] }[];
   gateways: PlannedGateway[];
   routes: { object: AnyRoute; parents: { parentRef: ParentReference; findings: Finding[] }[] }[];
+  policies: ReturnType<BackendTlsPolicies['said']>;
 }
 
 export interface PlannedGateway {
@@ -57,13 +59,16 @@ export function planGateways(view: ClusterView, places: Places): Plan {
   const table = new Table();
   for (const gateway of gateways) for (const judged of gateway.listeners) if (isServed(gateway, judged)) table.open(gateway.address, judged);
 
+  const tls = new BackendTlsPolicies(view);
   const routes = view.routes.map((object) => {
-    const compiled = compileRoute(view, object);
+    const compiled = compileRoute(view, tls, object);
+    const services = servicesOf(compiled);
     const counted = new Set<object>();
     const parents = (object.spec.parentRefs ?? []).flatMap((parentRef) => {
       const gateway = isGatewayReference(parentRef) ? byKey.get(`${parentRef.namespace ?? object.metadata!.namespace}/${parentRef.name}`) : undefined;
       if (!gateway) return [];
       const found = object.metadata!.deletionTimestamp ? [] : attach(gateway.object, object, parentRef, view.namespace);
+      if (Array.isArray(found)) for (const { namespace, service, port } of services) tls.reached(gateway.object, namespace, service, port as number);
       if (!Array.isArray(found)) return [{ parentRef, findings: [found, compiled.resolved] }];
       if (compiled.accepted.status === 'True')
         for (const attachment of found) {
@@ -78,7 +83,13 @@ export function planGateways(view: ClusterView, places: Places): Plan {
     });
     return { object, parents };
   });
-  return { listeners: table.listeners(), classes, gateways, routes };
+  return { listeners: table.listeners(), classes, gateways, routes, policies: tls.said() };
+}
+
+/** All Services that a route leads to, or that get copies of its requests. */
+function servicesOf({ routes, backends }: Compiled): ServiceBackend[] {
+  const filters = [...routes.flatMap((route) => route.filters), ...backends.flatMap((backend) => backend.filters)];
+  return [...backends.flatMap(({ backend }) => backend ?? []), ...filters.flatMap((filter) => (filter.type === 'Mirror' ? [filter.backend] : []))];
 }
 
 const older = (a: GatewayObject, b: GatewayObject): number => {

@@ -1,7 +1,8 @@
-import type { Namespace, Secret, Service } from '../../api/index.ts';
+import type { ConfigMap, Namespace, Secret, Service } from '../../api/index.ts';
 import type { ServiceBackend } from '../model.ts';
 import { no, type Finding } from './conditions.ts';
-import { group, type BackendRef, type GatewayObject, type AnyRoute, type GatewayClass, type ReferenceGrant } from './kinds.ts';
+import type { BackendTlsPolicies } from './backendTls.ts';
+import { group, type BackendRef, type BackendTlsPolicy, type GatewayObject, type AnyRoute, type GatewayClass, type ReferenceGrant } from './kinds.ts';
 
 /** What the cluster holds that decides about routes. */
 export interface ClusterView {
@@ -9,9 +10,11 @@ export interface ClusterView {
   gateways: GatewayObject[];
   routes: AnyRoute[];
   grants: ReferenceGrant[];
+  backendTlsPolicies: BackendTlsPolicy[];
   namespace(name: string): Namespace | undefined;
   service(key: string): Service | undefined;
   secret(key: string): Secret | undefined;
+  configMap(key: string): ConfigMap | undefined;
 }
 
 interface Target {
@@ -33,7 +36,7 @@ export function isPermitted(grants: ReferenceGrant[], from: { kind: string; name
 }
 
 /** The Service that a route's reference means, or why there is none. */
-export function resolveReference(view: ClusterView, route: AnyRoute, ref: BackendRef): { backend: ServiceBackend } | { problem: Finding } {
+export function resolveReference(view: ClusterView, tls: BackendTlsPolicies, route: AnyRoute, ref: BackendRef): { backend: ServiceBackend } | { problem: Finding } {
   const from = { kind: route.kind, namespace: route.metadata!.namespace! };
   const { group: refGroup = '', kind = 'Service', namespace = from.namespace, name, port } = ref;
   if (refGroup !== '' || kind !== 'Service') return { problem: no('ResolvedRefs', 'InvalidKind', `a backend of kind ${refGroup ? `${refGroup}/` : ''}${kind} is not supported`) };
@@ -42,5 +45,6 @@ export function resolveReference(view: ClusterView, route: AnyRoute, ref: Backen
   const service = view.service(`${namespace}/${name}`);
   if (!service) return { problem: no('ResolvedRefs', 'BackendNotFound', `Service ${namespace}/${name} does not exist`) };
   if (!service.spec?.ports?.some((each) => each.port === port)) return { problem: no('ResolvedRefs', 'BackendNotFound', `Service ${namespace}/${name} has no port ${port}`) };
-  return { backend: { namespace, service: name, port: port! } };
+  const spoken = tls.tlsOf(namespace, name, port!);
+  return { backend: { namespace, service: name, port: port!, ...(spoken ? { tls: spoken } : {}) } };
 }

@@ -1,5 +1,6 @@
 import type { CorsRules, Filter, HeaderChange, PathChange, RequestMatch, Route, WeightedBackend } from '../model.ts';
 import { keyOf } from '../../api/meta.ts';
+import type { BackendTlsPolicies } from './backendTls.ts';
 import { no, yes, type Finding } from './conditions.ts';
 import type { AnyRoute, BackendRef, GrpcMatch, HttpMatch, RouteFilter, RouteRule } from './kinds.ts';
 import { resolveReference, type ClusterView } from './references.ts';
@@ -13,9 +14,9 @@ export interface Compiled {
   resolved: Finding;
 }
 
-export function compileRoute(view: ClusterView, route: AnyRoute): Compiled {
+export function compileRoute(view: ClusterView, tls: BackendTlsPolicies, route: AnyRoute): Compiled {
   const findings: { accepted?: Finding; resolved?: Finding } = {};
-  const context: Context = { view, route, findings };
+  const context: Context = { view, tls, route, findings };
   const common = { owner: `${route.kind} ${keyOf(route)}`, oneLabel: false, created: String(route.metadata!.creationTimestamp ?? '') };
   const routes: Compiled['routes'] = [];
   const all: WeightedBackend[] = [];
@@ -46,12 +47,13 @@ export function compileRoute(view: ClusterView, route: AnyRoute): Compiled {
 
 interface Context {
   view: ClusterView;
+  tls: BackendTlsPolicies;
   route: AnyRoute;
   findings: { accepted?: Finding; resolved?: Finding };
 }
 
 function backendOf(context: Context, ref: BackendRef): WeightedBackend {
-  const found = resolveReference(context.view, context.route, ref);
+  const found = resolveReference(context.view, context.tls, context.route, ref);
   if ('problem' in found) context.findings.resolved ??= found.problem;
   return { weight: ref.weight ?? 1, filters: filtersOf(context, ref.filters), ...('backend' in found ? { backend: found.backend } : {}) };
 }
@@ -84,7 +86,7 @@ function filtersOf(context: Context, filters: RouteFilter[] | undefined): Filter
       }
       case 'RequestMirror': {
         const { backendRef, percent, fraction } = filter.requestMirror!;
-        const found = resolveReference(context.view, context.route, backendRef);
+        const found = resolveReference(context.view, context.tls, context.route, backendRef);
         if ('backend' in found) return [{ type: 'Mirror', backend: found.backend, percent: percent ?? (fraction ? (100 * fraction.numerator) / (fraction.denominator ?? 100) : 100) }];
         context.findings.resolved ??= found.problem;
         return [];

@@ -2,10 +2,11 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
 import net from 'node:net';
+import { text } from 'node:stream/consumers';
 import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { Listener, Route } from '../../../main/gateway/model.ts';
+import type { BackendTls, Listener, Route } from '../../../main/gateway/model.ts';
 import { Listeners } from '../../../main/gateway/proxy/listeners.ts';
 import { RequestProxy } from '../../../main/gateway/proxy/requestProxy.ts';
 import { realClock } from '../../../main/util/clock.ts';
@@ -47,6 +48,13 @@ beforeAll(async () => {
     stream.pipe(stream);
   });
   servers.set('grpc', grpc);
+  servers.set('tls', https.createServer({ cert: pair.certificate, key: pair.key }, (request, response) => response.end(`${request.method} for ${(request.socket as tls.TLSSocket).servername}`)));
+  const secretGrpc = http2.createSecureServer({ cert: pair.certificate, key: pair.key });
+  secretGrpc.on('stream', (stream) => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+    stream.end('over TLS');
+  });
+  servers.set('secretGrpc', secretGrpc);
   servers.set('plain', net.createServer((socket) => socket.on('data', (chunk: Buffer) => socket.end(`heard ${chunk.toString()}`))) as never);
   servers.set('secret', tls.createServer({ cert: pair.certificate, key: pair.key }, (socket) => socket.end('straight from the pod')));
   await Promise.all([...servers.values()].map(listening));
@@ -330,5 +338,35 @@ describe('TLS', () => {
     const port = await serve({ tls: true, routes: [{ ...route('echo'), hostname: 'a.test', section: 'a.test' }], sections: ['a.test'] });
     await expect(certificateOf(port, 'b.test')).rejects.toThrow();
     expect(await certificateOf(port, 'a.test')).toBe('secure.test');
+  });
+});
+
+describe('a backend that speaks TLS', () => {
+  const spoken = (service: string, change: Partial<BackendTls> = {}, more: Partial<Route> = {}) =>
+    route(service, { ...more, backends: [{ weight: 1, filters: [], backend: { namespace: 'default', service, port: 80, tls: { hostname: 'secure.test', names: [], authorities: [pair.certificate], ...change } } }] });
+
+  test('is asked by the name of its policy, and answers', async () => {
+    const port = await serve({ routes: [spoken('tls')] });
+    expect(await ask(port, { method: 'POST', headers: { host: 'x.test' } }, 'hello')).toMatchObject({ status: 200, text: 'POST for secure.test' });
+  });
+
+  test.each<[string, Partial<BackendTls>, number]>([
+    ['an alternative name that it has', { hostname: 'other.test', names: [{ uri: 'spiffe://x' }, { hostname: 'secure.test' }] }, 200],
+    ['another name than it has', { hostname: 'other.test' }, 502],
+    ['alternative names that it has not, though its hostname is right', { names: [{ hostname: 'other.test' }, { uri: 'spiffe://x' }] }, 502],
+    ['nobody who speaks for it', { authorities: [] }, 502],
+    ['those only whom this computer trusts', { authorities: undefined }, 502],
+  ])('is believed by %s, or not', async (_, change, status) => {
+    const port = await serve({ routes: [spoken('tls', change)] });
+    expect((await ask(port)).status).toBe(status);
+  });
+
+  test('takes gRPC', async () => {
+    const port = await serve({ tls: true, certificates: [{ hostname: '', ...pair }], routes: [spoken('secretGrpc', {}, { grpc: true })] });
+    const session = http2.connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+    const stream = session.request({ ':method': 'POST', ':path': '/a.B/C', 'content-type': 'application/grpc' });
+    stream.end();
+    expect(await text(stream)).toBe('over TLS');
+    session.close();
   });
 });

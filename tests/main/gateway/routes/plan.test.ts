@@ -3,7 +3,7 @@ import type { Secret } from '../../../../main/api/index.ts';
 import { findRoute } from '../../../../main/gateway/match.ts';
 import { commonHostnames } from '../../../../main/gateway/routes/hostnames.ts';
 import { conditionsOf, no, yes, type Finding } from '../../../../main/gateway/routes/conditions.ts';
-import { controllerName, type AnyRoute, type GatewayListener, type GatewayObject, type ReferenceGrant } from '../../../../main/gateway/routes/kinds.ts';
+import { controllerName, type AnyRoute, type BackendTlsPolicy, type GatewayListener, type GatewayObject, type ReferenceGrant } from '../../../../main/gateway/routes/kinds.ts';
 import { gatewayStatus, planGateways, type Plan } from '../../../../main/gateway/routes/plan.ts';
 import type { ClusterView } from '../../../../main/gateway/routes/references.ts';
 import { durationOf } from '../../../../main/gateway/routes/rules.ts';
@@ -35,7 +35,9 @@ function plan(gateways: GatewayObject[], routes: AnyRoute[] = [], more: Partial<
     grants: [],
     namespace: (name) => ({ metadata: { name, ...(name === 'apps' ? { labels: { team: 'apps' } } : {}) } }),
     service: (key) => (/^(infra|apps|other)\/web$/.test(key) ? { spec: { ports: [{ port: 80 }] } } : undefined),
+    backendTlsPolicies: [],
     secret: () => undefined,
+    configMap: () => undefined,
     ...more,
   }, places);
 }
@@ -258,4 +260,51 @@ test('the time of a condition changes with its status only', () => {
   const first = conditionsOf([yes('Accepted')], undefined, 1, 'early');
   expect(conditionsOf([yes('Accepted', 'Other')], first, 2, 'late')).toMatchObject([{ lastTransitionTime: 'early', reason: 'Other', observedGeneration: 2 }]);
   expect(conditionsOf([no('Accepted', 'Wrong')], first, 2, 'late')).toMatchObject([{ lastTransitionTime: 'late', status: 'False' }]);
+});
+
+describe('a BackendTLSPolicy', () => {
+  const { certificate } = keyPair('ca.test');
+  const configMap = (key: string) => ({ 'infra/ca': { data: { 'ca.crt': certificate } }, 'infra/broken': { data: { 'ca.crt': 'nothing' } } })[key];
+  const service = () => ({ spec: { ports: [{ name: 'https', port: 80 }] } });
+  const policy = (name: string, validation: Partial<BackendTlsPolicy['spec']['validation']> = {}, sectionName?: string, created = '2026-01-01T00:00:00Z'): BackendTlsPolicy => ({
+    metadata: { name, namespace: 'infra', creationTimestamp: created },
+    spec: { targetRefs: [{ kind: 'Service', name: 'web', ...(sectionName ? { sectionName } : {}) }], validation: { hostname: 'web.test', caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'ca' }], ...validation } },
+  });
+  const planned = (...backendTlsPolicies: BackendTlsPolicy[]) => plan([gateway([http()])], [route()], { backendTlsPolicies, configMap, service });
+  const policies = (of: Plan) => of.policies.map(({ object, gateways, findings }) => [object.metadata!.name, gateways.map(({ metadata }) => metadata!.name), brief(findings)]);
+
+  test('says how a Service is spoken to, to the Gateways that lead there', () => {
+    const found = planned(policy('one', { subjectAltNames: [{ type: 'URI', uri: 'spiffe://web' }, { type: 'Hostname', hostname: 'other.test' }] }));
+    expect(goes(found, 'any.test')).toMatchObject({ tls: { hostname: 'web.test', authorities: [certificate], names: [{ uri: 'spiffe://web' }, { hostname: 'other.test' }] } });
+    expect(policies(found)).toEqual([['one', ['edge'], accepted]]);
+    expect(policies(plan([gateway([http()])], [], { backendTlsPolicies: [policy('one')], configMap, service }))).toEqual([['one', [], accepted]]);
+  });
+
+  test('of one port counts for that port, and of several for the same the oldest', () => {
+    const whole = policy('whole', { hostname: 'whole.test' }, undefined, '2025-01-01T00:00:00Z');
+    const found = planned(policy('late', { hostname: 'late.test' }, 'https', '2026-02-01T00:00:00Z'), policy('early', {}, 'https'), whole);
+    expect(goes(found, 'any.test')).toMatchObject({ tls: { hostname: 'web.test' } });
+    expect(policies(found)).toEqual([
+      ['whole', ['edge'], accepted],
+      ['early', ['edge'], accepted],
+      ['late', ['edge'], { ...accepted, Accepted: 'False Conflicted' }],
+    ]);
+  });
+
+  test.each([
+    ['a certificate that is not there', { caCertificateRefs: [{ kind: 'ConfigMap', name: 'none' }] }, 'False NoValidCACertificate', 'False InvalidCACertificateRef'],
+    ['one that is none', { caCertificateRefs: [{ kind: 'ConfigMap', name: 'broken' }] }, 'False NoValidCACertificate', 'False InvalidCACertificateRef'],
+    ['another kind', { caCertificateRefs: [{ group: 'x.test', kind: 'Authority', name: 'ca' }] }, 'False NoValidCACertificate', 'False InvalidKind'],
+    ['well-known certificates that are not', { caCertificateRefs: [], wellKnownCACertificates: 'x.test/all' }, 'False Invalid', 'True ResolvedRefs'],
+  ])('with %s lets nothing through', (_, validation, first, second) => {
+    const found = planned(policy('one', validation));
+    expect(goes(found, 'any.test')).toMatchObject({ tls: { authorities: [] } });
+    expect(policies(found)).toEqual([['one', ['edge'], { Accepted: first, ResolvedRefs: second }]]);
+  });
+
+  test('may trust whom this computer trusts', () => {
+    const found = planned(policy('one', { caCertificateRefs: [], wellKnownCACertificates: 'System' }));
+    expect(goes(found, 'any.test')?.tls?.authorities).toBeUndefined();
+    expect(policies(found)).toEqual([['one', ['edge'], accepted]]);
+  });
 });
