@@ -144,18 +144,27 @@ class DockerRuntime implements Runtime {
 
   async removeSandbox(id: string): Promise<void> {
     const containers = await this.#list({ [label.sandbox]: id });
-    const labels = await this.#labelsOf(id).catch((error: unknown) => {
+    const labels = await this.#labelsOf(id).catch((error: unknown): Labels => {
       if (error instanceof RuntimeError && error.code === 'notFound') return {};
       throw error;
     });
     await Promise.all(containers.map((container) => this.#remove(container.Id)));
+    if (labels[label.cgroup]) await this.#removeCgroup(id, labels);
     await this.#remove(id);
-    await this.#podCgroups.remove(labels).catch((error: unknown) => this.#log.warn('the control group of a pod could not be removed', { id, error: String(error) }));
   }
 
   async listSandboxes(filter: { node?: string; podUid?: string } = {}): Promise<Sandbox[]> {
     const found = await this.#list({ [label.kind]: 'sandbox', ...this.#filter(filter) });
     return found.map(toSandbox);
+  }
+
+  /** As long as the sandbox is there it tells of its group, which goes when nothing runs in it. */
+  async #removeCgroup(id: string, labels: Labels): Promise<void> {
+    await this.#kill(id);
+    await this.#podCgroups.remove(labels).catch((error: unknown) => {
+      if (error instanceof RuntimeError && error.code === 'unavailable') throw error;
+      this.#log.warn('the control group of a pod could not be removed', { id, error: String(error) });
+    });
   }
 
   async updateSandboxResources(id: string, resources: ContainerResources): Promise<void> {
