@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/index.ts';
+import { podRequests } from '../../api/podResources.ts';
 import { parseQuantity } from '../../api/quantity.ts';
 import type { MachineState } from '../../node/index.ts';
 import type { ContainerStats } from '../../runtime/index.ts';
@@ -8,9 +9,9 @@ import type { KubeletContext } from '../context.ts';
 import type { PodWorker } from '../podWorker.ts';
 import { qosClassOf } from '../qos.ts';
 import { nodeStats } from '../server/stats.ts';
-import { initContainersOf, isRestartableInit, isTerminalPhase, uidOf, type AnyContainer } from '../spec.ts';
+import { initContainersOf, isTerminalPhase, uidOf } from '../spec.ts';
 import { messageOf } from '../volumes/errors.ts';
-import { overStorageLimit } from './localStorage.ts';
+import { overStorageLimit, storageUsage, type Usage } from './localStorage.ts';
 import { isCritical } from './preemption.ts';
 
 /** How often the machine is looked at (upstream: 10 s), and how long a pressure is told after it was last seen. Milliseconds. */
@@ -120,11 +121,11 @@ export class EvictionManager {
     if (!worst) return;
     this.options.event('EvictionThresholdMet', `Attempting to reclaim ${worst.resource}`);
     if (worst.condition === 'DiskPressure' && (await this.options.reclaimDisk())) return;
-    const stats = await nodeStats(context, workers);
     const candidates = workers.filter(({ pod }) => !isTerminalPhase(pod.status?.phase) && !isCritical(pod));
-    const [victim] = ranked(candidates, stats);
+    const usage = await usageOf(context, candidates, worst.resource);
+    const [victim] = ranked(candidates, usage, worst.resource);
     if (!victim) return;
-    this.#evict(victim, messageFor(victim, worst, worst.available(state), stats), worst.signal);
+    this.#evict(victim, messageFor(victim, worst, worst.available(state), usage.get(uidOf(victim.pod))!), worst.signal);
   }
 
   #evict(worker: PodWorker, message: string, signal: string): void {
@@ -143,31 +144,47 @@ export class EvictionManager {
   }
 }
 
-const memoryRequest = (container: AnyContainer) => parseQuantity(container.resources?.requests?.memory ?? '0').value();
+type Ranked = Threshold['resource'];
 
-function runningContainers({ pod, runtimeStatus }: PodWorker, stats: Map<string, ContainerStats>) {
-  const specs = [...initContainersOf(pod).filter(isRestartableInit), ...pod.spec!.containers];
-  return runtimeStatus.containers.flatMap((container) => {
-    const spec = specs.find(({ name }) => name === container.name);
-    const used = stats.get(container.id)?.memoryWorkingSetBytes;
-    return spec && used !== undefined ? [{ spec, used }] : [];
-  });
+/** Inodes are not counted: whoever has most on the disk is taken to have most of them. */
+async function usageOf(context: KubeletContext, workers: PodWorker[], resource: Ranked): Promise<Map<string, Usage>> {
+  if (resource === 'memory') {
+    const stats = await nodeStats(context, workers);
+    return new Map(workers.map((worker) => [uidOf(worker.pod), memoryUsage(worker, stats)]));
+  }
+  return new Map(await Promise.all(workers.map(async (worker) => [uidOf(worker.pod), await storageUsage(context, worker)] as const)));
+}
+
+function memoryUsage({ runtimeStatus }: PodWorker, stats: Map<string, ContainerStats>): Usage {
+  const containers = new Map(runtimeStatus.containers.flatMap(({ id, name }) => (stats.has(id) ? [[name, stats.get(id)!.memoryWorkingSetBytes] as const] : [])));
+  return { total: [...containers.values()].reduce((sum, bytes) => sum + bytes, 0), containers };
+}
+
+function requestOf(pod: Pod, resource: Ranked): number {
+  if (resource === 'inodes') return 0;
+  const requests = podRequests(pod);
+  return resource === 'memory' ? requests.memory : requests.ephemeralStorage;
 }
 
 /** Who goes first: whoever has more than it asked for, then the least important, then whoever has the most more. */
-export function ranked(workers: PodWorker[], stats: Map<string, ContainerStats>): PodWorker[] {
-  const excess = new Map(workers.map((worker) => [uidOf(worker.pod), runningContainers(worker, stats).reduce((sum, { spec, used }) => sum + used - memoryRequest(spec), 0)]));
-  const of = (worker: PodWorker) => excess.get(uidOf(worker.pod))!;
+export function ranked(workers: PodWorker[], usage: Map<string, Usage>, resource: Ranked): PodWorker[] {
+  const excess = new Map(workers.map(({ pod }) => [pod, usage.get(uidOf(pod))!.total - requestOf(pod, resource)]));
+  const of = ({ pod }: PodWorker) => excess.get(pod)!;
   return [...workers].sort((a, b) => Number(of(b) > 0) - Number(of(a) > 0) || (a.pod.spec?.priority ?? 0) - (b.pod.spec?.priority ?? 0) || of(b) - of(a));
 }
 
-function messageFor(worker: PodWorker, { signal, resource, least }: Threshold, available: number, stats: Map<string, ContainerStats>): string {
+/** Mirrors evictionMessage. */
+function messageFor({ pod }: PodWorker, { signal, resource, least }: Threshold, available: number, { total, containers }: Usage): string {
   let message = `The node was low on resource: ${resource}. Threshold quantity: ${amount(signal, least)}, available: ${amount(signal, available)}. `;
-  if (resource !== 'memory') return message;
-  for (const { spec, used } of runningContainers(worker, stats)) {
-    const requested = memoryRequest(spec);
-    if (used > requested)
-      message += `Container ${spec.name} was using ${amount(signal, used)}, request is ${requested === 0 ? '0' : amount(signal, requested)}, has larger consumption of memory. `;
+  if (resource === 'inodes') return message;
+  const text = (bytes: number) => (bytes === 0 ? '0' : amount(signal, bytes));
+  const tell = (who: string, used: number, requested: number) => (message += `${who} was using ${text(used)}, request is ${text(requested)}, has larger consumption of ${resource}. `);
+  const ofPod = resource === 'memory' ? pod.spec?.resources?.requests?.memory : undefined;
+  if (ofPod !== undefined) tell(`Pod ${pod.metadata!.name}`, total, parseQuantity(ofPod).value());
+  for (const { name, resources } of [...pod.spec!.containers, ...initContainersOf(pod)]) {
+    const requested = parseQuantity(resources?.requests?.[resource] ?? '0').value();
+    const used = containers.get(name) ?? 0;
+    if (used > requested) tell(`Container ${name}`, used, requested);
   }
   return message;
 }

@@ -5,6 +5,12 @@ import type { PodWorker } from '../podWorker.ts';
 import { uidOf } from '../spec.ts';
 import { volumeDirectory } from '../volumes/files.ts';
 
+/** How much a pod takes of something, and its containers by name. */
+export interface Usage {
+  total: number;
+  containers: Map<string, number>;
+}
+
 /**
  * Why a pod has more on the disk than it may: as the message of its eviction; undefined: it has not. Only pods with limits
  * cost anything to look at. Mirrors eviction_manager.go (emptyDirLimitEviction, containerEphemeralStorageLimitEviction,
@@ -34,6 +40,15 @@ export async function overStorageLimit(context: KubeletContext, { pod, runtimeSt
   if (limits.size < pod.spec!.containers.length) return undefined;
   const most = [...limits.values()].reduce((sum, limit) => sum + parseQuantity(limit).value(), 0);
   return total > most ? `Pod ephemeral local storage usage exceeds the total limit of containers ${most}. ` : undefined;
+}
+
+/** What a pod has on the disk, and each of its running containers by name, in bytes. Mirrors helpers.go (podDiskUsage). */
+export async function storageUsage(context: KubeletContext, { pod, runtimeStatus }: PodWorker): Promise<Usage> {
+  const files = await context.files();
+  const volumes = await Promise.all(diskVolumes(pod).map((name) => files.usage(volumeDirectory(uidOf(pod), 'empty-dir', name))));
+  const running = runtimeStatus.containers.filter(({ state }) => state === 'running');
+  const containers = new Map(await Promise.all(running.map(async ({ id, name }) => [name, await context.runtime.diskUsage(id)] as const)));
+  return { total: [...volumes, ...containers.values()].reduce((sum, bytes) => sum + bytes, 0), containers };
 }
 
 function limitedVolumes(pod: Pod): { name: string; sizeLimit: string }[] {

@@ -76,6 +76,39 @@ describe('a disk that gets full', () => {
   });
 });
 
+describe('a disk that stays full', () => {
+  it('loses the pod that has most on it beyond what it asked for', async () => {
+    const { h, look } = await started();
+    const asks = (storage: string) => ({ containers: [{ name: 'web', image: 'web:1', resources: { requests: { 'ephemeral-storage': storage } } }], volumes: [{ name: 'scratch', emptyDir: {} }] });
+    const used = { modest: 100 * mebi, greedy: 300 * mebi, entitled: 500 * mebi };
+    for (const [name, bytes] of Object.entries(used)) {
+      const { uid } = (await h.create(name, asks(name === 'entitled' ? '1Gi' : '10Mi'))).metadata!;
+      h.agent.used.set(`pods/${uid}/volumes/kubernetes.io~empty-dir/scratch`, bytes);
+    }
+    h.runtime.diskUsage = async () => 20 * mebi;
+    h.agent.machine = { ...h.agent.machine, diskAvailableBytes: 500 * mebi };
+    await look();
+    expect(h.pod('greedy').status).toMatchObject({
+      phase: 'Failed',
+      message: 'The node was low on resource: ephemeral-storage. Threshold quantity: 1Gi, available: 500Mi. Container web was using 20Mi, request is 10Mi, has larger consumption of ephemeral-storage. ',
+    });
+    expect(['modest', 'entitled'].map((name) => h.pod(name).status!.phase)).toEqual(['Running', 'Running']);
+  });
+});
+
+describe('a pod with resources as a whole', () => {
+  it('is measured against what it asked for as a whole when memory runs out', async () => {
+    const { h, look } = await started({ whole: 300 * mebi, other: 50 * mebi });
+    await h.create('whole', { resources: { requests: { memory: '200Mi' } } });
+    await h.create('other', asking('100Mi'));
+    h.agent.machine = { ...h.agent.machine, memoryAvailableBytes: 60 * mebi };
+    await look();
+    expect(h.pod('whole').status!.message).toBe(
+      'The node was low on resource: memory. Threshold quantity: 100Mi, available: 60Mi. Pod whole was using 300Mi, request is 200Mi, has larger consumption of memory. Container web was using 300Mi, request is 0, has larger consumption of memory. ',
+    );
+  });
+});
+
 describe('a pod with a limit for its files', () => {
   it('goes when a volume has more than its limit', async () => {
     const { h, look } = await started();
