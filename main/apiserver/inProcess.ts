@@ -7,6 +7,7 @@ import { Query } from './query.ts';
 import { objectOf } from './registry/stored.ts';
 import type { WatchChange } from './registry/watching.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Turns } from './turns.ts';
 import { PassThrough, type Duplex } from 'node:stream';
 
 /** A request as the client room makes it (main/client/transport.ts says what each member means). */
@@ -42,10 +43,13 @@ export class InProcessTransport {
     private readonly clock: Clock,
     private readonly user: UserInfo,
     private readonly userAgent: string,
+    private readonly turns: Turns,
   ) {}
 
   /** Rejects with a StatusError. */
   async request<T = unknown>(request: LocalRequest): Promise<LocalResponse<T>> {
+    const turn = this.turns.begin();
+    if (turn) await turn;
     request.signal?.throwIfAborted();
     const incoming = this.#incoming(request);
     try {

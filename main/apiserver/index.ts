@@ -32,6 +32,7 @@ import { begun, ping, storeCheck, type HealthCheck } from './site/health.ts';
 import { siteOf, version136, type Page, type VersionInfo } from './site/index.ts';
 import { describeStorage, RequestMetrics } from './site/metrics.ts';
 import { streamHandlers } from './streaming/index.ts';
+import { Turns } from './turns.ts';
 import { WebhookClient } from './webhook/index.ts';
 
 export type { Strategy, ResourceDefinition, RequestContext, Subresource, Objects } from './registry/strategy.ts';
@@ -208,7 +209,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     trees: { '/openapi/': openApi.answer },
   });
   const chain = new Chain(serving, options.authenticators, site, streamHandlers(serving), aggregator, options.audit && new Auditor(options.audit.policy, options.audit.sink, clock, random));
-  const local = (user: UserInfo, userAgent: string) => new InProcessTransport(chain, clock, user, userAgent);
+  const turns = new Turns();
+  const local = (user: UserInfo, userAgent: string) => new InProcessTransport(chain, clock, user, userAgent, turns);
   const https = new HttpsServer(chain, new HostGuard(options.hosts ?? [], (address) => egress.covers(address)), clock, log, options.tls, (served) => metrics.observe(served));
   const kubeletListeners = new Set<HttpsServer>();
   return {

@@ -24,4 +24,3 @@ export {
 export { EventRecorder, type EventRecorderOptions } from './eventRecorder.ts';
 export { LeaderElector, type LeaderElectionOptions } from './leaderElection.ts';
 export { created, installCustomKinds, type CustomKindsOptions } from './customKinds.ts';
-export { LruMap } from './lru.ts';

@@ -30,8 +30,8 @@ export class ApiClient {
     return JSON.parse(bytes.toString());
   }
 
-  /** Calls `onLine` with each event's line until the returned function is called. Resolves when the watch stands. */
-  watch(path, onLine) {
+  /** Calls `onLine` with each event's line until the returned function is called, `onEnd` if the server ends it. Resolves when the watch stands. */
+  watch(path, onLine, onEnd = () => undefined) {
     return new Promise((resolve, reject) => {
       const request = this.#send('GET', path, undefined, undefined, (response) => {
         if (response.statusCode !== 200) return reject(new Error(`watch ${path}: ${response.statusCode}`));
@@ -43,7 +43,11 @@ export class ApiClient {
           for (const line of lines) onLine(line);
         });
         response.on('error', () => undefined);
-        resolve(() => request.destroy());
+        response.on('close', onEnd);
+        resolve(() => {
+          response.off('close', onEnd);
+          request.destroy();
+        });
       });
       request.on('error', reject);
     });

@@ -70,3 +70,9 @@ export function memory(pid) {
     return {};
   }
 }
+
+/** User and system time of these processes together, milliseconds. */
+export const cpuOf = (pids) => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
+
+/** Their resident memory together, MiB. */
+export const rssOf = (pids) => pids.reduce((sum, pid) => sum + memory(pid).rssMiB, 0);

@@ -1,17 +1,15 @@
 // The same requests to the engine and to Kubernetes' own kube-apiserver with etcd, in turns, so that whatever else the
 // machine does weighs on both alike. Runs where KUBE_APISERVER and ETCD name the two programs.
-import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
-import path from 'node:path';
 import { ApiClient } from './client.mjs';
-import { cpuMs, memory, newDirectory, startEngine } from './engine.mjs';
+import { cpuOf, newDirectory, rssOf, startEngine } from './engine.mjs';
+import { startKubernetes } from './kubernetes.mjs';
 import { configMap, pod } from './objects.mjs';
 import { quantile, report } from './report.mjs';
 
 const namespace = 'bench';
 const pods = `/api/v1/namespaces/${namespace}/pods`;
 const configMaps = `/api/v1/namespaces/${namespace}/configmaps`;
-const ports = { etcd: 23790, peers: 23800, api: 16443 };
 
 /** No scheduler takes it: only the API is measured. */
 const unscheduled = (i) => {
@@ -30,50 +28,10 @@ const operations = {
   'delete-pod': (api, i) => api.request('DELETE', `${pods}/p-${i}?gracePeriodSeconds=0`),
 };
 
-async function startReference({ etcd, apiserver }) {
-  const folder = newDirectory();
-  const inside = (name) => path.join(folder, name);
-  execFileSync('openssl', ['genrsa', '-out', inside('sa.key'), '2048'], { stdio: 'ignore' });
-  // The administrator's certificate, as the engine's client has one.
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/O=system:masters/CN=admin', '-keyout', inside('admin.key'), '-out', inside('admin.crt')], { stdio: 'ignore' });
-  const store = `http://127.0.0.1:${ports.etcd}`;
-  const peers = `http://127.0.0.1:${ports.peers}`;
-  const started = [
-    spawn(etcd, ['--data-dir', inside('etcd'), '--listen-client-urls', store, '--advertise-client-urls', store, '--listen-peer-urls', peers, '--log-level', 'error'], { stdio: 'ignore' }),
-    spawn(
-      apiserver,
-      [
-        `--etcd-servers=${store}`, `--secure-port=${ports.api}`, '--bind-address=127.0.0.1', `--cert-dir=${inside('certs')}`, `--client-ca-file=${inside('admin.crt')}`,
-        `--service-account-key-file=${inside('sa.key')}`, `--service-account-signing-key-file=${inside('sa.key')}`, '--service-account-issuer=https://kubernetes.default.svc',
-        '--authorization-mode=RBAC', '--disable-admission-plugins=ServiceAccount', '--service-cluster-ip-range=10.96.0.0/16',
-      ],
-      { stdio: 'ignore' },
-    ),
-  ];
-  const stop = () => {
-    for (const child of started.reverse()) child.kill('SIGKILL');
-    fs.rmSync(folder, { recursive: true, force: true });
-  };
-  const certificate = inside('certs/apiserver.crt');
-  for (let i = 0; i < 300; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    if (!fs.existsSync(certificate)) continue;
-    const endpoint = { server: `https://127.0.0.1:${ports.api}`, ca: fs.readFileSync(certificate), cert: fs.readFileSync(inside('admin.crt')), key: fs.readFileSync(inside('admin.key')) };
-    const api = new ApiClient(endpoint);
-    const ready = await api.request('GET', '/readyz').catch(() => undefined);
-    if (ready?.status === 200) return { api, pids: started.map(({ pid }) => pid), stop };
-  }
-  stop();
-  throw new Error('the reference is not ready after a minute');
-}
-
-const cpuOf = ({ pids }) => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
-const rssOf = ({ pids }) => pids.reduce((sum, pid) => sum + memory(pid).rssMiB, 0);
-
 /** CPU milliseconds an operation, and operations a second. */
 async function run(system, send, from, count, width) {
   let next = from;
-  const cpuBefore = cpuOf(system);
+  const cpuBefore = cpuOf(system.pids);
   const began = performance.now();
   const loop = async () => {
     while (next < from + count) {
@@ -82,7 +40,7 @@ async function run(system, send, from, count, width) {
     }
   };
   await Promise.all(Array.from({ length: width }, loop));
-  return { cpu: (cpuOf(system) - cpuBefore) / count, rate: count / ((performance.now() - began) / 1000) };
+  return { cpu: (cpuOf(system.pids) - cpuBefore) / count, rate: count / ((performance.now() - began) / 1000) };
 }
 
 export async function measureAgainstReference({ n, c, rounds = 3 }) {
@@ -92,7 +50,7 @@ export async function measureAgainstReference({ n, c, rounds = 3 }) {
     return;
   }
   const data = newDirectory();
-  const reference = await startReference({ etcd, apiserver });
+  const reference = await startKubernetes({ etcd, apiserver });
   const engine = await startEngine({ data });
   const ours = { api: new ApiClient(engine), pids: [engine.pid] };
   try {
@@ -113,7 +71,7 @@ export async function measureAgainstReference({ n, c, rounds = 3 }) {
       const figures = { cpuMsPerOp: warm('ours', 'cpu'), referenceCpuMsPerOp: warm('reference', 'cpu'), perSecond: warm('ours', 'rate'), referencePerSecond: warm('reference', 'rate') };
       report({ op: `against-reference-${op}`, n, c, coldCpuMsPerOp: results.ours[0].cpu, ...figures, cpuFactor: figures.referenceCpuMsPerOp / figures.cpuMsPerOp, rateFactor: figures.perSecond / figures.referencePerSecond });
     }
-    report({ op: 'against-reference-memory', rssMiB: rssOf(ours), referenceRssMiB: rssOf(reference), share: rssOf(ours) / rssOf(reference) });
+    report({ op: 'against-reference-memory', rssMiB: rssOf(ours.pids), referenceRssMiB: rssOf(reference.pids), share: rssOf(ours.pids) / rssOf(reference.pids) });
   } finally {
     ours.api.close();
     reference.api.close();

@@ -1,5 +1,5 @@
 // npm run bench [-- PART … --n N --c C --times N]: measures the built engine and prints one JSON line a figure.
-// Parts: store, rules, start, idle, api, pods, network, reference; all of them by default. Nothing here asserts a time.
+// Parts: store, rules, start, idle, api, pods, network, reference, schedule; all of them by default. Nothing here asserts a time.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -13,6 +13,7 @@ import { measureNetwork } from './network.mjs';
 import { measurePods } from './pods.mjs';
 import { measureAgainstReference } from './reference.mjs';
 import { report } from './report.mjs';
+import { measureSchedule } from './schedule.mjs';
 import { measureIdle, measureStart } from './startUp.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -24,11 +25,12 @@ const { values, positionals } = parseArgs({
     times: { type: 'string', default: '10' },
     objects: { type: 'string', default: '10000' },
     seconds: { type: 'string', default: '20' },
-    /** Profile the engine of the api part into this folder. */
+    /** Profile the engine of the api and schedule parts into this folder. */
     profile: { type: 'string' },
   },
 });
 const [n, c, times, objects, seconds] = [values.n, values.c, values.times, values.objects, values.seconds].map(Number);
+const nodeOptions = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${values.profile}`] : [];
 const wanted = (part) => positionals.length === 0 || positionals.includes(part);
 
 /** Bundles a part that is TypeScript and runs it. */
@@ -51,12 +53,12 @@ async function measureAlone(part, run) {
 report({ op: 'machine', node: process.version, cpu: os.cpus()[0].model, cores: os.cpus().length, memoryGiB: os.totalmem() / 2 ** 30, load: os.loadavg()[0] });
 if (wanted('store')) await measureAlone('store', ({ measureStore }) => measureStore(report, { n }));
 if (wanted('rules')) await measureAlone('rules', ({ measureRules }) => measureRules(report));
-if (['start', 'idle', 'api', 'pods', 'network', 'reference'].some(wanted)) execFileSync(process.execPath, [path.join(root, 'tools/build.mjs'), 'node', 'agent'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+if (['start', 'idle', 'api', 'pods', 'network', 'reference', 'schedule'].some(wanted)) execFileSync(process.execPath, [path.join(root, 'tools/build.mjs'), 'node', 'agent'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
 if (wanted('start')) await measureStart({ times, objects });
 if (wanted('idle')) await measureIdle({ seconds });
 if (wanted('api')) {
   const data = newDirectory();
-  const engine = await startEngine({ data, nodeOptions: values.profile ? ['--cpu-prof', `--cpu-prof-dir=${values.profile}`] : [] });
+  const engine = await startEngine({ data, nodeOptions });
   try {
     await measureApi(engine, { n, c });
   } finally {
@@ -67,3 +69,4 @@ if (wanted('api')) {
 if (wanted('pods')) await measurePods({ times });
 if (wanted('network')) await measureNetwork({ n, c });
 if (wanted('reference')) await measureAgainstReference({ n, c });
+if (wanted('schedule')) await measureSchedule({ n, nodeOptions });
