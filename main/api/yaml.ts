@@ -1,4 +1,4 @@
-import { isScalar, LineCounter, parseAllDocuments, visit, type CollectionTag, type Document, type ScalarTag, type Tags } from 'yaml';
+import { isNode, isScalar, LineCounter, parseAllDocuments, visit, type CollectionTag, type Document, type ScalarTag, type Tags } from 'yaml';
 import type { Json } from './json.ts';
 import { yamlError } from './yamlError.ts';
 
@@ -117,12 +117,28 @@ function read(text: string, lineCounter?: LineCounter): Document[] {
 
 function toJson(document: Document): Json {
   try {
-    return document.toJS({ maxAliasCount }) as Json;
+    const value = document.toJS({ maxAliasCount }) as Json;
+    const circle = circularAnchor(document);
+    if (circle !== undefined) throw new YamlError(`anchor '${circle}' value contains itself`, `yaml: anchor '${circle}' value contains itself`);
+    return value;
   } catch (error) {
     const alias = /^Unresolved alias .*: (.*)$/.exec(error instanceof Error ? error.message : '');
     if (alias) throw new YamlError(alias[0], `yaml: unknown anchor '${alias[1]}' referenced`);
     throw asYamlError(error);
   }
+}
+
+/** The anchor of what an alias within it stands for: no JSON can say that. */
+function circularAnchor(document: Document): string | undefined {
+  let found: string | undefined;
+  visit(document, {
+    Alias(_, alias, path) {
+      if (!path.some((node) => isNode(node) && 'anchor' in node && node.anchor === alias.source)) return undefined;
+      found = alias.source;
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 /** What is nested deeper than the stack goes ends up here, too. */

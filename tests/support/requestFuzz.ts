@@ -108,7 +108,7 @@ export class RequestFuzz {
     const chance = this.#random();
     if (chance < 0.03) return Buffer.alloc(0);
     if (chance < 0.06) return Buffer.from(this.#pick(['{', '[]', 'null', '"x"', '1', '{"a":', '\ufeff{}', 'a: b: c', '- -', '&a [*a]', '{"kind":1}']));
-    if (chance < 0.08) return Buffer.from('{"a":'.repeat(3000) + '1' + '}'.repeat(3000));
+    if (chance < 0.08) return Buffer.from(this.#deep());
     if (chance < 0.085) return Buffer.from(`{"metadata":{"name":"big"},"data":{"x":"${'y'.repeat(3 * 1024 * 1024)}"}}`);
     if (type === 'application/json-patch+json') return Buffer.from(JSON.stringify(this.#operationsOfPatch()));
     const object = this.#object(kind, schema);
@@ -119,6 +119,15 @@ export class RequestFuzz {
     else if (chance < 0.18) bytes = this.#protobufGarbage();
     else if (chance < 0.24) bytes = Buffer.from(this.#oddText(bytes.toString()));
     return bytes;
+  }
+
+  /** Nested deeper than anything needs, in one of the places where depth may hurt. */
+  #deep(): string {
+    const depth = this.#pick([600, 3000, 12_000]);
+    const [open, close] = this.#pick([['{"a":', '}'], ['[', ']'], ['- ', ''], ['{"spec":', '}']] as const);
+    const nested = open.repeat(depth) + '1' + close.repeat(depth);
+    if (open === '- ') return nested;
+    return this.#pick([nested, `{"metadata":{"name":"a","annotations":${nested}}}`, `{"spec":${nested}}`, `[{"op":"add","path":"/spec","value":${nested}}]`]);
   }
 
   /** What JSON can say that no value of this language says: members twice, numbers past every range, members of odd names. */

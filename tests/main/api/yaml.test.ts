@@ -65,3 +65,8 @@ describe('YAML', () => {
     expect(() => parseYaml('#'.repeat(4 * 1024 * 1024))).toThrow(YamlError);
   });
 });
+
+it('what contains itself is refused, in the words of go-yaml too', () => {
+  for (const text of ['&a [*a]', 'x: &a {b: [*a]}']) expect(() => parseYaml(text)).toThrow(expect.objectContaining({ inGo: "yaml: anchor 'a' value contains itself" }) as Error);
+  expect(parseYaml('x: &a {b: 1}\nz: *a')).toEqual({ x: { b: 1 }, z: { b: 1 } });
+});
