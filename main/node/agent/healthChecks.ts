@@ -6,26 +6,28 @@ import type { HealthCheck } from '../../proxy/model.ts';
  * Mirrors pkg/proxy/healthcheck/service_health.go.
  */
 export class HealthChecks {
-  readonly #servers = new Map<number, { server: http.Server; check: HealthCheck }>();
+  /** By `address:port`. */
+  readonly #servers = new Map<string, { server: http.Server; check: HealthCheck }>();
 
-  sync(address: string, checks: HealthCheck[]): void {
-    const wanted = new Map(checks.map((check) => [check.port, check]));
-    for (const [port, { server }] of this.#servers) {
-      if (wanted.has(port)) continue;
+  /** `addresses`: the node's own, of every family. */
+  sync(addresses: string[], checks: HealthCheck[]): void {
+    const wanted = new Map(addresses.flatMap((address) => checks.map((check) => [`${address}:${check.port}`, { address, check }])));
+    for (const [place, { server }] of this.#servers) {
+      if (wanted.has(place)) continue;
       server.close();
       server.closeAllConnections();
-      this.#servers.delete(port);
+      this.#servers.delete(place);
     }
-    for (const [port, check] of wanted) {
-      const known = this.#servers.get(port);
+    for (const [place, { address, check }] of wanted) {
+      const known = this.#servers.get(place);
       if (known) known.check = check;
-      else this.#listen(address, port, check);
+      else this.#listen(place, address, check);
     }
   }
 
-  #listen(address: string, port: number, check: HealthCheck): void {
+  #listen(place: string, address: string, check: HealthCheck): void {
     const server = http.createServer((_, response) => {
-      const { namespace, name, localEndpoints } = this.#servers.get(port)?.check ?? check;
+      const { namespace, name, localEndpoints } = this.#servers.get(place)?.check ?? check;
       response.writeHead(localEndpoints > 0 ? 200 : 503, {
         'Content-Type': 'application/json',
         'X-Content-Type-Options': 'nosniff',
@@ -36,9 +38,9 @@ export class HealthChecks {
     // The port may be another's: then the next change tries again.
     server.on('error', (error) => {
       console.error(`the health check of ${check.namespace}/${check.name} cannot listen`, error.message);
-      this.#servers.delete(port);
+      this.#servers.delete(place);
     });
-    server.listen(port, address);
-    this.#servers.set(port, { server, check });
+    server.listen(check.port, address);
+    this.#servers.set(place, { server, check });
   }
 }

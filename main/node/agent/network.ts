@@ -78,7 +78,7 @@ export class Network {
         await this.#services.IPv4.apply(planTable(model));
         if (model.ipv6) await this.#services.IPv6.apply(planTable(model.ipv6));
       });
-      this.#healthChecks.sync(model.nodeIP, model.healthChecks);
+      this.#healthChecks.sync([model.nodeIP, ...(model.ipv6 ? [model.ipv6.nodeIP] : [])], model.healthChecks);
     });
   }
 
