@@ -7,6 +7,7 @@ import type { PodWorker } from '../podWorker.ts';
 import { latest, readySandbox } from '../runtimeStatus.ts';
 import { containerNamed } from '../spec.ts';
 import { messageOf } from '../volumes/errors.ts';
+import { logFile } from './logFiles.ts';
 import { logContainerId, writeLogs } from './logs.ts';
 import { cadvisorMetrics } from './cadvisorMetrics.ts';
 import { ClaimMeter } from './claimUsage.ts';
@@ -96,6 +97,7 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
     },
 
     async http(path, query) {
+      if (path === '/logs' || path.startsWith('/logs/')) return asStatus(logFile(runtime, workers(), path.slice('/logs'.length)));
       switch (path.replace(/\/+$/, '') || '/') {
         case '/healthz':
         case '/livez':

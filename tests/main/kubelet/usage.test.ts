@@ -2,6 +2,29 @@ import { describe, expect, it } from 'vitest';
 import { settle } from '../../support/fakeClock.ts';
 import { Harness } from './harness.ts';
 
+describe("the node's log directory", () => {
+  it('has the logs of its containers, by pod and all in one place', async () => {
+    const h = await new Harness().start();
+    const { uid } = (await h.create('web')).metadata!;
+    h.runtime.logs = async (_, __, onLine) => {
+      onLine({ stream: 'stdout', timestamp: '2026-01-01T00:00:00.000000001Z', text: Buffer.from('one\n') });
+      onLine({ stream: 'stderr', timestamp: '2026-01-01T00:00:00.000000002Z', text: Buffer.from('a part') });
+    };
+    const ask = (path: string) => h.kubelet.api.http(path, new URLSearchParams());
+    const entries = async (path: string) => [...(await ask(path)).body.matchAll(/<a href="(.*?)">\1<\/a>/g)].map(([, name]) => name);
+    expect(await entries('/logs/')).toEqual(['containers/', 'pods/']);
+    expect(await entries('/logs/pods')).toEqual([`default_web_${uid}/`]);
+    expect(await entries(`/logs/pods/default_web_${uid}/`)).toEqual(['web/']);
+    const { id } = (await h.container('web'))!;
+    expect(await entries('/logs/containers/')).toEqual([`web_default_web-${id}.log`]);
+    const log = '2026-01-01T00:00:00.000000001Z stdout F one\n2026-01-01T00:00:00.000000002Z stderr P a part\n';
+    expect(await ask(`/logs/pods/default_web_${uid}/web/0.log`)).toEqual({ status: 200, contentType: 'text/plain; charset=utf-8', body: log });
+    expect((await ask(`/logs/containers/web_default_web-${id}.log`)).body).toBe(log);
+    expect((await ask('/logs/none')).status).toBe(404);
+    expect((await ask('/logs/../pods')).status).toBe(404);
+  });
+});
+
 describe('what the containers of a node use', () => {
   it('is measured over a second at first, and then since it was asked for last', async () => {
     const harness = await new Harness().start();
