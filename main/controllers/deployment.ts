@@ -31,6 +31,7 @@ import {
   sumStatus,
   wantedReplicas,
 } from './deploymentReplicaSets.ts';
+import { rollBack, rollbackRevision } from './deploymentRollback.ts';
 import {
   calculateRolloutStatus,
   calculateStatus,
@@ -149,6 +150,7 @@ export class DeploymentController extends QueueController {
     if (d.metadata!.deletionTimestamp) return this.#syncStatusOnly(client, d, sets);
     await this.#checkPaused(client, d);
     if (d.spec!.paused) return this.#scaleOnly(client, d, sets);
+    if (rollbackRevision(d) !== undefined) return this.#rollBack(client, d, sets);
     if (await this.#isScalingEvent(client, d, sets)) return this.#scaleOnly(client, d, sets);
     if (isRollingUpdate(d)) return this.#rollingUpdate(client, d, sets);
     if (d.spec!.strategy?.type === 'Recreate') return this.#recreate(client, d, sets);
@@ -187,7 +189,7 @@ export class DeploymentController extends QueueController {
   async #scaleOnly(client: Client, d: Deployment, sets: ReplicaSet[]): Promise<void> {
     const rollout = await this.#replicaSetsOf(client, d, sets, false);
     await this.#scale(rollout);
-    if (d.spec!.paused) await this.#cleanUp(rollout);
+    if (d.spec!.paused && rollbackRevision(d) === undefined) await this.#cleanUp(rollout);
     await this.#writeStatus(client, d, calculateStatus(d, allOf(rollout), rollout.newSet, this.clock.now()));
   }
 
@@ -289,6 +291,14 @@ export class DeploymentController extends QueueController {
     }
     this.recorder.event(d, 'Warning', 'ReplicaSetCreateError', message);
     throw error;
+  }
+
+  async #rollBack(client: Client, d: Deployment, sets: ReplicaSet[]): Promise<void> {
+    const rollout = await this.#replicaSetsOf(client, d, sets, true);
+    const { type, reason, message, deployment } = rollBack(d, allOf(rollout));
+    if (type === 'Warning') this.recorder.event(d, type, reason, message);
+    await client.of(resources.deployments).update(deployment);
+    if (type === 'Normal') this.recorder.event(d, type, reason, message);
   }
 
   async #rollingUpdate(client: Client, d: Deployment, sets: ReplicaSet[]): Promise<void> {

@@ -10,7 +10,8 @@ export const desiredReplicasAnnotation = 'deployment.kubernetes.io/desired-repli
 export const maxReplicasAnnotation = 'deployment.kubernetes.io/max-replicas';
 
 const maxRevisionHistoryLength = 2000;
-const notCopied = new Set([
+/** Annotations that are the deployment's or the set's own. */
+export const notCopied: ReadonlySet<string> = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',
   'deprecated.deployment.rollback.to',
   revisionAnnotation,

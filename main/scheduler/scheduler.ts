@@ -122,6 +122,7 @@ export class Scheduler {
         slices,
         compile: options.compileDeviceSelector ?? (() => ({ detail: 'no expressions are read here' })),
         bindingTimeout: deviceBindingTimeout,
+        tell: (pod, reason, message) => this.#laneOf(pod)?.recorder.event(typed(pod), 'Normal', reason, message, { action: 'Scheduling' }),
       }),
       defaultSelector: defaultSelector(services, replicaSets, statefulSets),
       volumePlugins: [

@@ -34,6 +34,8 @@ export interface DynamicResourcesDependencies {
   compile: CompileSelector;
   /** Milliseconds that a driver has to make devices ready. */
   bindingTimeout: number;
+  /** Tells the pod's user what it waits for. */
+  tell(pod: Pod, reason: string, message: string): void;
 }
 
 interface DeviceState {
@@ -141,7 +143,9 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
       if (shown) settle(shown);
     }
     const waiting = bound.filter(hasToBeMadeReady);
-    if (waiting.length > 0) await allReady(waiting);
+    if (waiting.length === 0) return;
+    dependencies.tell(pod, 'BindingConditionsPending', `waiting for binding conditions for device on node ${node}`);
+    await allReady(waiting);
   }
 
   /** Gives back what was written for a pod that is not bound after all. */

@@ -189,6 +189,46 @@ describe('a change of the template', () => {
   });
 });
 
+describe('an old client that asks for an earlier template', () => {
+  const ask = (revision: string) =>
+    change((d) => (d.metadata!.annotations = { ...d.metadata!.annotations, 'deprecated.deployment.rollback.to': revision }));
+  const told = () => cluster.events('web').filter((message) => /oll(ed )?back|revision/.test(message));
+  const image = () => deployment().spec!.template.spec!.containers[0]!.image;
+
+  beforeEach(async () => {
+    await create({ ...makeDeployment('web', 1), metadata: { name: 'web', namespace: 'default', annotations: { 'kubernetes.io/change-cause': 'first' } } });
+    await rollOut();
+    await change((d) => (d.metadata!.annotations!['kubernetes.io/change-cause'] = 'second'));
+    await setImage('web:2');
+    await rollOut();
+  });
+
+  it.each(['0', '1'])('gets it, with what was said of it then (%s)', async (revision) => {
+    const first = sets().find((rs) => rs.metadata!.annotations!['deployment.kubernetes.io/revision'] === '1')!;
+    await ask(revision);
+    await rollOut();
+    expect(image()).toBe(first.spec!.template!.spec!.containers[0]!.image);
+    expect(deployment().metadata!.annotations).toMatchObject({ 'kubernetes.io/change-cause': 'second', 'deployment.kubernetes.io/revision': '3' });
+    expect(deployment().metadata!.annotations).not.toHaveProperty(['deprecated.deployment.rollback.to']);
+    expect(deployment().spec!.template.metadata!.labels).toEqual({ app: 'web' });
+    expect(told()).toEqual(['Rolled back deployment "web" to revision 1']);
+  });
+
+  it('is told that it is there already', async () => {
+    await ask('2');
+    await rollOut();
+    expect(image()).toBe('web:2');
+    expect(told()).toEqual(['The rollback revision contains the same template as current deployment "web"']);
+  });
+
+  it('is told that it is not there', async () => {
+    await ask('7');
+    await rollOut();
+    expect(deployment().metadata!.annotations).not.toHaveProperty(['deprecated.deployment.rollback.to']);
+    expect(told()).toEqual(['Unable to find the revision to rollback to.']);
+  });
+});
+
 describe('a change of the size', () => {
   it('is shared out between the sets in the middle of a rollout', async () => {
     await create(

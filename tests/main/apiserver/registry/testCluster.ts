@@ -38,7 +38,7 @@ function send(agent: Agent, port: number, { method, path, headers, body }: RawRe
   });
 }
 
-/** An API server with all its kinds, plugins and RBAC over a store in memory, and time that stands still. */
+/** An API server with all its kinds, plugins and RBAC over a store (by default in memory), and time that stands still. */
 export class TestCluster {
   private constructor(
     readonly store: Store,
@@ -49,9 +49,11 @@ export class TestCluster {
     readonly listen: () => Promise<(request: RawRequest) => Promise<RawAnswer>>,
   ) {}
 
-  static async start(kubelets: (node: string) => KubeletApi | undefined = () => undefined): Promise<TestCluster> {
-    const clock = new FakeClock();
-    const store = createMemoryStore({ clock });
+  static async start(
+    kubelets: (node: string) => KubeletApi | undefined = () => undefined,
+    clock = new FakeClock(),
+    store: Store = createMemoryStore({ clock }),
+  ): Promise<TestCluster> {
     const authority = await TestAuthority.create();
     const { certificate, key } = await authority.server();
     const serviceAccountKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;

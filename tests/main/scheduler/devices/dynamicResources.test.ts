@@ -166,6 +166,10 @@ describe('devices that have to be made ready', () => {
   it('keep the pod waiting until their driver says that they are', async () => {
     expect(devicesOf('gpus')).toEqual(['a']);
     expect(nodeOf('web')).toBeUndefined();
+    const told = server.all(resources.events).filter(({ reason }) => reason === 'BindingConditionsPending');
+    expect(told.map(({ type, message, action }) => ({ type, message, action }))).toEqual([
+      { type: 'Normal', message: 'waiting for binding conditions for device on node node-1', action: 'Scheduling' },
+    ]);
     tell('Attached');
     await settle();
     expect(nodeOf('web')).toBe('node-1');
