@@ -1,3 +1,4 @@
+import { asGiven } from '../../api/normalize.ts';
 import type { Pod, RuntimeClass, Toleration } from '../../api/index.ts';
 import { equalJson } from '../../api/json.ts';
 import { as, podCreation, reject } from './attributes.ts';
@@ -33,7 +34,7 @@ export const runtimeClassAdmission: AdmissionPlugin = {
   },
   async validate(attributes) {
     const spec = as<Pod>(attributes.object).spec!;
-    if (spec.runtimeClassName !== undefined || !spec.overhead) return;
+    if (spec.runtimeClassName !== undefined || !asGiven(spec, 'overhead')) return;
     throw reject(attributes, 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead');
   },
 };

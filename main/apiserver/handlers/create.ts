@@ -42,10 +42,10 @@ export const create =
     return { type: 'entry', code: 201, entry, registry };
   };
 
-/** A question is validated and answered, and leaves nothing behind. */
+/** A question is validated and answered, and leaves nothing behind. Refused, it has neither kind nor name upstream. */
 async function answer(strategy: Strategy, registry: Registry, context: RequestContext, object: KubeObject): Promise<KubeObject> {
   const errors = await strategy.validate(context, object, registry.objects);
-  if (errors.length) throw invalid(registry.kindSubject, object.metadata?.name ?? '', errors);
+  if (errors.length) throw invalid({ group: registry.kindSubject.group, kind: '' }, '', errors);
   const { kind } = registry.definition;
   return { ...(await strategy.review!(context, object)), apiVersion: registry.apiVersion, kind };
 }

@@ -86,7 +86,7 @@ function validateEphemeralContainers(errors: FieldErrors, field: string, around:
       errors.notFound(`${path}.targetContainerName`, container.targetContainerName);
     for (const [name, value] of Object.entries(container)) {
       const isEmpty = value === undefined || (typeof value === 'object' && value !== null && !Object.keys(value).length);
-      if (!isEmpty && !ephemeralFields.has(name)) errors.forbidden(`${path}.${name}`, 'cannot be set for an Ephemeral Container');
+      if ((!isEmpty || (value !== undefined && name === 'lifecycle')) && !ephemeralFields.has(name)) errors.forbidden(`${path}.${name}`, 'cannot be set for an Ephemeral Container');
     }
     container.volumeMounts?.forEach((mount, j) => {
       for (const name of ['subPath', 'subPathExpr'] as const)
@@ -165,10 +165,10 @@ function restartRules(errors: FieldErrors, path: string, container: Container): 
   rules.forEach((rule, i) => {
     const rulePath = `${path}.restartPolicyRules[${i}]`;
     if (rule.action !== 'Restart' && rule.action !== 'RestartAllContainers')
-      errors.notSupported(`${rulePath}.action`, rule.action, ['Restart', 'RestartAllContainers']);
+      errors.notSupported(`${rulePath}.action`, rule.action ?? '', ['Restart', 'RestartAllContainers']);
     if (!rule.exitCodes) return errors.required(`${rulePath}.exitCodes`, 'must be specified');
     if (rule.exitCodes.operator !== 'In' && rule.exitCodes.operator !== 'NotIn')
-      errors.notSupported(`${rulePath}.exitCodes.operator`, rule.exitCodes.operator, ['In', 'NotIn']);
+      errors.notSupported(`${rulePath}.exitCodes.operator`, rule.exitCodes.operator ?? '', ['In', 'NotIn']);
     if ((rule.exitCodes.values?.length ?? 0) > 255) errors.tooMany(`${rulePath}.exitCodes.values`, rule.exitCodes.values!.length, 255);
   });
 }

@@ -8,7 +8,8 @@ import {
   isPortNumber,
   isQualifiedName,
 } from '../../api/names.ts';
-import type { LabelSelector } from '../../api/index.ts';
+import { asGiven } from '../../api/normalize.ts';
+import type { LabelSelector, ObjectMeta } from '../../api/index.ts';
 import type { FieldErrors } from './field.ts';
 
 const httpPath = /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/;
@@ -71,6 +72,18 @@ export function annotations(errors: FieldErrors, field: string, values: Record<s
     size += Buffer.byteLength(key) + Buffer.byteLength(values[key]!);
   }
   if (size > 256 * 1024) errors.tooLong(field, 256 * 1024);
+}
+
+const notOfTemplates = [
+  'name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp',
+  'deletionGracePeriodSeconds', 'ownerReferences', 'finalizers', 'managedFields',
+] as const;
+
+/** Claims that are made from a template get its labels and annotations, and nothing else of its metadata. Mirrors ValidateTemplateObjectMeta. */
+export function templateMeta(errors: FieldErrors, field: string, metadata: ObjectMeta | undefined): void {
+  annotations(errors, `${field}.annotations`, metadata?.annotations);
+  labels(errors, `${field}.labels`, metadata?.labels);
+  for (const name of notOfTemplates) if (asGiven(metadata, name) !== null) errors.forbidden(`${field}.${name === 'uid' ? 'uID' : name}`, 'cannot be set');
 }
 
 /** `example.com/path`. Mirrors k8s.io/apimachinery/pkg/util/validation/validation.go (IsDomainPrefixedPath). */

@@ -6,7 +6,7 @@ import { noBacksteps } from './paths.ts';
 import { validateAccessModes, volumeModes } from './persistentVolumeClaim.ts';
 import { basicResource, notAQuantity, quantityOf } from './resources.ts';
 import { validateNodeSelector } from './scheduling.ts';
-import { csiDriverName, sourceChecks } from './volumes.ts';
+import { csiDriverName, misnamedSources, sourceChecks } from './volumes.ts';
 
 /* Mirrors pkg/apis/core/validation/validation.go (ValidatePersistentVolumeSpec). */
 
@@ -60,8 +60,9 @@ function validateSource(errors: FieldErrors, spec: PersistentVolumeSpec): void {
     const source = spec[name];
     if (source === undefined) continue;
     const path = `spec.${name}`;
-    if (count++) {
-      errors.forbidden(path, 'may not specify more than 1 volume type');
+    // Drivers of flex volumes are taken beside another source.
+    if (count++ && name !== 'flexVolume') {
+      errors.forbidden(`spec.${(misnamedSources as Record<string, string | undefined>)[name] ?? name}`, 'may not specify more than 1 volume type');
       continue;
     }
     if (name === 'local') {
@@ -78,6 +79,8 @@ function validateSource(errors: FieldErrors, spec: PersistentVolumeSpec): void {
     } else {
       const checks = sourceChecks as unknown as Record<string, (e: FieldErrors, f: string, s: object, v: { name: string }) => void>;
       checks[name]!(errors, name === 'gcePersistentDisk' ? 'spec.persistentDisk' : path, source, { name: '' });
+      const secret = name === 'cinder' || name === 'storageos' ? spec[name]!.secretRef : undefined;
+      if (secret && !secret.namespace) errors.required(`${path}.secretRef.namespace`);
     }
   }
   if (!count) errors.required('spec', 'must specify a volume type');

@@ -45,9 +45,9 @@ export function claimSpec(errors: FieldErrors, field: string, spec: PersistentVo
   const { dataSource: source, dataSourceRef: ref } = spec;
   if (ref?.namespace) {
     errors.invalidEach(`${field}.dataSourceRef.namespace`, ref.namespace, isDns1123Label(ref.namespace));
-    if (source) errors.invalid(field, `${field}.dataSource`, 'may not be specified when dataSourceRef.namespace is specified');
+    if (source) errors.invalid(field, {}, 'may not be specified when dataSourceRef.namespace is specified');
   } else if (source && ref && (source.apiGroup !== ref.apiGroup || source.kind !== ref.kind || source.name !== ref.name)) {
-    errors.invalid(field, `${field}.dataSource`, 'must match dataSourceRef');
+    errors.invalid(field, {}, 'must match dataSourceRef');
   }
   if (spec.volumeAttributesClassName)
     errors.invalidEach(`${field}.volumeAttributesClassName`, spec.volumeAttributesClassName, isDns1123Subdomain(spec.volumeAttributesClassName));

@@ -96,9 +96,9 @@ function resourceClaims(errors: FieldErrors, field: string, spec: PodSpec): void
     names.add(claim.name);
     const { resourceClaimName: direct, resourceClaimTemplateName: template } = claim;
     if (direct !== undefined && template !== undefined)
-      errors.invalid(path, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
+      errors.invalid(path, internal('core/v1.PodResourceClaim', claim), 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
     if (direct === undefined && template === undefined)
-      errors.invalid(path, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
+      errors.invalid(path, internal('core/v1.PodResourceClaim', claim), 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
     if (direct !== undefined) errors.invalidEach(`${path}.resourceClaimName`, direct, isDns1123Subdomain(direct));
     if (template !== undefined) errors.invalidEach(`${path}.resourceClaimTemplateName`, template, isDns1123Subdomain(template));
   });
@@ -110,7 +110,7 @@ function podLevelResources(errors: FieldErrors, field: string, spec: PodSpec, cl
   const path = `${field}.resources`;
   if (spec.os?.name === 'windows') return errors.forbidden(path, 'may not be set for a windows pod');
   if (own.claims) errors.forbidden(`${path}.claims`, 'claims may not be set for Resources at pod-level');
-  resourceRequirements(errors, path, { limits: own.limits, requests: own.requests }, podResourceName, claims);
+  resourceRequirements(errors, path, own, podResourceName, claims);
   for (const what of ['requests', 'limits'] as const) {
     const sums = aggregateContainers(spec, what);
     for (const name in sums) {

@@ -28,7 +28,7 @@ export const isOvercommitAllowed = (name: string) => isNative(name) && !isHugePa
 export const notAQuantity =
   "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
-function resourceName(errors: FieldErrors, field: string, name: string): boolean {
+export function resourceName(errors: FieldErrors, field: string, name: string): boolean {
   const messages = isQualifiedName(name);
   errors.invalidEach(field, name, messages);
   if (messages.length) return false;

@@ -82,7 +82,7 @@ export function validatePodSecurityContext(errors: FieldErrors, field: string, s
   seccompProfile(errors, `${field}.seccompProfile`, context.seccompProfile);
   appArmorProfile(errors, `${field}.appArmorProfile`, context.appArmorProfile);
   oneOf(errors, `${field}.supplementalGroupsPolicy`, context.supplementalGroupsPolicy, ['Merge', 'Strict']);
-  oneOf(errors, `${field}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ['MountOption', 'Recursive']);
+  oneOf(errors, `${field}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ['Recursive']);
 }
 
 function oneOf(errors: FieldErrors, field: string, value: string | undefined, supported: string[]): void {

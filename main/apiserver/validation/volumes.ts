@@ -3,7 +3,7 @@ import type { DownwardAPIVolumeFile, KeyToPath, ObjectMeta, ProjectedVolumeSourc
 import { claimSpec } from './persistentVolumeClaim.ts';
 import { objectFieldSelector, resourceFieldSelector } from './env.ts';
 import { FieldErrors } from './field.ts';
-import { annotations, labels, labelSelector } from './names.ts';
+import { labelSelector, templateMeta } from './names.ts';
 import { fileMode, localDescendingPath, localNonReservedPath, noBacksteps } from './paths.ts';
 import { quantityOf } from './resources.ts';
 
@@ -11,6 +11,11 @@ import { quantityOf } from './resources.ts';
 
 const volumeFieldPaths = ['metadata.annotations', 'metadata.labels', 'metadata.name', 'metadata.namespace', 'metadata.uid'];
 const hostPathTypes = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'];
+
+const cachingModes = ['None', 'ReadOnly', 'ReadWrite'];
+const diskKinds = ['Dedicated', 'Managed', 'Shared'];
+const managedDisk = '/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}';
+const blobDisk = 'https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd';
 
 /** Returns the volumes that are sound, by name: those that containers may mount. */
 export function validateVolumes(
@@ -112,7 +117,10 @@ export const sourceChecks: SourceChecks = {
   cephfs: requireFields('monitors'),
   quobyte(errors, field, source) {
     if (!source.registry) errors.required(`${field}.registry`, "must be a host:port pair or multiple pairs separated by commas");
-    else if (source.registry.length >= 65) errors.tooLong(`${field}.tenant`, 64);
+    else if ((source.tenant?.length ?? 0) >= 65) errors.required(`${field}.tenant`, 'must be a UUID and may not exceed a length of 64 characters');
+    else
+      for (const pair of source.registry.split(','))
+        if (!/^(\[[^[\]]*\]|[^:[\]]*):[^:]*$/.test(pair)) errors.invalid(`${field}.registry`, source.registry, 'must be a host:port pair or multiple pairs separated by commas');
     if (!source.volume) errors.required(`${field}.volume`);
   },
   downwardAPI(errors, field, source) {
@@ -144,7 +152,15 @@ export const sourceChecks: SourceChecks = {
   vsphereVolume: requireFields('volumePath'),
   photonPersistentDisk: requireFields('pdID'),
   portworxVolume: requireFields('volumeID'),
-  azureDisk: requireFields('diskName', 'diskURI'),
+  azureDisk(errors, field, source) {
+    requireFields('diskName', 'diskURI')(errors, field, source);
+    const { cachingMode, kind, diskURI = '' } = source;
+    if (cachingMode !== undefined && !cachingModes.includes(cachingMode)) errors.notSupported(`${field}.cachingMode`, cachingMode, cachingModes);
+    if (kind === undefined) return;
+    if (!diskKinds.includes(kind)) errors.notSupported(`${field}.kind`, kind, diskKinds);
+    const form = kind === 'Managed' ? managedDisk : blobDisk;
+    if (!diskURI.startsWith(kind === 'Managed' ? '/subscriptions/' : 'https://')) errors.notSupported(`${field}.diskURI`, diskURI, [form]);
+  },
   storageos(errors, field, source) {
     if (!source.volumeName) errors.required(`${field}.volumeName`);
     else errors.invalidEach(`${field}.volumeName`, source.volumeName, isDns1123Label(source.volumeName));
@@ -163,8 +179,7 @@ export const sourceChecks: SourceChecks = {
   ephemeral(errors, field, source) {
     const template = source.volumeClaimTemplate;
     if (!template) return errors.required(`${field}.volumeClaimTemplate`);
-    labels(errors, `${field}.volumeClaimTemplate.metadata.labels`, template.metadata?.labels);
-    annotations(errors, `${field}.volumeClaimTemplate.metadata.annotations`, template.metadata?.annotations);
+    templateMeta(errors, `${field}.volumeClaimTemplate.metadata`, template.metadata);
     claimSpec(errors, `${field}.volumeClaimTemplate.spec`, template.spec ?? {});
   },
   image(errors, field, source) {
@@ -178,7 +193,7 @@ function validateVolumeSource(errors: FieldErrors, field: string, volume: Volume
   for (const [name, check] of Object.entries(sourceChecks) as [keyof SourceChecks, (e: FieldErrors, f: string, s: object, v: Volume) => void][]) {
     const source = volume[name];
     if (source === undefined) continue;
-    if (count++) errors.forbidden(`${field}.${misnamed[name] ?? name}`, 'may not specify more than 1 volume type');
+    if (count++) errors.forbidden(`${field}.${misnamedSources[name] ?? name}`, 'may not specify more than 1 volume type');
     else check(errors, `${field}.${name === 'gcePersistentDisk' ? 'persistentDisk' : name}`, source, volume);
   }
   if (!count) errors.required(field, 'must specify a volume type');
@@ -189,7 +204,7 @@ function validateVolumeSource(errors: FieldErrors, field: string, volume: Volume
 }
 
 // Upstream's own slips of the pen, which clients may match.
-const misnamed: Partial<Record<keyof SourceChecks, string>> = { cephfs: 'cephFS', downwardAPI: 'downwarAPI' };
+export const misnamedSources: Partial<Record<keyof SourceChecks, string>> = { cephfs: 'cephFS', downwardAPI: 'downwarAPI' };
 
 export function pullPolicy(errors: FieldErrors, field: string, policy: string | undefined): void {
   if (!policy) errors.required(field);

@@ -26,8 +26,9 @@ export function webhookUrl(errors: FieldErrors, field: string, text: string): vo
 }
 
 export function webhookService(errors: FieldErrors, field: string, { name, namespace, path, port = 443 }: AdmissionregistrationServiceReference): void {
-  if (!name) errors.required(`${field}.name`);
-  if (!namespace) errors.required(`${field}.namespace`);
+  // Upstream takes the one for the other, and so do those that read what it says.
+  if (!namespace) errors.required(`${field}.name`);
+  if (!name) errors.required(`${field}.namespace`);
   const port_ = isPortNumber(port);
   if (port_.length) errors.invalid(`${field}.port`, port, `port is not valid: ${port_.join(', ')}`);
   if (path === undefined || path === '/' || path === '') return;

@@ -1,4 +1,5 @@
 import { declaredType } from '../../cel/index.ts';
+import { internal } from '../../validation/internal.ts';
 import { FieldErrors } from '../../validation/field.ts';
 import { resolvePath } from '../schema/fieldPath.ts';
 import { compileRules } from '../schema/rules.ts';
@@ -211,8 +212,8 @@ class Walk {
         this.total.observe(`${at}.${field}`, of);
       };
       costs('estimated rule cost', 'rule', cost);
-      if (compiled.error) this.ruleErrors.invalid(`${at}.rule`, rule, compiled.error);
-      if (compiled.messageError) this.ruleErrors.invalid(`${at}.messageExpression`, rule, compiled.messageError);
+      if (compiled.error) this.ruleErrors.invalid(`${at}.rule`, internal('apiextensions/v1.ValidationRule', rule), compiled.error);
+      if (compiled.messageError) this.ruleErrors.invalid(`${at}.messageExpression`, internal('apiextensions/v1.ValidationRule', rule), compiled.messageError);
       else if (compiled.message) costs('estimated messageExpression cost', 'messageExpression', compiled.messageMaxCost);
       if (compiled.usesOldSelf) {
         if (place.uncorrelated !== undefined) this.ruleErrors.invalid(`${at}.rule`, rule.rule, `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelated}`);

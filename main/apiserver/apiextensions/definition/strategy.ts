@@ -37,9 +37,13 @@ export const customResourceDefinition: Strategy<CustomResourceDefinition> = {
   prepareForCreate(_context, object) {
     object.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: [] };
     storeVersion(object);
-    // What it has made goes first.
+  },
+  holdsBack(object) {
     const metadata = (object.metadata ??= {});
+    if (metadata.deletionTimestamp) return false;
+    // What it has made goes first.
     if (!metadata.finalizers?.includes(cleanupFinalizer)) metadata.finalizers = [...(metadata.finalizers ?? []), cleanupFinalizer];
+    return true;
   },
   prepareForUpdate(_context, object, old) {
     object.status = old.status && { ...old.status, storedVersions: [...(old.status.storedVersions ?? [])] };

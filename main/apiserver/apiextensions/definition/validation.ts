@@ -2,6 +2,7 @@ import type { CustomResourceDefinition, CustomResourceDefinitionNames, CustomRes
 import { equalJson } from '../../../api/json.ts';
 import { isDns1035Label, isDns1123Subdomain } from '../../../api/names.ts';
 import { FieldErrors } from '../../validation/field.ts';
+import { webhookClientConfig } from '../../validation/webhooks.ts';
 import { resolvePath } from '../schema/fieldPath.ts';
 import { anySchema, type JsonSchema } from '../schema/types.ts';
 import { approvalNeeded, approvalOf, approvalText, approvedAnnotation, isProtectedGroup, seeApproval } from './approval.ts';
@@ -23,8 +24,8 @@ export const schemaOfVersion = (version: CustomResourceDefinitionVersion): JsonS
  */
 export function validateDefinition(definition: CustomResourceDefinition, old?: CustomResourceDefinition): FieldErrors {
   const errors = new FieldErrors();
-  if (!old && definition.metadata?.name !== `${definition.spec.names.plural}.${definition.spec.group}`)
-    errors.invalid('metadata.name', definition.metadata?.name ?? '', 'must be spec.names.plural+"."+spec.group');
+  if (!old && definition.metadata?.name && definition.metadata.name !== `${definition.spec.names.plural}.${definition.spec.group}`)
+    errors.invalid('metadata.name', definition.metadata.name, 'must be spec.names.plural+"."+spec.group');
   validateSpec(definition.spec, errors, old);
   if (old) validateImmutable(definition.spec, old, errors);
   validateNames(definition.status?.acceptedNames, 'status.acceptedNames', errors);
@@ -52,7 +53,9 @@ function validateSpec(spec: CustomResourceDefinitionSpec, errors: FieldErrors, o
   });
   validateParts(versions, errors, old);
   if (new Set(versions.map(({ name }) => name)).size !== versions.length) errors.invalid('spec.versions', versions, 'must contain unique version names');
-  if (versions.filter(({ storage }) => storage).length !== 1) errors.invalid('spec.versions', versions, 'must have exactly one version marked as storage version');
+  if (versions.filter(({ storage }) => storage).length !== 1) errors.invalid('spec.versions', spec.versions ?? null, 'must have exactly one version marked as storage version');
+  // The first version has a place of its own as well.
+  if (versions[0]?.name) label(versions[0].name, 'spec.version', errors);
   for (const name of ['plural', 'singular', 'kind', 'listKind'] as const) if (!spec.names?.[name]) errors.required(`spec.names.${name}`);
   validateNames(spec.names, 'spec.names', errors);
   validateConversion(spec, errors, old);
@@ -209,9 +212,7 @@ function validateConversion(spec: CustomResourceDefinitionSpec, errors: FieldErr
   const client = webhook?.clientConfig;
   const at = `${path}.webhookClientConfig`;
   if (!client) errors.required(at, 'required when strategy is set to Webhook');
-  else if ((client.url === undefined) === (client.service === undefined)) errors.required(at, 'exactly one of url or service is required');
-  else if (client.url !== undefined) validateUrl(client.url, `${at}.url`, errors);
-  else validateService(client.service!, `${at}.service`, errors);
+  else webhookClientConfig(errors, at, client);
   const versions = webhook?.conversionReviewVersions ?? [];
   if (!versions.length) errors.required(`${path}.conversionReviewVersions`);
   versions.forEach((version, i) => {
@@ -221,39 +222,6 @@ function validateConversion(spec: CustomResourceDefinitionSpec, errors: FieldErr
   const before = old?.spec.conversion?.webhook?.conversionReviewVersions;
   const recognized = (list: readonly string[]) => list.some((version) => version === 'v1' || version === 'v1beta1');
   if (versions.length && !recognized(versions) && (!before || recognized(before))) errors.invalid(`${path}.conversionReviewVersions`, versions, 'must include at least one of v1, v1beta1');
-}
-
-/** Mirrors k8s.io/apiserver/pkg/util/webhook/validation.go. */
-function validateUrl(text: string, path: string, errors: FieldErrors): void {
-  const form = '; desired format: https://host[/path]';
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    return errors.required(path, `url must be a valid URL: ${text}${form}`);
-  }
-  if (url.protocol !== 'https:') errors.invalid(path, url.protocol.slice(0, -1), `'https' is the only allowed URL scheme${form}`);
-  if (!url.host) errors.invalid(path, url.host, `host must be specified${form}`);
-  if (url.username || url.password) errors.invalid(path, url.username, 'user information is not permitted in the URL');
-  if (url.hash) errors.invalid(path, url.hash.slice(1), 'fragments are not permitted in the URL');
-  if (url.search) errors.invalid(path, url.search.slice(1), 'query parameters are not permitted in the URL');
-}
-
-function validateService(service: { name: string; namespace: string; path?: string; port?: number }, path: string, errors: FieldErrors): void {
-  if (!service.name) errors.required(`${path}.name`, 'service name is required');
-  if (!service.namespace) errors.required(`${path}.namespace`, 'service namespace is required');
-  const port = service.port ?? 443;
-  if (!(port >= 1 && port <= 65535)) errors.invalid(`${path}.port`, port, 'port is not valid: must be between 1 and 65535, inclusive');
-  if (service.path === undefined) return;
-  const at = `${path}.path`;
-  if (!service.path.startsWith('/')) return errors.invalid(at, service.path, "must start with a '/'");
-  if (service.path === '/') return;
-  const steps = service.path.slice(1).split('/');
-  if (steps.at(-1) === '') steps.pop();
-  steps.forEach((step, i) => {
-    if (step === '') errors.invalid(at, service.path, `segment[${i}] may not be empty`);
-    else for (const message of isDns1123Subdomain(step)) errors.invalid(at, service.path, `segment[${i}]: ${message}`);
-  });
 }
 
 function validateImmutable(spec: CustomResourceDefinitionSpec, old: CustomResourceDefinition, errors: FieldErrors): void {

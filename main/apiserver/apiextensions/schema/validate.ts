@@ -132,6 +132,7 @@ function checkNumber(value: number, schema: JsonSchema, report: Report): void {
 }
 
 function isMultiple(value: number, of: number): boolean {
+  if (Number.isInteger(value) && Number.isInteger(of)) return value % of === 0;
   const quotient = value / of;
   return Math.abs(quotient - Math.round(quotient)) < 1e-9;
 }

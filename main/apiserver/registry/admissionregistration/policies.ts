@@ -44,7 +44,7 @@ export function admissionPolicies(expression: CheckExpression): AdmissionPolicie
       ...clusterKind,
       hasGeneration: true,
       defaults: ({ spec }) => policyDefaults(spec),
-      prepareForCreate: (_context, object) => void delete object.status,
+      prepareForCreate: (_context, object) => void (object.status = {}),
       prepareForUpdate: (_context, object, old) => void (object.status = old.status),
       validate: (_context, object) => check((errors) => validatingPolicy(errors, object, undefined, expression)),
       validateUpdate: (_context, object, old) => check((errors) => validatingPolicy(errors, object, old, expression)),

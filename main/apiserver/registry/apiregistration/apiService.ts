@@ -1,7 +1,6 @@
 import type { APIService } from '../../../api/index.ts';
-import { isDns1035Label, isDns1123Subdomain } from '../../../api/names.ts';
+import { isDns1035Label, isDns1123Subdomain, isPortNumber } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
-import { webhookService } from '../../validation/webhooks.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -49,9 +48,8 @@ const localCondition = (since: string | undefined) => ({
 function validate(errors: FieldErrors, { metadata, spec }: APIService): void {
   const { group = '', version = '', service, insecureSkipTLSVerify, caBundle, groupPriorityMinimum = 0, versionPriority = 0 } = spec ?? {};
   const wanted = `${version}.${group}`;
-  if (metadata?.name !== wanted) errors.invalid('metadata.name', metadata?.name ?? '', `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`);
-  // The legacy group has no name and cannot be handed to anybody.
-  if (group === '' && service) errors.required('spec.group', 'only v1 may have an empty group and it better be legacy kube');
+  if (metadata?.name && metadata.name !== wanted) errors.invalid('metadata.name', metadata.name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`);
+  if (group === '' && version !== 'v1') errors.required('spec.group', 'only v1 may have an empty group and it better be legacy kube');
   if (group) errors.invalidEach('spec.group', group, isDns1123Subdomain(group));
   errors.invalidEach('spec.version', version, isDns1035Label(version));
   if (groupPriorityMinimum <= 0 || groupPriorityMinimum > 20_000) errors.invalid('spec.groupPriorityMinimum', groupPriorityMinimum, 'must be positive and less than 20000');
@@ -61,6 +59,8 @@ function validate(errors: FieldErrors, { metadata, spec }: APIService): void {
     if (insecureSkipTLSVerify) errors.invalid('spec.insecureSkipTLSVerify', insecureSkipTLSVerify, 'local APIServices may not have insecureSkipTLSVerify');
     return;
   }
-  webhookService(errors, 'spec.service', { name: service.name ?? '', namespace: service.namespace ?? '', port: service.port });
+  for (const name of ['namespace', 'name'] as const) if (!service[name]) errors.required(`spec.service.${name}`);
+  const problems = isPortNumber(service.port ?? 443);
+  if (problems.length) errors.invalid('spec.service.port', service.port, `port is not valid: ${problems.join(', ')}`);
   if (insecureSkipTLSVerify && caBundle) errors.invalid('spec.insecureSkipTLSVerify', insecureSkipTLSVerify, 'may not be true if caBundle is present');
 }

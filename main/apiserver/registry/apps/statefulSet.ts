@@ -42,8 +42,8 @@ export const statefulSet: Strategy<StatefulSet> = {
     spec.revisionHistoryLimit ??= 10;
     defaultPodTemplate(spec.template);
     for (const claim of spec.volumeClaimTemplates ?? []) {
-      claim.apiVersion ??= 'v1';
-      claim.kind ??= 'PersistentVolumeClaim';
+      claim.apiVersion = 'v1';
+      claim.kind = 'PersistentVolumeClaim';
       defaultClaimSpec((claim.spec ??= {}));
       (claim.status ??= {}).phase ||= 'Pending';
     }

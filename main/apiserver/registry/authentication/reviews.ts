@@ -1,9 +1,9 @@
 import type { SelfSubjectReview, TokenReview } from '../../../api/index.ts';
 import { timestamp } from '../../../api/meta.ts';
-import { StatusError } from '../../../api/status.ts';
+import { badRequest, StatusError } from '../../../api/status.ts';
 import type { ServiceAccountTokens } from '../../auth/serviceAccountTokens.ts';
 import type { UserInfo } from '../../auth/types.ts';
-import { check, define } from '../define.ts';
+import { define } from '../define.ts';
 import type { Strategy } from '../strategy.ts';
 
 /* `kubectl auth whoami`, and who a token stands for. Mirrors pkg/registry/authentication. */
@@ -35,14 +35,13 @@ export const selfSubjectReview: Strategy<SelfSubjectReview> = {
 export function tokenReview(tokens: ServiceAccountTokens): Strategy<TokenReview> {
   return {
     ...base('TokenReview', 'tokenreviews'),
-    validate: (_context, object) => check((errors) => {
-      if (!object.spec?.token) errors.required('spec.token', 'token is required for TokenReview in authentication');
-    }),
+    validate: () => [],
     async review(_context, object) {
+      if (!object.spec?.token) throw badRequest('token is required for TokenReview in authentication');
       const asked = object.spec?.audiences?.length ? object.spec.audiences : [tokens.audience];
       try {
-        const known = await tokens.review(object.spec!.token!, asked);
-        if (!known) return { ...object, status: { user: {} } };
+        const known = await tokens.review(object.spec.token, asked);
+        if (!known) return { ...object, status: { user: {}, error: 'invalid bearer token' } };
         const user = shown({ ...known.user, groups: [...known.user.groups, 'system:authenticated'] });
         return { ...object, status: { authenticated: true, user, audiences: known.audiences } };
       } catch (error) {

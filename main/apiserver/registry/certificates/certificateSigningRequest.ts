@@ -31,7 +31,7 @@ export const certificateSigningRequest: Strategy<Csr> = {
     object.spec = { ...object.spec, username: name, groups: [...groups], ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
     if (!uid) delete object.spec.uid;
     if (!extra) delete object.spec.extra;
-    delete object.status;
+    object.status = {};
   },
   prepareForUpdate(_context, object, old) {
     object.spec = old.spec;

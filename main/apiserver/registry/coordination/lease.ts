@@ -15,6 +15,9 @@ export const lease: Strategy<Lease> = {
   allowCreateOnUpdate: true,
   defaults(object) {
     object.spec ??= {};
+    // Of a feature that is off as long as it is a beta one.
+    delete object.spec.strategy;
+    delete object.spec.preferredHolder;
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object) => check((errors) => validate(errors, object)),

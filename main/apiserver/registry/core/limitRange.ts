@@ -2,7 +2,7 @@ import type { LimitRange, LimitRangeItem } from '../../../api/index.ts';
 import { isQualifiedName } from '../../../api/names.ts';
 import type { Quantity } from '../../../api/quantity.ts';
 import type { FieldErrors } from '../../validation/field.ts';
-import { canonicalQuantities, containerResourceName, isOvercommitAllowed, quantityOf } from '../../validation/resources.ts';
+import { canonicalQuantities, containerResourceName, isOvercommitAllowed, quantityOf, resourceName } from '../../validation/resources.ts';
 import { check, columns, define } from '../define.ts';
 import { nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -55,7 +55,7 @@ function validateItem(errors: FieldErrors, path: string, item: LimitRangeItem): 
       continue;
     }
     for (const name in item[list]) {
-      if (item.type === 'Pod' || item.type === 'Container') containerResourceName(errors, `${path}.${list}[${name}]`, name);
+      (item.type === 'Pod' || item.type === 'Container' ? containerResourceName : resourceName)(errors, `${path}.${list}[${name}]`, name);
       keys.add(name);
     }
   }

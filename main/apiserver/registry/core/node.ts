@@ -30,8 +30,10 @@ export const node: Strategy<Node> = {
     canonicalQuantities(status.allocatable);
     if (status.capacity && !status.allocatable) status.allocatable = { ...status.capacity };
   },
+  prepareForCreate: (_context, object) => dropConfigSource(object),
   prepareForUpdate(_context, object, old) {
     object.status = old.status;
+    if (!old.spec?.configSource) dropConfigSource(object);
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => validateUpdate(errors, object, old)),
@@ -65,6 +67,11 @@ export const node: Strategy<Node> = {
   },
   subresources: { status: statusSubresource<Node>(definition, (errors, object, old) => validateUpdate(errors, object, old)) },
 };
+
+/** Of a feature that is gone; stays only where it has been before. */
+function dropConfigSource({ spec }: Node): void {
+  delete spec?.configSource;
+}
 
 function roles(object: Node): string[] {
   const prefix = 'node-role.kubernetes.io/';

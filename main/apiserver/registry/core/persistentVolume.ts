@@ -9,6 +9,7 @@ import { sourceOf, validatePersistentVolume } from '../../validation/persistentV
 import { canonicalQuantities } from '../../validation/resources.ts';
 import { persistentVolumeWarnings } from '../../validation/volumeWarnings.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
+import { defaultVolumeSource } from './podDefaults.ts';
 import { accessModes, age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
 
@@ -30,7 +31,7 @@ export const persistentVolume: Strategy<PersistentVolume> = {
     spec.persistentVolumeReclaimPolicy ||= 'Retain';
     spec.volumeMode ??= 'Filesystem';
     canonicalQuantities(spec.capacity);
-    if (spec.hostPath) spec.hostPath.type ??= '';
+    defaultVolumeSource(spec);
     (object.status ??= {}).phase ||= 'Pending';
   },
   prepareForCreate(context, object) {

@@ -23,11 +23,13 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
   },
   prepareForCreate(_context, object) {
     object.status = { phase: 'Pending' };
+    dropDistantSource(object.spec!);
     dropForeignSource(object.spec!);
     normalizeDataSources(object.spec!);
   },
   prepareForUpdate(_context, object, old) {
     object.status = old.status;
+    if (!old.spec?.dataSourceRef) dropDistantSource(object.spec!);
     if (!old.spec?.dataSource && !old.spec?.dataSourceRef) dropForeignSource(object.spec!);
     normalizeDataSources(object.spec!);
   },
@@ -55,6 +57,11 @@ export const persistentVolumeClaim: Strategy<PersistentVolumeClaim> = {
   },
   subresources: { status: statusSubresource<PersistentVolumeClaim>(definition, claimStatus) },
 };
+
+/** Sources in other namespaces are a feature that is off as long as it is an alpha one. */
+function dropDistantSource(spec: NonNullable<PersistentVolumeClaim['spec']>): void {
+  if (spec.dataSourceRef?.namespace) delete spec.dataSourceRef;
+}
 
 /** The older field takes claims and snapshots only, and forgets anything else (EnforceDataSourceBackwardsCompatibility). */
 function dropForeignSource(spec: NonNullable<PersistentVolumeClaim['spec']>): void {

@@ -1,4 +1,4 @@
-import type { Container, EphemeralContainer, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../../../api/index.ts';
+import type { Container, EphemeralContainer, PersistentVolumeSpec, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../../../api/index.ts';
 import { canonicalQuantities, isHugePage, isOvercommitAllowed, quantityOf } from '../../validation/resources.ts';
 import { pullPolicyOf } from '../../../api/imageReference.ts';
 import { aggregateContainers } from '../../../api/podAmounts.ts';
@@ -17,6 +17,8 @@ export function defaultPodTemplate(template: PodTemplateSpec | undefined): void 
 }
 
 export function defaultPodSpec(spec: PodSpec): void {
+  // Of a feature that is off as long as it is an alpha one.
+  delete spec.schedulingGroup;
   spec.dnsPolicy ||= 'ClusterFirst';
   spec.restartPolicy ||= 'Always';
   spec.securityContext ??= {};
@@ -92,7 +94,6 @@ function defaultVolume(volume: Volume): void {
   if (volume.image) volume.image.pullPolicy = pullPolicyOf(volume.image.reference ?? '', volume.image.pullPolicy);
   if (volume.secret) volume.secret.defaultMode ??= fileMode;
   if (volume.configMap) volume.configMap.defaultMode ??= fileMode;
-  if (volume.hostPath) volume.hostPath.type ??= '';
   if (volume.emptyDir?.sizeLimit) volume.emptyDir.sizeLimit = quantityOf(volume.emptyDir.sizeLimit)?.toString() ?? volume.emptyDir.sizeLimit;
   if (volume.downwardAPI) {
     volume.downwardAPI.defaultMode ??= fileMode;
@@ -106,21 +107,27 @@ function defaultVolume(volume: Volume): void {
     }
   }
   if (volume.ephemeral?.volumeClaimTemplate?.spec) volume.ephemeral.volumeClaimTemplate.spec.volumeMode ??= 'Filesystem';
-  if (volume.iscsi) volume.iscsi.iscsiInterface ||= 'default';
-  if (volume.rbd) {
-    volume.rbd.pool ||= 'rbd';
-    volume.rbd.user ||= 'admin';
-    volume.rbd.keyring ||= '/etc/ceph/keyring';
+  defaultVolumeSource(volume);
+}
+
+/** What sources that pods may name and sources of persistent volumes have in common. */
+export function defaultVolumeSource({ hostPath, iscsi, rbd, azureDisk, scaleIO }: Volume | PersistentVolumeSpec): void {
+  if (hostPath) hostPath.type ??= '';
+  if (iscsi) iscsi.iscsiInterface ||= 'default';
+  if (rbd) {
+    rbd.pool ||= 'rbd';
+    rbd.user ||= 'admin';
+    rbd.keyring ||= '/etc/ceph/keyring';
   }
-  if (volume.azureDisk) {
-    volume.azureDisk.cachingMode ||= 'ReadWrite';
-    volume.azureDisk.kind ||= 'Shared';
-    volume.azureDisk.fsType ||= 'ext4';
-    volume.azureDisk.readOnly ??= false;
+  if (azureDisk) {
+    azureDisk.cachingMode ||= 'ReadWrite';
+    azureDisk.kind ||= 'Shared';
+    azureDisk.fsType ||= 'ext4';
+    azureDisk.readOnly ??= false;
   }
-  if (volume.scaleIO) {
-    volume.scaleIO.storageMode ||= 'ThinProvisioned';
-    volume.scaleIO.fsType ||= 'xfs';
+  if (scaleIO) {
+    scaleIO.storageMode ||= 'ThinProvisioned';
+    scaleIO.fsType ||= 'xfs';
   }
 }
 

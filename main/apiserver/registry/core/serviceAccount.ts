@@ -18,6 +18,8 @@ export function serviceAccount(tokens: ServiceAccountTokens): Strategy<ServiceAc
     judgedAgain: true,
     allowUnconditionalUpdate: true,
     returnsDeletedObject: true,
+    prepareForCreate: (_context, object) => nameSecretsOnly(object),
+    prepareForUpdate: (_context, object) => nameSecretsOnly(object),
     validate: () => [],
     validateUpdate: () => [],
     warnings: serviceAccountWarnings,
@@ -25,6 +27,11 @@ export function serviceAccount(tokens: ServiceAccountTokens): Strategy<ServiceAc
     row: (object, now) => [nameOf(object), age(object, now)],
     subresources: { token: token(tokens) },
   };
+}
+
+/** Of a secret only its name counts (cleanSecretReferences). */
+function nameSecretsOnly(object: ServiceAccount): void {
+  object.secrets = object.secrets?.map(({ name }) => (name === undefined ? {} : { name }));
 }
 
 /** POST of a TokenRequest answers with a signed token. */

@@ -17,6 +17,7 @@ export const runtimeClass: Strategy<RuntimeClass> = {
   hasGeneration: false,
   allowUnconditionalUpdate: false,
   nameRule: 'dnsSubdomain',
+  plainFinalizers: true,
   defaults: (object) => canonicalQuantities(object.overhead?.podFixed),
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {

@@ -1,5 +1,6 @@
 import type { PodDisruptionBudget } from '../../../api/index.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { labelSelector, nonNegative } from '../../validation/names.ts';
 import { notMoreThan100Percent, positiveIntOrPercent } from '../../validation/workloads.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
@@ -48,7 +49,7 @@ export const podDisruptionBudget: Strategy<PodDisruptionBudget> = {
 
 function validate(errors: FieldErrors, { spec = {} }: PodDisruptionBudget): void {
   if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined)
-    errors.invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set');
+    errors.invalid('spec', internal('policy/v1.PodDisruptionBudgetSpec', spec), 'minAvailable and maxUnavailable cannot be both set');
   for (const name of ['minAvailable', 'maxUnavailable'] as const) {
     positiveIntOrPercent(errors, `spec.${name}`, spec[name]);
     notMoreThan100Percent(errors, `spec.${name}`, spec[name]);

@@ -9,9 +9,8 @@ import { internal } from '../../validation/internal.ts';
 import { conditions } from '../../validation/conditions.ts';
 import { bindingConditions, deviceName, deviceToleration, driverName, each, eachOnce, fullyQualifiedName, opaqueConfiguration, poolName, rawObject, selectors } from '../../validation/devices.ts';
 import type { FieldErrors } from '../../validation/field.ts';
-import { byteLength, fieldImmutable, labels } from '../../validation/names.ts';
+import { byteLength, fieldImmutable, templateMeta } from '../../validation/names.ts';
 import { validateNodeSelector } from '../../validation/scheduling.ts';
-import { annotations } from '../../validation/names.ts';
 import { check, clientMetadata, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Objects, Strategy } from '../strategy.ts';
@@ -92,8 +91,7 @@ export const resourceClaimTemplate: Strategy<ResourceClaimTemplate> = {
 };
 
 function validateTemplate(errors: FieldErrors, { spec }: ResourceClaimTemplate): void {
-  labels(errors, 'spec.metadata.labels', spec?.metadata?.labels);
-  annotations(errors, 'spec.metadata.annotations', spec?.metadata?.annotations);
+  templateMeta(errors, 'spec.metadata', spec?.metadata);
   validateSpec(errors, 'spec.spec', spec?.spec);
 }
 

@@ -2,8 +2,10 @@ import type { CapacityRequestPolicy, CapacityRequestPolicyRange, Counter, Device
 import { equalJson } from '../../../api/json.ts';
 import { timestamp } from '../../../api/meta.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../../api/names.ts';
+import { asGiven } from '../../../api/normalize.ts';
 import type { Quantity } from '../../../api/quantity.ts';
 import { bindingConditions, deviceName, deviceQualifiedName, deviceTaint, driverName, each, eachOnce, poolName } from '../../validation/devices.ts';
+import { internal } from '../../validation/internal.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { byteLength, fieldImmutable } from '../../validation/names.ts';
 import { quantityOf } from '../../validation/resources.ts';
@@ -89,7 +91,7 @@ function validate(errors: FieldErrors, { spec }: ResourceSlice, old: ResourceSli
   const oneOf = 'exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required';
   if (!set.length) errors.required('spec', oneOf);
   else if (set.length > 1) errors.invalid('spec', `{${set.join(', ')}}`, `${oneOf}, but multiple fields are set`);
-  if (sharedCounters && devices) errors.invalid('spec', '', 'only one of `sharedCounters` or `devices` is allowed');
+  if (asGiven(spec, 'sharedCounters') && asGiven(spec, 'devices')) errors.invalid('spec', '', 'only one of `sharedCounters` or `devices` is allowed');
 
   const elaborate = devices?.some(({ taints, consumesCounters }) => taints?.length || consumesCounters?.length);
   eachOnce(
@@ -183,7 +185,7 @@ function validateAttribute(errors: FieldErrors, path: string, attribute: DeviceA
     if (byteLength(version) > 64) errors.tooLong(`${path}.version`, 64);
   }
   const set = (['bool', 'int', 'string', 'version'] as const).filter((name) => attribute[name] !== undefined).length;
-  if (set !== 1) errors.invalid(path, set ? attribute : '', 'exactly one value must be specified');
+  if (set !== 1) errors.invalid(path, set ? internal('resource/v1.DeviceAttribute', attribute) : '', 'exactly one value must be specified');
 }
 
 function validateCapacity(errors: FieldErrors, path: string, { value, requestPolicy: policy }: DeviceCapacity, shared: boolean): void {

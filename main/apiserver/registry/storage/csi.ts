@@ -23,6 +23,8 @@ export const csiDriver: Strategy<CSIDriver> = {
   returnsDeletedObject: true,
   defaults(object) {
     const spec = (object.spec ??= {});
+    // Of a feature that is off as long as it is an alpha one.
+    delete spec.preventPodSchedulingIfMissing;
     spec.attachRequired ??= true;
     spec.podInfoOnMount ??= false;
     spec.storageCapacity ??= false;

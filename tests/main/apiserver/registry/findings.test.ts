@@ -33,6 +33,11 @@ describe('what is wrong is said as Kubernetes says it', () => {
     ['labels that are there, but none', `${apps}/deployments`, { spec: { selector: { matchLabels: { app: 'x' } }, template: { metadata: { labels: {} }, spec: pod } } }, `spec.template.metadata.labels: Invalid value: {}: ${differ}`],
     ['labels that are not there', `${apps}/deployments`, { spec: { selector: { matchLabels: { app: 'x' } }, template: { spec: pod } } }, `spec.template.metadata.labels: Invalid value: null: ${differ}`],
     ['an autoscaler that says that there are no policies', '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers', { spec: { scaleTargetRef: { kind: 'Deployment', name: 'd' }, maxReplicas: 2, behavior: { scaleUp: { policies: [] } } } }, 'spec.behavior.scaleUp.policies: Required value: must specify at least one Policy'],
+    ['a range of no resource', `${core}/limitranges`, { spec: { limits: [{ type: 'PersistentVolumeClaim', min: { storage: '1' }, max: { k: '1' } }] } }, 'spec.limits[0].max[k]: Invalid value: "k": must be a standard resource type or fully qualified'],
+    ['a budget with two aims', '/apis/policy/v1/namespaces/default/poddisruptionbudgets', { spec: { minAvailable: 1, maxUnavailable: 1 } }, 'spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set'],
+    ['a template of claims that names them', '/apis/resource.k8s.io/v1/namespaces/default/resourceclaimtemplates', { spec: { metadata: { name: 'x', uid: 'u' }, spec: {} } }, '[spec.metadata.name: Forbidden: cannot be set, spec.metadata.uID: Forbidden: cannot be set]'],
+    ['an address of a service, before all else', `${core}/services`, { spec: { clusterIP: 'x' } }, 'Service "bad" is invalid: spec.clusterIPs[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'],
+    ['a disk of another kind than its address', '/api/v1/persistentvolumes', { spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], azureDisk: { diskName: 'd', diskURI: 'x' } } }, 'spec.azureDisk.diskURI: Unsupported value: "x": supported values: "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"'],
   ])('%s', async (_name, path, object, finding) => {
     const metadata = { name: 'bad', ...(object as KubeObject).metadata };
     expect(await cluster.refusal('POST', path, { ...object, metadata })).toContain(finding);
@@ -107,6 +112,32 @@ describe('what is left open is filled in', () => {
     const claim = await cluster.ask<PersistentVolumeClaim>('POST', `${core}/persistentvolumeclaims`, { metadata: { name: 'c' }, spec });
     expect(claim.spec).not.toHaveProperty('dataSource');
     expect(claim.spec).not.toHaveProperty('dataSourceRef');
+  });
+
+  it('a claim forgets a source in another namespace', async () => {
+    const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, dataSourceRef: { kind: 'PersistentVolumeClaim', name: 'c', namespace: 'other' } };
+    expect((await cluster.ask<PersistentVolumeClaim>('POST', `${core}/persistentvolumeclaims`, { metadata: { name: 'near' }, spec })).spec).not.toHaveProperty('dataSourceRef');
+  });
+
+  it('an account keeps the names of its secrets and nothing else of them', async () => {
+    const account = { metadata: { name: 'keeper' }, secrets: [{ name: 's', kind: 'Secret', uid: 'u' }] };
+    expect(await cluster.ask('POST', `${core}/serviceaccounts`, account)).toMatchObject({ secrets: [{ name: 's' }] });
+    expect(await cluster.ask('GET', `${core}/serviceaccounts/keeper`)).not.toHaveProperty('secrets.0.uid');
+  });
+
+  it('what belongs to features that are off is forgotten', async () => {
+    const lease = { metadata: { name: 'l' }, spec: { strategy: 'OldestEmulationVersion', holderIdentity: 'h' } };
+    expect(await cluster.ask('POST', '/apis/coordination.k8s.io/v1/namespaces/default/leases', lease)).not.toHaveProperty('spec.strategy');
+    const deployment = { metadata: { name: 'grouped' }, spec: { selector: { matchLabels: { app: 'x' } }, template: { ...template, spec: { ...pod, schedulingGroup: { podGroupName: 'g' } } } } };
+    expect(await cluster.ask('POST', `${apps}/deployments`, deployment)).not.toHaveProperty('spec.template.spec.schedulingGroup');
+    const node = { metadata: { name: 'configured' }, spec: { configSource: {} } };
+    expect(await cluster.ask('POST', '/api/v1/nodes', node)).not.toHaveProperty('spec.configSource');
+  });
+
+  it('a token that nobody knows is said to be one', async () => {
+    const review = { spec: { token: 'x' } };
+    expect(await cluster.ask('POST', '/apis/authentication.k8s.io/v1/tokenreviews', review)).toMatchObject({ status: { user: {}, error: 'invalid bearer token' } });
+    expect(await cluster.refusal('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { spec: {} })).toBe('token is required for TokenReview in authentication');
   });
 
   it('an image that cannot be read is not taken for the latest', async () => {
