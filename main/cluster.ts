@@ -228,6 +228,7 @@ class Engine implements Cluster {
     const rbac = new RbacAuthorizer(store);
     const authorizer = new UnionAuthorizer([new NodeAuthorizer(store, nodeRules()), rbac]);
     const tokens = new ServiceAccountTokens(certificates.serviceAccountKey, 'https://kubernetes.default.svc.cluster.local', objects, clock, random);
+    const otherTokens = [bootstrapTokens(objects, clock)];
     const egress: Egress = {
       dial: (host, port, from) => this.#nodes!.dial(host, port, from),
       covers: (address) => this.#nodes!.covers(address),
@@ -240,11 +241,11 @@ class Engine implements Cluster {
       random,
       log: log.child('apiserver'),
       strategies: builtinStrategies({
-        store, objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts: [30000, 32767], kubelets,
+        store, objects, random, rbac, authorizer, tokens, otherTokens, serviceCIDR, nodePorts: [30000, 32767], kubelets,
         components: [controlLoopCheck('scheduler'), controlLoopCheck('controller-manager'), { ...storeCheck(store), name: 'etcd-0' }],
       }),
       admission: builtinAdmission,
-      authenticators: [x509Authenticator, tokens, bootstrapTokens(objects, clock)],
+      authenticators: [x509Authenticator, tokens, ...otherTokens],
       authorizer,
       tls: { certificate: certificates.serving.certificate, key: certificates.serving.key, clientCa: certificates.ca },
       kubelets,

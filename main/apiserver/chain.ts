@@ -90,13 +90,15 @@ export class Chain {
   }
 
   /** Who asks. Throws 401. */
-  async authenticate({ user: known, credentials = {} }: Incoming): Promise<UserInfo> {
-    if (known) return known;
+  async authenticate(incoming: Incoming): Promise<UserInfo> {
+    if (incoming.user) return incoming.user;
+    const credentials: Credentials = { ...incoming.credentials, note: (key, value) => void ((incoming.auditAnnotations ??= {})[key] = value) };
     for (const authenticator of this.authenticators) {
       const user = await authenticator.authenticate(credentials);
       if (user) return user.groups.includes('system:authenticated') ? user : { ...user, groups: [...user.groups, 'system:authenticated'] };
     }
-    if (credentials.authorization) throw unauthorized();
+    // Other schemes than tokens are nobody's.
+    if (/^bearer +\S/i.test(credentials.authorization ?? '')) throw unauthorized();
     return { name: 'system:anonymous', groups: ['system:unauthenticated'] };
   }
 

@@ -62,6 +62,15 @@ const modes: readonly Mode[] = [
   { name: 'user-info', isAbout: ({ user }) => !node.test(user) && !serviceAccount.test(user) },
 ];
 
+/** A user without a name, as Go prints one with %#v. */
+function goUser({ groups, uid, extra }: Impersonation): string {
+  const list = (values: readonly string[]) => (values.length ? `[]string{${values.map((value) => JSON.stringify(value)).join(', ')}}` : '[]string(nil)');
+  const keys = [...new Set(extra.map(([key]) => key))].sort();
+  const valuesOf = (key: string) => list(extra.filter(([other]) => other === key).map(([, value]) => value));
+  const extras = keys.length ? `map[string][]string{${keys.map((key) => `${JSON.stringify(key)}:${valuesOf(key)}`).join(', ')}}` : 'map[string][]string(nil)';
+  return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${list(groups)}, Extra:${extras}}`;
+}
+
 /** Whether a service account's token is bound to the node. */
 function runsOn({ name, extra }: UserInfo, user: string): boolean {
   const of = extra?.[nodeName];
@@ -75,7 +84,7 @@ function runsOn({ name, extra }: UserInfo, user: string): boolean {
  * Mirrors k8s.io/apiserver/pkg/endpoints/filters/impersonation/{constrained_impersonation,mode}.go.
  */
 export async function impersonate(authorizer: Authorizer, requester: UserInfo, wanted: Impersonation, info: RequestInfo): Promise<UserInfo> {
-  if (!wanted.user) throw badRequest('requested groups, uid or extra without impersonating a user');
+  if (!wanted.user) throw badRequest(`requested ${goUser(wanted)} without impersonating a user name`);
   let refusal: unknown;
   for (const mode of modes) {
     if (!mode.isAbout(wanted, requester)) continue;

@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { timestamp, type KubeObject } from '../../api/meta.ts';
+import type { KubeObject } from '../../api/meta.ts';
 import { unauthorized } from '../../api/status.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Random } from '../../util/random.ts';
@@ -19,6 +19,8 @@ export interface TokenSubject {
   uid: string;
   audiences: string[];
   seconds: number;
+  /** Seconds after which whoever still uses it is noted in the audit log. */
+  warnAfter?: number;
   /** Milliseconds since the epoch. */
   now: number;
   /** The token ends with this pod, secret or node. */
@@ -34,7 +36,7 @@ interface Claims {
   exp?: number;
   nbf?: number;
   jti?: string;
-  'kubernetes.io'?: { namespace?: string; serviceaccount?: Partial<Ref>; pod?: Ref; secret?: Ref; node?: Ref };
+  'kubernetes.io'?: { namespace?: string; serviceaccount?: Partial<Ref>; pod?: Ref; secret?: Ref; node?: Ref; warnafter?: number };
 }
 
 /** Seconds by which clocks may differ, and for which a deleted object still counts. */
@@ -86,10 +88,11 @@ export class ServiceAccountTokens implements Authenticator {
     return this.issuer;
   }
 
-  async issue(subject: TokenSubject): Promise<{ token: string; expirationTimestamp: string }> {
+  async issue(subject: TokenSubject): Promise<{ token: string; /** What the audit log calls it. */ credentialId: string }> {
     const { SignJWT } = await import('jose');
-    const { namespace, name, uid, audiences, seconds, pod, secret, node } = subject;
+    const { namespace, name, uid, audiences, seconds, warnAfter, pod, secret, node } = subject;
     const now = Math.floor(subject.now / 1000);
+    const id = this.random.uuid();
     const token = await new SignJWT({
       'kubernetes.io': {
         namespace,
@@ -97,29 +100,30 @@ export class ServiceAccountTokens implements Authenticator {
         ...(pod ? { pod } : {}),
         ...(secret ? { secret } : {}),
         serviceaccount: { name, uid },
+        ...(warnAfter ? { warnafter: now + warnAfter } : {}),
       },
     })
       .setProtectedHeader({ alg: 'ES256', kid: this.#keyId })
       .setIssuer(this.issuer)
       .setSubject(usernameOf(namespace, name))
       .setAudience(audiences)
-      .setJti(this.random.uuid())
+      .setJti(id)
       .setIssuedAt(now)
       .setNotBefore(now)
       .setExpirationTime(now + seconds)
       .sign(this.#privateKey);
-    return { token, expirationTimestamp: timestamp((now + seconds) * 1000) };
+    return { token, credentialId: `JTI=${id}` };
   }
 
   /** Other bearer tokens are left to others; one of ours that does not count any more ends the request with 401. */
-  async authenticate({ authorization }: Credentials): Promise<UserInfo | undefined> {
+  async authenticate({ authorization, note }: Credentials): Promise<UserInfo | undefined> {
     const token = /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
     if (!token) return undefined;
-    return (await this.review(token, [this.audience]))?.user;
+    return (await this.review(token, [this.audience], note))?.user;
   }
 
   /** Who a token stands for, and which of the audiences it was made for. Undefined when it is not one of ours; throws 401 when it is void. */
-  async review(token: string, audiences: readonly string[]): Promise<{ user: UserInfo; audiences: string[] } | undefined> {
+  async review(token: string, audiences: readonly string[], note?: Credentials['note']): Promise<{ user: UserInfo; audiences: string[] } | undefined> {
     const claims = await this.#verify(token);
     if (!claims) return undefined;
     const now = this.clock.now() / 1000;
@@ -127,7 +131,10 @@ export class ServiceAccountTokens implements Authenticator {
     const made = [claims.aud ?? []].flat();
     const common = audiences.filter((audience) => made.includes(audience));
     if (!common.length) throw unauthorized();
-    return { user: await this.#userOf(claims), audiences: common };
+    const user = await this.#userOf(claims);
+    const stale = Math.floor(now) - (claims['kubernetes.io']?.warnafter ?? Infinity);
+    if (stale > 0) note?.('authentication.k8s.io/stale-token', `subject: ${user.name}, seconds after warning threshold: ${stale}`);
+    return { user, audiences: common };
   }
 
   async #verify(token: string): Promise<Claims | undefined> {

@@ -36,6 +36,8 @@ export interface Credentials {
   authorization?: string;
   /** The verified client certificate's subject and SHA-256 fingerprint, when one was presented and our CA signed it. */
   certificate?: { commonName: string; organizations: string[] };
+  /** Takes an annotation for the audit log. */
+  note?(key: string, value: string): void;
 }
 
 export type Decision = { allowed: true; reason: string } | { allowed: false; denied?: boolean; reason: string };

@@ -5,7 +5,7 @@ import type { Random } from '../../util/random.ts';
 import { customResourceDefinition } from '../apiextensions/index.ts';
 import type { RbacAuthorizer } from '../auth/rbac.ts';
 import type { ServiceAccountTokens } from '../auth/serviceAccountTokens.ts';
-import type { Authorizer } from '../auth/types.ts';
+import type { Authenticator, Authorizer } from '../auth/types.ts';
 import { apiService } from './apiregistration/apiService.ts';
 import { certificateSigningRequest } from './certificates/certificateSigningRequest.ts';
 import { checkExpression } from '../admission/expressions/index.ts';
@@ -70,6 +70,8 @@ export interface BuiltinOptions {
   /** Answers access reviews: the one that judges requests. */
   authorizer: Authorizer;
   tokens: ServiceAccountTokens;
+  /** Who recognizes other tokens, for reviews of them. */
+  otherTokens?: readonly Authenticator[];
   /** Where Services get their addresses from as long as no ServiceCIDR says otherwise: `10.96.0.0/16`, or one of each family with a comma between them. */
   serviceCIDR: string;
   /** First and last port that Services of type NodePort get. */
@@ -82,7 +84,7 @@ export interface BuiltinOptions {
 
 /** Every kind that the API server serves by itself. */
 export function builtinStrategies(options: BuiltinOptions): Strategy[] {
-  const { store, objects, random, rbac, authorizer, tokens, serviceCIDR, nodePorts, kubelets, components = [] } = options;
+  const { store, objects, random, rbac, authorizer, tokens, otherTokens = [], serviceCIDR, nodePorts, kubelets, components = [] } = options;
   const stored = () => objects.list<Service>({ group: '', version: 'v1', resource: 'services' });
   const allocators = {
     addresses: new ServiceAddresses(serviceCIDR, objects, new Registry(of(ipAddress), store, objects, random), random),
@@ -143,7 +145,7 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
     of(csiStorageCapacity),
     of(volumeAttributesClass),
     of(selfSubjectReview),
-    of(tokenReview(tokens)),
+    of(tokenReview(tokens, otherTokens)),
     of(apiService),
     of(certificateSigningRequest),
     ...webhookConfigurations(checkExpression).map((strategy) => of(strategy as Strategy<KubeObject>)),

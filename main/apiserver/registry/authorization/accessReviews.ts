@@ -6,6 +6,7 @@ import { isLabelValue, isQualifiedName } from '../../../api/names.ts';
 import type { RbacAuthorizer } from '../../auth/rbac.ts';
 import type { Authorizer, RequestInfo, UserInfo } from '../../auth/types.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { check, define } from '../define.ts';
 import type { RequestContext, Strategy } from '../strategy.ts';
 
@@ -74,7 +75,7 @@ export function accessReviews(
 }
 
 function validateAttributes(errors: FieldErrors, spec: Attributes): void {
-  if (spec.resourceAttributes && spec.nonResourceAttributes) errors.invalid('spec.nonResourceAttributes', spec.nonResourceAttributes, 'cannot be specified in combination with resourceAttributes');
+  if (spec.resourceAttributes && spec.nonResourceAttributes) errors.invalid('spec.nonResourceAttributes', internal('authorization/v1.NonResourceAttributes', spec.nonResourceAttributes), 'cannot be specified in combination with resourceAttributes');
   if (!spec.resourceAttributes && !spec.nonResourceAttributes)
     errors.invalid('spec.resourceAttributes', null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified');
   const { fieldSelector, labelSelector } = spec.resourceAttributes ?? {};
@@ -152,7 +153,7 @@ function validateLocal(errors: FieldErrors, { namespace }: RequestContext, { spe
   validateSubject(errors, spec);
   const given = spec.resourceAttributes && (spec.resourceAttributes.namespace ?? '');
   if (given !== undefined && given !== namespace) errors.invalid('spec.resourceAttributes.namespace', given, 'must match metadata.namespace');
-  if (spec.nonResourceAttributes) errors.invalid('spec.nonResourceAttributes', spec.nonResourceAttributes, 'disallowed on this kind of request');
+  if (spec.nonResourceAttributes) errors.invalid('spec.nonResourceAttributes', internal('authorization/v1.NonResourceAttributes', spec.nonResourceAttributes), 'disallowed on this kind of request');
 }
 
 const userOf = ({ user = '', uid, groups = [], extra }: Spec): UserInfo => ({ name: user, ...(uid ? { uid } : {}), groups, ...(extra ? { extra } : {}) });

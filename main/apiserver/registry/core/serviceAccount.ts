@@ -1,10 +1,12 @@
-import type { AuthenticationTokenRequest, ServiceAccount } from '../../../api/index.ts';
+import type { AuthenticationTokenRequest, Pod, ServiceAccount } from '../../../api/index.ts';
+import { parseApiVersion, timestamp, type KubeObject } from '../../../api/meta.ts';
 import { badRequest, conflict, forbidden, invalid, notFound } from '../../../api/status.ts';
-import type { ServiceAccountTokens } from '../../auth/serviceAccountTokens.ts';
+import type { ServiceAccountTokens, TokenSubject } from '../../auth/serviceAccountTokens.ts';
+import { invalidField } from '../../fieldErrors.ts';
 import { serviceAccountWarnings } from '../../validation/warnings.ts';
 import { check, columns, define } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
-import type { Strategy, Subresource } from '../strategy.ts';
+import type { Actions, Strategy, Subresource } from '../strategy.ts';
 
 /* Mirrors pkg/registry/core/serviceaccount/strategy.go and storage/token.go. */
 
@@ -34,75 +36,73 @@ function nameSecretsOnly(object: ServiceAccount): void {
   object.secrets = object.secrets?.map(({ name }) => (name === undefined ? {} : { name }));
 }
 
+const requestKind = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
+/** What the kubelet asks for on behalf of pods; such tokens hold on for a year, and are told of when they are used for longer than asked. */
+const extendedSeconds = 60 * 60 + 7;
+const yearSeconds = 365 * 24 * 3600;
+
 /** POST of a TokenRequest answers with a signed token. */
 function token(tokens: ServiceAccountTokens): Subresource<ServiceAccount> {
   return {
     type: 'action',
-    kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+    kind: { ...requestKind, version: 'v1' },
     verbs: ['create'],
     async post(context, name, body, actions) {
       const request = body as AuthenticationTokenRequest;
-      if (request.metadata?.name && request.metadata.name !== name)
-        throw badRequest(`the name of the request does not match the name on the URL`);
+      const given = request.metadata?.name;
+      if (given && given !== name) throw invalid(requestKind, name, [invalidField('metadata.name', given, 'must match the service account name if specified')]);
       const account = await actions.get();
+      const { namespace = '', uid = '' } = account.metadata!;
+      if (request.metadata?.uid && request.metadata.uid !== uid)
+        throw conflict({ group: requestKind.group, kind: requestKind.kind }, name, `the UID in the token request (${request.metadata.uid}) does not match the UID of the service account (${uid})`);
       const seconds = request.spec?.expirationSeconds ?? 3600;
-      const path = 'spec.expirationSeconds';
       const errors = check((found) => {
-        if (seconds < 600) found.invalid(path, seconds, 'may not specify a duration less than 10 minutes');
-        if (seconds > 2 ** 32) found.invalid(path, seconds, 'may not specify a duration larger than 2^32 seconds');
+        if (seconds < 600) found.invalid('spec.expirationSeconds', seconds, 'may not specify a duration less than 10 minutes');
+        if (seconds > 2 ** 32) found.invalid('spec.expirationSeconds', seconds, 'may not specify a duration larger than 2^32 seconds');
       });
-      if (errors.length) throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, name, errors);
+      if (errors.length) throw invalid(requestKind, '', errors);
       const audiences = request.spec?.audiences?.length ? request.spec.audiences : [tokens.audience];
-      const namespace = account.metadata!.namespace!;
       const bound = request.spec?.boundObjectRef;
-      const binding: { pod?: { name: string; uid: string }; secret?: { name: string; uid: string }; node?: { name: string; uid: string } } = {};
-      if (bound) {
-        const kind = `${bound.apiVersion}/${bound.kind}`;
-        const resource = { 'v1/Pod': 'pods', 'v1/Secret': 'secrets', 'v1/Node': 'nodes' }[kind];
-        if (!resource) throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(name)} to object of type ${kind}`);
-        const objectNamespace = resource === 'nodes' ? '' : namespace;
-        const target = await actions.objects.get({ group: '', version: 'v1', resource }, objectNamespace, bound.name ?? '');
-        if (!target) throw notFound({ group: '', kind: resource }, bound.name ?? '');
-        const uid = target.metadata!.uid!;
-        if (bound.uid && bound.uid !== uid)
-          throw conflict(
-            { group: '', kind: resource },
-            bound.name ?? '',
-            `the UID in the bound object reference (${bound.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
-          );
-        const ref = { name: bound.name!, uid };
-        if (resource === 'secrets') binding.secret = ref;
-        else if (resource === 'nodes') binding.node = ref;
-        else {
-          const spec = (target as { spec?: { serviceAccountName?: string; nodeName?: string } }).spec;
-          if (spec?.serviceAccountName !== name)
-            throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(name)} to pod running with different serviceaccount name.`);
-          binding.pod = ref;
-          if (spec.nodeName) {
-            const node = await actions.objects.get({ group: '', version: 'v1', resource: 'nodes' }, '', spec.nodeName);
-            binding.node = { name: spec.nodeName, uid: node?.metadata?.uid ?? '' };
-          }
-        }
-      }
+      const binding = bound ? await bindingOf(actions, account, bound) : {};
       if (seconds > oneYearAndASecond && context.user.name.startsWith('system:node:'))
         throw forbidden({ group: '', kind: 'serviceaccounts' }, name, 'token lifetime is too long');
-      const issued = await tokens.issue({
-        namespace,
-        name,
-        uid: account.metadata!.uid!,
-        audiences,
-        seconds,
-        now: context.now,
-        ...binding,
-      });
+      const extended = binding.pod !== undefined && seconds === extendedSeconds && audiences.every((audience) => audience === tokens.audience);
+      const lifetime = extended ? { seconds: yearSeconds, warnAfter: seconds } : { seconds };
+      const { token, credentialId } = await tokens.issue({ namespace, name, uid, audiences, now: context.now, ...lifetime, ...binding });
+      context.auditAnnotations['authentication.kubernetes.io/issued-credential-id'] = credentialId;
       const answer: AuthenticationTokenRequest = {
         kind: 'TokenRequest',
         apiVersion: 'authentication.k8s.io/v1',
-        metadata: { name, namespace, creationTimestamp: new Date(context.now).toISOString().replace(/\.\d+Z/, 'Z') },
+        metadata: { name, namespace, uid, creationTimestamp: timestamp(context.now) },
         spec: { audiences, expirationSeconds: seconds, ...(bound ? { boundObjectRef: bound } : {}) },
-        status: issued,
+        status: { token, expirationTimestamp: timestamp(context.now + seconds * 1000) },
       };
       return { code: 201, body: answer };
     },
   };
+}
+
+type Binding = Pick<TokenSubject, 'pod' | 'secret' | 'node'>;
+type BoundObject = NonNullable<NonNullable<AuthenticationTokenRequest['spec']>['boundObjectRef']>;
+
+/** With whose end the token is to end. Throws 400, 404 and 409. */
+async function bindingOf({ objects }: Actions<ServiceAccount>, account: ServiceAccount, bound: BoundObject): Promise<Binding> {
+  const { apiVersion = '', kind = '', name = '' } = bound;
+  const { group, version } = parseApiVersion(apiVersion);
+  const resource = group ? undefined : { Pod: 'pods', Secret: 'secrets', Node: 'nodes' }[kind];
+  if (!resource) throw badRequest(`cannot bind token to object of type ${group}/${version}, Kind=${kind}`);
+  const target = await objects.get<Pod>({ group: '', version: 'v1', resource }, resource === 'nodes' ? '' : account.metadata!.namespace!, name);
+  if (!target) throw notFound({ group: '', kind: resource }, name);
+  if (resource === 'pods' && target.spec?.serviceAccountName !== nameOf(account))
+    throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(nameOf(account))} to pod running with different serviceaccount name.`);
+  const uid = target.metadata!.uid!;
+  if (bound.uid && bound.uid !== uid)
+    throw conflict({ group: '', kind }, name, `the UID in the bound object reference (${bound.uid}) does not match the UID in record. The object might have been deleted and then recreated`);
+  if (resource === 'secrets') return { secret: { name, uid } };
+  if (resource === 'nodes') return { node: { name, uid } };
+  const nodeName = target.spec?.nodeName;
+  if (!nodeName) return { pod: { name, uid } };
+  // A node that is not there yet is told of by its name alone.
+  const node = await objects.get<KubeObject>({ group: '', version: 'v1', resource: 'nodes' }, '', nodeName);
+  return { pod: { name, uid }, node: { name: nodeName, uid: node?.metadata?.uid ?? '' } };
 }

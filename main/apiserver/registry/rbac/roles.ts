@@ -160,7 +160,8 @@ async function mayBind(rbac: RbacAuthorizer, context: RequestContext, object: An
   const roles = kind === 'Role' ? 'roles' : 'clusterroles';
   if (await isPrivileged(rbac, context, 'bind', roles, name)) return;
   const rules = await rbac.rulesOfRole(object.roleRef, context.namespace);
-  if (!rules) throw notFound({ group, kind: roles }, name);
+  // Upstream says the binding is missing, though it is the role.
+  if (!rules) throw notFound({ group, kind: resource }, name);
   const why = await rbac.escalation(context.user, context.namespace, rules);
   if (why) throw forbidden({ group, kind: resource }, nameOf(object), why);
 }

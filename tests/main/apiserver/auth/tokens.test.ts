@@ -4,6 +4,7 @@ import { ServiceAccountTokens } from '../../../../main/apiserver/auth/serviceAcc
 import { bootstrapCluster } from '../../../../main/bootstrap/index.ts';
 import type { AuthenticationTokenRequest, TokenReview } from '../../../../main/api/index.ts';
 import type { KubeObject } from '../../../../main/api/meta.ts';
+import { FakeClock } from '../../../support/fakeClock.ts';
 import { systemRandom } from '../../../../main/util/random.ts';
 import { TestCluster } from '../registry/testCluster.ts';
 
@@ -58,6 +59,35 @@ describe('a token', () => {
     const { token } = await forger.issue({ namespace: 'default', name: 'robot', uid: 'u', audiences: [forger.audience], seconds: 600, now: cluster.clock.now() });
     expect(await review(token)).toEqual({ user: {}, error: 'invalid bearer token' });
     expect((await review('not.a.token')).authenticated).toBeUndefined();
+  });
+
+  it('of a pod, asked for as kubelets do, holds on for a year, and is noted when it is used for longer than asked', async () => {
+    await cluster.ask('POST', '/api/v1/namespaces/default/pods', { metadata: { name: 'long' }, spec: { serviceAccountName: 'robot', containers: [{ name: 'c', image: 'i' }] } });
+    const { token, expirationTimestamp } = await request('robot', { expirationSeconds: 3607, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: 'long' } });
+    expect(Date.parse(expirationTimestamp) - cluster.clock.now()).toBe(3_607_000);
+    const claims = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as { iat: number; exp: number; 'kubernetes.io': { warnafter: number } };
+    expect([claims.exp - claims.iat, claims['kubernetes.io'].warnafter - claims.iat]).toEqual([365 * 24 * 3600, 3607]);
+
+    const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+    const clock = new FakeClock();
+    const issuer = new ServiceAccountTokens(key, 'https://issuer', { get: async () => ({ metadata: { uid: 'u' } }) as never, list: async () => [] }, clock, systemRandom);
+    const own = await issuer.issue({ namespace: 'default', name: 'robot', uid: 'u', audiences: [issuer.audience], seconds: 365 * 24 * 3600, warnAfter: 3607, now: clock.now() });
+    const noted: string[] = [];
+    const use = () => issuer.authenticate({ authorization: `Bearer ${own.token}`, note: (name, value) => noted.push(`${name}: ${value}`) });
+    expect((await use())!.name).toBe('system:serviceaccount:default:robot');
+    expect(noted).toEqual([]);
+    await clock.advance(3_617_000);
+    await use();
+    expect(noted).toEqual(['authentication.k8s.io/stale-token: subject: system:serviceaccount:default:robot, seconds after warning threshold: 10']);
+  });
+
+  it('is asked for its own account, and bound to what there is', async () => {
+    const refused = (spec: object, metadata?: object) => cluster.refusal('POST', `${accounts}/robot/token`, { metadata, spec });
+    expect(await refused({}, { name: 'other' })).toContain('metadata.name: Invalid value: "other": must match the service account name if specified');
+    expect(await refused({}, { uid: 'other' })).toContain('the UID in the token request (other) does not match the UID of the service account');
+    expect(await refused({ boundObjectRef: { kind: 'ConfigMap', apiVersion: 'v1', name: 'x' } })).toContain('cannot bind token to object of type /v1, Kind=ConfigMap');
+    expect(await refused({ boundObjectRef: { kind: 'Node', apiVersion: 'v1', name: 'x' } })).toContain('nodes "x" not found');
+    expect(await cluster.refusal('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { spec: {} })).toContain('token is required for TokenReview in authentication');
   });
 
   it('lives at least ten minutes and not for ever', async () => {
