@@ -2,7 +2,7 @@ import { parseCertificateRequest } from '../../api/certificateRequest.ts';
 import type { CertificateSigningRequest, SubjectAccessReview } from '../../api/index.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
-import { has, isKubeletClientRequest, kubeletClientSigner } from './requests.ts';
+import { has, kubeletClientFault, kubeletClientSigner } from './requests.ts';
 
 const kinds = [
   { subresource: 'selfnodeclient', own: true, message: 'Auto approving self kubelet client certificate after SubjectAccessReview.' },
@@ -23,7 +23,7 @@ export class CertificateApprover extends QueueController {
     const csr = this.#requests.get(name);
     if (!csr || csr.status?.certificate || has(csr, 'Approved') || has(csr, 'Denied') || csr.spec.signerName !== kubeletClientSigner) return;
     const request = await parseCertificateRequest(csr.spec.request);
-    if (!isKubeletClientRequest(request, csr.spec.usages ?? [])) return;
+    if (kubeletClientFault(request, csr.spec.usages ?? [])) return;
     for (const { subresource, own, message } of kinds) {
       if (own && csr.spec.username !== request.commonName) continue;
       if (!(await this.#allowed(client, csr, subresource))) continue;

@@ -1,11 +1,11 @@
-import { parseCertificateRequest, type CertificateRequest } from '../../api/certificateRequest.ts';
+import { parseCertificateRequest } from '../../api/certificateRequest.ts';
 import type { CertificateSigningRequest } from '../../api/index.ts';
 import { timestamp } from '../../api/meta.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
-import { clientSigner, has, isClientRequest, isKubeletClientRequest, isKubeletServingRequest, kubeletClientSigner, kubeletServingSigner } from './requests.ts';
+import { clientFault, clientSigner, has, kubeletClientFault, kubeletClientSigner, kubeletServingFault, kubeletServingSigner, type RequestCheck } from './requests.ts';
 
-const accepts: Record<string, (request: CertificateRequest, usages: readonly string[]) => boolean> = { [clientSigner]: isClientRequest, [kubeletClientSigner]: isKubeletClientRequest, [kubeletServingSigner]: isKubeletServingRequest };
+const faults: Record<string, RequestCheck> = { [clientSigner]: clientFault, [kubeletClientSigner]: kubeletClientFault, [kubeletServingSigner]: kubeletServingFault };
 const year = 365 * 24 * 3600;
 
 /** Signs what is approved for the signers of Kubernetes itself. Mirrors pkg/controller/certificates/signer/signer.go. */
@@ -22,13 +22,14 @@ export class CertificateSigner extends QueueController {
     const csr = this.#requests.get(name);
     const { signCertificate } = this.context;
     if (!csr || !signCertificate || csr.status?.certificate || !has(csr, 'Approved') || has(csr, 'Denied') || has(csr, 'Failed')) return;
-    const accept = accepts[csr.spec.signerName];
-    if (!accept) return;
+    const faultOf = faults[csr.spec.signerName];
+    if (!faultOf) return;
     const requests = client.of(resources.certificateSigningRequests);
     const request = await parseCertificateRequest(csr.spec.request);
     const usages = csr.spec.usages ?? [];
-    if (!accept(request, usages)) {
-      const failed = { type: 'Failed', status: 'True', reason: 'SignerValidationFailure', message: 'the request is not one that this signer signs', lastUpdateTime: timestamp(this.clock.now()) };
+    const fault = faultOf(request, usages);
+    if (fault) {
+      const failed = { type: 'Failed', status: 'True', reason: 'SignerValidationFailure', message: fault, lastUpdateTime: timestamp(this.clock.now()) };
       await requests.updateStatus({ ...csr, status: { ...csr.status, conditions: [...(csr.status?.conditions ?? []), failed] } });
       return;
     }

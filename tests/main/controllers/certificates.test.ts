@@ -99,7 +99,7 @@ describe('certificate requests', () => {
     await until('jane', ({ certificate }) => !!certificate);
     const server = await create('server', 'kubernetes.io/kube-apiserver-client', await requestOf('CN=web', ['web']), ['server auth', 'digital signature']);
     await decide(server, 'Approved');
-    expect((await until('server', ({ conditions = [] }) => conditions.length > 1)).status).toMatchObject({ conditions: [{ type: 'Approved' }, { type: 'Failed', reason: 'SignerValidationFailure' }] });
+    expect((await until('server', ({ conditions = [] }) => conditions.length > 1)).status).toMatchObject({ conditions: [{ type: 'Approved' }, { type: 'Failed', reason: 'SignerValidationFailure', message: 'invalid usage for client certificate: server auth' }] });
     const serving = await create('serving', 'kubernetes.io/kubelet-serving', await requestOf('CN=system:node:n1, O=system:nodes', ['n1']), ['server auth', 'digital signature']);
     await decide(serving, 'Approved');
     expect(new X509Certificate(Buffer.from((await until('serving', ({ certificate }) => !!certificate)).status!.certificate!, 'base64')).subjectAltName).toBe('DNS:n1');
