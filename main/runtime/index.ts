@@ -236,16 +236,44 @@ export interface ContainerStats {
   memoryRssBytes?: number;
   pageFaults?: number;
   majorPageFaults?: number;
+  /** Further counters and amounts, where the engine keeps them. */
+  details?: UsageDetails;
   /** Of a sandbox with a network of its own. */
   network?: NetworkCounters;
+}
+
+export interface UsageDetails {
+  /** In the program's own code, and in the kernel for it. */
+  cpuUserNanoseconds?: number;
+  cpuSystemNanoseconds?: number;
+  /** How often a CPU limit was looked at, how often it held the container up, and for how long. */
+  throttling?: { periods: number; throttledPeriods: number; throttledNanoseconds: number };
+  memoryCacheBytes?: number;
+  memoryMappedBytes?: number;
+  memorySwapBytes?: number;
+  memoryMostBytes?: number;
+  processes?: number;
+  /** By device, `major:minor`. */
+  disks?: Map<string, DiskCounters>;
+}
+
+export interface DiskCounters {
+  readBytes: number;
+  writtenBytes: number;
+  reads: number;
+  writes: number;
 }
 
 /** Since the network was made, over all of its interfaces. */
 export interface NetworkCounters {
   receivedBytes: number;
+  receivedPackets: number;
   receiveErrors: number;
+  receiveDrops: number;
   sentBytes: number;
+  sentPackets: number;
   sendErrors: number;
+  sendDrops: number;
 }
 
 export type RuntimeErrorCode = 'notFound' | 'conflict' | 'imageNotFound' | 'pullFailed' | 'invalid' | 'unavailable' | 'other';

@@ -39,7 +39,7 @@ const usage = (stats: ContainerStats, before: ContainerStats | undefined) => {
 };
 
 function sum(all: ContainerStats[]): ContainerStats {
-  const total = (field: keyof Omit<ContainerStats, 'id' | 'network'>) => all.reduce((result, one) => result + (one[field] ?? 0), 0);
+  const total = (field: keyof Omit<ContainerStats, 'id' | 'network' | 'details'>) => all.reduce((result, one) => result + (one[field] ?? 0), 0);
   return {
     id: '',
     timestamp: Math.max(...all.map((one) => one.timestamp)),

@@ -50,6 +50,36 @@ describe('what the containers of a node use', () => {
     await harness.kubelet.stop();
   });
 
+  it('is told in the words of cAdvisor, as far as the engine keeps it', async () => {
+    const h = await new Harness().start();
+    await h.create('web', { containers: [{ name: 'web', image: 'web:1', resources: { limits: { cpu: '500m' }, requests: { cpu: '250m' } } }] });
+    h.runtime.stats = async (ids) =>
+      ids.map((id) => ({
+        id,
+        timestamp: 1000,
+        cpuNanoseconds: 5e9,
+        memoryUsageBytes: 300,
+        memoryWorkingSetBytes: 200,
+        pageFaults: 7,
+        details: { cpuUserNanoseconds: 2e9, throttling: { periods: 10, throttledPeriods: 4, throttledNanoseconds: 5e8 }, processes: 3, disks: new Map([['8:0', { readBytes: 100, writtenBytes: 200, reads: 1, writes: 2 }]]) },
+      }));
+    const { body } = await h.kubelet.api.http('/metrics/cadvisor', new URLSearchParams());
+    const { id } = (await h.container('web'))!;
+    const labels = body.split('\n').find((line) => line.startsWith('container_processes{'))!.slice('container_processes{'.length, -'} 3 1000'.length);
+    expect(labels).toContain(`id="${id}"`);
+    for (const line of [
+      `container_cpu_user_seconds_total{${labels}} 2 1000`,
+      `container_cpu_cfs_throttled_periods_total{${labels}} 4 1000`,
+      `container_cpu_cfs_throttled_seconds_total{${labels}} 0.5 1000`,
+      `container_fs_writes_bytes_total{${labels},device="8:0"} 200 1000`,
+      `container_memory_failures_total{${labels},failure_type="pgfault",scope="hierarchy"} 7 1000`,
+      `container_spec_cpu_quota{${labels}} 50000 1000`,
+      `container_spec_cpu_shares{${labels}} 256 1000`,
+    ])
+      expect(body.split('\n')).toContain(line);
+    expect(body).not.toContain('container_memory_swap{');
+  });
+
   it('is told by the summary with what is left of the machine', async () => {
     const harness = await new Harness().start();
     await harness.create('web');
