@@ -385,7 +385,7 @@ export interface Runtime {
   diskUsage(id: string): Promise<number>;
 
   exec(id: string, command: string[], io: ExecIO): Promise<{ exitCode: number }>;
-  /** Runs a command to its end and keeps at most 10 kB of its output; rejects with code `other` and "timeout" when it takes too long. */
+  /** Runs a command to its end and keeps at most 10 kB of its output; rejects with code `other` and "timeout" when it runs for too long. */
   execSync(id: string, command: string[], timeoutMs: number): Promise<{ exitCode: number; output: Buffer }>;
   attach(id: string, io: ExecIO): Promise<void>;
   /** One TCP connection to a port on the loopback, or else the address, of the sandbox's network namespace. */

@@ -30,6 +30,7 @@ import {
   type VolumeUsage,
 } from '../index.ts';
 import { engineUser, ImageAccounts, resolveUser, type EngineUser } from './accounts.ts';
+import { CommandTimer } from './commandTimer.ts';
 import { containerOptions, endingOf, notStarted, resourceOptions, toContainer, type ContainerEnding, type ListedContainer } from './containers.ts';
 import { Engine } from './engine.ts';
 import { engineCall, runtimeError, statusOf, tolerate } from './errors.ts';
@@ -246,10 +247,9 @@ class DockerRuntime implements Runtime {
   }
 
   async execSync(id: string, command: string[], timeoutMs: number): Promise<{ exitCode: number; output: Buffer }> {
-    let timer = { cancel() {} };
-    const timedOut = new Promise<void>((resolve) => (timer = this.#clock.setTimer(timeoutMs, resolve)));
+    const timer = new CommandTimer(this.#clock, timeoutMs);
     try {
-      return await execSync(this.#docker, id, command, timedOut);
+      return await execSync(this.#docker, id, command, timer);
     } finally {
       timer.cancel();
     }

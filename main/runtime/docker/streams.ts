@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import type { Duplex, Writable } from 'node:stream';
 import type { Clock } from '../../util/clock.ts';
 import { RuntimeError, type ExecIO } from '../index.ts';
+import type { CommandTimer } from './commandTimer.ts';
 import { engineCall, runtimeError } from './errors.ts';
 import { ended, FrameReader } from './frames.ts';
 
@@ -93,9 +94,9 @@ export async function execSync(
   docker: Docker,
   container: string,
   command: string[],
-  timedOut: Promise<void>,
+  timer: CommandTimer,
 ): Promise<{ exitCode: number; output: Buffer }> {
-  const late = timedOut.then(() => {
+  const late = timer.over.then(() => {
     throw new RuntimeError('other', `timeout: command ${JSON.stringify(command.join(' '))} timed out`);
   });
   late.catch(() => {});
@@ -105,6 +106,7 @@ export async function execSync(
     starting.then((begun) => begun.stream.destroy(), () => {});
     throw error;
   });
+  timer.begin(async () => (await exec.inspect()).Pid > 0);
   const chunks: Buffer[] = [];
   let size = 0;
   const reader = new FrameReader((_, content) => {

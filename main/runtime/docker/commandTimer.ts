@@ -1,0 +1,43 @@
+import type { Clock, Timer } from '../../util/clock.ts';
+
+/** How long an engine may take to begin a command. Milliseconds. */
+const patience = 30_000;
+const shortestStep = 50;
+
+/**
+ * Gives a command its time from when it runs: an engine that is busy takes long to begin one, and that is not its fault.
+ * containerd counts in the same way (internal/cri/server/container_execsync.go, execInternal).
+ */
+export class CommandTimer {
+  /** Resolves when the command has had its time, or the engine never began it. */
+  readonly over: Promise<void>;
+  #end = () => {};
+  #timers: Timer[] = [];
+  #cancelled = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly timeoutMs: number,
+  ) {
+    this.over = new Promise((resolve) => (this.#end = resolve));
+    this.#after(timeoutMs + patience, this.#end);
+  }
+
+  /** The engine was told to begin: whether it has is looked at every quarter of the time, which is how exactly it is kept. */
+  begin(isRunning: () => Promise<boolean>): void {
+    this.#after(Math.max(shortestStep, this.timeoutMs / 4), () => {
+      void isRunning()
+        .catch(() => false)
+        .then((running) => (running ? this.#after(this.timeoutMs, this.#end) : this.begin(isRunning)));
+    });
+  }
+
+  cancel(): void {
+    this.#cancelled = true;
+    for (const timer of this.#timers) timer.cancel();
+  }
+
+  #after(ms: number, what: () => void): void {
+    if (!this.#cancelled) this.#timers.push(this.clock.setTimer(ms, what));
+  }
+}
