@@ -138,7 +138,8 @@ export class DefaultPreemption {
       const { namespace, labels, name } = info.pod.metadata!;
       let violates = false;
       for (const budget of budgets) {
-        const covers = budget.namespace === namespace && !budget.selector.empty && budget.selector.matches(labels);
+        // A pod without labels is nobody's, whatever a selector says of what must not be there.
+        const covers = budget.namespace === namespace && hasAny(labels) && !budget.selector.empty && budget.selector.matches(labels);
         if (!covers || name! in budget.disrupted) continue;
         if (--budget.allowed < 0) violates = true;
       }
@@ -153,7 +154,10 @@ function moreImportantFirst(a: PodInfo, b: PodInfo): number {
   return b.priority - a.priority || startOf(a.pod) - startOf(b.pod);
 }
 
-const startOf = (pod: Pod) => Date.parse(pod.status?.startTime ?? pod.metadata!.creationTimestamp ?? '') || 0;
+const hasAny = (labels: Record<string, string> | undefined) => labels !== undefined && Object.keys(labels).length > 0;
+
+/** What has not begun yet begins later than all that has. */
+const startOf = ({ status }: Pod) => (status?.startTime ? Date.parse(status.startTime) : Number.MAX_SAFE_INTEGER);
 
 /** The node whose victims hurt least; earlier rules first, and the first node where all are alike. */
 function pickBest(candidates: Candidate[]): Candidate | undefined {

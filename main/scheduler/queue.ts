@@ -109,6 +109,15 @@ export class SchedulingQueue {
     this.#planFlush(queued.timestamp + maxUnschedulable);
   }
 
+  /** Tries the pod again after its back-off, whatever happens until then. */
+  retry(uid: string): void {
+    const queued = this.#unschedulable.get(uid);
+    if (!queued || queued.gatedBy) return;
+    this.#unschedulable.delete(uid);
+    queued.rejectedBy = new Set();
+    this.#backOff(queued);
+  }
+
   /** Lets go the pods that `event` may help. */
   move(event: ClusterEvent): void {
     for (const [uid, queued] of this.#unschedulable) {

@@ -1,5 +1,5 @@
 import type { Attempt } from '../api/attempt.ts';
-import type { Node, Pod } from '../api/index.ts';
+import type { Node, ObjectReference, Pod } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { timestamp } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
@@ -464,7 +464,11 @@ export class Scheduler {
       this.#nominator.delete(other.uid);
       void this.#clearNomination(lane, other.pod);
     }
-    for (const victim of victims) void this.#evict(lane, victim.pod, preemptor, node);
+    // Those that are on their way out already need no push.
+    const staying = victims.filter(({ pod }) => !pod.metadata!.deletionTimestamp);
+    void Promise.all(staying.map((victim) => this.#evict(lane, victim.pod, preemptor, node))).then((gone) => {
+      if (this.#running && !gone.every(Boolean)) this.#queue.retry(preemptor.uid);
+    });
   }
 
   async #clearNomination(lane: Lane, pod: Pod): Promise<void> {
@@ -478,7 +482,8 @@ export class Scheduler {
     }
   }
 
-  async #evict(lane: Lane, victim: Pod, preemptor: PodInfo, node: string): Promise<void> {
+  /** False: the pod could not be told to go. */
+  async #evict(lane: Lane, victim: Pod, preemptor: PodInfo, node: string): Promise<boolean> {
     const { namespace, name, uid } = victim.metadata!;
     const pods = lane.client.because(preemptor.pod.metadata!.resourceVersion).of(resources.pods);
     const condition = {
@@ -495,9 +500,12 @@ export class Scheduler {
       await pods.patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
       await pods.delete(namespace!, name!, { preconditions: { uid } });
       const message = `Preempted by pod ${preemptor.uid} on node ${node}`;
-      lane.recorder.event(typed(victim), 'Normal', 'Preempted', message, { action: 'Preempting' });
+      lane.recorder.event(typed(victim), 'Normal', 'Preempted', message, { action: 'Preempting', related: referenceTo(preemptor.pod) });
+      return true;
     } catch (error) {
-      if (!isNotFound(error)) this.#log.warn('a pod could not be preempted', { namespace, name, error: String(error) });
+      if (isNotFound(error)) return true;
+      this.#log.warn('a pod could not be preempted', { namespace, name, error: String(error) });
+      return false;
     }
   }
 }
@@ -514,6 +522,11 @@ function unlessStopped(wait: Promise<unknown>, signal: AbortSignal): Promise<voi
 const hasEnded = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
 const typed = (pod: Pod): Pod => (pod.kind ? pod : { apiVersion: 'v1', kind: 'Pod', ...pod });
+
+function referenceTo({ metadata }: Pod): ObjectReference {
+  const { namespace, name, uid, resourceVersion } = metadata!;
+  return { apiVersion: 'v1', kind: 'Pod', namespace, name, uid, resourceVersion };
+}
 
 /** Heartbeats and the like do not make room for anybody. */
 function changesScheduling(old: Node, node: Node): boolean {

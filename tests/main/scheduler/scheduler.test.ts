@@ -224,6 +224,59 @@ it('a more important pod takes the place of the least important ones', async () 
   expect(nodeOf('high')).toBe('node-1');
 });
 
+describe('pods that have to make room', () => {
+  const low = (name: string, spec: Partial<Pod['spec']> = {}) => makePod(name, {}, { ...requesting({ cpu: '1' }), priority: 1, ...spec });
+  const high = () => makePod('high', {}, { ...requesting({ cpu: '1' }), priority: 10 });
+
+  it('are those that began last, of the same importance', async () => {
+    await add(makeNode('node-1', { cpu: '3' }));
+    for (const [name, startTime] of [['old', '2026-01-01T00:00:01Z'], ['young', '2026-01-01T00:00:05Z'], ['still-pulling', undefined]] as const)
+      server.seed(resources.pods, { ...low(name, { nodeName: 'node-1' }), status: { phase: 'Running', ...(startTime ? { startTime } : {}) } });
+    await add(high());
+    expect(server.all(resources.pods).filter((p) => p.metadata!.deletionTimestamp).map((p) => p.metadata!.name)).toEqual(['still-pulling']);
+  });
+
+  it('are told who takes their place', async () => {
+    await add(makeNode('node-1', { cpu: '1' }), low('low'));
+    await add(high());
+    const event = server.all(resources.events).find(({ reason }) => reason === 'Preempted')!;
+    expect(event).toMatchObject({ action: 'Preempting', related: { kind: 'Pod', namespace: 'default', name: 'high', uid: pod('high').metadata!.uid } });
+  });
+
+  it('are left alone when they go already', async () => {
+    await add(makeNode('node-1', { cpu: '1' }), low('low'));
+    server.change(resources.pods, 'default', 'low', (p) => (p.metadata!.finalizers = ['example.com/slow']));
+    await server.client().of(resources.pods).delete('default', 'low');
+    await settle();
+    await add(high());
+    expect(pod('high').status!.nominatedNodeName).toBe('node-1');
+    expect(pod('low').status!.conditions ?? []).not.toContainEqual(expect.objectContaining({ type: 'DisruptionTarget' }));
+    expect(messages('low', 'Preempted')).toEqual([]);
+  });
+
+  it('are asked again when that could not be written', async () => {
+    await add(makeNode('node-1', { cpu: '1' }), low('low'));
+    let refusals = 1;
+    server.intercept = ({ method, path }) => {
+      if (method === 'DELETE' && path.endsWith('/pods/low') && refusals-- > 0) throw failure(500, 'InternalError', 'not now');
+    };
+    await add(high());
+    expect(pod('low').metadata!.deletionTimestamp).toBeUndefined();
+    await clock.advance(2000);
+    expect(pod('low').metadata!.deletionTimestamp).toBeDefined();
+  });
+
+  it('without labels are in no budget, whatever its selector says', async () => {
+    const bare = { matchExpressions: [{ key: 'app', operator: 'DoesNotExist' }] };
+    server.seed(resources.podDisruptionBudgets, { metadata: { name: 'all', namespace: 'default' }, spec: { selector: bare }, status: { disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 } });
+    await add(makeNode('a', { cpu: '1' }), makeNode('b', { cpu: '1' }));
+    await add({ ...low('bare', { nodeName: 'a' }), status: { phase: 'Running' } }, { ...low('labelled', { nodeName: 'b', priority: 2 }), metadata: { name: 'labelled', namespace: 'default', labels: { tier: 'x' } } });
+    await add(high());
+    expect(pod('bare').metadata!.deletionTimestamp).toBeDefined();
+    expect(pod('labelled').metadata!.deletionTimestamp).toBeUndefined();
+  });
+});
+
 it('an assumed pod counts before the watch has shown it', async () => {
   await add(makeNode('node-1', { cpu: '1' }));
   server.pause();
