@@ -5,6 +5,7 @@ import type {
   StatefulSet,
   StatefulSetStatus,
 } from '../../api/index.ts';
+import { scaledValue } from '../../api/intstr.ts';
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { selectorFromLabelSelector } from '../../api/labels.ts';
 import { controllerOf, keyOf } from '../../api/meta.ts';
@@ -232,14 +233,24 @@ export class StatefulSetController extends QueueController {
   }
 
   /** Deletes a pod of an old revision, from the highest number to the partition: it comes back in the new one. */
-  async #rollOn({ client, set, replicas, update }: Rollout): Promise<void> {
-    const partition = set.spec!.updateStrategy?.rollingUpdate?.partition ?? 0;
+  async #rollOn(rollout: Rollout): Promise<void> {
+    const { client, set, replicas, update } = rollout;
+    const { partition = 0, maxUnavailable } = set.spec!.updateStrategy?.rollingUpdate ?? {};
     const now = this.clock.now();
+    if (maxUnavailable !== undefined) return this.#rollTogether(rollout, partition, Math.max(1, scaledValue(maxUnavailable, replicas.length, false)));
     for (const pod of replicas.slice(partition).reverse()) {
       if (revisionOf(pod) !== update.metadata!.name && !isGoing(pod))
         return this.#statefulPods.delete(client, set, pod);
       if (isUnavailable(set, pod, now)) return;
     }
+  }
+
+  /** Deletes as many of an old revision, from the highest number to the partition, as leave no more than `most` unavailable. */
+  async #rollTogether({ client, set, replicas, update }: Rollout, partition: number, most: number): Promise<void> {
+    const now = this.clock.now();
+    const room = most - replicas.filter((pod) => isUnavailable(set, pod, now)).length;
+    const old = replicas.slice(partition).filter((pod) => revisionOf(pod) !== update.metadata!.name && !isGoing(pod));
+    for (const pod of old.toReversed().slice(0, Math.max(0, room))) await this.#statefulPods.delete(client, set, pod);
   }
 
   async #updateStatus(rollout: Rollout): Promise<void> {

@@ -170,6 +170,37 @@ describe('an update', () => {
     expect(set().status).toMatchObject({ currentReplicas: 2, updatedReplicas: 1 });
   });
 
+  describe('with maxUnavailable', () => {
+    const going = () => cluster.podsOf('db').filter((each) => each.metadata!.deletionTimestamp).map((each) => each.metadata!.name).sort();
+    const rolling = (maxUnavailable: number | string, partition = 0) => ({ updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition, maxUnavailable } } });
+
+    it.each([
+      { maxUnavailable: 2, first: ['db-3', 'db-4'] },
+      { maxUnavailable: '60%', first: ['db-2', 'db-3', 'db-4'] },
+      // Rounded down, but never to nothing.
+      { maxUnavailable: '10%', first: ['db-4'] },
+    ])('replaces so many at a time ($maxUnavailable)', async ({ maxUnavailable, first }) => {
+      await create(5, { podManagementPolicy: 'Parallel', ...rolling(maxUnavailable) });
+      await live();
+      await setImage('db:2');
+      expect(going()).toEqual(first);
+      await live(12);
+      expect(names().map(image)).toEqual(Array(5).fill('db:2'));
+      expect(set().status).toMatchObject({ updatedReplicas: 5, currentReplicas: 5, readyReplicas: 5 });
+    });
+
+    it('counts what is unavailable for another reason, and stops at the partition', async () => {
+      await create(5, { podManagementPolicy: 'Parallel', ...rolling(3, 1) });
+      await live();
+      cluster.server.change(resources.pods, 'default', 'db-0', (each) => (each.status!.conditions = [{ type: 'Ready', status: 'False' }]));
+      await settle(30);
+      await setImage('db:2');
+      expect(going()).toEqual(['db-3', 'db-4']);
+      await live(12);
+      expect(names().map(image)).toEqual(['db:1', ...Array(4).fill('db:2')]);
+    });
+  });
+
   it('waits for the user when it is on delete', async () => {
     await create(2, { updateStrategy: { type: 'OnDelete' } });
     await live();

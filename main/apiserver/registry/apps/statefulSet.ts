@@ -51,11 +51,9 @@ export const statefulSet: Strategy<StatefulSet> = {
   },
   prepareForCreate(_context, object) {
     object.status = { replicas: 0, availableReplicas: 0 };
-    dropMaxUnavailable(object, undefined);
   },
   prepareForUpdate(_context, object, old) {
     object.status = old.status;
-    dropMaxUnavailable(object, old);
   },
   validate: (_context, object) => check((errors) => validate(errors, object, true)),
   validateUpdate: (_context, object, old) => check((errors) => {
@@ -85,11 +83,6 @@ export const statefulSet: Strategy<StatefulSet> = {
   ],
   subresources: { status: statusSubresource<StatefulSet>(definition, validateStatus), scale: scaleSubresource<StatefulSet>(selectorText) },
 };
-
-/** A field of a later version, which stays only where it has been before (pkg/registry/apps/statefulset, dropStatefulSetDisabledFields). */
-function dropMaxUnavailable({ spec }: StatefulSet, old: StatefulSet | undefined): void {
-  if (old?.spec?.updateStrategy?.rollingUpdate?.maxUnavailable === undefined) delete spec?.updateStrategy?.rollingUpdate?.maxUnavailable;
-}
 
 function validate(errors: FieldErrors, object: StatefulSet, isNew: boolean): void {
   const spec = object.spec!;
