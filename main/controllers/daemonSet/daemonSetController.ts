@@ -152,9 +152,12 @@ export class DaemonSetController extends QueueController {
     let failure: unknown;
     try {
       if (settled) await this.#manage(key, sync);
-      const used = new Set([sync.hash, ...pods.map((pod) => pod.metadata!.labels?.[hashLabel])]);
-      const isUsed = ({ metadata }: ControllerRevision) => used.has(metadata!.labels?.[hashLabel]);
-      await truncateHistory(client, revisions, isUsed, set.spec!.revisionHistoryLimit ?? 10);
+      const used = new Set(pods.map((pod) => pod.metadata!.labels?.[hashLabel]));
+      const hashOf = ({ metadata }: ControllerRevision) => metadata!.labels?.[hashLabel];
+      // Old revisions count whether they are used or not, unlike a stateful set's.
+      const usedOld = revisions.filter((each) => hashOf(each) !== sync.hash && used.has(hashOf(each))).length;
+      const limit = Math.max(0, (set.spec!.revisionHistoryLimit ?? 10) - usedOld);
+      await truncateHistory(client, revisions, (each) => hashOf(each) === sync.hash || used.has(hashOf(each)), limit);
     } catch (error) {
       failure = error;
     }

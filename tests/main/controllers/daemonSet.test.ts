@@ -167,6 +167,21 @@ it('an update on delete waits for the user', async () => {
   expect(images()).toEqual(['agent:1', 'agent:1', 'agent:2']);
 });
 
+it('of old revisions only so many are kept, those included that pods still have', async () => {
+  await create({ updateStrategy: { type: 'OnDelete' }, revisionHistoryLimit: 1 });
+  await live();
+  const kept = () =>
+    cluster.server
+      .all(resources.controllerRevisions)
+      .map(({ data }) => JSON.stringify(data).match(/agent:\d/)![0])
+      .sort();
+  await setImage('agent:2');
+  expect(kept()).toEqual(['agent:1', 'agent:2']);
+  await setImage('agent:3');
+  // Pods have the first one: the second has to go for it.
+  expect(kept()).toEqual(['agent:1', 'agent:3']);
+});
+
 it('does not create twice while its cache lags behind', async () => {
   cluster.server.pause();
   await create();
