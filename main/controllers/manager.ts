@@ -21,6 +21,7 @@ import { LegacyTokensController } from './legacyTokens.ts';
 import { NamespaceController } from './namespace.ts';
 import { NodeLifecycleController } from './nodeLifecycle.ts';
 import { NodePortRepairController } from './nodePortRepair.ts';
+import { NodeTTLController } from './nodeTTL.ts';
 import { PersistentVolumeBinder } from './persistentVolumeBinder.ts';
 import { PodGCController } from './podGC.ts';
 import { ReplicaSetController, ReplicationManager } from './replicaSet.ts';
@@ -71,6 +72,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   ServiceIPRepairController,
   NodePortRepairController,
   NodeLifecycleController,
+  NodeTTLController,
   TaintEvictionController,
   DeviceTaintEvictionController,
   PodGCController,

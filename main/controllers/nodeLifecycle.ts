@@ -1,7 +1,8 @@
 import type { Lease, Node, NodeCondition, Pod } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
-import { timestamp } from '../api/meta.ts';
+import { keyOf, timestamp } from '../api/meta.ts';
 import { isConflict, isNotFound } from '../api/status.ts';
+import { zoneOf } from '../api/topology.ts';
 import { resources, TokenBucket, type Client, type Informer } from '../client/index.ts';
 import type { Timer } from '../util/clock.ts';
 import { findCondition } from './conditions.ts';
@@ -16,7 +17,13 @@ const evictionsPerSecond = 0.1;
 const evictionsPerSecondInLargeBrokenZone = 0.01;
 const largeZone = 50;
 const brokenShare = 0.55;
-const zoneLabel = 'topology.kubernetes.io/zone';
+/** Stable label → what older clients still look for: always the same. */
+const oldLabels: [stable: string, old: string][] = [
+  ['kubernetes.io/os', 'beta.kubernetes.io/os'],
+  ['kubernetes.io/arch', 'beta.kubernetes.io/arch'],
+];
+/** Before the keys of pods in the queue. */
+const podPrefix = 'pod:';
 const watchedConditions = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
 
 interface Health {
@@ -52,6 +59,10 @@ export class NodeLifecycleController extends QueueController {
     this.#pods.addIndex('nodeName', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
     this.#leases = context.informers.informer(resources.leases, { namespace: 'kube-node-lease' });
     this.#nodes.on({ add: (node) => this.enqueueObject(node), update: (_, node) => this.enqueueObject(node) });
+    this.#pods.on({
+      add: (pod) => this.#placed(pod),
+      update: (old, pod) => old.spec!.nodeName !== pod.spec!.nodeName && this.#placed(pod),
+    });
   }
 
   override start(): void {
@@ -66,14 +77,38 @@ export class NodeLifecycleController extends QueueController {
   }
 
   /** Taints follow conditions and cordoning at once. */
-  protected async sync(name: string, client: Client): Promise<void> {
+  protected async sync(key: string, client: Client): Promise<void> {
+    if (key.startsWith(podPrefix)) return this.#syncPod(key.slice(podPrefix.length));
+    const name = key;
     const node = this.#nodes.get(name);
     if (!node) return;
+    await this.#copyLabels(client, node);
     const taints = calculateTaints(node, this.#deaf ? 'end' : this.#evicting.has(name) ? 'begin' : 'keep', timestamp(this.clock.now()));
     if (equalJson(taints, node.spec?.taints ?? [])) return;
     const { resourceVersion } = node.metadata!;
     const patch = { metadata: { resourceVersion }, spec: { taints: taints.length > 0 ? taints : null } };
     await client.of(resources.nodes).patch('', name, 'merge', patch);
+  }
+
+  /** A pod that comes to a node which is silent already, or that nobody has told yet when this controller begins. */
+  #placed(pod: Pod): void {
+    const { nodeName } = pod.spec!;
+    const node = nodeName ? this.#nodes.get(nodeName) : undefined;
+    if (nodeName && (!node || notReadyKey(node))) this.enqueue(podPrefix + keyOf(pod), pod);
+  }
+
+  async #syncPod(key: string): Promise<void> {
+    const pod = this.#pods.get(key);
+    const node = pod && this.#nodes.get(pod.spec!.nodeName ?? '');
+    if (node && notReadyKey(node)) await this.#markNotReady(pod);
+  }
+
+  async #copyLabels(client: Client, node: Node): Promise<void> {
+    const labels = node.metadata!.labels ?? {};
+    const wrong = oldLabels.filter(([stable, old]) => labels[stable] !== undefined && labels[old] !== labels[stable]);
+    if (wrong.length === 0) return;
+    const right = Object.fromEntries(wrong.map(([stable, old]) => [old, labels[stable]]));
+    await client.of(resources.nodes).patch('', node.metadata!.name!, 'strategic', { metadata: { labels: right } });
   }
 
   async #monitor(): Promise<void> {
@@ -176,16 +211,17 @@ export class NodeLifecycleController extends QueueController {
     for (const node of nodes) {
       const name = node.metadata!.name!;
       if (!notReadyKey(node)) this.#evicting.delete(name);
-      else if (!deaf && !this.#evicting.has(name) && this.#mayEvict(node, nodes)) {
+      else if (!deaf && !this.#evicting.has(name) && this.#mayEvict(node, counted)) {
         this.#evicting.add(name);
         this.enqueue(name, node);
       }
     }
   }
 
-  #mayEvict(node: Node, nodes: Node[]): boolean {
-    const zone = node.metadata!.labels?.[zoneLabel] ?? '';
-    const members = nodes.filter((other) => (other.metadata!.labels?.[zoneLabel] ?? '') === zone);
+  /** `counted`: the nodes whose silence says something of their zone. */
+  #mayEvict(node: Node, counted: Node[]): boolean {
+    const zone = zoneOf(node);
+    const members = counted.filter((other) => zoneOf(other) === zone);
     const perSecond = evictionRate(members);
     let limit = this.#limits.get(zone);
     if (limit?.perSecond !== perSecond) {

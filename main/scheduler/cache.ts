@@ -1,4 +1,5 @@
 import type { Node, Pod } from '../api/index.ts';
+import { zoneOf } from '../api/topology.ts';
 import { NodeInfo } from './nodeInfo.ts';
 import { PodInfo } from './podInfo.ts';
 
@@ -109,11 +110,6 @@ export class SchedulerCache {
     }
   }
 }
-
-const zoneOf = ({ metadata }: Node): string => {
-  const labels = metadata!.labels ?? {};
-  return `${labels['topology.kubernetes.io/region'] ?? ''}\0${labels['topology.kubernetes.io/zone'] ?? ''}`;
-};
 
 /** Mirrors pkg/scheduler/backend/cache/node_tree.go. */
 function byZoneInTurn(nodes: Iterable<NodeInfo>): NodeInfo[] {

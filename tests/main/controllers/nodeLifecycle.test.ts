@@ -152,6 +152,21 @@ it('pods of a silent node are not ready, even if that could not be written at fi
   expect(pod('web')!.status!.conditions).toMatchObject([{ type: 'Ready', status: 'False' }]);
 });
 
+it('a pod that comes to a silent node is not ready there', async () => {
+  silent.add('node-1');
+  await pass(80);
+  cluster.server.seed(resources.pods, { ...makePod('late', {}, tolerating(300)), status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } });
+  await settle();
+  expect(pod('late')!.status!.conditions).toMatchObject([{ type: 'Ready', status: 'False' }]);
+});
+
+it('a node has the labels that older clients look for, the same as the stable ones', async () => {
+  cluster.server.change(resources.nodes, '', 'node-1', (n) => Object.assign(n.metadata!.labels!, { 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'arm64', 'beta.kubernetes.io/arch': 'amd64' }));
+  await settle();
+  expect(node('node-1').metadata!.labels).toMatchObject({ 'beta.kubernetes.io/os': 'linux', 'beta.kubernetes.io/arch': 'arm64' });
+  expect(node('node-2').metadata!.labels).not.toHaveProperty(['beta.kubernetes.io/os']);
+});
+
 describe('a node that is said to be out of service', () => {
   const outOfService = () =>
     cluster.server.change(resources.nodes, '', 'node-3', (n) => (n.spec!.taints = [{ key: 'node.kubernetes.io/out-of-service', value: 'nodeshutdown', effect: 'NoExecute' }]));
