@@ -12,6 +12,7 @@ import type { PodFacts } from './config/downward.ts';
 import type { ObjectSource } from './config/environment.ts';
 import type { CrashBackoff } from './crashBackoff.ts';
 import type { ImageManager } from './images/imageManager.ts';
+import type { Histogram, Operations } from './operations.ts';
 import type { ProbeManager } from './probes/probeManager.ts';
 import { fieldPathOf } from './spec.ts';
 import type { StatusManager } from './status/statusManager.ts';
@@ -27,6 +28,7 @@ export interface MachineFacts {
   memoryBytes: number;
   /** Whether all that lies below a mount can be made read-only with it. */
   recursiveReadOnly: boolean;
+  cgroupDriver: string;
   /** Whether the kernel holds containers to AppArmor's profiles. */
   appArmor: boolean;
   /** Whether the engine sees all of the user's machine, as one of its own programs; otherwise it runs in a virtual machine or elsewhere. */
@@ -39,6 +41,9 @@ export interface Counters {
   evictions: Map<string, number>;
   /** Pods that had to go for critical ones, by what was missing. */
   preemptions: Map<string, number>;
+  /** From when the kubelet heard of a pod to when it ran, in seconds. */
+  podStarts: Histogram;
+  operations: Operations;
   /** Ends of containers, by `<type> <exit code> <reason>`. */
   terminated: Map<string, number>;
 }

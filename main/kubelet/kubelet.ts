@@ -21,6 +21,7 @@ import { ImageManager } from './images/imageManager.ts';
 import { accessRecord, PullAccess } from './images/pullAccess.ts';
 import { manifestFolder, type ManifestFolder } from './manifestFolder.ts';
 import { NodeKeeper } from './node/nodeKeeper.ts';
+import { Histogram, measuredRuntime, type Operations } from './operations.ts';
 import { removeOrphan } from './orphans.ts';
 import { PodWorker } from './podWorker.ts';
 import { createProber, simulatedProber } from './probes/prober.ts';
@@ -92,6 +93,8 @@ export function createKubelet(options: KubeletOptions): Kubelet {
 }
 
 const recheckMs = 2000;
+/** As upstream's (pkg/kubelet/metrics/metrics.go, podStartupDurationBuckets). */
+const podStartBounds = [0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600];
 const simulatedStorage = 100 * 2 ** 30;
 
 class NodeKubelet implements Kubelet {
@@ -118,7 +121,9 @@ class NodeKubelet implements Kubelet {
   readonly #waiting = new Map<string, { pod: Pod; victims: PodWorker[] }>();
 
   constructor(private readonly options: KubeletOptions) {
-    const { client, clock, random, runtime, nodeName, nodeIP } = options;
+    const { client, clock, random, nodeName, nodeIP } = options;
+    const operations: Operations = new Map();
+    const runtime = measuredRuntime(options.runtime, clock, operations);
     this.nodeName = nodeName;
     this.#log = options.log.child('kubelet');
     this.#agent = options.agent;
@@ -144,7 +149,7 @@ class NodeKubelet implements Kubelet {
       client,
       recorder: this.#recorder,
       runtime,
-      machine: { runtimeName: '', cpus: 1, memoryBytes: 2 ** 30, recursiveReadOnly: false, appArmor: true, engineIsHere: true },
+      machine: { runtimeName: '', cpus: 1, memoryBytes: 2 ** 30, recursiveReadOnly: false, cgroupDriver: 'cgroupfs', appArmor: true, engineIsHere: true },
       addresses: new AddressPool(options.podCIDR, [nodeIP], options.podCIDRv6),
       dns: { clusterDNS: options.clusterDNS, clusterDomain: options.clusterDomain },
       objects,
@@ -174,7 +179,7 @@ class NodeKubelet implements Kubelet {
         },
       }),
       statuses,
-      counters: { evictions: new Map(), preemptions: new Map(), terminated: new Map() },
+      counters: { evictions: new Map(), preemptions: new Map(), terminated: new Map(), podStarts: new Histogram(podStartBounds), operations },
       backoff: new CrashBackoff(clock),
       allocation: new AllocationManager(
         () => nodes.get(nodeName),
@@ -214,7 +219,7 @@ class NodeKubelet implements Kubelet {
     const { options } = this;
     const info = await this.#reachRuntime();
     if (this.#stopped) return;
-    this.#context.machine = { runtimeName: info.name, cpus: info.cpus, memoryBytes: info.memoryBytes, recursiveReadOnly: info.recursiveReadOnly ?? false, appArmor: info.appArmor ?? true, engineIsHere: info.onThisMachine ?? true };
+    this.#context.machine = { runtimeName: info.name, cpus: info.cpus, memoryBytes: info.memoryBytes, recursiveReadOnly: info.recursiveReadOnly ?? false, cgroupDriver: info.cgroupDriver ?? 'cgroupfs', appArmor: info.appArmor ?? true, engineIsHere: info.onThisMachine ?? true };
     const changes = changesOf(options.runtime);
     this.#ends.push(changes.onGap(() => void this.#afterGap()));
     this.#keeper = new NodeKeeper(

@@ -87,6 +87,8 @@ export class PodWorker {
   readonly #abort = new AbortController();
   #killing: { grace: number } | undefined;
   readonly #resize: ResizeState;
+  /** When the pod was heard of, as long as it has not run. */
+  #heardAt: number | undefined;
   /** What running containers have been given since they started, by id. */
   readonly #actuated = new Map<string, ActuatedResources>();
   /** What the containers of a sandbox may use together since they were given something else. */
@@ -105,6 +107,7 @@ export class PodWorker {
     this.#runtime = seed;
     this.#fresh = true;
     this.#resize = new ResizeState(context, pod);
+    if (seed.sandboxes.length === 0 && (pod.status?.phase ?? 'Pending') === 'Pending') this.#heardAt = context.clock.monotonic();
     for (const { id, state } of seed.containers) if (state === 'exited') this.#ended.add(id);
     for (const { containerID, resources } of [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])])
       if (containerID && resources) this.#actuated.set(containerIdOf({ containerID }), { container: resources, ...(pod.spec?.resources ? { pod: pod.spec.resources } : {}) });
@@ -521,6 +524,10 @@ export class PodWorker {
       now: timestamp(context.clock.now()),
     });
     const status = over ? terminatedStatus(pod, made) : made;
+    if (this.#heardAt !== undefined && status.phase === 'Running') {
+      context.counters.podStarts.observe((context.clock.monotonic() - this.#heardAt) / 1000);
+      this.#heardAt = undefined;
+    }
     // A pod has not failed before its containers have ended: whoever replaces it must not run beside it.
     const toSet =
       !terminal && isTerminalPhase(status.phase) && !isTerminalPhase(old.phase) && containers.some((container) => container.state === 'running')

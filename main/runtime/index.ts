@@ -299,6 +299,8 @@ export interface RuntimeInfo {
   cpus: number;
   memoryBytes: number;
   cgroupVersion?: string;
+  /** Who makes its control groups: `cgroupfs`, `systemd`. */
+  cgroupDriver?: string;
   rootless?: boolean;
   /** Whether all that lies below a mount can be made read-only with it. */
   recursiveReadOnly?: boolean;

@@ -2,7 +2,7 @@ import { evictionHard } from '../eviction/evictionManager.ts';
 import type { KubeletContext } from '../context.ts';
 
 /** `/configz`: how this kubelet works, in the words of upstream's KubeletConfiguration. */
-export function configz({ dns }: KubeletContext): object {
+export function configz({ dns, machine }: KubeletContext): object {
   return {
     kubeletconfig: {
       kind: 'KubeletConfiguration',
@@ -14,7 +14,7 @@ export function configz({ dns }: KubeletContext): object {
       clusterDomain: dns.clusterDomain,
       clusterDNS: dns.clusterDNS,
       maxPods: 110,
-      cgroupDriver: 'cgroupfs',
+      cgroupDriver: machine.cgroupDriver,
       cpuCFSQuota: true,
       cpuManagerPolicy: 'none',
       memoryManagerPolicy: 'None',

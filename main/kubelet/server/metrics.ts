@@ -30,6 +30,15 @@ export function kubeletMetrics(context: KubeletContext, workers: PodWorker[], cl
     const [type, code, reason] = key.split(' ') as [string, string, string];
     metrics.sample({ container_type: type, exit_code: code, reason }, count);
   }
+  metrics.family('kubelet_pod_start_duration_seconds', 'histogram', 'Duration in seconds from kubelet seeing a pod for the first time to the pod starting to run');
+  metrics.histogram({}, context.counters.podStarts);
+  const operations = [...context.counters.operations];
+  metrics.family('kubelet_runtime_operations_total', 'counter', 'Cumulative number of runtime operations by operation type.');
+  for (const [type, { duration }] of operations) metrics.sample({ operation_type: type }, duration.count);
+  metrics.family('kubelet_runtime_operations_errors_total', 'counter', 'Cumulative number of runtime operation errors by operation type.');
+  for (const [type, { errors }] of operations) if (errors > 0) metrics.sample({ operation_type: type }, errors);
+  metrics.family('kubelet_runtime_operations_duration_seconds', 'histogram', 'Duration in seconds of runtime operations. Broken down by operation type.');
+  for (const [type, { duration }] of operations) metrics.histogram({ operation_type: type }, duration);
   claimMetrics(metrics, claims);
   return metrics.text();
 }

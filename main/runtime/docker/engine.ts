@@ -81,6 +81,7 @@ export class Engine {
       cpus: info.NCPU,
       memoryBytes: info.MemTotal,
       cgroupVersion: info.CgroupVersion,
+      cgroupDriver: info.CgroupDriver,
       supplementalGroupsPolicy: true,
       engineId: info.ID,
       handlers: Object.keys((info.Runtimes as object | undefined) ?? {}).sort(),

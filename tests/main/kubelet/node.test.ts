@@ -114,6 +114,15 @@ describe('the kubelet’s server', () => {
     await h.create('job', { restartPolicy: 'Never' }, { annotations: { [exitAnnotation]: '3' } });
     await h.clock.advance(1);
     expect(await get('/metrics')).toContain('kubelet_terminated_containers_total{container_type="container",exit_code="3",reason="Error"} 1');
+    const metrics = (await get('/metrics')).split('\n');
+    for (const line of [
+      'kubelet_pod_start_duration_seconds_bucket{le="0.5"} 2',
+      'kubelet_pod_start_duration_seconds_count 2',
+      'kubelet_runtime_operations_total{operation_type="run_podsandbox"} 2',
+      'kubelet_runtime_operations_duration_seconds_bucket{operation_type="run_podsandbox",le="+Inf"} 2',
+    ])
+      expect(metrics).toContain(line);
+    expect(metrics.some((line) => line.startsWith('kubelet_runtime_operations_errors_total{'))).toBe(false);
     expect(await get('/metrics/probes')).toContain('# TYPE prober_probe_total counter');
     const cadvisor = await get('/metrics/cadvisor');
     expect(cadvisor).toMatch(/^container_memory_working_set_bytes\{container="web",id="[^"]+",image="web:1",name="k8s_web_web_default_[^"]+_0",namespace="default",pod="web"\} 0 \d+$/m);
