@@ -254,6 +254,14 @@ class Engine implements Cluster {
       pages: { ...tokens.pages(), '/debug/scheduler/attempt': (call) => this.#lastAttempt(call.search) },
       audit: await this.#openAudit(),
       hosts: [serviceIP],
+      flags: {
+        'authorization-mode': '[Node,RBAC]',
+        'enable-bootstrap-token-auth': 'true',
+        'service-account-extend-token-expiration': 'true',
+        'service-account-issuer': `[${tokens.issuer}]`,
+        'service-cluster-ip-range': serviceCIDR,
+        'service-node-port-range': '30000-32767',
+      },
       beginnings: bootstrapHooks.map((hook) => begun(`poststarthook/${hook}`, () => bootstrapped)),
     });
     this.#stops.push(() => api.close());

@@ -1,4 +1,6 @@
 import type { AdmissionAttributes, AdmissionOperation, AdmissionPlugin, Settle } from './admission/types.ts';
+import type { Clock } from '../util/clock.ts';
+import type { AdmissionMetrics, Step } from './admission/metrics.ts';
 import type { ResourceDefinition } from './registry/strategy.ts';
 
 /**
@@ -8,11 +10,29 @@ import type { ResourceDefinition } from './registry/strategy.ts';
 export class AdmissionChain {
   readonly #handlers = new Map<string, AdmissionPlugin[]>();
 
-  constructor(private readonly plugins: readonly AdmissionPlugin[]) {}
+  constructor(
+    private readonly plugins: readonly AdmissionPlugin[],
+    private readonly clock: Clock,
+    private readonly metrics: AdmissionMetrics,
+  ) {}
 
-  async admit(attributes: AdmissionAttributes): Promise<void> {
-    await this.#admit(attributes);
-    if (attributes.reinvocation.begin()) await this.#admit(attributes);
+  admit(attributes: AdmissionAttributes): Promise<void> {
+    return this.#timed('admit', attributes, async () => {
+      await this.#admit(attributes);
+      if (attributes.reinvocation.begin()) await this.#admit(attributes);
+    });
+  }
+
+  async #timed<T>(step: Step, { operation }: AdmissionAttributes, run: () => Promise<T>): Promise<T> {
+    const started = this.clock.monotonic();
+    let rejected = true;
+    try {
+      const result = await run();
+      rejected = false;
+      return result;
+    } finally {
+      this.metrics.step(step, operation, this.clock.monotonic() - started, rejected);
+    }
   }
 
   async #admit(attributes: AdmissionAttributes): Promise<void> {
@@ -21,7 +41,11 @@ export class AdmissionChain {
   }
 
   /** What it resolves with is to be called when the write is over. */
-  async validate(attributes: AdmissionAttributes): Promise<Settle | undefined> {
+  validate(attributes: AdmissionAttributes): Promise<Settle | undefined> {
+    return this.#timed('validate', attributes, () => this.#validate(attributes));
+  }
+
+  async #validate(attributes: AdmissionAttributes): Promise<Settle | undefined> {
     const settles: Settle[] = [];
     const settle = () => settles.forEach((each) => each());
     try {

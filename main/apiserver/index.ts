@@ -10,6 +10,7 @@ import type { Random } from '../util/random.ts';
 import type { AdmissionPlugin, AdmissionServices } from './admission/types.ts';
 import { Aggregator, registerLocal, type FrontProxy } from './aggregation/index.ts';
 import { PolicyStatusController } from './admission/policies/statusController.ts';
+import { AdmissionMetrics } from './admission/metrics.ts';
 import { AdmissionChain } from './admissionChain.ts';
 import { Auditor, type AuditPolicy, type AuditSink } from './audit/index.ts';
 import type { Authenticator, Authorizer, UserInfo } from './auth/types.ts';
@@ -75,6 +76,8 @@ export interface ApiServerOptions {
   readiness?: readonly HealthCheck[];
   /** What else must have begun before the server is well. */
   beginnings?: readonly HealthCheck[];
+  /** Settings to be told of at `/flagz`, under the names that kube-apiserver's flags have. */
+  flags?: Readonly<Record<string, string>>;
   /** Documents at paths of their own: `/.well-known/openid-configuration`, `/openid/v1/jwks`. */
   pages?: Readonly<Record<string, Page>>;
   /** Which requests are told, and who is told of them. */
@@ -115,6 +118,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const webhooks = new WebhookClient({ egress, objects, clock, random });
   const { reading, writing } = options.maxInflight ?? { reading: 400, writing: 200 };
   const flows = new FlowControl(store, clock, reading + writing);
+  const version = { ...version136, ...options.version };
+  const metrics = new RequestMetrics(version);
+  const admissionMetrics = new AdmissionMetrics(metrics.register);
   const serving: Serving = {
     store,
     clock,
@@ -122,7 +128,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log,
     resources,
     objects,
-    admission: new AdmissionChain(options.admission({ store, objects, resources, authorizer: options.authorizer, webhooks, clock, random, log })),
+    admission: new AdmissionChain(options.admission({ store, objects, resources, authorizer: options.authorizer, webhooks, clock, random, log, metrics: admissionMetrics }), clock, admissionMetrics),
     authorizer: options.authorizer,
     flows,
     kubelets: options.kubelets,
@@ -132,8 +138,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const definitions = resources.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions');
   const customResources = definitions && new CustomResources({ store, objects, random, resources, webhooks, definitions, clock, log });
   customResources?.start().catch((error: unknown) => log.error('custom resources are not served', { error: String(error) }));
-  const version = { ...version136, ...options.version };
-  const metrics = new RequestMetrics(version);
   describeStorage(resources, store, metrics.register);
   describeFlows(flows, metrics.register);
   let quiet: Timer | undefined;
@@ -199,6 +203,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   });
   const site = siteOf({
     version,
+    flags: options.flags ?? {},
     started: clock.now(),
     now: () => clock.now(),
     discovery: new Discovery(resources, () => address, aggregator),
@@ -208,7 +213,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     unlisted: flowDumps(flows, (monotonic) => clock.now() - clock.monotonic() + monotonic),
     trees: { '/openapi/': openApi.answer },
   });
-  const chain = new Chain(serving, options.authenticators, site, streamHandlers(serving), aggregator, options.audit && new Auditor(options.audit.policy, options.audit.sink, clock, random));
+  const chain = new Chain(serving, options.authenticators, site, streamHandlers(serving), aggregator, options.audit && new Auditor(options.audit.policy, options.audit.sink, clock, random, metrics.register));
   const turns = new Turns();
   const local = (user: UserInfo, userAgent: string) => new InProcessTransport(chain, clock, user, userAgent, turns);
   const https = new HttpsServer(chain, new HostGuard(options.hosts ?? [], (address) => egress.covers(address)), clock, log, options.tls, (served) => metrics.observe(served));

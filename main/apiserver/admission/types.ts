@@ -7,6 +7,7 @@ import type { Authorizer } from '../auth/types.ts';
 import type { Objects, RequestContext, ResourceDefinition } from '../registry/strategy.ts';
 import type { ResourceTable } from '../registry/resources.ts';
 import type { WebhookClient } from '../webhook/index.ts';
+import type { AdmissionMetrics } from './metrics.ts';
 import type { Reinvocation } from './reinvocation.ts';
 
 export type AdmissionOperation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
@@ -56,4 +57,5 @@ export interface AdmissionServices {
   clock: Clock;
   random: Random;
   log: Logger;
+  metrics: AdmissionMetrics;
 }

@@ -1,3 +1,4 @@
+import { Counter, type Registry as Metrics } from 'prom-client';
 import { cloneJson } from '../../api/json.ts';
 import { microTimestamp, type KubeObject } from '../../api/meta.ts';
 import { StatusError } from '../../api/status.ts';
@@ -23,20 +24,30 @@ const none: AuditedRequest = { request() {}, answered() {}, failed() {} };
 
 /** Mirrors k8s.io/apiserver/pkg/endpoints/filters/audit.go and pkg/audit/request.go. */
 export class Auditor {
+  readonly #events: Counter;
+  readonly #levels: Counter<'level'>;
+
   constructor(
     private readonly policy: AuditPolicy,
     private readonly sink: AuditSink,
     private readonly clock: Clock,
     private readonly random: Random,
-  ) {}
+    metrics: Metrics,
+  ) {
+    const registers = [metrics];
+    this.#events = new Counter({ name: 'apiserver_audit_event_total', help: 'Audit events that were written.', registers });
+    this.#levels = new Counter({ name: 'apiserver_audit_level_total', help: 'Requests by the level that the policy has for them.', labelNames: ['level'], registers });
+  }
 
   /** `requester` is who has asked, where that is another than whom the request acts as. */
   begin(call: Call, requester: UserInfo): AuditedRequest {
     const verdict = judge(this.policy, call.user, call.info);
+    this.#levels.labels(verdict.level).inc();
     if (verdict.level === 'None') return none;
     const event = eventOf(call, requester, verdict.level, this.random.uuid());
     return new Audited(call, event, verdict, (stage) => {
       if (verdict.omitStages.has(stage)) return;
+      this.#events.inc();
       this.sink(JSON.stringify({ ...event, stage, stageTimestamp: microTimestamp(this.clock.now()) }));
     });
   }

@@ -23,10 +23,13 @@ export interface Exchange {
   method: string;
   /** `gzip` among the encodings, and it is worth it on this way. */
   compress: boolean;
+  /** Bytes of the answer, before it is compressed; known once it has gone. */
+  size?: number;
 }
 
 export function send(response: Response, exchange: Exchange, encoded: Encoded): void {
   const { body } = encoded;
+  exchange.size = Buffer.byteLength(body);
   const large = exchange.compress && body.length > gzipThreshold;
   if (!large) return write(response, exchange, encoded, body);
   gzip(body, { level: constants.Z_BEST_SPEED }, (error, zipped) => {
@@ -96,7 +99,9 @@ export async function respond(response: Response, exchange: Exchange, answer: An
 }
 
 /** Writes as fast as the client reads. */
-async function sendPieces(response: Response, { call }: Exchange, contentType: string, pieces: Iterable<string>): Promise<void> {
+async function sendPieces(response: Response, exchange: Exchange, contentType: string, pieces: Iterable<string>): Promise<void> {
+  const { call } = exchange;
+  exchange.size = 0;
   let gone = false;
   let goOn: (() => void) | undefined;
   call.onGone(() => {
@@ -107,6 +112,7 @@ async function sendPieces(response: Response, { call }: Exchange, contentType: s
   response.writeHead(200, headersOf(call, contentType));
   for (const piece of pieces) {
     if (gone) return;
+    exchange.size += Buffer.byteLength(piece);
     if (!response.write(piece)) await new Promise<void>((resolve) => (goOn = resolve));
   }
   response.end();

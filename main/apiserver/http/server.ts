@@ -34,6 +34,8 @@ export interface Served {
   userAgent: string;
   code: number;
   milliseconds: number;
+  /** Bytes of the answer's body, where it had one as a whole. */
+  size?: number;
 }
 
 // Sessions with thousands of open watches need more than Node's 10 MB.
@@ -134,7 +136,7 @@ export class HttpsServer {
       if (response.headersSent) response.end();
       else send(response, exchange, encodeError(exchange, status));
     }
-    this.#report(incoming, code, started);
+    this.#report(incoming, code, started, exchange.size);
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, tunnelled: boolean): Promise<void> {
@@ -158,9 +160,9 @@ export class HttpsServer {
     this.#report(incoming, code, started);
   }
 
-  #report(incoming: Incoming & Partial<Call>, code: number, started: number): void {
+  #report(incoming: Incoming & Partial<Call>, code: number, started: number, size?: number): void {
     const { info, user, method, userAgent } = incoming;
-    if (info) this.served({ info, user, method, userAgent, code, milliseconds: this.clock.monotonic() - started });
+    if (info) this.served({ info, user, method, userAgent, code, milliseconds: this.clock.monotonic() - started, size });
   }
 
   #incoming(request: Request, onGone: (listener: () => void) => void): Incoming {

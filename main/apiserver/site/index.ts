@@ -42,6 +42,8 @@ export type Page = (call: Call) => Promise<Answer | undefined> | Answer | undefi
 
 export interface SiteOptions {
   version: VersionInfo;
+  /** The server's settings under the names that kube-apiserver's flags have. */
+  flags: Readonly<Record<string, string>>;
   discovery: Discovery;
   metrics: RequestMetrics;
   checks: Record<string, readonly HealthCheck[]>;
@@ -56,7 +58,7 @@ export interface SiteOptions {
   trees: Readonly<Record<string, Page>>;
 }
 
-const fixed = ['/api', '/apis', '/healthz', '/livez', '/metrics', '/metrics/slis', '/readyz', '/statusz', '/version'];
+const fixed = ['/api', '/apis', '/flagz', '/healthz', '/livez', '/metrics', '/metrics/slis', '/readyz', '/statusz', '/version'];
 
 /** Everything that is no resource. */
 export function siteOf(options: SiteOptions): (call: Call) => Promise<Answer | undefined> {
@@ -70,10 +72,20 @@ export function siteOf(options: SiteOptions): (call: Call) => Promise<Answer | u
     if (path === '/metrics') return options.metrics.answer();
     if (path === '/metrics/slis') return slis();
     if (path === '/statusz') return statusz(options);
+    if (path === '/flagz') return flagz(options);
     if (path === '/') return object({ paths: [...fixed, ...Object.keys(options.pages), ...Object.keys(options.trees)].sort() });
     for (const start in options.trees) if (path.startsWith(start)) return options.trees[start]!(call);
     return options.discovery.answer(call) ?? health(call, options.checks);
   };
+}
+
+/** Pages for people say so, and how little they promise. */
+const pageHeading = (name: string) => ['', `apiserver ${name}`, 'Warning: This endpoint is not meant to be machine parseable, has no formatting compatibility guarantees and is for debugging purposes only.'];
+
+/** With which settings this server runs. Mirrors k8s.io/component-base/zpages/flagz. */
+function flagz({ flags }: SiteOptions): Answer {
+  const lines = [...pageHeading('flagz'), ...Object.keys(flags).sort().map((name) => `${name} ${flags[name]}`)];
+  return { type: 'text', code: 200, contentType: 'text/plain; charset=utf-8', body: `${lines.join('\n')}\n` };
 }
 
 /** What runs here, for people. Mirrors k8s.io/component-base/zpages/statusz. */
@@ -81,9 +93,7 @@ function statusz({ version, started, now }: SiteOptions): Answer {
   const minutes = Math.floor((now() - started) / 60_000);
   const release = `${version.major}.${version.minor}`;
   const lines = [
-    '',
-    'apiserver statusz',
-    'Warning: This endpoint is not meant to be machine parseable, has no formatting compatibility guarantees and is for debugging purposes only.',
+    ...pageHeading('statusz'),
     '',
     `Started:  ${new Date(started).toUTCString()}`,
     `Up:  ${Math.floor(minutes / 60)} hr ${String(minutes % 60).padStart(2, '0')} min ${String(Math.floor(((now() - started) / 1000) % 60)).padStart(2, '0')} sec`,

@@ -64,8 +64,15 @@ export class RequestMetrics {
     buckets: [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60],
     registers: [this.#metrics],
   });
+  readonly #sizes = new Histogram({
+    name: 'apiserver_response_sizes',
+    help: 'Bytes of the answers to requests that read.',
+    labelNames: ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'],
+    buckets: [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9],
+    registers: [this.#metrics],
+  });
   // Children are looked up once a kind of request: hashing labels for every request costs more than the rest.
-  readonly #known = new Map<string, { requests: Counter.Internal; durations: Histogram.Internal<string> }>();
+  readonly #known = new Map<string, { requests: Counter.Internal; durations: Histogram.Internal<string>; sizes?: Histogram.Internal<string> }>();
 
   constructor({ gitVersion, gitCommit, gitTreeState, buildDate, goVersion, compiler, platform, major, minor }: VersionInfo) {
     describeProcess(this.#metrics);
@@ -78,7 +85,7 @@ export class RequestMetrics {
     build.set({ major, minor, git_version: gitVersion, git_commit: gitCommit, git_tree_state: gitTreeState, build_date: buildDate, go_version: goVersion, compiler, platform }, 1);
   }
 
-  observe({ info, code, milliseconds }: Served): void {
+  observe({ info, code, milliseconds, size }: Served): void {
     const { verb, group, version, resource, subresource } = info;
     const scope = scopeOf(info);
     // Anybody can ask for any path: what is not there counts as one.
@@ -87,11 +94,17 @@ export class RequestMetrics {
     let known = this.#known.get(key);
     if (!known) {
       const labels = { verb: shownVerb(info), dry_run: '', group, version, resource, subresource: what, scope, component: 'apiserver' };
-      known = { requests: this.#requests.labels({ ...labels, code: String(code) }), durations: this.#durations.labels(labels) };
+      const { dry_run: _, ...ofSizes } = labels;
+      known = {
+        requests: this.#requests.labels({ ...labels, code: String(code) }),
+        durations: this.#durations.labels(labels),
+        ...(verb === 'get' || verb === 'list' ? { sizes: this.#sizes.labels(ofSizes) } : {}),
+      };
       this.#known.set(key, known);
     }
     known.requests.inc();
     if (verb !== 'watch' && !isStream(info)) known.durations.observe(milliseconds / 1000);
+    if (size !== undefined) known.sizes?.observe(size);
   }
 
   /** Where others publish theirs. */

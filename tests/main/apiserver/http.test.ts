@@ -293,6 +293,7 @@ describe('what is there', () => {
     expect((await ask({ path: '/readyz/etcd' })).text).toBe('ok');
     expect((await ask({ path: '/metrics' })).text).toContain('apiserver_request_total{verb="GET"');
     expect((await ask({ path: '/metrics/slis' })).text).toContain('kubernetes_healthcheck{name="etcd",type="livez"} 1\n');
+    expect((await ask({ path: '/flagz' })).text).toMatch(/^\napiserver flagz\nWarning: [^\n]*\nservice-cluster-ip-range 10\.96\.0\.0\/16\n$/);
     expect((await ask({ path: '/statusz' })).text).toMatch(/^\napiserver statusz\nWarning: [\s\S]*\nBinary version: {2}1\.36\n/);
     expect((await ask({ path: '/logs' })).code).toBe(404);
   });
@@ -310,6 +311,8 @@ describe('what is there', () => {
     expect(text).toMatch(/^apiserver_storage_objects\{resource="widgets.test.skiff"\} \d+$/m);
     expect(text).toMatch(/^apiserver_current_inflight_requests\{request_kind="readOnly"\} 1$/m);
     expect(text).toMatch(/^apiserver_flowcontrol_dispatched_requests_total\{priority_level="exempt",flow_schema="exempt"\} \d+$/m);
+    expect(text).toMatch(/^apiserver_response_sizes_count\{verb="GET",group="test.skiff",version="v1",resource="widgets",subresource="",scope="resource",component="apiserver"\} \d+$/m);
+    expect(text).toMatch(/^apiserver_admission_step_admission_duration_seconds_count\{type="validate",operation="CREATE",rejected="false"\} [1-9]\d*$/m);
     expect(text).toMatch(/^kubernetes_build_info\{major="1",minor="36",.*\} 1$/m);
   });
 });

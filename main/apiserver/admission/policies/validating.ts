@@ -5,6 +5,7 @@ import { celLimits } from '../../cel/index.ts';
 import { reject } from '../attributes.ts';
 import { matchConditionsHold, OutOfBudget, RequestEvaluation } from '../expressions/index.ts';
 import { isExempt, type Match } from '../matching.ts';
+import type { EnforcementAction } from '../metrics.ts';
 import { seenAs } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
 import { RegisteredPolicies } from './registered.ts';
@@ -18,6 +19,8 @@ interface Denial {
   index: number;
   message: string;
   reason?: string;
+  /** An expression could not be evaluated. */
+  failed?: boolean;
 }
 
 interface Judgement {
@@ -52,8 +55,14 @@ export function validatingPolicies(services: AdmissionServices): AdmissionPlugin
             const namespace = await namespaceOf(attributes);
             const seen = await seenAs(attributes, match, services);
             for (const param of params) {
+              const started = services.clock.monotonic();
               const judgement = judge(policy, match, seen, services, param, namespace);
-              for (const denial of judgement.denials) enforce(attributes, policy, binding, denial, () => denied.push({ policy, binding, ...denial }));
+              const took = services.clock.monotonic() - started;
+              for (const denial of judgement.denials) {
+                enforce(attributes, policy, binding, denial, () => denied.push({ policy, binding, ...denial }));
+                for (const action of binding.spec?.validationActions ?? [])
+                  services.metrics.policy(policy.metadata!.name!, binding.metadata!.name!, denial.failed === true, action.toLowerCase() as EnforcementAction, took);
+              }
               for (const message of judgement.failed) denied.push({ policy, binding, message });
               for (const { key, value } of judgement.annotations) {
                 const values = noted.get(key) ?? [];
@@ -100,7 +109,7 @@ function judge(
 ): Judgement {
   const nothing: Judgement = { denials: [], annotations: [], failed: [] };
   const strict = spec.failurePolicy !== 'Ignore';
-  const failed = (message: string): Judgement => (strict ? { ...nothing, denials: [{ index: 0, message }] } : nothing);
+  const failed = (message: string): Judgement => (strict ? { ...nothing, denials: [{ index: 0, message, failed: true }] } : nothing);
   const { object, oldObject } = attributes;
   const input = { attributes, match, object, oldObject, params, authorizer };
   const holds = matchConditionsHold(spec.matchConditions, input);
@@ -111,7 +120,7 @@ function judge(
     const validations = evaluation();
     const denials = (spec.validations ?? []).flatMap((validation, index): Denial[] => {
       const outcome = validations.evaluate(validation.expression, 'bool');
-      if ('error' in outcome) return strict ? [{ index, message: outcome.error }] : [];
+      if ('error' in outcome) return strict ? [{ index, message: outcome.error, failed: true }] : [];
       return outcome.value === true ? [] : [{ index, message: messageOf(validation, validations), reason: validation.reason ?? 'Invalid' }];
     });
     return { denials, ...annotate(spec.auditAnnotations ?? [], evaluation(), strict) };

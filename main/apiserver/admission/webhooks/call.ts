@@ -1,6 +1,7 @@
 import type { Status } from '../../../api/index.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { badRequest, StatusError } from '../../../api/status.ts';
+import type { RejectionCause, WebhookType } from '../metrics.ts';
 import { reject } from '../attributes.ts';
 import { matchConditionsHold } from '../expressions/index.ts';
 import { matchNamespace, matchObject, matchRules, type Match } from '../matching.ts';
@@ -13,10 +14,37 @@ import type { RegisteredWebhook } from './registered.ts';
 
 /** The webhook could not be asked, or did not answer as it must; what follows is for its failurePolicy to say. */
 export class CallError extends Error {
-  constructor(webhook: string, reason: string) {
+  constructor(
+    webhook: string,
+    reason: string,
+    /** The HTTP status under which it is counted. */
+    readonly code = 400,
+  ) {
     super(`failed calling webhook ${JSON.stringify(webhook)}: ${reason}`);
   }
 }
+
+/** Runs what asks a webhook, and tells the metrics what came of it. */
+export async function observed<T>({ hook }: RegisteredWebhook, type: WebhookType, { operation }: AdmissionAttributes, { clock, metrics }: AdmissionServices, ask: () => Promise<T>): Promise<T> {
+  const started = clock.monotonic();
+  const tell = (code: number, cause?: RejectionCause) => metrics.webhook(hook.name, type, operation, clock.monotonic() - started, code, cause);
+  try {
+    const result = await ask();
+    tell(200);
+    return result;
+  } catch (error) {
+    if (error instanceof CallError) {
+      const open = hook.failurePolicy === 'Ignore';
+      tell(error.code, open ? undefined : 'calling_webhook_error');
+      if (open) metrics.leftOut(hook.name, type);
+    } else if (error instanceof Refusal) tell(error.code, 'no_error');
+    else tell(0, 'apiserver_internal_error');
+    throw error;
+  }
+}
+
+/** The webhook does not want it. */
+class Refusal extends StatusError {}
 
 /** What `admission.k8s.io`'s AdmissionReview says back. */
 export interface AdmissionResponse {
@@ -60,7 +88,7 @@ export async function callWebhook({ hook }: RegisteredWebhook, match: Match, att
     throw new CallError(hook.name, `failed to call webhook: ${error instanceof Error ? error.message : String(error)}`);
   }
   const response = responseOf(answer, uid, version, mutating);
-  if (typeof response === 'string') throw new CallError(hook.name, `received invalid webhook response: ${response}`);
+  if (typeof response === 'string') throw new CallError(hook.name, `received invalid webhook response: ${response}`, 503);
   for (const key in response.auditAnnotations) context.auditAnnotations[`${hook.name}/${key}`] = response.auditAnnotations[key]!;
   context.warnings.push(...(response.warnings ?? []));
   if (!response.allowed) throw refusal(hook.name, response.status);
@@ -95,5 +123,5 @@ function refusal(webhook: string, given: Status | undefined): StatusError {
   if (!status.status || status.status === 'Success') status.status = 'Failure';
   const denied = `admission webhook ${JSON.stringify(webhook)} denied the request`;
   status.message = status.message ? `${denied}: ${status.message}` : status.reason ? `${denied}: ${status.reason}` : `${denied} without explanation`;
-  return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, ...status });
+  return new Refusal({ kind: 'Status', apiVersion: 'v1', metadata: {}, ...status });
 }

@@ -5,7 +5,7 @@ import { replaceObject } from '../attributes.ts';
 import { isExempt, type Match } from '../matching.ts';
 import { seenAs, takeBack } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
-import { callWebhook, CallError, shouldCall } from './call.ts';
+import { callWebhook, CallError, observed, shouldCall } from './call.ts';
 import { RegisteredWebhooks, type RegisteredWebhook } from './registered.ts';
 
 const name = 'MutatingAdmissionWebhook';
@@ -45,7 +45,7 @@ export function mutatingWebhooks(services: AdmissionServices): AdmissionPlugin {
         const place = `round_${round}_index_${index}`;
         let mutated = false;
         try {
-          mutated = await ask(webhook, match, attributes);
+          mutated = await observed(webhook, 'admit', attributes, services, () => ask(webhook, match, attributes));
           if (mutated) {
             own.requireInvoked();
             reinvocation.want();

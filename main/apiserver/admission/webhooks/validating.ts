@@ -3,7 +3,7 @@ import type { Match } from '../matching.ts';
 import { isExempt } from '../matching.ts';
 import { seenAs } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
-import { callWebhook, CallError, shouldCall } from './call.ts';
+import { callWebhook, CallError, observed, shouldCall } from './call.ts';
 import { RegisteredWebhooks, type RegisteredWebhook } from './registered.ts';
 
 /** Webhooks that judge, all at once. Mirrors k8s.io/apiserver/pkg/admission/plugin/webhook/validating. */
@@ -12,7 +12,7 @@ export function validatingWebhooks(services: AdmissionServices): AdmissionPlugin
 
   async function ask(webhook: RegisteredWebhook, index: number, match: Match, attributes: AdmissionAttributes): Promise<void> {
     try {
-      await callWebhook(webhook, match, await seenAs(attributes, match, services), services, false);
+      await observed(webhook, 'validating', attributes, services, async () => callWebhook(webhook, match, await seenAs(attributes, match, services), services, false));
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       if (webhook.hook.failurePolicy !== 'Ignore') throw internalError(error.message);

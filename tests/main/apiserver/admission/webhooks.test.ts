@@ -58,6 +58,17 @@ describe('admission webhooks', () => {
     });
     expect(await cluster.refusal('POST', configMaps, configMap('evil', { bad: 'yes' }))).toBe('admission webhook "hook-0.example.com" denied the request: it is bad');
     expect(await cluster.refusal('GET', `${configMaps}/evil`)).toContain('not found');
+    await register('Validating', 'gone', { clientConfig: { url: 'https://127.0.0.1:1/' }, failurePolicy: 'Ignore', name: 'gone.example.com' });
+    await cluster.ask('POST', configMaps, configMap('unwatched'));
+    const metrics = String(await cluster.ask('GET', '/metrics'));
+    for (const line of [
+      'apiserver_admission_webhook_request_total{name="hook-0.example.com",type="validating",operation="CREATE",code="200",rejected="false"} 2',
+      'apiserver_admission_webhook_rejection_count{name="hook-0.example.com",type="validating",operation="CREATE",error_type="no_error",rejection_code="403"} 1',
+      'apiserver_admission_webhook_fail_open_count{name="gone.example.com",type="validating"} 1',
+      'apiserver_admission_webhook_request_total{name="gone.example.com",type="validating",operation="CREATE",code="400",rejected="false"} 1',
+      'apiserver_admission_webhook_admission_duration_seconds_count{name="hook-0.example.com",type="validating",operation="CREATE",rejected="true"} 1',
+    ])
+      expect(metrics).toContain(`${line}\n`);
     hooks.answers['/judge'] = () => ({ allowed: false });
     expect(await cluster.refusal('DELETE', `${configMaps}/good`)).toBe('admission webhook "hook-0.example.com" denied the request without explanation');
     expect(hooks.seen.at(-1)!.request).toMatchObject({ operation: 'DELETE', object: null, oldObject: { metadata: { name: 'good' } }, options: { kind: 'DeleteOptions' } });

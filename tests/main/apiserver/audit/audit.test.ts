@@ -23,6 +23,13 @@ describe('the audit log', () => {
   afterEach(() => harness.close());
   const create = (name: string) => harness.local.request({ method: 'POST', path, body: { apiVersion: 'test.skiff/v1', kind: 'Widget', metadata: { name }, spec: { size: 1 } } });
 
+  it('counts what it tells', async () => {
+    await serve({ level: 'Metadata', verbs: ['create'] }, { level: 'None' });
+    await create('counted');
+    const { body } = await harness.local.request<string>({ method: 'GET', path: '/metrics' });
+    for (const line of ['apiserver_audit_event_total 1', 'apiserver_audit_level_total{level="Metadata"} 1', 'apiserver_audit_level_total{level="None"} 1']) expect(body).toContain(`${line}\n`);
+  });
+
   it('tells who asked for what, and how it ended', async () => {
     await serve({ level: 'Metadata' });
     await create('one');

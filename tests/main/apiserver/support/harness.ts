@@ -118,6 +118,7 @@ export async function start(options: Partial<ApiServerOptions> & { clock?: Clock
     authorizer: { authorize: () => ({ allowed: false, reason: 'nobody may' }) },
     tls: { certificate: serving.certificate, key: serving.key, clientCa: authority.certificate },
     kubelets: () => undefined,
+    flags: { 'service-cluster-ip-range': '10.96.0.0/16' },
     ...options,
   });
   const port = await server.listen({ port: 0 });
