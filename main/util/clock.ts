@@ -34,13 +34,20 @@ export function sleepOn(clock: Pick<Clock, 'setTimer'>, ms: number, signal?: Abo
   });
 }
 
+/** Milliseconds; for a longer time Node would not wait at all. */
+const longest = 2 ** 31 - 1;
+
 /** The machine's own clock. */
 export const realClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimer(ms, fn) {
-    const handle = setTimeout(fn, ms);
-    handle.unref?.();
+    let handle: ReturnType<typeof setTimeout>;
+    const arm = (left: number) => {
+      handle = setTimeout(() => (left > longest ? arm(left - longest) : fn()), Math.min(left, longest));
+      handle.unref?.();
+    };
+    arm(ms);
     return { cancel: () => clearTimeout(handle) };
   },
   sleep(ms, signal) {
