@@ -7,10 +7,13 @@ import type { AnyContainer } from '../spec.ts';
 /** How a container is probed. Rejects when the probe itself could not be made. */
 export type Prober = (probe: Probe, pod: Pod, status: PodStatus, container: AnyContainer, containerId: string) => Promise<ProbeResult>;
 
+/** Milliseconds: the agent's own timers know no longer time. */
+const longest = 2 ** 31 - 1;
+
 /** Mirrors pkg/kubelet/prober/prober.go (runProbe). `agent` rejects while the node's agent cannot be reached. */
 export function createProber(runtime: Runtime, agent: () => Promise<NodeAgent>): Prober {
   return async (probe, _pod, status, container, containerId) => {
-    const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
+    const timeoutMs = Math.min((probe.timeoutSeconds ?? 1) * 1000, longest);
     if (probe.exec) return execProbe(runtime, probe.exec.command ?? [], container, containerId, timeoutMs);
     const host = status.podIP ?? '';
     if (probe.httpGet) return (await agent()).probe(httpRequest(probe.httpGet, container, host, timeoutMs, 'probe'));

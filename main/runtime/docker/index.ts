@@ -64,6 +64,9 @@ export interface DockerRuntimeOptions {
   log: Logger;
 }
 
+/** Seconds: what is more the engine takes for something else. */
+const longestGrace = 2 ** 31 - 1;
+
 export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
   return new DockerRuntime(options);
 }
@@ -197,7 +200,7 @@ class DockerRuntime implements Runtime {
   }
 
   async stopContainer(id: string, graceSeconds: number): Promise<void> {
-    await tolerate([304, 404], () => this.#docker.getContainer(id).stop({ t: Math.max(0, Math.round(graceSeconds)) }));
+    await tolerate([304, 404], () => this.#docker.getContainer(id).stop({ t: Math.min(Math.max(0, Math.round(graceSeconds)), longestGrace) }));
   }
 
   async removeContainer(id: string): Promise<void> {

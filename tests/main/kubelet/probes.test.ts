@@ -30,6 +30,13 @@ describe('readiness', () => {
     expect(h.pod('web').status!.containerStatuses![0]!.restartCount).toBe(0);
   });
 
+  it('may take as long as a timer can', async () => {
+    const h = await new Harness({ runtimeName: 'docker' }).start();
+    await h.create('web', { containers: [{ name: 'web', image: 'web:1', readinessProbe: { tcpSocket: { port: 80 }, timeoutSeconds: 2 ** 31 - 1 } }] });
+    await h.clock.advance(10_000);
+    expect(h.agent.probes[0]).toMatchObject({ kind: 'tcp', timeoutMs: 2 ** 31 - 1 });
+  });
+
   it('survives a new kubelet', async () => {
     const h = await start();
     h.agent.answer = () => ({ result: 'success', output: '' });
