@@ -21,6 +21,11 @@ const exempt = new Set([
 /** What could lock everybody out is never judged by what it registers. */
 export const isExempt = ({ group, kind }: GroupVersionKind) => group === 'admissionregistration.k8s.io' && exempt.has(kind);
 
+const reviewGroups = new Set(['authentication.k8s.io', 'authorization.k8s.io']);
+
+/** Nor do policies judge questions about who somebody is and what he may (pkg/kubeapiserver/admission/exclusion). */
+export const isExemptFromPolicies = (resource: GroupVersionKind) => isExempt(resource) || reviewGroups.has(resource.group);
+
 /** Under which of its names a resource is covered by a rule. */
 export interface Match {
   resource: ResourceDefinition;
@@ -41,12 +46,13 @@ export function matchRules(rules: readonly Rule[], matchPolicy: string | undefin
   return undefined;
 }
 
-/** The same objects in other versions of their group. */
+/** The same stored objects in other versions, or in other groups. */
 function equivalents(resource: ResourceDefinition, resources: ResourceTable): ResourceDefinition[] {
+  const own = resources.find(resource.group, resource.version, resource.resource);
   return resources
     .all()
-    .map(({ definition }) => definition)
-    .filter((other) => other.group === resource.group && other.resource === resource.resource && other.version !== resource.version);
+    .filter((other) => other !== own && other.root === own?.root)
+    .map(({ definition }) => definition);
 }
 
 function ruleMatches(rule: Rule, resource: ResourceDefinition, { operation, subresource, namespace, name }: AdmissionAttributes): boolean {

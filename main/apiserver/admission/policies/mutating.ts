@@ -6,7 +6,7 @@ import { celLimits, CelList, CelMap, CelObject, toJson, type Value } from '../..
 import { applyConfiguration, applyJsonPatch, patchSchemaOf, type PatchSchema } from '../../patch/index.ts';
 import { reject } from '../attributes.ts';
 import { matchConditionsHold, OutOfBudget, RequestEvaluation } from '../expressions/index.ts';
-import { isExempt, type Match } from '../matching.ts';
+import { isExemptFromPolicies, type Match } from '../matching.ts';
 import { seenAs, takeBack } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
 import { replaceObject } from '../attributes.ts';
@@ -55,7 +55,7 @@ export function mutatingPolicies(services: AdmissionServices): AdmissionPlugin {
 
   return {
     name: plugin,
-    handles: (operation, resource) => operation !== 'DELETE' && !isExempt(resource),
+    handles: (operation, resource) => operation !== 'DELETE' && !isExemptFromPolicies(resource),
     async admit(attributes) {
       if (!(await registered.all()).length) return;
       const { reinvocation, object } = attributes;

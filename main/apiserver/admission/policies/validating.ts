@@ -4,7 +4,7 @@ import { type StatusReason } from '../../../api/status.ts';
 import { celLimits } from '../../cel/index.ts';
 import { reject } from '../attributes.ts';
 import { matchConditionsHold, OutOfBudget, RequestEvaluation } from '../expressions/index.ts';
-import { isExempt, type Match } from '../matching.ts';
+import { isExemptFromPolicies, type Match } from '../matching.ts';
 import type { EnforcementAction } from '../metrics.ts';
 import { seenAs } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
@@ -38,7 +38,7 @@ export function validatingPolicies(services: AdmissionServices): AdmissionPlugin
   const registered = new RegisteredPolicies<Policy, Binding>(services, 'validatingadmissionpolicies', 'validatingadmissionpolicybindings');
   return {
     name: 'ValidatingAdmissionPolicy',
-    handles: (_operation, resource) => !isExempt(resource),
+    handles: (_operation, resource) => !isExemptFromPolicies(resource),
     async validate(attributes) {
       const all = await registered.all();
       if (!all.length) return;

@@ -56,6 +56,22 @@ describe('admission policies', () => {
     expect(await cluster.refusal('PUT', `${configMaps}/good`, configMap('good', { b: '' }))).toContain("failed expression: namespaceObject.metadata.labels.tier == 'gold' && request.operation == 'CREATE'");
   });
 
+  it('see the same objects under the group and version that they are written for, and no reviews of rights', async () => {
+    await policy('Validating', 'core-events', {
+      matchConstraints: { resourceRules: [{ operations: ['*'], apiGroups: [''], apiVersions: ['v1'], resources: ['events'] }] },
+      validations: [{ expression: 'object.involvedObject.name != "p"', messageExpression: '"seen as " + request.kind.group + "/" + request.kind.version + ", asked for " + request.requestKind.group' }],
+    });
+    await bind('Validating', 'core-events');
+    const event = { metadata: { name: 'e', namespace: 'shop' }, eventTime: '2026-01-01T00:00:00.000000Z', reportingController: 'a.b/c', reportingInstance: 'i', action: 'a', reason: 'R', type: 'Normal', regarding: { kind: 'Pod', namespace: 'shop', name: 'p' } };
+    expect(await cluster.refusal('POST', '/apis/events.k8s.io/v1/namespaces/shop/events', event)).toContain('denied request: seen as /v1, asked for events.k8s.io');
+    await policy('Validating', 'nothing', { matchConstraints: { resourceRules: [{ operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*'] }] }, validations: [{ expression: 'false' }] });
+    await bind('Validating', 'nothing');
+    const review = { spec: { resourceAttributes: { verb: 'get', resource: 'pods' } } };
+    expect(await cluster.ask('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', review)).toMatchObject({ status: { allowed: true } });
+    expect(await cluster.refusal('POST', configMaps, configMap('any'))).toContain('denied request');
+    await cluster.ask('DELETE', `/apis/${group}/v1/validatingadmissionpolicybindings/nothing-bound`);
+  });
+
   it('fail as their failurePolicy says when an expression cannot be evaluated', async () => {
     const validations = [{ expression: "object.data.missing == 'x'" }];
     await policy('Validating', 'strict', { validations });
