@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '../../util/clock.ts';
 
-/** How long an engine may take to begin a command. Milliseconds. */
+export type CommandState = 'waiting' | 'running' | 'ended';
+
+/** How long an engine may take to begin a command, and to say that it has ended. Milliseconds. */
 const patience = 30_000;
 const shortestStep = 50;
 
@@ -24,11 +26,13 @@ export class CommandTimer {
   }
 
   /** The engine was told to begin: whether it has is looked at every quarter of the time, which is how exactly it is kept. */
-  begin(isRunning: () => Promise<boolean>): void {
-    this.#after(Math.max(shortestStep, this.timeoutMs / 4), () => {
-      void isRunning()
-        .catch(() => false)
-        .then((running) => (running ? this.#after(this.timeoutMs, this.#end) : this.begin(isRunning)));
+  begin(state: () => Promise<CommandState>): void {
+    const look = () => state().catch(() => 'waiting' as const);
+    this.#after(Math.max(shortestStep, this.timeoutMs / 4), async () => {
+      const found = await look();
+      if (found === 'waiting') this.begin(state);
+      // One that has ended by then is not late, however long the engine takes to tell.
+      else if (found === 'running') this.#after(this.timeoutMs, async () => (await look()) !== 'ended' && this.#end());
     });
   }
 
@@ -37,7 +41,7 @@ export class CommandTimer {
     for (const timer of this.#timers) timer.cancel();
   }
 
-  #after(ms: number, what: () => void): void {
+  #after(ms: number, what: () => unknown): void {
     if (!this.#cancelled) this.#timers.push(this.clock.setTimer(ms, what));
   }
 }

@@ -2,7 +2,7 @@ import type Docker from 'dockerode';
 import type { Duplex, Writable } from 'node:stream';
 import type { Clock } from '../../util/clock.ts';
 import { RuntimeError, type ExecIO } from '../index.ts';
-import type { CommandTimer } from './commandTimer.ts';
+import type { CommandState, CommandTimer } from './commandTimer.ts';
 import { engineCall, runtimeError } from './errors.ts';
 import { ended, FrameReader } from './frames.ts';
 
@@ -106,7 +106,7 @@ export async function execSync(
     starting.then((begun) => begun.stream.destroy(), () => {});
     throw error;
   });
-  timer.begin(async () => (await exec.inspect()).Pid > 0);
+  timer.begin(() => stateOf(exec));
   const chunks: Buffer[] = [];
   let size = 0;
   const reader = new FrameReader((_, content) => {
@@ -126,6 +126,12 @@ export async function execSync(
   // The engine tells in the command's place why there was none.
   if (exitCode >= 126 && output.subarray(0, notExecuted.length).equals(notExecuted)) throw new RuntimeError('other', `failed to exec in container: ${output.toString().trim()}`);
   return { exitCode, output };
+}
+
+async function stateOf(exec: Docker.Exec): Promise<CommandState> {
+  const { Running, Pid, ExitCode } = await exec.inspect();
+  if (Running) return Pid > 0 ? 'running' : 'waiting';
+  return ExitCode === null ? 'waiting' : 'ended';
 }
 
 /** How long after a container's end its last output may still be on its way. Milliseconds. */
