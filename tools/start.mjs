@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { stale } from './build.mjs';
 import { endWithShell } from './parent.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -41,11 +42,16 @@ function install() {
   return true;
 }
 
-async function buildStale() {
-  const { build, stale } = await import('./build.mjs');
+/** Builds what is stale, in a process of its own: what a build takes of memory would stay as long as this one. Says whether it did. */
+function buildStale() {
   const names = stale();
-  if (names.length > 0) await build(names, tell);
-  return names.length > 0;
+  if (names.length === 0) return false;
+  const builder = spawnSync(process.execPath, [path.join(root, 'tools/build.mjs'), ...names], { stdio: ['ignore', 2, 2] });
+  if (builder.status !== 0) {
+    tell('the build has failed: see its message above');
+    process.exit(1);
+  }
+  return true;
 }
 
 /** Electron's executable, or one line on why there is none. */
@@ -86,7 +92,7 @@ function become(executable, args) {
 endWithShell();
 
 const terminal = words.some((word) => ['--headless', '--delete', '--help', '-h'].includes(word));
-const worked = [install(), await buildStale()].includes(true);
+const worked = [install(), buildStale()].includes(true);
 const headless = path.join(root, 'out/main/headless.mjs');
 
 if (terminal && !worked) {
