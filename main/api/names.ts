@@ -255,3 +255,13 @@ export const isCanonicalCIDR: Rule = (value) => {
   const { network } = parseCIDR(value)!;
   return network === value ? [] : [`must be in canonical form ("${network}")`];
 };
+
+/** The canonical spelling of an address with the length of its network's prefix. */
+export const isInterfaceAddress: Rule = (value) => {
+  const [text = '', length = ''] = value.split('/');
+  const address = parseIP(text);
+  const network = address && parseCIDR(value);
+  if (!network) return ['must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)'];
+  const canonical = `${formatIP(address)}/${Number(length)}`;
+  return canonical === value ? [] : [`must be in canonical form ("${canonical}")`];
+};

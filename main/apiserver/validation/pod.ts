@@ -184,6 +184,20 @@ export function validatePodCreate(errors: FieldErrors, pod: Pod): void {
     errors.forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');
 }
 
+const appArmor = 'container.apparmor.security.beta.kubernetes.io/';
+const mirror = 'kubernetes.io/config.mirror';
+
+/** Mirrors ValidatePodSpecificAnnotationUpdates. */
+export function fixedAnnotations(errors: FieldErrors, { metadata }: Pod, { metadata: old }: Pod): void {
+  const [after, before] = [metadata?.annotations ?? {}, old?.annotations ?? {}];
+  const refuse = (key: string, what: string) => {
+    if (key.startsWith(appArmor)) errors.forbidden(`metadata.annotations[${key}]`, `may not ${what} AppArmor annotations`);
+    if (key === mirror) errors.forbidden(`metadata.annotations[${key}]`, `may not ${what} mirror pod annotation`);
+  };
+  for (const key in before) if (after[key] !== before[key]) refuse(key, 'remove or update');
+  for (const key in after) if (before[key] === undefined) refuse(key, 'add');
+}
+
 const updatableFields = [
   '`spec.containers[*].image`',
   '`spec.initContainers[*].image`',
@@ -194,9 +208,7 @@ const updatableFields = [
 
 export function validatePodUpdate(errors: FieldErrors, pod: Pod, old: Pod): void {
   metadataAndSpec(errors, pod);
-  const mirror = 'kubernetes.io/config.mirror';
-  if (pod.metadata?.annotations?.[mirror] !== old.metadata?.annotations?.[mirror])
-    errors.invalid(`metadata.annotations[${mirror}]`, pod.metadata?.annotations?.[mirror] ?? '', fieldImmutable);
+  fixedAnnotations(errors, pod, old);
   const [after, before] = [pod.spec!, old.spec!];
   for (const kind of ['containers', 'initContainers'] as const) {
     const [left = [], right = []] = [after[kind], before[kind]];
@@ -268,60 +280,4 @@ function gatedChanges(errors: FieldErrors, munged: PodSpec, before: PodSpec): vo
     });
   const { nodeAffinity: _, ...rest } = munged.affinity ?? {};
   munged.affinity = old || Object.keys(rest).length || before.affinity ? { ...rest, ...(old ? { nodeAffinity: old } : {}) } : undefined;
-}
-
-export function validatePodStatusUpdate(errors: FieldErrors, pod: Pod, old: Pod): void {
-  const [status, before] = [pod.status ?? {}, old.status ?? {}];
-  const types = new Set<string>();
-  status.conditions?.forEach((condition, i) => {
-    if (types.has(condition.type)) errors.duplicate(`status.conditions[${i}].type`, condition.type);
-    types.add(condition.type);
-  });
-  if (status.nominatedNodeName && status.nominatedNodeName !== before.nominatedNodeName)
-    errors.invalidEach('status.nominatedNodeName', status.nominatedNodeName, isDns1123Subdomain(status.nominatedNodeName));
-  if ((status.observedGeneration ?? 0) < 0)
-    errors.invalid('status.observedGeneration', status.observedGeneration, 'must be a non-negative integer');
-  if (status.qosClass !== before.qosClass) errors.invalid('status.qosClass', status.qosClass ?? '', fieldImmutable);
-  const spec = old.spec!;
-  stateTransitions(errors, 'status.containerStatuses', status.containerStatuses, before.containerStatuses, spec, spec.containers);
-  stateTransitions(errors, 'status.initContainerStatuses', status.initContainerStatuses, before.initContainerStatuses, spec, spec.initContainers);
-  stateTransitions(errors, 'status.ephemeralContainerStatuses', status.ephemeralContainerStatuses, before.ephemeralContainerStatuses, undefined, undefined);
-  const oldIPs = (before.podIPs ?? []).map((entry) => entry.ip);
-  status.podIPs?.forEach((entry, i) => ipAddress(errors, `status.podIPs[${i}]`, entry.ip, oldIPs));
-  const oldHostIPs = (before.hostIPs ?? []).map((entry) => entry.ip);
-  if (status.hostIPs?.length && status.hostIP !== status.hostIPs[0]!.ip)
-    errors.invalid('status.hostIPs[0].ip', status.hostIPs[0]!.ip, 'must be equal to `hostIP`');
-  status.hostIPs?.forEach((entry, i) => ipAddress(errors, `status.hostIPs[${i}]`, entry.ip, oldHostIPs));
-}
-
-/** A container that ended for good does not run again. Mirrors ValidateContainerStateTransition. */
-function stateTransitions(
-  errors: FieldErrors,
-  field: string,
-  after: ContainerStatus[] | undefined,
-  before: ContainerStatus[] | undefined,
-  spec: PodSpec | undefined,
-  containers: Container[] | undefined,
-): void {
-  // Where any container can make all begin anew, each may.
-  const all = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
-  if (all.some(({ restartPolicyRules }) => restartPolicyRules?.some(({ action }) => action === 'RestartAllContainers'))) return;
-  before?.forEach((old, i) => {
-    if (!old.state?.terminated) return;
-    const status = after?.find((s) => s.name === old.name);
-    if (!status || status.state?.terminated) return;
-    const container = containers?.find((c) => c.name === old.name);
-    if (spec && container && shouldRestart(container, spec, old.state.terminated.exitCode)) return;
-    errors.forbidden(`${field}[${i}].state`, 'may not be transitioned to non-terminated state');
-  });
-}
-
-/** Mirrors pkg/api/v1/pod/util.go (ContainerShouldRestart). */
-function shouldRestart(container: Container, spec: PodSpec, exitCode: number): boolean {
-  for (const rule of container.restartPolicyRules ?? []) {
-    const codes = rule.exitCodes?.values ?? [];
-    if (rule.exitCodes && codes.includes(exitCode) === (rule.exitCodes.operator === 'In')) return true;
-  }
-  const policy = container.restartPolicy ?? spec.restartPolicy;
-  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }

@@ -4,7 +4,7 @@ import { selectorFromLabelSelector, type Selector } from '../../api/labels.ts';
 import { asGiven } from '../../api/normalize.ts';
 import type { LabelSelector, PodTemplateSpec } from '../../api/index.ts';
 import type { FieldErrors } from './field.ts';
-import { annotations, labels, labelSelector } from './names.ts';
+import { annotations, labels, labelSelector, nonNegative } from './names.ts';
 import { validatePodTemplateSpec } from './pod.ts';
 
 /* What deployments, replica sets and their like have in common. Mirrors pkg/apis/apps/validation/validation.go. */
@@ -75,3 +75,13 @@ export const percentOf = (value: string) => (/^\d+%$/.test(value) ? parseInt(val
 
 /** The number itself, or the percentage as a number: whether it is nothing at all. */
 export const isZero = (value: number | string | undefined) => (typeof value === 'string' ? percentOf(value) : (value ?? 0)) === 0;
+
+type Counts<Name extends string> = { [name in Name]?: number } & { replicas?: number; readyReplicas?: number; availableReplicas?: number };
+
+/** None below zero, no part above the whole, and nothing available that is not ready (which is called `ready`). */
+export function replicaCounts<Name extends string>(errors: FieldErrors, status: Counts<Name> = {}, names: readonly Name[], parts: readonly Name[], ready = 'readyReplicas'): void {
+  const count = (name: string) => (status as Record<string, number | undefined>)[name] ?? 0;
+  for (const name of names) nonNegative(errors, `status.${name}`, status[name]);
+  for (const name of parts) if (count(name) > count('replicas')) errors.invalid(`status.${name}`, count(name), 'cannot be greater than status.replicas');
+  if (count('availableReplicas') > count('readyReplicas')) errors.invalid('status.availableReplicas', count('availableReplicas'), `cannot be greater than ${ready}`);
+}

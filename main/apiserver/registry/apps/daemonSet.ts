@@ -18,6 +18,11 @@ const noStatus = () => ({ currentNumberScheduled: 0, desiredNumberScheduled: 0, 
 /** Where apps/v1 keeps how often the template changed (pkg/apis/apps/v1/conversion.go). */
 const templateGeneration = 'deprecated.daemonset.template.generation';
 
+const status = statusSubresource<DaemonSet>(definition, (errors, object) => {
+  for (const name of ['currentNumberScheduled', 'numberMisscheduled', 'desiredNumberScheduled', 'numberReady', 'observedGeneration', 'updatedNumberScheduled', 'numberAvailable', 'numberUnavailable', 'collisionCount'] as const)
+    nonNegative(errors, `status.${name}`, object.status?.[name]);
+});
+
 export const daemonSet: Strategy<DaemonSet> = {
   definition,
   hasGeneration: true,
@@ -39,13 +44,12 @@ export const daemonSet: Strategy<DaemonSet> = {
   },
   prepareForCreate(_context, object) {
     object.status = noStatus();
-    object.metadata!.annotations = { ...object.metadata!.annotations, [templateGeneration]: '1' };
+    setTemplateGeneration(object, 1);
   },
   prepareForUpdate(_context, object, old) {
     object.status = old.status;
-    const before = Number(old.metadata?.annotations?.[templateGeneration] ?? 1);
     const changed = !equalJson(object.spec?.template, old.spec?.template);
-    object.metadata!.annotations = { ...object.metadata!.annotations, [templateGeneration]: String(changed ? before + 1 : before) };
+    setTemplateGeneration(object, templateGenerationOf(old) + (changed ? 1 : 0));
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
@@ -68,12 +72,22 @@ export const daemonSet: Strategy<DaemonSet> = {
     selectorFromLabelSelector(object.spec?.selector).toString() || '<none>',
   ],
   subresources: {
-    status: statusSubresource<DaemonSet>(definition, (errors, { status }) => {
-      for (const name of ['currentNumberScheduled', 'numberMisscheduled', 'desiredNumberScheduled', 'numberReady', 'observedGeneration', 'updatedNumberScheduled', 'numberAvailable', 'numberUnavailable', 'collisionCount'] as const)
-        nonNegative(errors, `status.${name}`, status?.[name]);
-    }),
+    status: {
+      ...status,
+      prepareForUpdate(context, object, old) {
+        status.prepareForUpdate(context, object, old);
+        setTemplateGeneration(object, templateGenerationOf(old));
+      },
+    },
   },
 };
+
+// Upstream keeps it in the spec, where its annotation is not served.
+const templateGenerationOf = ({ metadata }: DaemonSet) => Number(metadata?.annotations?.[templateGeneration] ?? 1);
+
+function setTemplateGeneration(object: DaemonSet, generation: number): void {
+  object.metadata!.annotations = { ...object.metadata!.annotations, [templateGeneration]: String(generation) };
+}
 
 function validate(errors: FieldErrors, object: DaemonSet): void {
   const spec = object.spec!;

@@ -5,7 +5,7 @@ import type { FieldErrors } from '../../validation/field.ts';
 import { internal } from '../../validation/internal.ts';
 import { fieldImmutable, nonNegative } from '../../validation/names.ts';
 import { workloadWarnings } from '../../validation/podWarnings.ts';
-import { isZero, notMoreThan100Percent, positiveIntOrPercent, selectorAndTemplate } from '../../validation/workloads.ts';
+import { isZero, notMoreThan100Percent, positiveIntOrPercent, replicaCounts, selectorAndTemplate } from '../../validation/workloads.ts';
 import { defaultPodTemplate } from '../core/podDefaults.ts';
 import { check, columns, define, scaleSubresource, statusSubresource } from '../define.ts';
 import { age, containerImages, containerNames, nameOf } from '../printers.ts';
@@ -95,12 +95,8 @@ function validateSpec(errors: FieldErrors, object: Deployment): void {
 }
 
 function validateStatus(errors: FieldErrors, { status = {} }: Deployment, old: Deployment): void {
-  for (const name of ['observedGeneration', 'replicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas', 'unavailableReplicas', 'terminatingReplicas', 'collisionCount'] as const)
-    nonNegative(errors, `status.${name}`, status[name]);
-  for (const name of ['updatedReplicas', 'readyReplicas', 'availableReplicas'] as const)
-    if ((status[name] ?? 0) > (status.replicas ?? 0)) errors.invalid(`status.${name}`, status[name] ?? 0, 'cannot be greater than status.replicas');
-  if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0))
-    errors.invalid('status.availableReplicas', status.availableReplicas ?? 0, 'cannot be greater than readyReplicas');
+  const parts = ['updatedReplicas', 'readyReplicas', 'availableReplicas'] as const;
+  replicaCounts(errors, status, ['observedGeneration', 'replicas', ...parts, 'unavailableReplicas', 'terminatingReplicas', 'collisionCount'], parts);
   const before = old.status?.collisionCount;
   if (before !== undefined && (status.collisionCount ?? -1) < before) errors.invalid('status.collisionCount', status.collisionCount ?? 0, 'cannot be decremented');
 }

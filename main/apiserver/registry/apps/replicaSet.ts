@@ -4,7 +4,7 @@ import { selectorFromLabelSelector } from '../../../api/labels.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { fieldImmutable, nonNegative } from '../../validation/names.ts';
 import { workloadWarnings } from '../../validation/podWarnings.ts';
-import { selectorAndTemplate } from '../../validation/workloads.ts';
+import { replicaCounts, selectorAndTemplate } from '../../validation/workloads.ts';
 import { defaultPodTemplate } from '../core/podDefaults.ts';
 import { check, columns, define, scaleSubresource, statusSubresource } from '../define.ts';
 import { age, containerImages, containerNames, nameOf } from '../printers.ts';
@@ -64,12 +64,9 @@ function validate(errors: FieldErrors, object: ReplicaSet): void {
   selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for deployment', unreadable: 'invalid label selector' });
 }
 
-export function validateStatus(errors: FieldErrors, { status }: ReplicaSet): void {
-  if (!status) return;
-  for (const name of ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration', 'terminatingReplicas'] as const)
-    nonNegative(errors, `status.${name}`, status[name]);
-  for (const name of ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const)
-    if ((status[name] ?? 0) > (status.replicas ?? 0)) errors.invalid(`status.${name}`, status[name] ?? 0, 'cannot be greater than status.replicas');
-  if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0))
-    errors.invalid('status.availableReplicas', status.availableReplicas ?? 0, 'cannot be greater than readyReplicas');
+const parts = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const;
+
+function validateStatus(errors: FieldErrors, { status }: ReplicaSet): void {
+  const counts = ['replicas', ...parts, 'observedGeneration', 'terminatingReplicas'] as const;
+  replicaCounts(errors, status, counts, parts);
 }

@@ -8,7 +8,7 @@ import { nonNegative } from '../../validation/names.ts';
 import { claimSpec } from '../../validation/persistentVolumeClaim.ts';
 import { podTemplateWarnings } from '../../validation/podWarnings.ts';
 import { claimSpecWarnings } from '../../validation/volumeWarnings.ts';
-import { isZero, notMoreThan100Percent, positiveIntOrPercent, selectorAndTemplate } from '../../validation/workloads.ts';
+import { isZero, notMoreThan100Percent, positiveIntOrPercent, replicaCounts, selectorAndTemplate } from '../../validation/workloads.ts';
 import { defaultClaimSpec } from '../core/persistentVolumeClaim.ts';
 import { defaultPodTemplate } from '../core/podDefaults.ts';
 import { check, columns, define, scaleSubresource, statusSubresource } from '../define.ts';
@@ -126,8 +126,6 @@ function withClaims({ template, volumeClaimTemplates = [] }: NonNullable<Statefu
 }
 
 function validateStatus(errors: FieldErrors, { status }: StatefulSet): void {
-  for (const name of ['replicas', 'readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas', 'observedGeneration', 'collisionCount'] as const)
-    nonNegative(errors, `status.${name}`, status?.[name]);
-  for (const name of ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'] as const)
-    if ((status?.[name] ?? 0) > (status?.replicas ?? 0)) errors.invalid(`status.${name}`, status?.[name] ?? 0, 'cannot be greater than status.replicas');
+  const parts = ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas'] as const;
+  replicaCounts(errors, status, ['replicas', ...parts, 'observedGeneration', 'collisionCount'], parts, 'status.readyReplicas');
 }

@@ -3,6 +3,7 @@ import { equalJson } from '../../../api/json.ts';
 import { isCIDR, isQualifiedName, isLabelValue } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { internal } from '../../validation/internal.ts';
+import { goQuote } from '../../validation/quote.ts';
 import { canonicalQuantities, quantityOf, resourceValue } from '../../validation/resources.ts';
 import { taintEffect } from '../../validation/scheduling.ts';
 import { cidrWarnings } from '../../validation/warnings.ts';
@@ -36,7 +37,10 @@ export const node: Strategy<Node> = {
     if (!old.spec?.configSource) dropConfigSource(object);
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
-  validateUpdate: (_context, object, old) => check((errors) => validateUpdate(errors, object, old)),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    validate(errors, object);
+    validateChange(errors, object, old);
+  }),
   warnings: ({ spec }) => [
     ...(spec?.configSource ? ['spec.configSource: the feature is removed'] : []),
     ...(spec?.externalID ? ['spec.externalID: this field is deprecated, and is unused by Kubernetes'] : []),
@@ -65,7 +69,15 @@ export const node: Strategy<Node> = {
       nodeInfo?.containerRuntimeVersion || '<unknown>',
     ];
   },
-  subresources: { status: statusSubresource<Node>(definition, (errors, object, old) => validateUpdate(errors, object, old)) },
+  subresources: {
+    status: {
+      ...statusSubresource<Node>(definition, validateChange),
+      prepareForUpdate(_context, object, old) {
+        object.spec = old.spec;
+        if (!old.status?.config) delete object.status?.config;
+      },
+    },
+  },
 };
 
 /** Of a feature that is gone; stays only where it has been before. */
@@ -105,18 +117,33 @@ function validateResources(errors: FieldErrors, object: Node): void {
     }
 }
 
+const featureName = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z][a-zA-Z0-9]*)*$/;
+
+function validateFeatures(errors: FieldErrors, { status }: Node): void {
+  status?.declaredFeatures?.forEach((feature, i, all) => {
+    const path = `status.declaredFeatures[${i}]`;
+    if (feature.length > 253) errors.invalid(path, feature, `invalid feature name ${goQuote(feature)}: must be no more than 253 characters`);
+    else if (!featureName.test(feature))
+      errors.invalid(path, feature, `invalid feature name ${goQuote(feature)}: must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes`);
+    const next = all[i + 1];
+    if (next === feature) errors.duplicate(`status.declaredFeatures[${i + 1}]`, next);
+    else if (next !== undefined && feature > next) errors.invalid(`status.declaredFeatures[${i + 1}]`, next, 'list must be sorted alphabetically');
+  });
+}
+
 function validate(errors: FieldErrors, object: Node): void {
   validateTaints(errors, object);
   validateResources(errors, object);
+  validateFeatures(errors, object);
   const cidrs = object.spec?.podCIDRs ?? [];
   cidrs.forEach((cidr, i) => errors.invalidEach(`spec.podCIDRs[${i}]`, cidr, isCIDR(cidr)));
   const families = new Set(cidrs.map((cidr) => cidr.includes(':')));
   if (cidrs.length > 2 || (cidrs.length === 2 && families.size < 2)) errors.invalid('spec.podCIDRs', cidrs, 'may specify no more than one CIDR for each IP family');
 }
 
-function validateUpdate(errors: FieldErrors, object: Node, old: Node): void {
-  validate(errors, object);
+function validateChange(errors: FieldErrors, object: Node, old: Node): void {
   validateResources(errors, object);
+  validateFeatures(errors, object);
   const addresses = new Set<string>();
   object.status?.addresses?.forEach((address, i) => {
     const key = `${address.type}/${address.address}`;

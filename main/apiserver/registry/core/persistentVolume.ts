@@ -1,5 +1,6 @@
 import type { PersistentVolume, VolumeNodeAffinity } from '../../../api/index.ts';
 import { cloneJson, equalJson } from '../../../api/json.ts';
+import { timestamp } from '../../../api/meta.ts';
 import { cloneGiven } from '../../../api/normalize.ts';
 import { diff } from '../../validation/diff.ts';
 import { internal } from '../../validation/internal.ts';
@@ -35,7 +36,7 @@ export const persistentVolume: Strategy<PersistentVolume> = {
     (object.status ??= {}).phase ||= 'Pending';
   },
   prepareForCreate(context, object) {
-    object.status = { phase: 'Pending', lastPhaseTransitionTime: new Date(context.now).toISOString().replace(/\.\d+Z/, 'Z') };
+    object.status = { phase: 'Pending', lastPhaseTransitionTime: timestamp(context.now) };
   },
   prepareForUpdate(_context, object, old) {
     object.status = old.status;
@@ -79,7 +80,9 @@ export const persistentVolume: Strategy<PersistentVolume> = {
       prepareForUpdate(context, object, old) {
         object.spec = old.spec;
         const status = (object.status ??= {});
-        if (status.phase !== old.status?.phase) status.lastPhaseTransitionTime = new Date(context.now).toISOString().replace(/\.\d+Z/, 'Z');
+        const before = old.status?.lastPhaseTransitionTime;
+        status.lastPhaseTransitionTime ??= before;
+        if (status.phase !== old.status?.phase && status.lastPhaseTransitionTime === before) status.lastPhaseTransitionTime = timestamp(context.now);
       },
     },
   },

@@ -2,7 +2,8 @@ import type { Binding, ContainerStatus, Pod } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { timestamp } from '../../../api/meta.ts';
 import { badRequest, conflict, invalid } from '../../../api/status.ts';
-import { validatePodCreate, validatePodSpec, validatePodStatusUpdate, validatePodUpdate } from '../../validation/pod.ts';
+import { validatePodCreate, validatePodSpec, validatePodUpdate } from '../../validation/pod.ts';
+import { validatePodStatusUpdate } from '../../validation/podStatus.ts';
 import { appArmorDeprecated, appArmorOfContainer, appArmorProfileOf, podNameWarnings, podWarnings } from '../../validation/podWarnings.ts';
 import { ipWarnings } from '../../validation/warnings.ts';
 import { isSidecar } from '../../../api/podAmounts.ts';
@@ -108,7 +109,8 @@ export const pod: Strategy<Pod> = {
         status.qosClass ??= old.status?.qosClass;
         status.observedGeneration ??= old.status?.observedGeneration;
         if (status.podIP && !status.podIPs?.length) status.podIPs = [{ ip: status.podIP }];
-        if (status.hostIP && !status.hostIPs?.length) status.hostIPs = [{ ip: status.hostIP }];
+        // Of a feature that is off as long as it is an alpha one.
+        delete status.nodeAllocatableResourceClaimStatuses;
       },
     },
     ephemeralcontainers: {

@@ -6,6 +6,7 @@ import type { FieldErrors } from '../../validation/field.ts';
 import { nonNegative } from '../../validation/names.ts';
 import { validatePodTemplateSpec } from '../../validation/pod.ts';
 import { workloadWarnings } from '../../validation/podWarnings.ts';
+import { replicaCounts } from '../../validation/workloads.ts';
 import { check, columns, define, scaleSubresource, statusSubresource } from '../define.ts';
 import { age, containerImages, containerNames, formatLabels, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -14,6 +15,8 @@ import { defaultPodTemplate } from './podDefaults.ts';
 /* Mirrors pkg/registry/core/replicationcontroller/strategy.go. */
 
 const definition = define('', 'v1', 'ReplicationController', 'replicationcontrollers', { shortNames: ['rc'], categories: ['all'] });
+
+const parts = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const;
 
 export const replicationController: Strategy<ReplicationController> = {
   definition,
@@ -53,7 +56,7 @@ export const replicationController: Strategy<ReplicationController> = {
     formatLabels(object.spec?.selector),
   ],
   subresources: {
-    status: statusSubresource<ReplicationController>(definition),
+    status: statusSubresource<ReplicationController>(definition, (errors, { status }) => replicaCounts(errors, status, ['replicas', ...parts, 'observedGeneration'], parts)),
     scale: scaleSubresource<ReplicationController>((object) => selectorFromSet(object.spec?.selector).toString()),
   },
 };

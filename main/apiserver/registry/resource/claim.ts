@@ -4,7 +4,7 @@ import type {
   ResourceResourceClaim as ResourceClaim,
 } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
-import { isDns1123Label, isDns1123Subdomain } from '../../../api/names.ts';
+import { isDns1123Label, isDns1123Subdomain, isInterfaceAddress } from '../../../api/names.ts';
 import { internal } from '../../validation/internal.ts';
 import { conditions } from '../../validation/conditions.ts';
 import { bindingConditions, deviceName, deviceToleration, driverName, each, eachOnce, fullyQualifiedName, opaqueConfiguration, poolName, rawObject, selectors } from '../../validation/devices.ts';
@@ -204,13 +204,13 @@ interface DeviceId {
 }
 
 const idOf = ({ driver, pool, device, shareID }: DeviceId) => [driver, pool, device, shareID ?? ''].join('/');
-const shownId = ({ driver, pool, device, shareID }: DeviceId) => [driver, pool, device, ...(shareID ? [shareID] : [])].join('/');
+const shownId = ({ driver, pool, device, shareID = '' }: DeviceId) => ({ Driver: driver, Pool: pool, Device: device, ShareID: shareID });
 
 function validateStatus(errors: FieldErrors, object: ResourceClaim, old: ResourceClaim): void {
   const { allocation, devices, reservedFor = [] } = object.status ?? {};
   eachOnce(errors, 'status.reservedFor', reservedFor, maxReserved, (consumer, path) => validateConsumer(errors, path, consumer), ({ uid }) => uid);
   const allocated = new Set((allocation?.devices?.results ?? []).map(idOf));
-  eachOnce(errors, 'status.devices', devices, Infinity, (device, path) => validateDeviceStatus(errors, path, device, allocated), idOf);
+  eachOnce(errors, 'status.devices', devices, Infinity, (device, path) => validateDeviceStatus(errors, path, device, allocated), shownId);
   if (reservedFor.length) {
     if (!allocation) errors.forbidden('status.reservedFor', 'may not be specified when `allocated` is not set');
     else if (object.metadata?.deletionTimestamp && reservedFor.some((consumer) => !old.status?.reservedFor?.some((before) => equalJson(before, consumer))))
@@ -268,7 +268,7 @@ function validateDeviceStatus(errors: FieldErrors, path: string, device: Allocat
 function validateNetwork(errors: FieldErrors, path: string, { interfaceName = '', hardwareAddress = '', ips }: NetworkDeviceData): void {
   if (byteLength(interfaceName) > 256) errors.tooLong(`${path}.interfaceName`, 256);
   if (byteLength(hardwareAddress) > 128) errors.tooLong(`${path}.hardwareAddress`, 128);
-  eachOnce(errors, `${path}.ips`, ips, 16, () => {}, (address) => address);
+  eachOnce(errors, `${path}.ips`, ips, 16, (address, field) => errors.invalidEach(field, address, isInterfaceAddress(address)), (address) => address);
 }
 
 /** What is said of devices that have been given back goes with them. */
