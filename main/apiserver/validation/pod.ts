@@ -1,12 +1,12 @@
 import { isDns1123Label, isDns1123Subdomain, isDns1123SubdomainWithUnderscore } from '../../api/names.ts';
 import { equalJson, sortedJson } from '../../api/json.ts';
 import { asGiven, cloneGiven } from '../../api/normalize.ts';
-import type { Container, ContainerStatus, ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '../../api/index.ts';
+import type { Container, ObjectMeta, Pod, PodSpec, PodTemplateSpec } from '../../api/index.ts';
 import { fileKeyVolumes, imageSpacing, validateAllContainers } from './containers.ts';
 import { diff } from './diff.ts';
 import type { FieldErrors } from './field.ts';
 import { internal } from './internal.ts';
-import { annotations, dns1123Label, dns1123Subdomain, fieldImmutable, ipAddress, labels, qualifiedName } from './names.ts';
+import { annotations, dns1123Label, dns1123Subdomain, ipAddress, labels, qualifiedName } from './names.ts';
 import { aggregateContainers } from '../../api/podAmounts.ts';
 import { podResourceName, quantityOf, resourceRequirements, containerResourceName, isHugePage } from './resources.ts';
 import { onlyAddedTolerations, validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts';
