@@ -86,6 +86,8 @@ export class PodWorker {
   /** Aborts a step that waits while the pod is to end. */
   readonly #abort = new AbortController();
   #killing: { grace: number } | undefined;
+  /** Statuses that are told while the pod ends, one after the other. */
+  #telling: Promise<unknown> = Promise.resolve();
   readonly #resize: ResizeState;
   /** When the pod was heard of, as long as it has not run. */
   #heardAt: number | undefined;
@@ -225,8 +227,14 @@ export class PodWorker {
     if (this.#stopped || this.#stage === 'finished') return;
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#running) this.#again = true;
-    else void this.#run();
+    if (!this.#running) return void this.#run();
+    this.#again = true;
+    if (this.#killing) this.#tellWhileEnding();
+  }
+
+  /** Whoever sends requests to a pod that ends must know when it is not ready for them any more. Mirrors status_manager.go (SetContainerReadiness). */
+  #tellWhileEnding(): void {
+    this.#telling = this.#telling.then(() => (this.#killing ? this.#report(false) : undefined)).catch(() => {});
   }
 
   /** The kubelet ends; the containers go on. */
@@ -442,6 +450,8 @@ export class PodWorker {
       throw error;
     } finally {
       this.#killing = undefined;
+      // The last word is what follows.
+      await this.#telling;
     }
     context.probes.removePod(uid);
     this.#fresh = false;

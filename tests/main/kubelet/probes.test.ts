@@ -37,6 +37,21 @@ describe('readiness', () => {
     expect(h.agent.probes[0]).toMatchObject({ kind: 'tcp', timeoutMs: 2 ** 31 - 1 });
   });
 
+  it('is told while the pod ends, however long that takes', async () => {
+    const h = await start();
+    h.agent.answer = () => ({ result: 'success', output: '' });
+    await h.create('web', { terminationGracePeriodSeconds: 300, containers: [container({ readinessProbe: http, lifecycle: { preStop: { sleep: { seconds: 120 } } } })] });
+    await h.clock.advance(5000);
+    await h.delete('web', 300);
+    expect(h.condition('web', 'Ready')!.status).toBe('True');
+    h.agent.answer = () => ({ result: 'failure', output: 'shutting down' });
+    await h.clock.advance(15_000);
+    expect(h.condition('web', 'Ready')!.status).toBe('False');
+    expect(h.pod('web').status!.containerStatuses![0]!.state!.running).toBeDefined();
+    await h.clock.advance(120_000);
+    expect(h.find('web')).toBeUndefined();
+  });
+
   it('survives a new kubelet', async () => {
     const h = await start();
     h.agent.answer = () => ({ result: 'success', output: '' });
