@@ -94,9 +94,8 @@ function splitPath(path: string): string[] {
   while (start < end && path.charCodeAt(start) === 47) start++;
   while (end > start && path.charCodeAt(end - 1) === 47) end--;
   if (start === end) return [];
-  const segments = path.slice(start, end).split('/');
-  if (path.includes('%')) for (let i = 0; i < segments.length; i++) segments[i] = decodeSegment(segments[i]!);
-  return segments;
+  // As in Go, an escaped slash parts segments too.
+  return decodeSegment(path.slice(start, end)).split('/');
 }
 
 function decodeSegment(text: string): string {

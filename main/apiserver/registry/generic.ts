@@ -282,7 +282,7 @@ export class Registry {
 
   #uidMismatch(key: string, update: Update, current: Entry): StatusError {
     const found = `Precondition failed: UID in precondition: ${update.uid}, UID in object meta: ${objectOf(current).metadata!.uid}`;
-    return conflict(this.subject, update.name, `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${found}`);
+    return conflict(this.subject, update.name, `StorageError: invalid object, Code: 4, Key: ${key.replace('/registry/core/', '/registry/')}, ResourceVersion: 0, AdditionalErrorMsg: ${found}`);
   }
 
   #exists(current: Entry | undefined, name: string, generated: boolean): StatusError {

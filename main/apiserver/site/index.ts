@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../api/meta.ts';
 import type { Answer, Call } from '../call.ts';
 import type { Discovery } from './discovery.ts';
+import { notAllowed } from '../chain.ts';
 import { health, healthMetrics, type HealthCheck } from './health.ts';
 import type { RequestMetrics } from './metrics.ts';
 
@@ -65,7 +66,11 @@ export function siteOf(options: SiteOptions): (call: Call) => Promise<Answer | u
   const slis = healthMetrics(options.checks);
   return async (call) => {
     const path = call.info.path.length > 1 ? call.info.path.replace(/\/+$/, '') : call.info.path;
-    if (call.method !== 'GET' && call.method !== 'HEAD') return undefined;
+    if (call.method !== 'GET' && call.method !== 'HEAD') {
+      // What is there can only be read.
+      if (path === '/version' || options.discovery.answer(call)) throw notAllowed();
+      return undefined;
+    }
     const page = options.pages[path] ?? options.unlisted[path];
     if (page) return page(call);
     if (path === '/version') return object(options.version);

@@ -286,6 +286,12 @@ describe('what is there', () => {
     expect(json(await ask({ path: '/version' }))).toMatchObject({ major: '1', minor: '36', gitVersion: expect.stringMatching(/^v1\.36\.\d+\+skiff$/) });
   });
 
+  it('lets what it serves be read only, and tells of unknown paths in words', async () => {
+    for (const path of ['/api', '/apis', '/version']) expect((await ask({ method: 'POST', path, body: '{}' })).code).toBe(405);
+    for (const path of ['/nothing', '//api/v1', '/apis/nothing/v1/things']) expect(await ask({ path })).toMatchObject({ code: 404, text: '404 page not found\n' });
+    expect(json(await ask({ path: '/apis/test.skiff/v1/nothing' }))).toMatchObject({ kind: 'Status', code: 404, message: 'the server could not find the requested resource' });
+  });
+
   it('says whether it is well', async () => {
     expect(await ask({ path: '/readyz' })).toMatchObject({ code: 200, text: 'ok' });
     expect((await ask({ path: '/livez?verbose' })).text).toMatch(/^\[\+\]ping ok\n\[\+\]log ok\n\[\+\]etcd ok\n(\[\+\]\S+ ok\n)+livez check passed\n$/);

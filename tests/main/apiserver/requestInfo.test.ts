@@ -32,8 +32,9 @@ describe('the request info of', () => {
     expect(parseRequestInfo('GET', path, Query.empty)).toMatchObject({ isResourceRequest: false, verb: 'get', path });
   });
 
-  it('decodes what is escaped, segment by segment', () => {
-    expect(parseRequestInfo('GET', '/api/v1/namespaces/a/configmaps/x%2Fy', Query.empty).name).toBe('x/y');
+  it('is decoded before it is parted', () => {
+    expect(parseRequestInfo('GET', '/api/v1/namespaces/a/configmaps/x%2Fy', Query.empty)).toMatchObject({ name: 'x', subresource: 'y' });
+    expect(parseRequestInfo('GET', '/api/v1/namespaces/a/configmaps/x%3Ay', Query.empty).name).toBe('x:y');
   });
 });
 
