@@ -84,7 +84,14 @@ export function summary(context: KubeletContext, workers: PodWorker[], { stats, 
     };
   });
   const now = timestamp(context.clock.now());
-  return { node: { nodeName: context.nodeName, systemContainers: [], ...together([...stats.keys()], stats, before), ...(machine ? { fs: fileSystem(machine, now) } : {}) }, pods };
+  return { node: { nodeName: context.nodeName, systemContainers: [], ...ofMachine(together([...stats.keys()], stats, before), machine, now) }, pods };
+}
+
+/** Images and containers lie on the same file system as the rest, as far as a node can see. */
+function ofMachine(used: Partial<ReturnType<typeof usage>>, machine: MachineState | undefined, now: string) {
+  if (!machine) return used;
+  const fs = fileSystem(machine, now);
+  return { ...used, memory: { time: now, ...used.memory, availableBytes: machine.memoryAvailableBytes }, fs, runtime: { imageFs: fs, containerFs: fs } };
 }
 
 function volumesOf(claims: ClaimUsage[]) {

@@ -92,7 +92,13 @@ describe('what the containers of a node use', () => {
     expect((await ask()).pods[0].cpu.usageNanoCores).toBeUndefined();
     await harness.clock.advance(10_000);
     expect(await ask()).toMatchObject({
-      node: { nodeName: 'node-1', memory, cpu: { usageNanoCores: 250e6 }, fs: { capacityBytes: 2 ** 40, availableBytes: 2 ** 39, usedBytes: 2 ** 39 } },
+      node: {
+        nodeName: 'node-1',
+        memory: { usageBytes: 300, availableBytes: harness.agent.machine.memoryAvailableBytes },
+        cpu: { usageNanoCores: 250e6 },
+        fs: { capacityBytes: 2 ** 40, availableBytes: 2 ** 39, usedBytes: 2 ** 39 },
+        runtime: { imageFs: { capacityBytes: 2 ** 40 }, containerFs: { availableBytes: 2 ** 39 } },
+      },
       pods: [{ podRef: { name: 'web' }, memory, cpu: { usageNanoCores: 250e6 }, containers: [{ name: 'web', memory }] }],
     });
     await harness.kubelet.stop();
