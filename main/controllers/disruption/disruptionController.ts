@@ -42,9 +42,13 @@ export class DisruptionController extends QueueController {
   }
 
   #podChanged(pod: Pod, cause: Pod): void {
-    for (const budget of this.#budgets.list(pod.metadata!.namespace)) {
-      if (selectorFromLabelSelector(budget.spec!.selector).matches(pod.metadata!.labels))
-        this.enqueue(keyOf(budget), cause);
+    const { namespace, name, labels } = pod.metadata!;
+    const covering = this.#budgets.list(namespace).filter(({ spec }) => selectorFromLabelSelector(spec!.selector).matches(labels));
+    for (const budget of covering) this.enqueue(keyOf(budget), cause);
+    if (covering.length > 1) {
+      // An eviction of it is refused: nobody knows which of them would count.
+      const message = `Pod "${namespace}"/"${name}" matches multiple PodDisruptionBudgets.  Chose "${covering[0]!.metadata!.name}" arbitrarily.`;
+      this.recorder.event({ apiVersion: 'v1', kind: 'Pod', ...pod }, 'Warning', 'MultiplePodDisruptionBudgets', message);
     }
     if (staleAt(pod) !== undefined) this.enqueue(stale + keyOf(pod), cause);
   }

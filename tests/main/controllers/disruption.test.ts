@@ -102,3 +102,15 @@ it('a pod that was to be disrupted and was not, says so no longer', async () => 
   await cluster.clock.advance(121_000);
   expect(cluster.pods()[0]!.status!.conditions).toMatchObject([{ type: 'DisruptionTarget', status: 'False' }]);
 });
+
+it('a pod that two budgets cover says so', async () => {
+  await create({ minAvailable: 1 });
+  await cluster.client.of(resources.podDisruptionBudgets).create({ metadata: { name: 'all', namespace: 'default' }, spec: { minAvailable: 1, selector: {} } });
+  await settle(30);
+  await deploy(1);
+  const [pod] = cluster.pods();
+  const { name } = pod!.metadata!;
+  const told = cluster.events(name!, 'MultiplePodDisruptionBudgets');
+  expect(told).toHaveLength(1);
+  expect(told[0]).toMatch(new RegExp(`^Pod "default"/"${name}" matches multiple PodDisruptionBudgets\\.  Chose "(web|all)" arbitrarily\\.$`));
+});
