@@ -46,7 +46,7 @@ export class StatusManager {
   set(pod: Pod, status: PodStatus): void {
     const uid = uidOf(pod);
     let entry = this.#entries.get(uid);
-    if (entry && equalJson(entry.status, status)) return void (entry.pod = pod);
+    if (entry && equalJson(entry.status, status)) return this.#reconcile(uid, entry, pod);
     if (!entry) {
       entry = { pod, status, version: 0, sent: 0, sending: false, finished: false, waiting: [] };
       this.#entries.set(uid, entry);
@@ -57,6 +57,14 @@ export class StatusManager {
     entry.status = status;
     entry.version++;
     void this.#send(uid, entry);
+  }
+
+  /** What somebody else has written over the kubelet's word, such as that the pod of a silent node is not ready, is put right. */
+  #reconcile(uid: string, entry: Entry, pod: Pod): void {
+    const isOld = !isStatic(pod) && newer(entry.pod, pod);
+    if (!isOld) entry.pod = pod;
+    if (isOld || isStatic(pod) || entry.sent < entry.version || shows(pod.status, entry.status)) return;
+    this.resend(uid);
   }
 
   /** The API has a new picture of the pod, which does not show its status yet. */
@@ -151,6 +159,11 @@ function merge(server: PodStatus | undefined, status: PodStatus): PodStatus {
   if (server?.nominatedNodeName) merged.nominatedNodeName = server.nominatedNodeName;
   if (server?.resourceClaimStatuses) merged.resourceClaimStatuses = server.resourceClaimStatuses;
   return merged;
+}
+
+/** Whether the kubelet's own conditions stand in the API as it has them. */
+function shows(server: PodStatus | undefined, { conditions = [] }: PodStatus): boolean {
+  return conditions.every(({ type, status }) => !ownConditions.has(type) || server?.conditions?.some((shown) => shown.type === type && shown.status === status));
 }
 
 function withoutTimes(status: PodStatus): PodStatus {

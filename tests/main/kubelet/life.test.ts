@@ -388,3 +388,21 @@ describe('a kubelet that starts again', () => {
     expect(h.pod('web').status).toMatchObject({ phase: 'Running', containerStatuses: [{ restartCount: 1, ready: true }] });
   });
 });
+
+it('what somebody else has written over a pod\'s status is put right', async () => {
+  const harness = await new Harness().start();
+  await harness.create('web');
+  await harness.clock.advance(1000);
+  expect(harness.condition('web', 'Ready')).toMatchObject({ status: 'True' });
+  harness.server.change(resources.pods, 'default', 'web', (pod) => {
+    const ready = pod.status!.conditions!.find(({ type }) => type === 'Ready')!;
+    ready.status = 'False';
+    pod.status!.conditions!.push({ type: 'example.com/Seen', status: 'True' });
+  });
+  await harness.clock.advance(1000);
+  expect(harness.condition('web', 'Ready')).toMatchObject({ status: 'True' });
+  expect(harness.condition('web', 'example.com/Seen')).toMatchObject({ status: 'True' });
+  const { resourceVersion } = harness.pod('web').metadata!;
+  await harness.clock.advance(5000);
+  expect(harness.pod('web').metadata!.resourceVersion).toBe(resourceVersion);
+});
