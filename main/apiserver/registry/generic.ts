@@ -97,9 +97,11 @@ export class Registry {
   async create(context: RequestContext, object: KubeObject, allow?: Allow): Promise<Entry> {
     const { generateName, name } = object.metadata!;
     if (!generateName || name) return this.#create(context, object, false, allow);
+    // The object itself is tried first: only of it is known what was given and left out.
+    const spare = cloneJson(object);
     for (let attempt = 1; ; attempt++) {
       try {
-        const named = cloneJson(object);
+        const named = attempt === 1 ? object : cloneJson(spare);
         named.metadata!.name = generateName.slice(0, maxGeneratedBase) + this.random.suffix(5);
         return await this.#create(context, named, true, allow);
       } catch (error) {

@@ -20,6 +20,11 @@ const chosen = { manualSelector: true, selector: { matchLabels: { app: 'x' } } }
 const differ = '`selector` does not match template `labels`';
 
 describe('what is wrong is said as Kubernetes says it', () => {
+  it('also of an object whose name is generated', async () => {
+    const body = { metadata: { generateName: 'bad-' }, spec: { selector: { matchLabels: { app: 'x' } }, template: { metadata: { labels: {} }, spec: pod } } };
+    expect(await cluster.refusal('POST', `${apps}/deployments`, body)).toContain(`spec.template.metadata.labels: Invalid value: {}: ${differ}`);
+  });
+
   it.each<[string, string, object, string]>([
     ['a deployment without a selector', `${apps}/deployments`, { spec: { template } }, `[spec.selector: Required value, spec.template.metadata.labels: Invalid value: {"app":"x"}: ${differ}]`],
     ['a daemon set without one', `${apps}/daemonsets`, { spec: { template } }, `spec.template.metadata.labels: Invalid value: {"app":"x"}: ${differ}`],
