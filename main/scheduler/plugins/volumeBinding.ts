@@ -1,7 +1,7 @@
 import type { CSIDriver, CSIStorageCapacity, Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from '../../api/index.ts';
 import { cloneJson } from '../../api/json.ts';
 import { selectorFromLabelSelector } from '../../api/labels.ts';
-import { keyOf } from '../../api/meta.ts';
+import { keyOf, type KubeObject } from '../../api/meta.ts';
 import { matchesTerm } from '../../api/nodeSelector.ts';
 import {
   boundByControllerAnnotation,
@@ -88,7 +88,9 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
     return decisions;
   }
 
-  async function carryOut({ bind, provision }: Decisions, node: string): Promise<void> {
+  /** Resolves with what was decided as it is written. */
+  async function carryOut({ bind, provision }: Decisions, node: string): Promise<Decisions> {
+    const written: Decisions = { bind: [], provision: [] };
     for (const { claim, volume } of bind) {
       const { namespace, name: claimName, uid, resourceVersion } = claim.metadata!;
       const copy = cloneJson(volume);
@@ -101,35 +103,79 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
         resourceVersion,
       };
       copy.metadata!.annotations = { ...copy.metadata!.annotations, [boundByControllerAnnotation]: 'yes' };
-      await client.of(resources.persistentVolumes).update(copy);
+      written.bind.push({ claim, volume: await client.of(resources.persistentVolumes).update(copy) });
     }
     for (const claim of provision) {
       const { namespace, name: claimName, uid } = claim.metadata!;
-      if (claim.metadata!.annotations?.[selectedNodeAnnotation] === node) continue;
+      if (claim.metadata!.annotations?.[selectedNodeAnnotation] === node) {
+        written.provision.push(claim);
+        continue;
+      }
       const annotations = { [selectedNodeAnnotation]: node };
       // Nobody but schedulers writes this, whatever else of the claim has changed since.
-      await client
-        .of(resources.persistentVolumeClaims)
-        .patch(namespace!, claimName!, 'merge', { metadata: { uid, annotations } });
+      written.provision.push(
+        await client.of(resources.persistentVolumeClaims).patch(namespace!, claimName!, 'merge', { metadata: { uid, annotations } }),
+      );
     }
+    return written;
   }
 
-  /** Resolves when all of the claims are bound; rejects when one is given another node, is gone, or it takes too long. */
-  function allBound(wanted: PersistentVolumeClaim[]): Promise<void> {
+  function checkReach(volume: PersistentVolume, nodeName: string): void {
+    const node = cache.node(nodeName)?.node;
+    if (!node) throw new Error(`failed to get node "${nodeName}"`);
+    if (!isVolumeOnNode(volume, node))
+      throw new Error(`pv "${volume.metadata!.name}" node affinity doesn't match node "${nodeName}": no matching NodeSelectorTerms`);
+  }
+
+  /** Whether what was written has been carried through. Throws when it will not be. Mirrors binder.go (checkBindings). */
+  function isCarriedThrough({ bind, provision }: Decisions, nodeName: string): boolean {
+    for (const { claim, volume: written } of bind) {
+      const volume = volumes.get(written.metadata!.name!);
+      const current = claims.get(keyOf(claim));
+      if (!volume || !current) throw new Error('failed to check binding: a volume or its claim is gone');
+      if (isBehind(volume, written)) return false;
+      checkReach(volume, nodeName);
+      if (!volume.spec?.claimRef?.uid) throw new Error(`ClaimRef got reset for pv "${volume.metadata!.name}"`);
+      if (!isClaimBound(current)) return false;
+    }
+    for (const written of provision) {
+      const claim = claims.get(keyOf(written));
+      if (!claim) throw new Error('failed to check provisioning pvc: it is gone');
+      if (isBehind(claim, written)) return false;
+      // Taken away by a provisioner that cannot make it there.
+      if (claim.metadata!.annotations?.[selectedNodeAnnotation] !== nodeName) throw new Error(`provisioning failed for PVC "${claim.metadata!.name}"`);
+      if (!claim.spec?.volumeName) return false;
+      const volume = volumes.get(claim.spec.volumeName);
+      if (!volume) return false;
+      // Somebody may have given it another than was asked for.
+      checkReach(volume, nodeName);
+      if (!isClaimBound(claim)) return false;
+    }
+    return true;
+  }
+
+  /** Resolves when all of it is carried through; rejects when it will not be, or it takes too long. */
+  function carriedThrough(written: Decisions, nodeName: string): Promise<void> {
     return new Promise((resolve, reject) => {
+      const ends: (() => void)[] = [];
+      // An informer begins with all that is there.
+      let listening = false;
       const end = (error?: Error) => {
-        off();
-        timer.cancel();
-        if (error) reject(error);
+        for (const stop of ends.splice(0)) stop();
+        if (error) reject(new Error(`binding volumes: ${error.message}`));
         else resolve();
       };
       const check = () => {
-        const current = wanted.map((claim) => claims.get(keyOf(claim)));
-        if (current.some((claim) => !claim)) end(new Error('binding volumes: a claim is gone'));
-        else if (current.every((claim) => isClaimBound(claim!))) end();
+        if (!listening) return;
+        try {
+          if (isCarriedThrough(written, nodeName)) end();
+        } catch (error) {
+          end(error as Error);
+        }
       };
-      const timer = clock.setTimer(bindTimeout, () => end(new Error('binding volumes: context deadline exceeded')));
-      const off = claims.on({ update: check, delete: check });
+      const timer = clock.setTimer(bindTimeout, () => end(new Error('context deadline exceeded')));
+      ends.push(() => timer.cancel(), claims.on({ update: check, delete: check }), volumes.on({ add: check, update: check, delete: check }));
+      listening = true;
       check();
     });
   }
@@ -180,9 +226,8 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
     preBind(state, _, node) {
       const decisions = state.get(decisionsKey);
       if (!decisions) return undefined;
-      const { delayed } = state.get(claimsKey)!;
       return carryOut(decisions, node)
-        .then(() => allBound(delayed))
+        .then((written) => carriedThrough(written, node))
         .finally(() => {
           for (const { volume } of decisions.bind) assumed.delete(volume.metadata!.name!);
         });
@@ -190,6 +235,8 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
     isHelpful: (event) => event.kind === 'VolumeChange' || event.kind === 'NodeAdd' || event.kind === 'NodeUpdate',
   };
 }
+
+const isBehind = (shown: KubeObject, written: KubeObject) => Number(shown.metadata!.resourceVersion) < Number(written.metadata!.resourceVersion);
 
 function claimProblem(
   claim: PersistentVolumeClaim | undefined,

@@ -150,12 +150,44 @@ describe('a driver that says how much room there is', () => {
   it('gets the pod to where there is enough', async () => {
     room('east', '1Gi');
     room('west', '20Gi');
-    const provision = () =>
+    const provision = () => {
       server.change(resources.persistentVolumeClaims, 'default', 'data', (claim) => {
         expect(claim.metadata!.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'west' });
         claim.metadata!.annotations!['pv.kubernetes.io/bind-completed'] = 'yes';
         claim.spec!.volumeName = 'made';
       });
+      // Whoever watches may hear of the claim first.
+      server.seed(resources.persistentVolumes, { metadata: { name: 'made' }, spec: {} });
+    };
     expect(await place(using('p', ['data']), provision)).toBe('west');
+  });
+
+  it('does not get the pod there where the claim has been given a volume elsewhere meanwhile', async () => {
+    room('west', '20Gi');
+    const giveAnother = () => {
+      const term = { matchExpressions: [{ key: zone, operator: 'In', values: ['east'] }] };
+      server.seed(resources.persistentVolumes, { metadata: { name: 'kept' }, spec: { nodeAffinity: { required: { nodeSelectorTerms: [term] } } } });
+      server.change(resources.persistentVolumeClaims, 'default', 'data', (claim) => {
+        expect(claim.metadata!.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'west' });
+        claim.metadata!.annotations!['pv.kubernetes.io/bind-completed'] = 'yes';
+        claim.spec!.volumeName = 'kept';
+      });
+    };
+    expect(await place(using('p', ['data']), giveAnother)).toBe('east');
+  });
+
+  it('is asked for another place when the volume cannot be made in this one', async () => {
+    room('east', '20Gi');
+    room('west', '20Gi');
+    let first: string | undefined;
+    const refuse = () =>
+      server.change(resources.persistentVolumeClaims, 'default', 'data', (claim) => {
+        first = claim.metadata!.annotations!['volume.kubernetes.io/selected-node'];
+        delete claim.metadata!.annotations;
+        for (const { metadata } of server.all(resources.csiStorageCapacities)) if (metadata!.name === first) server.drop(resources.csiStorageCapacities, 'default', first!);
+      });
+    await place(using('p', ['data']), refuse).catch(() => undefined);
+    const selected = server.find(resources.persistentVolumeClaims, 'default', 'data')!.metadata!.annotations;
+    expect(selected).toEqual({ 'volume.kubernetes.io/selected-node': first === 'east' ? 'west' : 'east' });
   });
 });
