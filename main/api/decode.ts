@@ -32,7 +32,7 @@ export function decodeObject(gvk: GroupVersionKind, value: unknown): Decoded {
   }
   const meta = schemaById('meta/v1.PartialObjectMetadata')!;
   const { apiVersion, kind, metadata, ...rest } = isRecord(value) ? value : decoder.top(meta, value);
-  const head = decoder.top(meta, { apiVersion, kind, metadata });
+  const head = { ...decoder.top(meta, { apiVersion, kind }), ...(metadata === undefined || metadata === null ? {} : { metadata: decoder.metadata(metadata) }) };
   return { object: { apiVersion: apiVersionOf(gvk), kind: gvk.kind, ...head, ...rest }, complaints: decoder.complaints };
 }
 
@@ -91,6 +91,14 @@ class Decoder {
 
   top(schema: ObjectSchema, value: unknown): Record<string, unknown> {
     return this.#object(schema, value, `${schema.gvk?.version ?? 'v1'}.${schema.name}`);
+  }
+
+  /** Upstream reads the metadata of such an object by itself. */
+  metadata(value: unknown): Record<string, unknown> {
+    this.#path.push('metadata');
+    const decoded = this.top(schemaById('meta/v1.ObjectMeta')!, value);
+    this.#path.pop();
+    return decoded;
   }
 
   #wrongType(value: unknown, goType: string, ofMaps?: string, shown = named(value)): DecodeError {

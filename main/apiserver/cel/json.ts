@@ -101,17 +101,27 @@ function stringValue(text: string, format: string | undefined): Value {
   }
 }
 
-/** The OpenAPI format `duration` also knows days and weeks and whole words: `3 days`. */
+/** Nanoseconds by how units may be called; with the last of its names may begin a longer one. */
+const units: readonly (readonly [bigint, ...string[]])[] = [
+  [1n, 'ns', 'nano'],
+  [1_000n, 'us', 'µs', 'micro'],
+  [1_000_000n, 'ms', 'milli'],
+  [1_000_000_000n, 's', 'sec'],
+  [60_000_000_000n, 'm', 'min'],
+  [3_600_000_000_000n, 'h', 'hr', 'hour'],
+  [86_400_000_000_000n, 'd', 'day'],
+  [604_800_000_000_000n, 'w', 'wk', 'week'],
+];
+
+/** The OpenAPI format `duration` also knows days and weeks and whole words, wherever they stand in the text: `3 days, 2 hours`. */
 export function parseLongDuration(text: string): bigint | undefined {
-  const units: Record<string, bigint> = {
-    ns: 1n, nano: 1n, nanosecond: 1n, us: 1_000n, 'µs': 1_000n, micro: 1_000n, microsecond: 1_000n, ms: 1_000_000n, milli: 1_000_000n, millisecond: 1_000_000n,
-    s: 1_000_000_000n, sec: 1_000_000_000n, second: 1_000_000_000n, m: 60_000_000_000n, min: 60_000_000_000n, minute: 60_000_000_000n,
-    h: 3_600_000_000_000n, hr: 3_600_000_000_000n, hour: 3_600_000_000_000n, d: 86_400_000_000_000n, day: 86_400_000_000_000n,
-    w: 604_800_000_000_000n, wk: 604_800_000_000_000n, week: 604_800_000_000_000n,
-  };
-  const match = /^(\d+)\s*([A-Za-zµ]+)$/.exec(text.trim());
-  const unit = match && (units[match[2]!.toLowerCase()] ?? units[match[2]!.toLowerCase().replace(/s$/, '')]);
-  return unit ? BigInt(match[1]!) * unit : undefined;
+  let nanos: bigint | undefined;
+  for (const [, count, word] of text.matchAll(/(\d+)\s*([A-Za-zµ]+)/g)) {
+    const name = word!.toLowerCase();
+    const unit = units.find(([, ...names]) => (names as string[]).includes(name) || name.startsWith(names.at(-1) as string));
+    if (unit) nanos = (nanos ?? 0n) + BigInt(count!) * unit[0];
+  }
+  return nanos;
 }
 
 class JsonList extends CelList {

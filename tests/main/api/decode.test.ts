@@ -139,7 +139,7 @@ describe('a request body', () => {
     });
     expect(complaints).toEqual(['unknown field "metadata.nmae"']);
     expect(() => decodeObject(widgets, { metadata: { name: 5 } })).toThrow(
-      'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.name of type string',
+      'json: cannot unmarshal number into Go struct field ObjectMeta.name of type string',
     );
   });
 

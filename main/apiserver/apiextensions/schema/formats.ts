@@ -5,6 +5,7 @@ import { parseDuration, parseLongDuration, parseTimestamp, urlFault } from '../.
 
 const uuid = (version: string) => new RegExp(`^[0-9a-f]{8}-?[0-9a-f]{4}-?${version}[0-9a-f]{3}-?${version === '[0-9a-f]' || version === '3' ? '[0-9a-f]' : '[89ab]'}[0-9a-f]{3}-?[0-9a-f]{12}$`, 'i');
 const by = (pattern: RegExp) => (text: string) => pattern.test(text);
+const hostname = /^([a-zA-Z0-9\p{S}\p{L}]((-?[a-zA-Z0-9\p{S}\p{L}]{0,62})?)|([a-zA-Z0-9\p{S}\p{L}](([a-zA-Z0-9\-\p{S}\p{L}]{0,61}[a-zA-Z0-9\p{S}\p{L}])?)(\.)){1,}([a-zA-Z\p{L}]){2,63})$/u;
 const digits = (text: string) => text.replace(/[- ]/g, '');
 
 /** Mirrors the formats of k8s.io/kube-openapi/pkg/validation/strfmt that CRDs may use (apiextensions validation/formats.go). */
@@ -12,7 +13,7 @@ const checks: Readonly<Record<string, (text: string) => boolean>> = {
   bsonobjectid: by(/^[0-9a-f]{24}$/i),
   uri: (text) => urlFault(text) === undefined,
   email: by(/^(?:[^<>]*<)?[^\s@<>",;:()[\]\\]+@[^\s@<>",;:()[\]\\]+>?$/),
-  hostname: (text) => text.length <= 255 && text.split('.').every((label) => label.length <= 63 && /^[a-zA-Z0-9\p{L}]([a-zA-Z0-9\p{L}-]*[a-zA-Z0-9\p{L}])?$/u.test(label)),
+  hostname: (text) => hostname.test(text) && Buffer.byteLength(text) <= 255 && text.split('.').every((label) => Buffer.byteLength(label) <= 63),
   ipv4: (text) => isIP(text) === 4,
   ipv6: (text) => isIP(text) === 6,
   cidr: (text) => parseCIDR(text) !== undefined,

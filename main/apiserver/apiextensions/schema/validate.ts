@@ -2,7 +2,7 @@ import { equalJson } from '../../../api/json.ts';
 import { FieldErrors } from '../../validation/field.ts';
 import { matches } from '../../cel/index.ts';
 import type { Correlation } from './correlate.ts';
-import { hasFormat } from './formats.ts';
+import { hasFormat, isKnownFormat } from './formats.ts';
 import { hasProperty } from './prune.ts';
 import { isJsonObject, type JsonSchema } from './types.ts';
 
@@ -79,6 +79,10 @@ class Report {
     this.errors.invalid(this.where.root, '', text);
   }
 
+  outOfRange(type: string, format: string | undefined): void {
+    this.aboutAll(`Checked value must be of type ${type} ${format ? `with format ${format}` : '(default format)'} in ${this.where.path}`);
+  }
+
   wrongType(expected: string, found: string): void {
     this.errors.add([{ reason: 'FieldValueTypeInvalid', field: this.field() || '<nil>', message: `Invalid value: ${JSON.stringify(found)}: ${this.where.path} in body must be of type ${expected}: ${JSON.stringify(found)}` }]);
   }
@@ -87,9 +91,12 @@ class Report {
 function typeOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  if (typeof value === 'number') return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? 'integer' : 'number';
   return typeof value;
 }
+
+/** What upstream calls the form of a number that it has read. */
+const readAs: Record<string, string> = { integer: 'int64', number: 'float64' };
 
 function checkType(value: unknown, schema: JsonSchema, report: Report): void {
   const types = schema['x-kubernetes-int-or-string'] ? ['integer', 'string'] : schema.type ? [schema.type] : [];
@@ -99,15 +106,20 @@ function checkType(value: unknown, schema: JsonSchema, report: Report): void {
     if (!schema.nullable) report.wrongType(types.join(','), found);
     return;
   }
-  if (!types.includes(found) && !(found === 'integer' && types.includes('number'))) report.wrongType(types.join(','), found);
+  const fits = types.includes(found) || (found === 'integer' && types.includes('number'));
+  const format = schema.format && isKnownFormat(schema.format, schema.type) ? schema.format : undefined;
+  if (!format) return fits ? undefined : report.wrongType(types.join(','), found);
+  // What has a format is looked at by it: a text by its own check, a list not at all.
+  if (found !== 'string' && found !== 'array') return fits || readAs[found] === format ? undefined : report.wrongType(format, readAs[found] ?? '');
+  if (!fits && (types.includes('integer') || types.includes('number'))) report.wrongType(types.join(','), found);
 }
 
 function checkString(value: string, schema: JsonSchema, report: Report): void {
   const length = schema.maxLength !== undefined || schema.minLength !== undefined ? [...value].length : 0;
   if (schema.maxLength !== undefined && length > schema.maxLength) report.tooLong(schema.maxLength);
-  if (schema.minLength !== undefined && length < schema.minLength) report.says(`should be at least ${schema.minLength} chars long`);
-  if (schema.pattern && !matchesPattern(schema.pattern, value)) report.says(`should match '${schema.pattern}'`);
-  if (schema.format && !hasFormat(schema.format, value)) report.says(`must be of type ${schema.format}: ${JSON.stringify(value)}`);
+  else if (schema.minLength !== undefined && length < schema.minLength) report.says(`should be at least ${schema.minLength} chars long`);
+  else if (schema.pattern && !matchesPattern(schema.pattern, value)) report.says(`should match '${schema.pattern}'`);
+  if (schema.format && !hasFormat(schema.format, value)) report.wrongType(schema.format, value);
 }
 
 /** A pattern that is none matches nothing, and its CRD is refused anyway. */
@@ -120,6 +132,7 @@ function matchesPattern(pattern: string, value: string): boolean {
 }
 
 function checkNumber(value: number, schema: JsonSchema, report: Report): void {
+  if (schema.type === 'integer' && !(typeOf(value) === 'integer' && (schema.format !== 'int32' || value === (value | 0)))) report.outOfRange(schema.type, schema.format);
   if (schema.multipleOf !== undefined && !isMultiple(value, schema.multipleOf)) report.says(`should be a multiple of ${schema.multipleOf}`);
   if (schema.maximum !== undefined) {
     if (schema.exclusiveMaximum && value >= schema.maximum) report.says(`should be less than ${schema.maximum}`);

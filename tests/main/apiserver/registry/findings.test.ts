@@ -89,6 +89,15 @@ it('what is wrong with changed metadata is told as often as it is judged', async
   await expect(refused).rejects.toMatchObject({ status: { details: { causes: [labels, labels, labels, labels] } } });
 });
 
+it('the priority of what keeps a cluster going stays', async () => {
+  const classes = '/apis/scheduling.k8s.io/v1/priorityclasses';
+  expect(await cluster.refusal('DELETE', `${classes}/system-node-critical`)).toBe(
+    'priorityclasses.scheduling.k8s.io "system-node-critical" is forbidden: this is a system priority class and cannot be deleted',
+  );
+  await cluster.ask('POST', classes, { metadata: { name: 'own' }, value: 1 });
+  await cluster.ask('DELETE', `${classes}/own`);
+});
+
 it('a new object cannot say which revision it is, an action of a pod has to name it', async () => {
   expect(await cluster.refusal('POST', `${core}/configmaps`, { metadata: { name: 'rv', resourceVersion: '1' } })).toBe('resourceVersion should not be set on objects to be created');
   expect(await cluster.refusal('POST', `${core}/pods/p/binding`, { target: { name: 'n' } })).toBe('name in URL does not match name in Binding object');
