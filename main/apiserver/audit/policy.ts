@@ -1,3 +1,4 @@
+import { isDns1123Subdomain } from '../../api/names.ts';
 import type { UserInfo, RequestInfo } from '../auth/types.ts';
 
 export const levels = ['None', 'Metadata', 'Request', 'RequestResponse'] as const;
@@ -46,9 +47,26 @@ export function auditPolicy(value: unknown): AuditPolicy {
   policy.rules.forEach((rule, i) => {
     if (!levels.includes(rule.level)) throw new Error(`rules[${i}].level: Unsupported value: ${JSON.stringify(rule.level)}: supported values: ${levels.map((level) => JSON.stringify(level)).join(', ')}`);
     if (rule.nonResourceURLs?.length && (rule.resources?.length || rule.namespaces?.length)) throw new Error(`rules[${i}].nonResourceURLs: rules cannot apply to both regular resources and non-resource URLs`);
+    checkPaths(`rules[${i}].nonResourceURLs`, rule.nonResourceURLs);
+    for (const resources of rule.resources ?? []) checkResources(`rules[${i}].resources`, resources);
     stagesOf(`rules[${i}].omitStages`, rule.omitStages);
   });
   return policy as AuditPolicy;
+}
+
+function checkPaths(field: string, paths: readonly string[] = []): void {
+  paths.forEach((path, i) => {
+    if (path === '*') return;
+    const wrong = (why: string) => new Error(`${field}[${i}]: Invalid value: ${JSON.stringify(path)}: ${why}`);
+    if (!path.startsWith('/')) throw wrong("non-resource URL rules must begin with a '/' character");
+    if (path.slice(0, -1).includes('*')) throw wrong("non-resource URL wildcards '*' must be the final character of the rule");
+  });
+}
+
+function checkResources(field: string, { group, resources, resourceNames }: NonNullable<Rule['resources']>[number]): void {
+  const faults = group && group !== '*' ? isDns1123Subdomain(group) : [];
+  if (faults.length) throw new Error(`${field}.group: Invalid value: ${JSON.stringify(group)}: ${faults.join(',')}`);
+  if (resourceNames?.length && !resources?.length) throw new Error(`${field}.resourceNames: Invalid value: ${JSON.stringify(resourceNames)}: using resourceNames requires at least one resource`);
 }
 
 /** The first rule that is about the request decides; without any nothing is told. Mirrors k8s.io/apiserver/pkg/audit/policy/checker.go. */
@@ -72,7 +90,7 @@ function matchesResource({ namespaces, resources }: Rule, info: RequestInfo): bo
   if (!resources?.length) return true;
   const combined = info.subresource ? `${info.resource}/${info.subresource}` : info.resource;
   return resources.some(({ group = '', resources: names, resourceNames }) => {
-    if (group !== info.group) return false;
+    if (group !== info.group && group !== '*') return false;
     if (!names?.length) return true;
     return names.some((name) => {
       if (resourceNames?.length && !resourceNames.includes(info.name)) return false;

@@ -78,10 +78,38 @@ describe('the audit log', () => {
     expect(events.map(({ stage, verb }) => [verb, stage])).toEqual([['watch', 'ResponseStarted'], ['watch', 'ResponseComplete']]);
   });
 
+  // The table of k8s.io/apiserver/pkg/audit/policy/checker_test.go.
+  it.each<[string, object, boolean]>([
+    ['everything', {}, true],
+    ['the user', { users: ['tester'] }, true],
+    ['another user', { users: ['somebody'] }, false],
+    ['the group', { userGroups: ['system:masters'] }, true],
+    ['the verb', { verbs: ['create'] }, true],
+    ['another verb', { verbs: ['get'] }, false],
+    ['the namespace', { namespaces: ['shop'] }, true],
+    ['what has no namespace', { namespaces: [''] }, false],
+    ['the group of the resource', { resources: [{ group: 'test.skiff' }] }, true],
+    ['every group', { resources: [{ group: '*', resources: ['widgets'] }] }, true],
+    ['the core group', { resources: [{ resources: ['widgets'] }] }, false],
+    ['the resource with its parts', { resources: [{ group: 'test.skiff', resources: ['widgets/*'] }] }, true],
+    ['a part only', { resources: [{ group: 'test.skiff', resources: ['widgets/status'] }] }, false],
+    ['parts of any resource', { resources: [{ group: 'test.skiff', resources: ['*/status'] }] }, false],
+    ['an object of another name', { resources: [{ group: 'test.skiff', resources: ['*'], resourceNames: ['other'] }] }, false],
+    ['paths', { nonResourceURLs: ['*'] }, false],
+  ])('a rule for %s is heeded or not', async (_, rule, told) => {
+    await serve({ level: 'Metadata', ...rule }, { level: 'None' });
+    await create('one');
+    expect(events.length > 0).toBe(told);
+  });
+
   it('takes no policy that makes no sense', async () => {
     await serve({ level: 'Metadata' });
     expect(() => auditPolicy({ kind: 'Policy' })).toThrow('the audit policy is no Policy of audit.k8s.io/v1');
     expect(() => policy({ level: 'Everything' })).toThrow('rules[0].level: Unsupported value: "Everything"');
+    expect(() => policy({ level: 'Metadata', nonResourceURLs: ['x'] })).toThrow("rules[0].nonResourceURLs[0]: Invalid value: \"x\": non-resource URL rules must begin with a '/' character");
+    expect(() => policy({ level: 'Metadata', nonResourceURLs: ['/a*b'] })).toThrow("wildcards '*' must be the final character of the rule");
+    expect(() => policy({ level: 'Metadata', resources: [{ group: 'apps/v1' }] })).toThrow('rules[0].resources.group: Invalid value: "apps/v1"');
+    expect(() => policy({ level: 'Metadata', resources: [{ group: '', resourceNames: ['x'] }] })).toThrow('using resourceNames requires at least one resource');
     expect(() => policy({ level: 'Metadata', nonResourceURLs: ['/x'], namespaces: ['a'] })).toThrow('rules cannot apply to both regular resources and non-resource URLs');
   });
 });
