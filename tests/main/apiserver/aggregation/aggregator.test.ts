@@ -65,6 +65,14 @@ describe('an aggregated API server', () => {
     backend.close();
   });
 
+  it('registers what is served here with the ranks that clients know, and not the registrations', async () => {
+    const { body } = await harness.local.request<{ items: APIService[] }>({ method: 'GET', path: services });
+    expect(body.items.map(({ metadata, spec }) => [metadata!.name, spec!.groupPriorityMinimum, spec!.versionPriority])).toEqual([
+      ['v1.', 18_000, 1],
+      ['v1.discovery.k8s.io', 16_200, 15],
+    ]);
+  });
+
   it('is not there as long as its Service is not', async () => {
     await ask('POST', services, { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata: { name: 'v1.fruit.example.com' }, spec: { group: 'fruit.example.com', version: 'v1', groupPriorityMinimum: 100, versionPriority: 10, caBundle, service: { name: 'kubernetes', namespace: 'default' } } });
     await until('False');
