@@ -36,7 +36,7 @@ export function tableOf(strategy: Strategy, objects: readonly KubeObject[], meta
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.version}`,
     metadata,
-    columnDefinitions: options.headers ? columnsOf(strategy) : [],
+    columnDefinitions: options.headers ? columnsOf(strategy) : null,
     rows: objects.map((object) => rowOf(strategy, object, options)),
   };
   return table as KubeObject;

@@ -122,11 +122,12 @@ class TransformingEncoder implements EventEncoder {
   }
 
   /** The columns come with the first event only. */
-  #columns(): readonly unknown[] {
+  #columns(): readonly unknown[] | null {
     if (!this.#headers) return none;
     this.#headers = false;
     return columnsOf(this.registry.strategy);
   }
 }
 
-const none: readonly unknown[] = [];
+/** What Go writes where nothing is said. */
+const none = null;

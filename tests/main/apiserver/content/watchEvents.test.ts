@@ -42,3 +42,14 @@ describe('a watch in protobuf', () => {
     expect(JSON.parse(Buffer.from(lines.changes([{ type: 'DELETED', entry }])).toString())).toEqual({ type: 'DELETED', object: map });
   });
 });
+
+it('a watch of tables names the columns once, with the first event', () => {
+  const strategy = { definition: { group: '', version: 'v1', resource: 'configmaps' }, columns: [{ name: 'Name', type: 'string', format: 'name', description: '', priority: 0 }], row: (object: KubeObject) => [object.metadata!.name] };
+  const tables = encoder('application/json;as=Table;g=meta.k8s.io;v=v1', { ...registry('v1', 'ConfigMap'), strategy } as unknown as Registry);
+  const next = () => JSON.parse(Buffer.from(tables.changes([{ type: 'ADDED', entry }])).toString()) as { object: { columnDefinitions: { name: string }[] | null; rows: { cells: unknown[] }[] } };
+  const first = next().object;
+  expect(first.columnDefinitions!.map(({ name }) => name)).toEqual(['Name']);
+  expect(first.rows[0]!.cells).toEqual(['a']);
+  // Go's clients tell null from an empty list.
+  expect(next().object.columnDefinitions).toBeNull();
+});
