@@ -23,5 +23,10 @@ export function rolesOf(node: Node): string[] {
 }
 
 export function addressOf(node: Node, type: string): string {
-  return node.status?.addresses?.find((address) => address.type === type)?.address ?? '';
+  return addressesOf(node, type)[0] ?? '';
+}
+
+/** Of each family one, where the cluster has both. */
+export function addressesOf(node: Node, type: string): string[] {
+  return (node.status?.addresses ?? []).flatMap((each) => (each.type === type ? [each.address] : []));
 }
