@@ -54,7 +54,7 @@ function validateInitContainers(errors: FieldErrors, field: string, around: Surr
   initContainers.forEach((container, i) => {
     const path = `${field}[${i}]`;
     validateCommon(errors, path, container, around);
-    restartRules(errors, path, container);
+    restartRules(errors, path, container, true);
     if (names.has(container.name)) errors.duplicate(`${path}.name`, container.name);
     else if (container.name) names.add(container.name);
     hostPortConflicts(errors, field, [container]);
@@ -153,11 +153,13 @@ function hostPortConflicts(errors: FieldErrors, field: string, containers: Conta
   );
 }
 
-function restartRules(errors: FieldErrors, path: string, container: Container): void {
+/** `onlyTheFirst`: of rules without a policy no more is said. */
+function restartRules(errors: FieldErrors, path: string, container: Container, onlyTheFirst = false): void {
   const { restartPolicy, restartPolicyRules: rules = [] } = container;
   if (restartPolicy === undefined) {
     if (!rules.length) return;
     errors.required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used');
+    if (onlyTheFirst) return;
   } else if (!restartPolicies.includes(restartPolicy)) {
     errors.notSupported(`${path}.restartPolicy`, restartPolicy, restartPolicies);
   }

@@ -7,6 +7,7 @@ import { diff } from './diff.ts';
 import type { FieldErrors } from './field.ts';
 import { internal } from './internal.ts';
 import { annotations, dns1123Label, dns1123Subdomain, ipAddress, labels, qualifiedName } from './names.ts';
+import { validateHostProcesses, validateOs } from './podOs.ts';
 import { aggregateContainers } from '../../api/podAmounts.ts';
 import { podResourceName, quantityOf, resourceRequirements, containerResourceName, isHugePage } from './resources.ts';
 import { onlyAddedTolerations, validateAffinity, validateTolerations, validateTopologySpread } from './scheduling.ts';
@@ -46,6 +47,7 @@ export function validatePodSpec(errors: FieldErrors, field: string, spec: PodSpe
     gates.add(gate.name);
   });
   validateTopologySpread(errors, `${field}.topologySpreadConstraints`, spec.topologySpreadConstraints);
+  validateHostProcesses(errors, field, spec);
   if (spec.hostUsers === false) {
     if (spec.hostNetwork) errors.forbidden(`${field}.hostNetwork`, 'when `hostUsers` is false');
     if (spec.hostPID) errors.forbidden(`${field}.HostPID`, 'when `hostUsers` is false');
@@ -74,10 +76,7 @@ export function validatePodSpec(errors: FieldErrors, field: string, spec: PodSpe
   if (spec.runtimeClassName !== undefined) dns1123Subdomain(errors, `${field}.runtimeClassName`, spec.runtimeClassName);
   if (spec.preemptionPolicy !== undefined) choice(errors, `${field}.preemptionPolicy`, spec.preemptionPolicy, ['PreemptLowerPriority', 'Never']);
   if (spec.overhead) resourceRequirements(errors, `${field}.overhead`, { limits: spec.overhead }, containerResourceName, claims);
-  if (spec.os) {
-    if (!spec.os.name) errors.required(`${field}.os.name`);
-    else if (!['linux', 'windows'].includes(spec.os.name)) errors.notSupported(`${field}.os`, spec.os.name, ['linux', 'windows']);
-  }
+  validateOs(errors, field, spec);
   fileKeyVolumes(errors, field, spec);
 }
 

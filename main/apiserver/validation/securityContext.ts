@@ -2,6 +2,7 @@ import type { AppArmorProfile, PodSpec, SeccompProfile, SecurityContext } from '
 import type { FieldErrors } from './field.ts';
 import { internal } from './internal.ts';
 import { localDescendingPath } from './paths.ts';
+import { validateWindowsOptions } from './podOs.ts';
 
 /* Mirrors pkg/apis/core/validation/validation.go (ValidateSecurityContext, validatePodSpecSecurityContext). */
 
@@ -24,10 +25,12 @@ export function validateSecurityContext(errors: FieldErrors, field: string, cont
   }
   seccompProfile(errors, `${field}.seccompProfile`, context.seccompProfile);
   if (context.allowPrivilegeEscalation === false) {
-    if (context.privileged) errors.invalid(field, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true');
+    const shown = internal('core/v1.SecurityContext', context);
+    if (context.privileged) errors.invalid(field, shown, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true');
     if (context.capabilities?.add?.includes('CAP_SYS_ADMIN'))
-      errors.invalid(field, context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN');
+      errors.invalid(field, shown, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN');
   }
+  validateWindowsOptions(errors, `${field}.windowsOptions`, context.windowsOptions);
   appArmorProfile(errors, `${field}.appArmorProfile`, context.appArmorProfile);
 }
 
@@ -80,6 +83,7 @@ export function validatePodSecurityContext(errors: FieldErrors, field: string, s
   });
   oneOf(errors, `${field}.fsGroupChangePolicy`, context.fsGroupChangePolicy, ['Always', 'OnRootMismatch']);
   seccompProfile(errors, `${field}.seccompProfile`, context.seccompProfile);
+  validateWindowsOptions(errors, `${field}.windowsOptions`, context.windowsOptions);
   appArmorProfile(errors, `${field}.appArmorProfile`, context.appArmorProfile);
   oneOf(errors, `${field}.supplementalGroupsPolicy`, context.supplementalGroupsPolicy, ['Merge', 'Strict']);
   oneOf(errors, `${field}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ['Recursive']);

@@ -75,18 +75,11 @@ function projectedWarnings(volume: string, sources: Projection[]): string[] {
   return [...empty, ...overlaps(volume, 'Projected', sources.flatMap(placedBy))];
 }
 
-function placedBy({ configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle, podCertificate }: Projection): Placed[] {
+function placedBy({ configMap, secret, downwardAPI, serviceAccountToken }: Projection): Placed[] {
   if (configMap) return placed(configMap.items, `ConfigMap "${configMap.name ?? ''}"`);
   if (secret) return placed(secret.items, `Secret "${secret.name ?? ''}"`);
   if (downwardAPI) return placed(downwardAPI.items, 'DownwardAPI');
-  if (serviceAccountToken) return placed([serviceAccountToken], 'ServiceAccountToken');
-  if (clusterTrustBundle) return placed([clusterTrustBundle], `ClusterTrustBundle "${clusterTrustBundle.name ?? clusterTrustBundle.signerName ?? ''}"`);
-  const { certificateChainPath: chain, keyPath: key, credentialBundlePath: bundle } = podCertificate ?? {};
-  return [
-    ...placed(chain ? [{ path: chain }] : [], 'PodCertificate chain'),
-    ...placed(key ? [{ path: key }] : [], 'PodCertificate key'),
-    ...placed(bundle ? [{ path: bundle }] : [], 'PodCertificate credential bundle'),
-  ];
+  return serviceAccountToken ? placed([serviceAccountToken], 'ServiceAccountToken') : [];
 }
 
 function overlaps(volume: string, kind: string, files: Placed[]): string[] {

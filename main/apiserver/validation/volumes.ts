@@ -1,9 +1,9 @@
-import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../api/names.ts';
+import { isDns1123Label, isDns1123Subdomain } from '../../api/names.ts';
 import type { DownwardAPIVolumeFile, KeyToPath, ObjectMeta, ProjectedVolumeSource, Volume } from '../../api/index.ts';
 import { claimSpec } from './persistentVolumeClaim.ts';
 import { objectFieldSelector, resourceFieldSelector } from './env.ts';
 import { FieldErrors } from './field.ts';
-import { labelSelector, templateMeta } from './names.ts';
+import { templateMeta } from './names.ts';
 import { fileMode, localDescendingPath, localNonReservedPath, noBacksteps } from './paths.ts';
 import { quantityOf } from './resources.ts';
 
@@ -284,25 +284,6 @@ function projectionSources(errors: FieldErrors, field: string, projection: Proje
       if (!token.path) errors.required(`${field}.path`);
       else localNonReservedPath(errors, `${field}.path`, token.path);
     }
-    if (source.clusterTrustBundle) {
-      count++;
-      const bundle = source.clusterTrustBundle;
-      const bundlePath = `${path}.clusterTrustBundle`;
-      if (bundle.name !== undefined && bundle.signerName !== undefined)
-        errors.invalid(bundlePath, bundle, 'only one of name and signerName may be used');
-      else if (bundle.name !== undefined) {
-        if (!bundle.name) errors.required(`${bundlePath}.name`, 'must be a valid object name');
-        if (bundle.labelSelector) errors.invalid(`${bundlePath}.labelSelector`, bundle.labelSelector, 'labelSelector must be unset if name is specified');
-      } else if (bundle.signerName !== undefined) {
-        if (!bundle.signerName) errors.required(`${bundlePath}.signerName`, 'must be a valid signer name');
-        else errors.invalidEach(`${bundlePath}.signerName`, bundle.signerName, isQualifiedName(bundle.signerName));
-        labelSelector(errors, `${bundlePath}.labelSelector`, bundle.labelSelector);
-      } else errors.required(bundlePath, 'either name or signerName must be specified');
-      if (!bundle.path) errors.required(`${bundlePath}.path`);
-      localNonReservedPath(errors, `${bundlePath}.path`, bundle.path ?? '');
-      take(bundle.path, bundle.path);
-    }
-    if (source.podCertificate) count++;
     if (count > 1) errors.forbidden(path, 'may not specify more than 1 volume type per source');
   });
 }

@@ -102,6 +102,9 @@ function defaultVolume(volume: Volume): void {
   if (volume.projected) {
     volume.projected.defaultMode ??= fileMode;
     for (const source of volume.projected.sources ?? []) {
+      // Of features that are off as long as they are beta ones.
+      delete source.clusterTrustBundle;
+      delete source.podCertificate;
       if (source.serviceAccountToken) source.serviceAccountToken.expirationSeconds ??= 3600;
       defaultDownwardItems(source.downwardAPI?.items);
     }

@@ -49,9 +49,27 @@ it.each<[string, Partial<PodSpec>, Partial<Container>, string[]]>([
     'spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Invalid value: "": name part must be non-empty',
     `spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Invalid value: "": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
   ]],
-  ['a privileged container that may not gain privileges', {}, { securityContext: { privileged: true, allowPrivilegeEscalation: false } }, ['spec.containers[0].securityContext: Invalid value: {"privileged":true,"allowPrivilegeEscalation":false}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true']],
+  ['options of Windows in a pod for Linux', { os: { name: 'linux' }, securityContext: { windowsOptions: {} } }, { securityContext: { windowsOptions: {} } }, [
+    'spec.securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod', 'spec.containers[0].securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod',
+  ]],
+  ['what only Linux has in a pod for Windows', { os: { name: 'windows' }, hostPID: true, securityContext: { runAsUser: 1 } }, { securityContext: { privileged: false } }, [
+    'spec.hostPID: Forbidden: cannot be set for a windows pod', 'spec.securityContext.runAsUser: Forbidden: cannot be set for a windows pod', 'spec.containers[0].securityContext.privileged: Forbidden: cannot be set for a windows pod',
+  ]],
+  ['another system', { os: { name: 'plan9' } }, {}, ['spec.os: Unsupported value: "plan9": supported values: "linux", "windows"']],
+  ['a process of the host in a network of its own', { securityContext: { windowsOptions: { hostProcess: true } } }, { securityContext: { windowsOptions: { hostProcess: false } } }, [
+    'spec.containers[0].securityContext.windowsOptions.hostProcess: Invalid value: false: pod hostProcess value must be identical if both are specified, was true',
+  ]],
+  ['a user that Windows has not', {}, { securityContext: { windowsOptions: { runAsUserName: 'a\\b\\c' } } }, ['spec.containers[0].securityContext.windowsOptions.runAsUserName: Invalid value: "a\\\\b\\\\c": runAsUserName cannot contain more than one backslash']],
+  ['only periods as one', {}, { securityContext: { windowsOptions: { runAsUserName: 'd\\..' } } }, ['spec.containers[0].securityContext.windowsOptions.runAsUserName: Invalid value: "d\\\\..": runAsUserName\'s User cannot contain only periods or spaces']],
+  ['rules of an init container without a policy', { initContainers: [{ name: 'i', image: 'i', restartPolicyRules: [{ action: 'x' }] }] }, {}, ['spec.initContainers[0].restartPolicy: Required value: must specify restartPolicy when restart rules are used']],
+  ['a privileged container that may not gain privileges', {}, { securityContext: { privileged: true, allowPrivilegeEscalation: false } }, ['spec.containers[0].securityContext: Invalid value: {"Capabilities":null,"Privileged":true,"SELinuxOptions":null,"WindowsOptions":null,"RunAsUser":null,"RunAsGroup":null,"RunAsNonRoot":null,"ReadOnlyRootFilesystem":null,"AllowPrivilegeEscalation":false,"ProcMount":null,"SeccompProfile":null,"AppArmorProfile":null}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true']],
 ])('refuses %s', (_name, spec, container, expected) => {
   expect(findings(makePod(spec, container))).toEqual(expected);
+});
+
+it('forgets what features bring that are off', () => {
+  const object = makePod({ volumes: [{ name: 'v', projected: { sources: [{ clusterTrustBundle: { path: 'p' } }] } }] });
+  expect(object.spec?.volumes?.[0]?.projected?.sources).toEqual([{}]);
 });
 
 it.each<[string, PodSpec, string]>([
