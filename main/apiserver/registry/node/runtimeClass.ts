@@ -21,6 +21,7 @@ export const runtimeClass: Strategy<RuntimeClass> = {
   defaults: (object) => canonicalQuantities(object.overhead?.podFixed),
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
+    validate(errors, object);
     if (object.handler !== old.handler) errors.invalid('handler', object.handler, fieldImmutable);
   }),
   warnings: ({ scheduling }) => Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => (deprecatedNodeLabels[key] ? [`scheduling.nodeSelector: ${deprecatedNodeLabels[key]}`] : [])),

@@ -1,7 +1,9 @@
-import type { CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment } from '../../../api/index.ts';
+import type { CSIDriver, CSINode, CSINodeDriver, CSIStorageCapacity, VolumeAttachment } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { isDns1123Subdomain, isQualifiedName } from '../../../api/names.ts';
+import { cloneGiven } from '../../../api/normalize.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { byteLength, fieldImmutable, isNegative, labelSelector } from '../../validation/names.ts';
 import { quantityOf } from '../../validation/resources.ts';
 import { csiDriverName } from '../../validation/volumes.ts';
@@ -43,7 +45,7 @@ export const csiDriver: Strategy<CSIDriver> = {
   validate: (_context, object) => check((errors) => validateDriver(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
     validateDriver(errors, object);
-    if (object.spec?.attachRequired !== old.spec?.attachRequired) errors.invalid('spec.attachRequired', object.spec?.attachRequired, fieldImmutable);
+    if (object.spec?.attachRequired !== old.spec?.attachRequired) errors.invalid('spec.attachedRequired', object.spec?.attachRequired, fieldImmutable);
     if (!equalJson(object.spec?.volumeLifecycleModes, old.spec?.volumeLifecycleModes))
       errors.invalid('spec.volumeLifecycleModes', object.spec?.volumeLifecycleModes, fieldImmutable);
   }),
@@ -90,29 +92,44 @@ export const csiNode: Strategy<CSINode> = {
   allowUnconditionalUpdate: false,
   nameRule: 'dnsSubdomain',
   returnsDeletedObject: true,
-  validate: (_context, object) => check((errors) => {
-    const names = new Set<string>();
-    object.spec?.drivers?.forEach((driver, i) => {
-      const path = `spec.drivers[${i}]`;
-      csiDriverName(errors, `${path}.name`, driver.name);
-      if (!driver.nodeID) errors.required(`${path}.nodeID`);
-      else if (byteLength(driver.nodeID) > 256) errors.invalid(`${path}.nodeID`, driver.nodeID, 'must be 256 characters or less');
-      if ((driver.allocatable?.count ?? 0) < 0) errors.invalid(`${path}.allocatable.count`, driver.allocatable!.count, isNegative);
-      const keys = new Set<string>();
-      for (const key of driver.topologyKeys ?? []) {
-        if (!key) errors.required(path);
-        if (keys.has(key)) errors.duplicate(path, key);
-        keys.add(key);
-        errors.invalidEach(path, key, isQualifiedName(key));
-      }
-      if (names.has(driver.name)) errors.duplicate(`${path}.name`, driver.name);
-      names.add(driver.name);
-    });
+  validate: (_context, object) => check((errors) => validateDrivers(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => {
+    validateDrivers(errors, object);
+    const drivers = (object.spec?.drivers ?? []).map(withoutAllocatable);
+    for (const before of (old.spec?.drivers ?? []).map(withoutAllocatable))
+      for (const driver of drivers)
+        if (driver.name === before.name && !equalJson(driver, before)) errors.invalid('spec.drivers', internal('storage/v1.CSINodeDriver', driver), fieldImmutable);
   }),
-  validateUpdate: () => [],
   columns: columns('Name', 'Drivers#', 'Age'),
   row: (object, now) => [nameOf(object), object.spec?.drivers?.length ?? 0, age(object, now)],
 };
+
+/** How many volumes a node takes may change. */
+function withoutAllocatable(driver: CSINodeDriver): CSINodeDriver {
+  const copy = cloneGiven(driver);
+  delete copy.allocatable;
+  return copy;
+}
+
+function validateDrivers(errors: FieldErrors, object: CSINode): void {
+  const names = new Set<string>();
+  object.spec?.drivers?.forEach((driver, i) => {
+    const path = `spec.drivers[${i}]`;
+    csiDriverName(errors, `${path}.name`, driver.name);
+    if (!driver.nodeID) errors.required(`${path}.nodeID`);
+    else if (byteLength(driver.nodeID) > 256) errors.invalid(`${path}.nodeID`, driver.nodeID, 'must be 256 characters or less');
+    if ((driver.allocatable?.count ?? 0) < 0) errors.invalid(`${path}.allocatable.count`, driver.allocatable!.count, isNegative);
+    const keys = new Set<string>();
+    for (const key of driver.topologyKeys ?? []) {
+      if (!key) errors.required(path);
+      if (keys.has(key)) errors.duplicate(path, key);
+      keys.add(key);
+      errors.invalidEach(path, key, isQualifiedName(key));
+    }
+    if (names.has(driver.name)) errors.duplicate(`${path}.name`, driver.name);
+    names.add(driver.name);
+  });
+}
 
 const attachment = define(group, 'v1', 'VolumeAttachment', 'volumeattachments', { namespaced: false });
 
@@ -132,19 +149,10 @@ export const volumeAttachment: Strategy<VolumeAttachment> = {
   prepareForUpdate(_context, object, old) {
     object.status = old.status;
   },
-  validate: (_context, object) => check((errors) => {
-    csiDriverName(errors, 'spec.attacher', object.spec?.attacher);
-    const { persistentVolumeName: volume, inlineVolumeSpec: inline } = object.spec?.source ?? {};
-    if (volume === undefined && !inline) errors.required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
-    else if (volume !== undefined && inline) errors.forbidden('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
-    else if (volume !== undefined) {
-      if (!volume) errors.required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName');
-      errors.invalidEach('spec.source.persistentVolumeName', volume, isDns1123Subdomain(volume));
-    }
-    errors.invalidEach('spec.nodeName', object.spec?.nodeName ?? '', isDns1123Subdomain(object.spec?.nodeName ?? ''));
-  }),
+  validate: (_context, object) => check((errors) => validateAttachment(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
-    if (!equalJson(object.spec, old.spec)) errors.invalid('spec', object.spec, 'field is immutable');
+    validateAttachment(errors, object);
+    if (!equalJson(object.spec, old.spec)) errors.invalid('spec', internal('storage/v1.VolumeAttachmentSpec', object.spec), fieldImmutable);
   }),
   columns: columns('Name', 'Attacher', 'PV', 'Node', 'Attached?', 'Age').map((column) => (column.name === 'Attacher' ? { ...column, format: 'name' } : column)),
   row: (object, now) => [
@@ -157,6 +165,18 @@ export const volumeAttachment: Strategy<VolumeAttachment> = {
   ],
   subresources: { status: statusSubresource<VolumeAttachment>(attachment) },
 };
+
+function validateAttachment(errors: FieldErrors, object: VolumeAttachment): void {
+  csiDriverName(errors, 'spec.attacher', object.spec?.attacher);
+  const { persistentVolumeName: volume, inlineVolumeSpec: inline } = object.spec?.source ?? {};
+  if (volume === undefined && !inline) errors.required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
+  else if (volume !== undefined && inline) errors.forbidden('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
+  else if (volume !== undefined) {
+    if (!volume) errors.required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName');
+    errors.invalidEach('spec.source.persistentVolumeName', volume, isDns1123Subdomain(volume));
+  }
+  errors.invalidEach('spec.nodeName', object.spec?.nodeName ?? '', isDns1123Subdomain(object.spec?.nodeName ?? ''));
+}
 
 /** How much a driver can still provision of a class, where. */
 export const csiStorageCapacity: Strategy<CSIStorageCapacity> = {

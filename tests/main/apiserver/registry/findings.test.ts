@@ -66,11 +66,14 @@ describe('what may not change is shown as the server holds it, with nothing left
     ['the template of a job that runs', `${batch}/jobs`, { spec: { ...chosen, template: { metadata: template.metadata, spec: { ...pod, restartPolicy: 'Never' } } } }, { spec: { ...chosen, template: { metadata: template.metadata, spec: { ...pod, restartPolicy: 'OnFailure' } } } }, 'spec.template: Invalid value: {"labels":{'],
     ['what a suspended job does', `${batch}/jobs`, { spec: { ...chosen, suspend: true, template: { metadata: template.metadata, spec: { ...pod, restartPolicy: 'Never' } } } }, { spec: { ...chosen, suspend: true, template: { metadata: template.metadata, spec: { containers: [{ name: 'c', image: 'j' }], restartPolicy: 'Never' } } } }, 'spec.template.spec: Invalid value: {"Volumes":null,'],
     ['how often an indexed job is done', `${batch}/jobs`, { spec: { ...chosen, completionMode: 'Indexed', completions: 2, parallelism: 1, template: { metadata: template.metadata, spec: { ...pod, restartPolicy: 'Never' } } } }, { spec: { ...chosen, completionMode: 'Indexed', completions: 3, parallelism: 1, template: { metadata: template.metadata, spec: { ...pod, restartPolicy: 'Never' } } } }, 'spec.completions: Invalid value: 3: can only be modified in tandem with spec.parallelism'],
+    ['the driver of a node', '/apis/storage.k8s.io/v1/csinodes', { spec: { drivers: [{ name: 'a.b', nodeID: 'n', allocatable: { count: 1 } }] } }, { spec: { drivers: [{ name: 'a.b', nodeID: 'm', allocatable: { count: 2 } }] } }, 'spec.drivers: Invalid value: {"Name":"a.b","NodeID":"m","TopologyKeys":null,"Allocatable":null}: field is immutable'],
+    ['an attachment', '/apis/storage.k8s.io/v1/volumeattachments', { spec: { attacher: 'a.b', nodeName: 'n', source: { persistentVolumeName: 'v' } } }, { spec: { attacher: 'a.b', nodeName: 'm', source: { persistentVolumeName: 'v' } } }, 'spec: Invalid value: {"Attacher":"a.b","Source":{"PersistentVolumeName":"v","InlineVolumeSpec":null},"NodeName":"m"}: field is immutable'],
+    ['where a class of runtimes is', '/apis/node.k8s.io/v1/runtimeclasses', { handler: 'h' }, { handler: 'h', scheduling: { nodeSelector: { 'a!': 'b' } } }, 'scheduling.nodeSelector: Invalid value: "a!": name part must consist of'],
     ['a finalizer added to a config map', `${core}/configmaps`, {}, { metadata: { finalizers: ['x'] } }, 'metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified'],
   ])('%s', async (_name, path, object, changed, finding) => {
     const metadata = { name: `kept-${++made}` };
-    await cluster.ask('POST', path, { ...object, metadata });
-    expect(await cluster.refusal('PUT', `${path}/${metadata.name}`, { ...changed, metadata: { ...metadata, ...(changed as KubeObject).metadata } })).toContain(finding);
+    const { metadata: kept } = await cluster.ask('POST', path, { ...object, metadata });
+    expect(await cluster.refusal('PUT', `${path}/${metadata.name}`, { ...changed, metadata: { ...metadata, resourceVersion: kept?.resourceVersion, ...(changed as KubeObject).metadata } })).toContain(finding);
   });
 });
 
