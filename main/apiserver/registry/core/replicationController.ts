@@ -23,6 +23,7 @@ export const replicationController: Strategy<ReplicationController> = {
   hasGeneration: true,
   nameRule: 'longName',
   allowUnconditionalUpdate: true,
+  defaultPropagation: 'Orphan',
   defaults(object) {
     const spec = (object.spec ??= {});
     const labels = spec.template?.metadata?.labels;

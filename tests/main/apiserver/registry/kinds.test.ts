@@ -115,6 +115,20 @@ describe('a deployment', () => {
   });
 });
 
+describe('what an owner leaves behind when nobody says', () => {
+  it.each([
+    { kind: 'replication controller', path: '/api/v1/namespaces/default/replicationcontrollers', selector: undefined, left: ['orphan'] },
+    { kind: 'job', path: '/apis/batch/v1/namespaces/default/jobs', selector: undefined, left: ['orphan'] },
+    { kind: 'replica set', path: '/apis/apps/v1/namespaces/default/replicasets', selector: { matchLabels: { app: 'left' } }, left: undefined },
+  ])('a $kind', async ({ path, selector, left }) => {
+    const restartPolicy = path.includes('jobs') ? { restartPolicy: 'Never' } : {};
+    const template = { metadata: { labels: { app: 'left' } }, spec: { ...restartPolicy, containers: [{ name: 'web', image: 'web' }] } };
+    await cluster.ask('POST', path, { metadata: { name: 'left' }, spec: { ...(selector ? { selector } : {}), template } });
+    const answer = await cluster.ask<Pod>('DELETE', `${path}/left`);
+    expect(answer.metadata!.finalizers).toEqual(left);
+  });
+});
+
 describe('a Service', () => {
   it('gets an address of its own, and no other may ask for it', async () => {
     const made = await cluster.ask<Service>('POST', services, { metadata: { name: 's1' }, spec: { ports: [{ port: 80 }], selector: { app: 'web' } } });
