@@ -83,6 +83,10 @@ class Report {
     this.aboutAll(`Checked value must be of type ${type} ${format ? `with format ${format}` : '(default format)'} in ${this.where.path}`);
   }
 
+  badFactor(factor: number): void {
+    this.errors.invalid(this.field(), factor, `factor MultipleOf declared for ${this.where.path} must be positive: ${factor}`);
+  }
+
   wrongType(expected: string, found: string): void {
     this.errors.add([{ reason: 'FieldValueTypeInvalid', field: this.field() || '<nil>', message: `Invalid value: ${JSON.stringify(found)}: ${this.where.path} in body must be of type ${expected}: ${JSON.stringify(found)}` }]);
   }
@@ -133,7 +137,8 @@ function matchesPattern(pattern: string, value: string): boolean {
 
 function checkNumber(value: number, schema: JsonSchema, report: Report): void {
   if (schema.type === 'integer' && !(typeOf(value) === 'integer' && (schema.format !== 'int32' || value === (value | 0)))) report.outOfRange(schema.type, schema.format);
-  if (schema.multipleOf !== undefined && !isMultiple(value, schema.multipleOf)) report.says(`should be a multiple of ${schema.multipleOf}`);
+  if (schema.multipleOf !== undefined && schema.multipleOf <= 0) report.badFactor(schema.multipleOf);
+  else if (schema.multipleOf !== undefined && !isMultiple(value, schema.multipleOf)) report.says(`should be a multiple of ${schema.multipleOf}`);
   if (schema.maximum !== undefined) {
     if (schema.exclusiveMaximum && value >= schema.maximum) report.says(`should be less than ${schema.maximum}`);
     else if (!schema.exclusiveMaximum && value > schema.maximum) report.says(`should be less than or equal to ${schema.maximum}`);

@@ -1,5 +1,6 @@
 import type { ResourceQuota } from '../../../api/index.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { fieldImmutable } from '../../validation/names.ts';
 import { canonicalQuantities, notAQuantity, quantityOf, quotaResourceName, quotaResources, resourceValue } from '../../validation/resources.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
@@ -89,10 +90,7 @@ function validate(errors: FieldErrors, { spec = {} }: ResourceQuota): void {
   }
   conflict(new Set(spec.scopes));
   const path = 'spec.scopeSelector.matchExpressions';
-  // Shown as the internal type, which has no names for JSON.
-  const shown = {
-    MatchExpressions: spec.scopeSelector?.matchExpressions?.map(({ scopeName, operator, values }) => ({ ScopeName: scopeName, Operator: operator, Values: values ?? null })),
-  };
+  const shown = internal('core/v1.ScopeSelector', spec.scopeSelector);
   for (const requirement of spec.scopeSelector?.matchExpressions ?? []) {
     const { scopeName, operator, values = [] } = requirement;
     if (!scopes.includes(scopeName)) errors.invalid(`${path}.scopeName`, scopeName, 'unsupported scope');

@@ -20,6 +20,7 @@ it.each<[string, JsonSchema, unknown, string[]]>([
   ['a part of a number', { type: 'integer' }, 1.5, [mustBe('integer', 'number'), 'FieldValueInvalid <nil>: Invalid value: "": Checked value must be of type integer (default format) in x']],
   ['more than its form holds', { type: 'integer', format: 'int32' }, 3_000_000_000, ['FieldValueInvalid <nil>: Invalid value: "": Checked value must be of type integer with format int32 in x']],
   ['a number that no integer holds', { type: 'string' }, 1e30, [mustBe('string', 'number')]],
+  ['a factor that is none', { type: 'integer', multipleOf: 0 }, 2, ['FieldValueInvalid x: Invalid value: 0: factor MultipleOf declared for x must be positive: 0']],
   ['no multiple', { type: 'integer', multipleOf: 2_147_483_647 }, 2, ['FieldValueInvalid x: Invalid value: 2: x in body should be a multiple of 2147483647']],
 ])('finds %s', (_name, schema, value, expected) => {
   expect(findings(schema, value)).toEqual(expected);
