@@ -20,8 +20,7 @@ export const create =
     const context = writeContext(call, call.info.namespace, 'CreateOptions');
     const object = await decodeObject(call, definition, context, strategy);
     const metadata = object.metadata!;
-    // Upstream's store refuses it with a 500, though the mistake is the client's.
-    if (metadata.resourceVersion && !strategy.review) throw badRequest('resourceVersion should not be set on objects to be created');
+    const dated = !!metadata.resourceVersion && metadata.resourceVersion !== '0';
     delete metadata.uid;
     delete metadata.creationTimestamp;
     delete metadata.deletionTimestamp;
@@ -38,7 +37,13 @@ export const create =
     await manageFieldsOnUpdate(registry, context, undefined, object, '');
     await admit.mutate('CREATE', object, undefined);
     dedupOwners(object, context.warnings, true);
-    const entry = await registry.create(context, object, (final) => admit.validate('CREATE', final, undefined));
+    const entry = await registry.create(context, object, async (final) => {
+      const settle = await admit.validate('CREATE', final, undefined);
+      if (!dated) return settle;
+      settle?.();
+      // Upstream's store, which comes last, refuses it with a 500, though the mistake is the client's.
+      throw badRequest('resourceVersion should not be set on objects to be created');
+    });
     return { type: 'entry', code: 201, entry, registry };
   };
 

@@ -41,6 +41,8 @@ export interface Served {
 // Sessions with thousands of open watches need more than Node's 10 MB.
 const maxSessionMegabytes = 1000;
 const headersTimeout = 20_000;
+/** Bytes of a request's line and headers, as in Go (net/http, DefaultMaxHeaderBytes): commands to be run in containers come in the URL. */
+const maxHeaderSize = 1 << 20;
 /** A client that does not finish its TLS handshake by then is hung up on. Milliseconds. */
 const handshakeTimeout = 10_000;
 
@@ -96,10 +98,10 @@ export class HttpsServer {
       allowHTTP1: true,
       handshakeTimeout,
       maxSessionMemory: maxSessionMegabytes,
-      settings: { maxConcurrentStreams: 100_000, initialWindowSize: 1 << 20 },
+      settings: { maxConcurrentStreams: 100_000, initialWindowSize: 1 << 20, maxHeaderListSize: maxHeaderSize },
     });
     // These are http.Server's, which an HTTP/2 server with allowHTTP1 heeds as well.
-    Object.assign(server, { headersTimeout, requestTimeout: 0 } satisfies Partial<HttpServer>);
+    Object.assign(server, { headersTimeout, requestTimeout: 0, maxHeaderSize } satisfies Partial<HttpServer> & { maxHeaderSize: number });
     server.on('request', (request, response) => void this.#serve(request, response as unknown as Response, tunnelled));
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#upgrade(request, socket, head, tunnelled));
     server.on('secureConnection', (socket) => {

@@ -286,6 +286,10 @@ describe('what is there', () => {
     expect(json(await ask({ path: '/version' }))).toMatchObject({ major: '1', minor: '36', gitVersion: expect.stringMatching(/^v1\.36\.\d+\+skiff$/) });
   });
 
+  it('reads long requests: commands come in the URL', async () => {
+    expect((await ask({ path: `/version?command=${'a'.repeat(200_000)}` })).code).toBe(200);
+  });
+
   it('lets what it serves be read only, and tells of unknown paths in words', async () => {
     for (const path of ['/api', '/apis', '/version']) expect((await ask({ method: 'POST', path, body: '{}' })).code).toBe(405);
     for (const path of ['/nothing', '//api/v1', '/apis/nothing/v1/things']) expect(await ask({ path })).toMatchObject({ code: 404, text: '404 page not found\n' });
