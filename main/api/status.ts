@@ -48,6 +48,12 @@ export function failure(code: number, reason: StatusReason, message: string, det
   });
 }
 
+/** The error that an answer of `code` with `body` tells of: the Status in it, or what else it says. */
+export function errorOf(code: number, body: unknown): StatusError {
+  if (typeof body === 'object' && body !== null && (body as Status).kind === 'Status') return new StatusError(body as Status);
+  return failure(code, '', typeof body === 'string' && body ? body : `the server answered ${code}`);
+}
+
 const qualified = (subject: ErrorSubject) => (subject.group ? `${subject.kind}.${subject.group}` : subject.kind);
 const named = (subject: ErrorSubject, name: string) => ({
   ...(name ? { name } : {}),

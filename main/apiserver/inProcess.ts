@@ -1,4 +1,4 @@
-import { internalError, StatusError } from '../api/status.ts';
+import { errorOf, internalError, StatusError } from '../api/status.ts';
 import type { UserInfo } from './auth/types.ts';
 import type { Answer, LocalEnds } from './call.ts';
 import type { Chain, Incoming } from './chain.ts';
@@ -60,7 +60,10 @@ export class InProcessTransport {
       const answer = await this.chain.handle(incoming);
       request.signal?.throwIfAborted();
       const body = await valueOf(answer, incoming);
-      return { code: 'code' in answer ? answer.code : 200, body: body as T, warnings: incoming.warnings };
+      const code = 'code' in answer ? answer.code : 200;
+      // Our own failures are thrown; those of servers behind this one come as answers.
+      if (code >= 400) throw errorOf(code, body);
+      return { code, body: body as T, warnings: incoming.warnings };
     } catch (error) {
       if (error instanceof StatusError || request.signal?.aborted) throw error;
       throw internalError(error instanceof Error ? error.message : String(error));

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Status } from '../api/index.ts';
-import { failure, StatusError } from '../api/status.ts';
+import { errorOf, StatusError } from '../api/status.ts';
 import type { ApiRequest, ApiResponse, Transport, WatchHandlers } from './transport.ts';
 
 export interface HttpsTransportOptions {
@@ -139,12 +139,6 @@ async function text(response: http.IncomingMessage): Promise<string> {
 /** Some paths (`/healthz`, logs) answer in plain text. */
 function parseBody(body: string, response: http.IncomingMessage): unknown {
   return response.headers['content-type']?.includes('json') && body ? (JSON.parse(body) as unknown) : body;
-}
-
-function errorOf(code: number, body: unknown): StatusError {
-  if (typeof body === 'object' && body !== null && (body as Status).kind === 'Status')
-    return new StatusError(body as Status);
-  return failure(code, '', typeof body === 'string' && body ? body : `the server answered ${code}`);
 }
 
 function warningsOf(response: http.IncomingMessage): string[] {

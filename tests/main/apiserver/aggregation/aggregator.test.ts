@@ -77,7 +77,8 @@ describe('an aggregated API server', () => {
     await ask('POST', services, { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata: { name: 'v1.fruit.example.com' }, spec: { group: 'fruit.example.com', version: 'v1', groupPriorityMinimum: 100, versionPriority: 10, caBundle, service: { name: 'kubernetes', namespace: 'default' } } });
     await until('False');
     expect(await condition()).toMatchObject({ type: 'Available', reason: 'ServiceNotFound', message: 'service/kubernetes in "default" is not present' });
-    expect((await harness.remote.request({ method: 'GET', path: '/apis/fruit.example.com/v1' }).catch((error: { status: { code: number } }) => error)) as object).toMatchObject({ status: { code: 503 } });
+    for (const client of [harness.remote, harness.local])
+      await expect(client.request({ method: 'GET', path: '/apis/fruit.example.com/v1' })).rejects.toMatchObject({ status: { code: 503 } });
   });
 
   it('answers for its group once it is there, and is told who asks', async () => {
