@@ -28,11 +28,17 @@ interface Part {
 /** Lines that a long text has more often than this share of it do not make a block, only lengthen one. */
 const popularShare = 100;
 const longText = 200;
+/** So many lines are looked at for blocks; what is left then counts as changed. Long texts with thousands of changes would take minutes. */
+const mostLooks = 1_000_000;
 
 /** The longest block of lines that both have, then what is before and behind it in the same way. */
 function blocksOf(left: readonly string[], right: readonly string[]): Block[] {
   const places = new Map<string, number[]>();
-  right.forEach((line, place) => places.set(line, [...(places.get(line) ?? []), place]));
+  right.forEach((line, place) => {
+    const known = places.get(line);
+    if (known) known.push(place);
+    else places.set(line, [place]);
+  });
   if (right.length >= longText) for (const [line, at] of places) if (at.length > Math.floor(right.length / popularShare) + 1) places.delete(line);
 
   const longest = (leftStart: number, leftEnd: number, rightStart: number, rightEnd: number): Block => {
@@ -57,7 +63,10 @@ function blocksOf(left: readonly string[], right: readonly string[]): Block[] {
   };
 
   const found: Block[] = [];
+  let looks = 0;
   const search = (leftStart: number, leftEnd: number, rightStart: number, rightEnd: number): void => {
+    looks += leftEnd - leftStart;
+    if (looks > mostLooks) return;
     const best = longest(leftStart, leftEnd, rightStart, rightEnd);
     if (!best.size) return;
     search(leftStart, best.left, rightStart, best.right);

@@ -10,3 +10,10 @@ it('shows what changed between two values as a unified diff, with three lines ar
   );
   expect(diff(before, before)).toBe('');
 });
+
+it('tells every change of a text that is too long to look for all that is the same in it', () => {
+  const values = (mark: string) => Array.from({ length: 8000 }, (_, i) => ({ name: `V${i}`, value: i % 2 ? mark : `${i}`, from: null }));
+  const shown = diff(values('before'), values('after')).split('\n');
+  expect(shown.filter((line) => line === '-  "value": "before",')).toHaveLength(4000);
+  expect(shown.filter((line) => line === '+  "value": "after",')).toHaveLength(4000);
+});
