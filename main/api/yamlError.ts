@@ -12,12 +12,15 @@ const words: Partial<Record<YAMLParseError['code'], string>> = {
   TAB_AS_INDENT: 'found character that cannot start any token',
 };
 
+/** How far the line it names is from ours. */
+const offsets: Partial<Record<YAMLParseError['code'], number>> = { TAB_AS_INDENT: 0, MULTILINE_IMPLICIT_KEY: 1 };
+
 /** What is wrong with a YAML text, in the words of the library that Kubernetes reads it with (go-yaml), and the line it names. */
 export function yamlError({ code, message, linePos }: YAMLParseError, text: string): string {
-  const line = linePos?.[0].line ?? 1;
-  const why = inFlow(message, text) ?? inBlock(message) ?? words[code] ?? message.split(/ at line \d+|\n/)[0]!;
+  const flow = inFlow(message, text);
+  const why = flow ?? inBlock(message) ?? words[code] ?? message.split(/ at line \d+|\n/)[0]!;
   // It counts from zero in most places, and does not tell where the first line is.
-  const shown = inFlow(message, text) ? Math.max(1, line) : code === 'TAB_AS_INDENT' || code === 'MULTILINE_IMPLICIT_KEY' ? line + (code === 'TAB_AS_INDENT' ? 0 : 1) : line - 1;
+  const shown = (linePos?.[0].line ?? 1) + (flow ? 0 : (offsets[code] ?? -1));
   return `yaml: ${shown > 0 ? `line ${shown}: ` : ''}${why}`;
 }
 

@@ -3,7 +3,8 @@ import type { Container, ContainerResources } from '../runtime/index.ts';
 import { podCgroupResources } from './qos.ts';
 import { resizeAction, samePodResources, type ActuatedResources } from './resize.ts';
 import { annotation, hasRegularContainer, latest, sandboxChanged, type RuntimeStatus } from './runtimeStatus.ts';
-import { ephemeralContainersOf, hashOf, initContainersOf, isRestartableInit, shouldRestart, type AnyContainer } from './spec.ts';
+import { shouldRestart } from '../api/containerRestart.ts';
+import { ephemeralContainersOf, hashOf, initContainersOf, isRestartableInit, type AnyContainer } from './spec.ts';
 
 export type KillReason = 'StartupProbe' | 'LivenessProbe' | 'FailedPostStartHook' | 'Unknown' | '';
 

@@ -1,6 +1,7 @@
 import type { Pod } from '../api/index.ts';
 import type { Container, Runtime, Sandbox } from '../runtime/index.ts';
-import { initContainersOf, restartAction } from './spec.ts';
+import { restartAction } from '../api/containerRestart.ts';
+import { initContainersOf } from './spec.ts';
 
 /** Annotations of the runtime's objects, as upstream names them (pkg/kubelet/kuberuntime/labels.go). */
 export const annotation = {

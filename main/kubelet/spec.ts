@@ -1,4 +1,4 @@
-import type { Container, Pod, PodSpec } from '../api/index.ts';
+import type { Container, Pod } from '../api/index.ts';
 import { keyOf } from '../api/meta.ts';
 
 /** A container of any of a pod's three lists. Ephemeral containers have the same fields where the kubelet looks. */
@@ -46,31 +46,6 @@ export const podKey = (pod: Pod) => keyOf(pod);
 
 export function isTerminalPhase(phase: string | undefined): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
-}
-
-/**
- * Whether a container that ended with `exitCode` is started again: by its own rules and policy, else by the pod's.
- * Mirrors pkg/api/v1/pod/util.go (ContainerShouldRestart).
- */
-export function shouldRestart(container: AnyContainer, spec: PodSpec, exitCode: number): boolean {
-  // Each action that there is starts it again, alone or with all others.
-  if (restartAction(container, exitCode)) return true;
-  switch (container.restartPolicy ?? spec.restartPolicy ?? 'Always') {
-    case 'Always':
-      return true;
-    case 'OnFailure':
-      return exitCode !== 0;
-    default:
-      return false;
-  }
-}
-
-/** What the first of a container's rules that fits wants done after it ended with `exitCode`. Mirrors FindMatchingContainerRestartRule. */
-export function restartAction(container: AnyContainer, exitCode: number): string | undefined {
-  return container.restartPolicyRules?.find(({ exitCodes }) => {
-    const values = exitCodes?.values ?? [];
-    return exitCodes && (exitCodes.operator === 'NotIn' ? !values.includes(exitCode) : values.includes(exitCode));
-  })?.action;
 }
 
 /** FNV-1a of what makes a running container another one when it changes. Mirrors kubecontainer.HashContainer. */

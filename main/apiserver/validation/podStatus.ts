@@ -1,4 +1,5 @@
 import type { Container, ContainerStatus, Pod, PodExtendedResourceClaimStatus, PodSpec } from '../../api/index.ts';
+import { shouldRestart } from '../../api/containerRestart.ts';
 import { parseIP } from '../../api/ip.ts';
 import { isDns1123Subdomain } from '../../api/names.ts';
 import type { FieldErrors } from './field.ts';
@@ -89,8 +90,9 @@ function allocatedStatuses(errors: FieldErrors, field: string, statuses: Contain
   statuses.forEach((status, i) =>
     status.allocatedResourcesStatus?.forEach(({ name = '', resources = [] }, j) => {
       const path = `${field}[${i}].allocatedResourcesStatus[${j}]`;
-      const given = containers.find((container) => container.name === status.name)?.resources;
-      if (containers.some((container) => container.name === status.name)) {
+      const container = containers.find(({ name }) => name === status.name);
+      if (container) {
+        const given = container.resources;
         const claims = (given?.claims ?? []).map((claim) => `claim:${claim.name}${claim.request ? `/${claim.request}` : ''}`);
         if (name.startsWith('claim:')) {
           if (!claims.includes(name))
@@ -130,14 +132,4 @@ function stateTransitions(
     if (spec && container && shouldRestart(container, spec, old.state.terminated.exitCode)) return;
     errors.forbidden(`${field}[${i}].state`, 'may not be transitioned to non-terminated state');
   });
-}
-
-/** Mirrors pkg/api/v1/pod/util.go (ContainerShouldRestart). */
-function shouldRestart(container: Container, spec: PodSpec, exitCode: number): boolean {
-  for (const rule of container.restartPolicyRules ?? []) {
-    const codes = rule.exitCodes?.values ?? [];
-    if (rule.exitCodes && codes.includes(exitCode) === (rule.exitCodes.operator === 'In')) return true;
-  }
-  const policy = container.restartPolicy ?? spec.restartPolicy;
-  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }

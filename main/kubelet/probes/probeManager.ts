@@ -1,7 +1,8 @@
 import type { ContainerStatus, Pod, PodStatus, Probe } from '../../api/index.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Random } from '../../util/random.ts';
-import { allContainersOf, initContainersOf, isRestartableInit, isTerminalPhase, shouldRestart, uidOf, type AnyContainer } from '../spec.ts';
+import { shouldRestart } from '../../api/containerRestart.ts';
+import { allContainersOf, initContainersOf, isRestartableInit, isTerminalPhase, uidOf, type AnyContainer } from '../spec.ts';
 import type { Prober } from './prober.ts';
 import { ProbeResults, type Outcome, type ProbeKind } from './results.ts';
 

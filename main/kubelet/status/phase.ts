@@ -1,5 +1,6 @@
 import type { ContainerStateTerminated, ContainerStatus, Pod } from '../../api/index.ts';
-import { initContainersOf, isRestartableInit, shouldRestart, type AnyContainer } from '../spec.ts';
+import { shouldRestart } from '../../api/containerRestart.ts';
+import { initContainersOf, isRestartableInit, type AnyContainer } from '../spec.ts';
 
 /**
  * The phase that a pod's containers add up to. `terminal`: none will be started again whatever the policy.
