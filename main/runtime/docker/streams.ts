@@ -153,6 +153,12 @@ export async function attach(docker: Docker, container: string, io: ExecIO, cloc
   });
   // Of a container that ended just before, the engine would hold the stream open until it ran again.
   const over = new AbortController();
-  target.wait().then(() => clock.setTimer(lastWords, () => over.abort()), () => over.abort());
-  await joinStreams(stream, { ...io, signal: io.signal ? AbortSignal.any([io.signal, over.signal]) : over.signal });
+  const left = new AbortController();
+  target.wait({ abortSignal: left.signal }).then(() => clock.setTimer(lastWords, () => over.abort()), () => over.abort());
+  try {
+    await joinStreams(stream, { ...io, signal: io.signal ? AbortSignal.any([io.signal, over.signal]) : over.signal });
+  } finally {
+    // Nobody waits for the end of the container any more.
+    left.abort();
+  }
 }

@@ -5,7 +5,7 @@ import { PassThrough, Writable } from 'node:stream';
 import Docker from 'dockerode';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readLogs } from '../../../main/runtime/docker/logs.ts';
-import { joinStreams } from '../../../main/runtime/docker/streams.ts';
+import { attach, joinStreams } from '../../../main/runtime/docker/streams.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 
 function frame(content: string, stream = 1): Buffer {
@@ -97,4 +97,27 @@ describe('a followed log', () => {
     expect(numbers).toEqual(Array.from({ length: 69 }, (_, i) => i + 1));
     expect(asked.slice(0, 3)).toEqual(['follow', 'all', 'follow']);
   });
+});
+
+it('who leaves a container that goes on does not wait for its end', async () => {
+  let waiting = false;
+  const stream = new PassThrough();
+  const container = {
+    attach: async () => stream,
+    wait: ({ abortSignal }: { abortSignal: AbortSignal }) => {
+      waiting = true;
+      return new Promise((_, reject) =>
+        abortSignal.addEventListener('abort', () => {
+          waiting = false;
+          reject(new Error('aborted'));
+        }),
+      );
+    },
+  };
+  const leaving = new AbortController();
+  const attached = attach({ getContainer: () => container } as unknown as Docker, 'id', { stdout: new PassThrough(), tty: false, signal: leaving.signal }, new FakeClock());
+  await vi.waitFor(() => expect(waiting).toBe(true));
+  leaving.abort();
+  await attached;
+  expect(waiting).toBe(false);
 });
