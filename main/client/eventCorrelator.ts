@@ -1,7 +1,7 @@
 import type { Event } from '../api/index.ts';
 import { timestamp } from '../api/meta.ts';
 import type { Clock } from '../util/clock.ts';
-import { LruMap } from './lru.ts';
+import { LruMap } from '../util/lru.ts';
 import { TokenBucket } from './rateLimiter.ts';
 
 const cacheEntries = 4096;

@@ -90,7 +90,7 @@ class GatewayController implements Gateway {
     const changed = () => this.#queue.add(everything);
     const handlers = { add: changed, update: changed, delete: changed };
     this.#ends.push(
-      informers.informer(resources.ingresses).on(handlers),
+      informers.informer(resources.ingresses).on({ ...handlers, delete: ({ metadata }) => (this.#told.delete(metadata!.uid!), changed()) }),
       informers.informer(resources.ingressClasses).on(handlers),
       informers.informer(resources.secrets).on({
         add: (secret) => void (isKeyPair(secret) && changed()),

@@ -5,7 +5,7 @@ export interface BackoffPolicy {
   initial: number;
   max: number;
   factor: number;
-  /** A key that has been left alone this long starts again at `initial`. */
+  /** A key that has been left alone this long starts again at `initial`; not less than `max`. */
   resetAfter: number;
 }
 
@@ -14,6 +14,7 @@ export interface BackoffPolicy {
  * Mirrors k8s.io/client-go/util/flowcontrol/backoff.go (without jitter).
  */
 export class Backoff {
+  /** Those that failed longest ago first. */
   readonly #entries = new Map<string, { wait: number; last: number }>();
 
   constructor(
@@ -29,8 +30,18 @@ export class Backoff {
       entry && now - entry.last <= this.policy.resetAfter
         ? Math.min(entry.wait * this.policy.factor, this.policy.max)
         : this.policy.initial;
+    this.#entries.delete(key);
     this.#entries.set(key, { wait, last: now });
+    this.#forgetOld(now);
     return wait;
+  }
+
+  /** Of keys that nobody asks for again nothing is kept for ever. */
+  #forgetOld(now: number): void {
+    for (const [key, { last }] of this.#entries) {
+      if (now - last <= this.policy.resetAfter) return;
+      this.#entries.delete(key);
+    }
   }
 
   /** Milliseconds from now until `key` may be tried again; 0 when it may at once. */

@@ -4,6 +4,7 @@ import { selectorFromLabelSelector } from '../../api/labels.ts';
 import { controllerOf, keyOf } from '../../api/meta.ts';
 import { isNotFound } from '../../api/status.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
+import { Backoff, type BackoffPolicy } from '../../util/backoff.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
 import { claimObjects } from '../controllerRef.ts';
 import { Expectations } from '../expectations.ts';
@@ -25,9 +26,8 @@ import { isUpdated, rollingStep, surgeOf, type NodePods, type Step } from './rol
 
 const kind = { group: 'apps', version: 'v1', kind: 'DaemonSet' };
 const burst = 250;
-/** Between deletions of failed pods on one node. */
-const firstBackoff = 1_000;
-const longestBackoff = 15 * 60_000;
+/** Between deletions of failed pods on one node. Mirrors failedPodsBackoff in pkg/controller/daemon/daemon_controller.go. */
+const failedPods: BackoffPolicy = { initial: 1_000, max: 15 * 60_000, factor: 2, resetAfter: 30 * 60_000 };
 
 /** One DaemonSet as one sync sees it. */
 interface DaemonSync {
@@ -48,13 +48,14 @@ export class DaemonSetController extends QueueController {
   readonly #expectations: Expectations;
   readonly #podControl: PodControl;
   readonly #written: WrittenRevisions;
-  /** `uid of the set/node` → how long failed pods stay there, and since when. */
-  readonly #failures = new Map<string, { delay: number; at: number }>();
+  /** By `uid of the set/node`: how long failed pods stay there. */
+  readonly #failures: Backoff;
 
   constructor(context: ControllerContext) {
     super(context, 'daemonset-controller');
     this.#expectations = new Expectations(this.clock);
     this.#podControl = new PodControl(this.recorder);
+    this.#failures = new Backoff(failedPods, this.clock);
     this.#sets = context.informers.informer(resources.daemonSets);
     this.#written = new WrittenRevisions(this.#sets);
     this.#revisions = context.informers.informer(resources.controllerRevisions);
@@ -233,15 +234,13 @@ export class DaemonSetController extends QueueController {
       this.recorder.event(set, 'Normal', 'SucceededDaemonPod', message);
       return true;
     }
-    const now = this.clock.now();
     const id = `${set.metadata!.uid}/${node}`;
-    const last = this.#failures.get(id);
-    if (last && now - last.at < last.delay) {
-      this.queue.addAfter(key, last.at + last.delay - now);
+    const remaining = this.#failures.remaining(id);
+    if (remaining > 0) {
+      this.queue.addAfter(key, remaining);
       return false;
     }
-    const recent = last && now - last.at < 2 * longestBackoff;
-    this.#failures.set(id, { delay: recent ? Math.min(2 * last.delay, longestBackoff) : firstBackoff, at: now });
+    this.#failures.next(id);
     const message = `Found failed daemon pod ${name} on node ${node}, will try to kill it`;
     this.recorder.event(set, 'Warning', 'FailedDaemonPod', message);
     return true;

@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import os from 'node:os';
+import { LruMap } from '../../util/lru.ts';
 import type { RuntimeInfo } from '../index.ts';
 import { engineCall } from './errors.ts';
 
@@ -8,7 +9,7 @@ export class Engine {
   #version: Promise<Docker.DockerVersion> | undefined;
   #info: Promise<RuntimeInfo> | undefined;
   #cgroups: Promise<{ driver: string; rootless: boolean }> | undefined;
-  readonly #mountpoints = new Map<string, Promise<string>>();
+  readonly #mountpoints = new LruMap<string, Promise<string>>(1000);
 
   constructor(readonly docker: Docker) {}
 
