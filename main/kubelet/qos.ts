@@ -3,7 +3,7 @@ import { podLimits, podRequests } from '../api/podResources.ts';
 import { qosClass } from '../api/qos.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import type { ContainerResources } from '../runtime/index.ts';
-import { initContainersOf, isRestartableInit, type AnyContainer } from './spec.ts';
+import { initContainersOf, isCritical, isRestartableInit, type AnyContainer } from './spec.ts';
 
 export type QOSClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
@@ -55,11 +55,12 @@ function quotaOf(milliCpu: number): ContainerResources {
 
 const guaranteedScore = -997;
 const bestEffortScore = 1000;
-const systemCriticalPriority = 2_000_000_000;
+const nodeCriticalClass = 'system-node-critical';
 
 /** Mirrors pkg/kubelet/qos/policy.go (GetContainerOOMScoreAdjust). */
 export function oomScoreAdjust(pod: Pod, container: AnyContainer, memoryCapacity: number): number {
-  if ((pod.spec?.priority ?? 0) >= systemCriticalPriority) return guaranteedScore;
+  // What only the cluster cannot do without has no such privilege.
+  if (isCritical(pod) && pod.spec?.priorityClassName === nodeCriticalClass) return guaranteedScore;
   switch (qosClassOf(pod)) {
     case 'Guaranteed':
       return guaranteedScore;

@@ -69,3 +69,10 @@ export const mirrorAnnotation = 'kubernetes.io/config.mirror';
 export function isMirror(pod: Pod): boolean {
   return pod.metadata?.annotations?.[mirrorAnnotation] !== undefined;
 }
+
+const criticalPriority = 2_000_000_000;
+
+/** A pod that the node cannot do without. Mirrors pkg/kubelet/types/pod_update.go (IsCriticalPod). */
+export function isCritical(pod: Pod): boolean {
+  return isStatic(pod) || (pod.spec?.priority ?? 0) >= criticalPriority;
+}

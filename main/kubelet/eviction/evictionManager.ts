@@ -9,10 +9,9 @@ import type { KubeletContext } from '../context.ts';
 import type { PodWorker } from '../podWorker.ts';
 import { qosClassOf } from '../qos.ts';
 import { nodeStats } from '../server/stats.ts';
-import { initContainersOf, isTerminalPhase, uidOf } from '../spec.ts';
+import { initContainersOf, isCritical, isTerminalPhase, uidOf } from '../spec.ts';
 import { messageOf } from '../volumes/errors.ts';
 import { overStorageLimit, storageUsage, type Usage } from './localStorage.ts';
-import { isCritical } from './preemption.ts';
 
 /** How often the machine is looked at (upstream: 10 s), and how long a pressure is told after it was last seen. Milliseconds. */
 const checkMs = 10_000;

@@ -2,14 +2,7 @@ import type { Pod } from '../../api/index.ts';
 import { podRequests, resourceAmounts } from '../../api/podResources.ts';
 import type { Shortage } from '../admission.ts';
 import { qosClassOf, type QOSClass } from '../qos.ts';
-import { isStatic } from '../spec.ts';
-
-const criticalPriority = 2_000_000_000;
-
-/** A pod that the node cannot do without. Mirrors pkg/kubelet/types/pod_update.go (IsCriticalPod). */
-export function isCritical(pod: Pod): boolean {
-  return isStatic(pod) || (pod.spec?.priority ?? 0) >= criticalPriority;
-}
+import { isCritical } from '../spec.ts';
 
 /**
  * Which pods have to make room for a critical one: as few as will do, those without requests first. Throws when all of

@@ -52,8 +52,8 @@ export function podReady(pod: Pod, conditions: PodCondition[], statuses: Contain
   return { type: 'Ready', status: 'True' };
 }
 
-/** Mirrors GeneratePodInitializedCondition. */
-export function podInitialized(pod: Pod, statuses: ContainerStatus[], phase: string): NewCondition {
+/** Mirrors GeneratePodInitializedCondition: who once was initialized (`old`) stays so, whatever begins anew. */
+export function podInitialized(pod: Pod, statuses: ContainerStatus[], phase: string, old: PodCondition[] = []): NewCondition {
   const type = 'Initialized';
   const unknown: string[] = [];
   const incomplete: string[] = [];
@@ -65,10 +65,10 @@ export function podInitialized(pod: Pod, statuses: ContainerStatus[], phase: str
   if (phase === 'Succeeded' && unknown.length === 0) return { type, status: 'True', reason: 'PodCompleted' };
   // Once a regular container has started, restarting sidecars do not undo the initialization.
   const started = (pod.spec?.containers ?? []).some((container) => {
-    const status = statuses.find((s) => s.name === container.name);
-    return status?.started || status?.state?.terminated || status?.lastState?.terminated;
+    const state = statuses.find((s) => s.name === container.name)?.state;
+    return state?.running || state?.terminated;
   });
-  if (started) return { type, status: 'True' };
+  if (started || old.some((condition) => condition.type === type && condition.status === 'True')) return { type, status: 'True' };
   const messages = [
     ...(unknown.length > 0 ? [`containers with unknown status: ${list(unknown)}`] : []),
     ...(incomplete.length > 0 ? [`containers with incomplete status: ${list(incomplete)}`] : []),

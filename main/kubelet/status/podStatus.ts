@@ -73,9 +73,10 @@ export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStat
   }
 
   const others = (pod.status?.conditions ?? []).filter(({ type }) => !ownConditions.has(type) && type !== sources.failed?.condition?.type);
+  const before = [...(old.conditions ?? []), ...(pod.status?.conditions ?? [])];
   const own: NewCondition[] = [
     { type: 'PodReadyToStartContainers', status: sandboxChanged(pod, runtime).changed ? 'False' : 'True' },
-    podInitialized(pod, all, status.phase!),
+    podInitialized(pod, all, status.phase!, before),
     podReady(pod, others, all, status.phase!),
     containersReady(pod, all, status.phase!),
     { type: 'PodScheduled', status: 'True' },
@@ -83,7 +84,6 @@ export function generatePodStatus(pod: Pod, runtime: RuntimeStatus, old: PodStat
     ...(isTerminalPhase(status.phase!) ? [] : sources.resizeConditions),
     ...(sources.failed?.condition ? [sources.failed.condition] : []),
   ];
-  const before = [...(old.conditions ?? []), ...(pod.status?.conditions ?? [])];
   status.conditions = [...others, ...withTimes(own, before, sources.now, generation)];
   return status;
 }

@@ -157,6 +157,13 @@ describe('quality of service', () => {
     expect(qosClassOf(subject)).toBe(qos);
     expect(oomScoreAdjust(subject, subject.spec!.containers[0]!, 1024)).toBe(score);
   });
+  it.each([
+    ['system-node-critical', 2_000_001_000, -997],
+    ['system-cluster-critical', 2_000_000_000, 1000],
+  ])('%s: the node keeps what it needs itself to the last, not what the cluster needs', (priorityClassName, priority, score) => {
+    const subject = pod({ priorityClassName, priority, containers: [{ name: 'main', image: 'i' }] });
+    expect(oomScoreAdjust(subject, subject.spec!.containers[0]!, 1024)).toBe(score);
+  });
   it('shares what the pod as a whole asks for among its containers', () => {
     const container = (name: string, memory: string) => ({ name, image: 'i', resources: { requests: { memory } } });
     const subject = pod({ resources: { requests: { memory: '512' } }, containers: [container('a', '256'), container('b', '128')] });
