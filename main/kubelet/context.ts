@@ -29,6 +29,8 @@ export interface MachineFacts {
   /** Whether all that lies below a mount can be made read-only with it. */
   recursiveReadOnly: boolean;
   cgroupDriver: string;
+  /** The ways to run containers that it knows by name; undefined: it takes any. */
+  runtimeHandlers?: string[] | undefined;
   /** Whether the kernel holds containers to AppArmor's profiles. */
   appArmor: boolean;
   /** Whether the engine sees all of the user's machine, as one of its own programs; otherwise it runs in a virtual machine or elsewhere. */

@@ -219,7 +219,7 @@ class NodeKubelet implements Kubelet {
     const { options } = this;
     const info = await this.#reachRuntime();
     if (this.#stopped) return;
-    this.#context.machine = { runtimeName: info.name, cpus: info.cpus, memoryBytes: info.memoryBytes, recursiveReadOnly: info.recursiveReadOnly ?? false, cgroupDriver: info.cgroupDriver ?? 'cgroupfs', appArmor: info.appArmor ?? true, engineIsHere: info.onThisMachine ?? true };
+    this.#context.machine = { runtimeName: info.name, cpus: info.cpus, memoryBytes: info.memoryBytes, recursiveReadOnly: info.recursiveReadOnly ?? false, cgroupDriver: info.cgroupDriver ?? 'cgroupfs', appArmor: info.appArmor ?? true, engineIsHere: info.onThisMachine ?? true, runtimeHandlers: info.handlers };
     const changes = changesOf(options.runtime);
     this.#ends.push(changes.onGap(() => void this.#afterGap()));
     this.#keeper = new NodeKeeper(

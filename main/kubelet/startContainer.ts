@@ -44,7 +44,7 @@ export async function createContainer(context: KubeletContext, pod: Pod, contain
   try {
     config = await configOf(context, pod, container, image, inputs);
   } catch (error) {
-    throw failure(say, 'CreateContainerConfigError', error);
+    throw failure(say, error instanceof ProfileError ? 'CreateContainerError' : 'CreateContainerConfigError', error);
   }
   inputs.signal.throwIfAborted();
   const id = await context.runtime.createContainer(inputs.sandboxId, config).catch((error: unknown) => {
@@ -118,7 +118,9 @@ async function configOf(context: KubeletContext, pod: Pod, container: AnyContain
   const mounts = await volumeMounts(container, env, inputs.volumes, { runtime, hostFiles, files, recursiveReadOnly: machine.recursiveReadOnly });
   mounts.push(...(await nodeNetworkMounts(context, pod, mounts)));
   const seccomp = seccompFileOf(pod, container);
-  const seccompProfile = seccomp === undefined ? undefined : await context.seccompProfile(seccomp);
+  const seccompProfile = seccomp === undefined ? undefined : await context.seccompProfile(seccomp).catch((error: unknown) => {
+    throw new ProfileError(messageOf(error));
+  });
   const log = await terminationMount(context, pod, container, inputs.attempt, mounts);
   if (log) mounts.push(log);
   const target = ephemeralContainersOf(pod).includes(container) ? (container as { targetContainerName?: string }).targetContainerName : undefined;
@@ -135,6 +137,9 @@ async function configOf(context: KubeletContext, pod: Pod, container: AnyContain
     ...(seccompProfile === undefined ? {} : { seccompProfile }),
   });
 }
+
+/** Upstream finds out that a profile is missing when the runtime makes the container. */
+class ProfileError extends Error {}
 
 const longestEnvFile = 64 * 1024;
 

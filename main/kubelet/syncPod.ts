@@ -63,6 +63,7 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
     }
   }
 
+  if (startsAny(actions)) await tellMissingSecrets(context, pod);
   const create = (container: AnyContainer, sandboxId: string, podIP: string, signal: AbortSignal): Promise<string> => {
     signal.throwIfAborted();
     backOffOrThrow(context, pod, container, status);
@@ -130,6 +131,18 @@ export async function syncPod(context: KubeletContext, pod: Pod, status: Runtime
 
 const retryFailedMs = 10_000;
 
+const startsAny = ({ containersToStart, initContainersToStart, ephemeralContainersToStart }: PodActions) =>
+  containersToStart.length + initContainersToStart.length + ephemeralContainersToStart.length > 0;
+
+/** A pod whose pull secrets are missing may find its images all the same. Mirrors kubelet_pods.go (getPullSecretsForPod). */
+async function tellMissingSecrets(context: KubeletContext, pod: Pod): Promise<void> {
+  const names = (pod.spec?.imagePullSecrets ?? []).flatMap(({ name }) => (name ? [name] : []));
+  const found = await Promise.allSettled(names.map((name) => context.objects.secret(pod.metadata!.namespace!, name)));
+  const missing = names.filter((_, index) => found[index]!.status === 'rejected');
+  if (missing.length > 0)
+    tell(context, pod, 'Warning', 'FailedToRetrieveImagePullSecret', `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`);
+}
+
 /** The containers that are the first to run in a new sandbox. */
 function firstContainers(pod: Pod, actions: PodActions): AnyContainer[] {
   const { initContainersToStart: init, containersToStart: regular } = actions;
@@ -156,7 +169,7 @@ async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActi
     const { runtimeClassName, hostUsers } = pod.spec!;
     // The engine has one mapping of users for all of its containers: a pod that relies on one of its own must not run without.
     if (hostUsers === false && context.machine.runtimeName !== 'simulated') throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
-    const runtimeHandler = runtimeClassName ? await context.runtimeHandler(runtimeClassName) : undefined;
+    const runtimeHandler = runtimeClassName ? await runtimeHandlerOf(context, runtimeClassName) : undefined;
     const config = { ...sandboxConfig(context, pod, actions.attempt, ip), ...(runtimeHandler ? { runtimeHandler } : {}) };
     const together = podCgroupResources(pod);
     let limited: Promise<void> | undefined;
@@ -173,6 +186,15 @@ async function createSandbox(context: KubeletContext, pod: Pod, actions: PodActi
     tell(context, pod, 'Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`);
     throw error;
   }
+}
+
+/** The engine would take the sandbox, which runs as all of them do, and refuse the containers one by one. */
+async function runtimeHandlerOf({ runtimeHandler, machine }: KubeletContext, runtimeClass: string): Promise<string> {
+  const handler = await runtimeHandler(runtimeClass);
+  // Shims of containerd go by their full names, which no engine lists.
+  const isKnown = !handler || handler.includes('.') || (machine.runtimeHandlers?.includes(handler) ?? true);
+  if (!isKnown) throw new Error(`failed to get sandbox runtime: no runtime for ${JSON.stringify(handler)} is configured`);
+  return handler;
 }
 
 /** A pod that the engine cannot hold to limits of its own runs all the same: each of its containers has them. Mirrors kubelet.go (EnsureExists). */
@@ -201,7 +223,7 @@ function sandboxConfig(context: KubeletContext, pod: Pod, attempt: number, ip: s
     gateway: context.nodeIP,
     ...(ipv6 ? { ipv6, gatewayIPv6: context.nodeIPv6 } : {}),
     network: spec.hostNetwork ? 'node' : 'pod',
-    dns: dnsOf(pod, context.dns),
+    dns: dnsOf(pod, context.dns, (message) => tell(context, pod, 'Warning', 'DNSConfigForming', message)),
     hostAliases: (spec.hostAliases ?? []).map(({ ip, hostnames }) => ({ ip, hostnames: hostnames ?? [] })),
     sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name, value }) => [sysctlName(name), value])),
     ...(memoryVolumes.length > 0 ? { memoryVolumes } : {}),

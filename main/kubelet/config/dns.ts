@@ -8,8 +8,8 @@ export interface DnsSettings {
 
 const limits = { servers: 3, searches: 32, searchLength: 2048, domain: 253 };
 
-/** Mirrors pkg/kubelet/network/dns/dns.go (GetPodDNS). */
-export function dnsOf(pod: Pod, { clusterDNS, clusterDomain }: DnsSettings): SandboxConfig['dns'] {
+/** `onOmitted` hears what of a pod's wishes no resolver would take. Mirrors pkg/kubelet/network/dns/dns.go (GetPodDNS). */
+export function dnsOf(pod: Pod, { clusterDNS, clusterDomain }: DnsSettings, onOmitted: (message: string) => void = () => {}): SandboxConfig['dns'] {
   const spec = pod.spec!;
   const policy = spec.dnsPolicy ?? 'ClusterFirst';
   let dns: SandboxConfig['dns'];
@@ -26,14 +26,17 @@ export function dnsOf(pod: Pod, { clusterDNS, clusterDomain }: DnsSettings): San
   const given = spec.dnsConfig;
   const options = new Map(dns.options.map((option) => [option.split(':')[0]!, option]));
   for (const { name, value } of given?.options ?? []) if (name) options.set(name, value ? `${name}:${value}` : name);
-  return {
-    servers: unique([...dns.servers, ...(given?.nameservers ?? [])]).slice(0, limits.servers),
-    searches: fitting(unique([...dns.searches, ...(given?.searches ?? [])])),
-    options: [...options.values()],
-  };
+  const servers = unique([...dns.servers, ...(given?.nameservers ?? [])]);
+  const searches = unique([...dns.searches, ...(given?.searches ?? [])]);
+  const fitting = { servers: servers.slice(0, limits.servers), searches: fittingSearches(searches) };
+  if (fitting.servers.length < servers.length)
+    onOmitted(`Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${fitting.servers.join(' ')}`);
+  if (fitting.searches.length < searches.length)
+    onOmitted(`Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${fitting.searches.join(' ')}`);
+  return { ...fitting, options: [...options.values()] };
 }
 
-function fitting(searches: string[]): string[] {
+function fittingSearches(searches: string[]): string[] {
   const result = searches.slice(0, limits.searches).filter((search) => search.length <= limits.domain);
   while (result.join(' ').length > limits.searchLength) result.pop();
   return result;

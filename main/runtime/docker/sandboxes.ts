@@ -9,7 +9,8 @@ import { containerName, givenBack, identityOf, label, type Labels } from './labe
 import { inPodCgroup } from './podCgroups.ts';
 
 const readyLine = 'skiff: sandbox ready';
-const readyTimeoutMs = 30_000;
+/** As long as a kubelet waits for a runtime (upstream: --runtime-request-timeout): a busy machine is no reason to begin again. */
+const readyTimeoutMs = 120_000;
 
 /**
  * What a sandbox does before it sleeps: all of its traffic goes through its node (gateway), the two files that all
@@ -108,7 +109,7 @@ export async function startSandbox(container: Docker.Container, clock: Clock): P
     stream.once('end', failed);
     stream.once('error', (error) => reject(runtimeError(error)));
   });
-  const timer = clock.setTimer(readyTimeoutMs, () => stream.destroy(new Error('the sandbox did not become ready in 30 s')));
+  const timer = clock.setTimer(readyTimeoutMs, () => stream.destroy(new Error('the sandbox did not become ready in 2 minutes')));
   try {
     // The start's own failure says more than that of the stream, which ends as well.
     ready.catch(() => {});

@@ -134,6 +134,17 @@ describe('names', () => {
     const own = pod({ dnsPolicy: 'None', dnsConfig: { nameservers: ['1.1.1.1'], searches: ['x.org'], options: [{ name: 'ndots', value: '2' }] } });
     expect(dnsOf(own, settings)).toEqual({ servers: ['1.1.1.1'], searches: ['x.org'], options: ['ndots:2'] });
   });
+  it('leaves out what no resolver takes, and says so', () => {
+    const said: string[] = [];
+    const domains = Array.from({ length: 31 }, (_, index) => `d${index}.org`);
+    const dns = dnsOf(pod({ dnsConfig: { nameservers: ['1.1.1.1', '2.2.2.2', '3.3.3.3'], searches: domains } }), settings, (message) => said.push(message));
+    expect(dns.servers).toEqual(['10.96.0.10', '1.1.1.1', '2.2.2.2']);
+    expect(dns.searches).toEqual(['shop.svc.cluster.local', 'svc.cluster.local', 'cluster.local', ...domains.slice(0, 29)]);
+    expect(said).toEqual([
+      'Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.96.0.10 1.1.1.1 2.2.2.2',
+      `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${dns.searches.join(' ')}`,
+    ]);
+  });
   it('of a pod with a subdomain are complete', () => {
     expect(hostnameOf(pod({ hostname: 'db-0', subdomain: 'db' }), 'cluster.local')).toEqual({ hostname: 'db-0', domainName: 'db.shop.svc.cluster.local' });
     expect(hostnameOf(pod({ hostname: 'db-0', subdomain: 'db', setHostnameAsFQDN: true }), 'cluster.local')).toEqual({

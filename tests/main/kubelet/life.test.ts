@@ -319,6 +319,29 @@ describe('a rule that restarts all containers', () => {
   });
 });
 
+describe('what a pod relies on', () => {
+  it('may be pull secrets that are missing: it is told, and tried all the same', async () => {
+    const h = await new Harness().start();
+    h.server.seed(resources.secrets, { metadata: { name: 'there', namespace: 'default' }, type: 'kubernetes.io/dockerconfigjson', data: {} });
+    await h.create('web', { imagePullSecrets: [{ name: 'there' }, { name: 'one' }, { name: '' }, { name: 'two' }] });
+    expect(h.pod('web').status!.phase).toBe('Running');
+    expect(h.said('web')).toContain('FailedToRetrieveImagePullSecret: Unable to retrieve some image pull secrets (one, two); attempting to pull the image may not succeed.');
+  });
+
+  it('may be a runtime that the engine has not: its sandbox is refused', async () => {
+    const h = new Harness();
+    const info = h.runtime.info.bind(h.runtime);
+    h.runtime.info = async () => ({ ...(await info()), handlers: ['runc'] });
+    await h.start();
+    for (const handler of ['runc', 'kata', 'io.containerd.runsc.v1']) h.server.seed(resources.runtimeClasses, { metadata: { name: handler }, handler });
+    await h.create('usual', { runtimeClassName: 'runc' });
+    await h.create('shim', { runtimeClassName: 'io.containerd.runsc.v1' });
+    await h.create('unknown', { runtimeClassName: 'kata' });
+    expect(['usual', 'shim', 'unknown'].map((name) => h.pod(name).status!.phase)).toEqual(['Running', 'Running', 'Pending']);
+    expect(h.said('unknown')).toContain('FailedCreatePodSandBox: Failed to create pod sandbox: failed to get sandbox runtime: no runtime for "kata" is configured');
+  });
+});
+
 describe('a deadline', () => {
   it('fails the pod when it has passed', async () => {
     const h = await new Harness().start();
