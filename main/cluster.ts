@@ -26,7 +26,7 @@ import { realClock } from './util/clock.ts';
 import { noLog, type Logger } from './util/log.ts';
 import { systemRandom } from './util/random.ts';
 
-export interface ClusterOptions extends Partial<Pick<Options, 'dualStack'>>, Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port' | 'schedulerConfig' | 'auditPolicy' | 'auditLog'> {
+export interface ClusterOptions extends Partial<Pick<Options, 'dualStack'>>, Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port' | 'schedulerConfig' | 'featureGates' | 'auditPolicy' | 'auditLog'> {
   log?: Logger;
   /** The packaged app's folder of resources; undefined when run from its sources. */
   resources?: string;
@@ -241,7 +241,7 @@ class Engine implements Cluster {
       random,
       log: log.child('apiserver'),
       strategies: builtinStrategies({
-        store, objects, random, rbac, authorizer, tokens, otherTokens, serviceCIDR, nodePorts: [30000, 32767], kubelets,
+        store, objects, random, rbac, authorizer, tokens, otherTokens, serviceCIDR, nodePorts: [30000, 32767], kubelets, featureGates: this.options.featureGates,
         components: [controlLoopCheck('scheduler'), controlLoopCheck('controller-manager'), { ...storeCheck(store), name: 'etcd-0' }],
       }),
       admission: builtinAdmission,

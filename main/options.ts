@@ -1,5 +1,6 @@
 import os from 'node:os';
 import path from 'node:path';
+import { type FeatureGates, knownFeatureGates } from './api/featureGates.ts';
 
 /** How Skiff was asked to start. */
 export interface Options {
@@ -23,6 +24,8 @@ export interface Options {
   auditLog?: string;
   /** A file of kind KubeSchedulerConfiguration; undefined: Kubernetes' defaults. */
   schedulerConfig?: string;
+  /** Kubernetes' own feature gates that differ from its defaults. */
+  featureGates?: FeatureGates;
 }
 
 export const usage = `Usage: npm start -- [options]
@@ -36,6 +39,7 @@ export const usage = `Usage: npm start -- [options]
   --dual-stack          a new cluster: nodes, pods and Services can have IPv6 addresses beside those of IPv4
   --port N              port of the API server on 127.0.0.1 (default: that of the last start, else 6443, else any free one)
   --scheduler-config F  a KubeSchedulerConfiguration: profiles, their plugins and weights (default: Kubernetes' own)
+  --feature-gates LIST  Kubernetes' own gates that are off by default, NAME=true or NAME=false with commas between: ${knownFeatureGates.join(', ')}
   --audit-policy F      a Policy of audit.k8s.io/v1: which requests are written down as events, and how far (default: none)
   --audit-log F         where those events go, a line each (default: audit.log beside the cluster's files)
   --reset               remove everything of this cluster from Docker and disk, then start anew
@@ -107,6 +111,9 @@ export function parseOptions(words: string[]): Options {
       case '--scheduler-config':
         options.schedulerConfig = path.resolve(take(flag, inline));
         break;
+      case '--feature-gates':
+        options.featureGates = { ...options.featureGates, ...featureGates(take(flag, inline)) };
+        break;
       case '--audit-policy':
         options.auditPolicy = path.resolve(take(flag, inline));
         break;
@@ -128,4 +135,18 @@ export function parseOptions(words: string[]): Options {
     }
   }
   return options;
+}
+
+/** Reads `A=true,B=false` as component-base's featuregate does. Throws UsageError. */
+function featureGates(text: string): FeatureGates {
+  const gates: FeatureGates = {};
+  for (const word of text.split(',').map((part) => part.trim()).filter(Boolean)) {
+    const [name = '', value] = word.split('=').map((part) => part.trim());
+    const known = knownFeatureGates.find((gate) => gate === name);
+    if (value === undefined) throw new UsageError(`--feature-gates: missing bool value for ${name}`);
+    if (!known) throw new UsageError(`--feature-gates: unrecognized feature gate: ${name}`);
+    if (value !== 'true' && value !== 'false') throw new UsageError(`--feature-gates: invalid value of ${name}=${value}`);
+    gates[known] = value === 'true';
+  }
+  return gates;
 }

@@ -7,7 +7,7 @@ describe('the options of a start', () => {
   });
 
   test('values come behind the flag or behind an equals sign', () => {
-    expect(parseOptions(['--name', 'dev', '--nodes=3', '--runtime=simulated', '--port', '7443', '--data=/var/skiff', '--scheduler-config=/etc/s.yaml', '--audit-policy=/etc/p.yaml', '--audit-log', '/var/a.log', '--dual-stack', '--headless'])).toMatchObject({
+    expect(parseOptions(['--name', 'dev', '--nodes=3', '--runtime=simulated', '--port', '7443', '--data=/var/skiff', '--scheduler-config=/etc/s.yaml', '--audit-policy=/etc/p.yaml', '--audit-log', '/var/a.log', '--dual-stack', '--headless', '--feature-gates=MaxUnavailableStatefulSet=true'])).toMatchObject({
       name: 'dev',
       nodes: 3,
       runtime: 'simulated',
@@ -17,6 +17,7 @@ describe('the options of a start', () => {
       auditPolicy: '/etc/p.yaml',
       auditLog: '/var/a.log',
       dualStack: true,
+      featureGates: { MaxUnavailableStatefulSet: true },
       headless: true,
     });
   });
@@ -28,6 +29,9 @@ describe('the options of a start', () => {
     [['--runtime', 'podman'], '--runtime takes docker, simulated or auto, not "podman"'],
     [['--name', '../x'], '--name takes at most 40 lower case letters, digits and dashes, not "../x"'],
     [['--name'], '--name needs a value'],
+    [['--feature-gates', 'Frob=true'], '--feature-gates: unrecognized feature gate: Frob'],
+    [['--feature-gates', 'MaxUnavailableStatefulSet'], '--feature-gates: missing bool value for MaxUnavailableStatefulSet'],
+    [['--feature-gates', 'MaxUnavailableStatefulSet=yes'], '--feature-gates: invalid value of MaxUnavailableStatefulSet=yes'],
     [['up'], '"up" is not an option of Skiff'],
   ])('%j is refused with the reason', (words, message) => {
     expect(() => parseOptions(words)).toThrow(new UsageError(message));

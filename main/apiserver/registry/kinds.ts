@@ -1,3 +1,4 @@
+import type { FeatureGates } from '../../api/featureGates.ts';
 import type { Service } from '../../api/index.ts';
 import type { KubeletApi } from '../../api/kubelet.ts';
 import type { KubeObject } from '../../api/meta.ts';
@@ -80,11 +81,12 @@ export interface BuiltinOptions {
   kubelets(node: string): KubeletApi | undefined;
   /** What `componentstatuses` tells of, each under its name. */
   components?: readonly HealthCheck[];
+  featureGates?: FeatureGates;
 }
 
 /** Every kind that the API server serves by itself. */
 export function builtinStrategies(options: BuiltinOptions): Strategy[] {
-  const { store, objects, random, rbac, authorizer, tokens, otherTokens = [], serviceCIDR, nodePorts, kubelets, components = [] } = options;
+  const { store, objects, random, rbac, authorizer, tokens, otherTokens = [], serviceCIDR, nodePorts, kubelets, components = [], featureGates } = options;
   const stored = () => objects.list<Service>({ group: '', version: 'v1', resource: 'services' });
   const allocators = {
     addresses: new ServiceAddresses(serviceCIDR, objects, new Registry(of(ipAddress), store, objects, random), random),
@@ -116,7 +118,7 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
     of(resourceQuota),
     of(podTemplate),
     of(replicationController),
-    of(statefulSet),
+    of(statefulSet(featureGates)),
     of(daemonSet),
     of(controllerRevision),
     of(job),

@@ -1,3 +1,4 @@
+import type { FeatureGates } from '../../../api/featureGates.ts';
 import type { StatefulSet } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { isDns1123Label } from '../../../api/names.ts';
@@ -21,7 +22,8 @@ const definition = define('apps', 'v1', 'StatefulSet', 'statefulsets', { shortNa
 const selectorText = (object: StatefulSet) => selectorFromLabelSelector(object.spec?.selector).toString();
 const mutable = ['replicas', 'template', 'updateStrategy', 'minReadySeconds', 'ordinals', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy'] as const;
 
-export const statefulSet: Strategy<StatefulSet> = {
+/** Drops `maxUnavailable` without a word unless its gate is on or the set has it already. */
+export const statefulSet = ({ MaxUnavailableStatefulSet = false }: FeatureGates = {}): Strategy<StatefulSet> => ({
   definition,
   hasGeneration: true,
   nameRule: 'dnsLabel',
@@ -34,7 +36,10 @@ export const statefulSet: Strategy<StatefulSet> = {
       strategy.type = 'RollingUpdate';
       strategy.rollingUpdate ??= {};
     }
-    if (strategy.type === 'RollingUpdate' && strategy.rollingUpdate) strategy.rollingUpdate.partition ??= 0;
+    if (strategy.type === 'RollingUpdate' && strategy.rollingUpdate) {
+      strategy.rollingUpdate.partition ??= 0;
+      if (MaxUnavailableStatefulSet) strategy.rollingUpdate.maxUnavailable ??= 1;
+    }
     const policy = (spec.persistentVolumeClaimRetentionPolicy ??= {});
     policy.whenDeleted ||= 'Retain';
     policy.whenScaled ||= 'Retain';
@@ -51,9 +56,11 @@ export const statefulSet: Strategy<StatefulSet> = {
   },
   prepareForCreate(_context, object) {
     object.status = { replicas: 0, availableReplicas: 0 };
+    if (!MaxUnavailableStatefulSet) delete object.spec?.updateStrategy?.rollingUpdate?.maxUnavailable;
   },
   prepareForUpdate(_context, object, old) {
     object.status = old.status;
+    if (!MaxUnavailableStatefulSet && old.spec?.updateStrategy?.rollingUpdate?.maxUnavailable === undefined) delete object.spec?.updateStrategy?.rollingUpdate?.maxUnavailable;
   },
   validate: (_context, object) => check((errors) => validate(errors, object, true)),
   validateUpdate: (_context, object, old) => check((errors) => {
@@ -82,7 +89,7 @@ export const statefulSet: Strategy<StatefulSet> = {
     containerImages(object.spec?.template?.spec?.containers),
   ],
   subresources: { status: statusSubresource<StatefulSet>(definition, validateStatus), scale: scaleSubresource<StatefulSet>(selectorText) },
-};
+});
 
 function validate(errors: FieldErrors, object: StatefulSet, isNew: boolean): void {
   const spec = object.spec!;

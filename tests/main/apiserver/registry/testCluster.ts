@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { Agent, request } from 'node:https';
 import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type UserInfo } from '../../../../main/apiserver/index.ts';
+import type { FeatureGates } from '../../../../main/api/featureGates.ts';
 import type { KubeletApi } from '../../../../main/api/kubelet.ts';
 import type { KubeObject } from '../../../../main/api/meta.ts';
 import { StatusError } from '../../../../main/api/status.ts';
@@ -53,6 +54,7 @@ export class TestCluster {
     kubelets: (node: string) => KubeletApi | undefined = () => undefined,
     clock = new FakeClock(),
     store: Store = createMemoryStore({ clock }),
+    featureGates: FeatureGates = {},
   ): Promise<TestCluster> {
     const authority = await TestAuthority.create();
     const { certificate, key } = await authority.server();
@@ -62,7 +64,7 @@ export class TestCluster {
     const rbac = new RbacAuthorizer(store);
     const tokens = new ServiceAccountTokens(serviceAccountKey, 'https://kubernetes.default.svc.cluster.local', objects, clock, random);
     const server = createApiServer({
-      strategies: builtinStrategies({ store, objects, random, rbac, authorizer: rbac, tokens, serviceCIDR: '10.96.0.0/16', nodePorts: [30000, 32767], kubelets }),
+      strategies: builtinStrategies({ store, objects, random, rbac, authorizer: rbac, tokens, serviceCIDR: '10.96.0.0/16', nodePorts: [30000, 32767], kubelets, featureGates }),
       admission: builtinAdmission,
       authenticators: [x509Authenticator, tokens],
       authorizer: rbac,

@@ -1,0 +1,8 @@
+/**
+ * Kubernetes' feature gates that Skiff can switch, all of them off by default as in pkg/features/kube_features.go. Every other gate stands
+ * as Kubernetes 1.36 has it by default.
+ */
+export const knownFeatureGates = ['MaxUnavailableStatefulSet'] as const;
+
+/** The gates that somebody has switched. */
+export type FeatureGates = Partial<Record<(typeof knownFeatureGates)[number], boolean>>;
