@@ -45,9 +45,11 @@ function flatFields(types, id) {
 function plain(text) {
   return text
     .replace(/^\s*\*? ?/gm, '')
-    .replace(/\\(["'\\])/g, '$1')
+    .replace(/\\(["'\\&])/g, '$1')
     .replace(/&#39;/g, "'")
     .replace(/&quot;/g, '"')
+    .replace(/&#x60;/g, '`')
+    .replace(/&#x3D;/g, '=')
     .replace(/&lt;/g, '<')
     .replace(/&gt;/g, '>')
     .replace(/&amp;/g, '&')
@@ -97,6 +99,30 @@ function specialDescription(name) {
   const file = path.join(documentedMachinery, `${name}.d.ts`);
   const found = fs.existsSync(file) && /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export /.exec(fs.readFileSync(file, 'utf8'));
   return found ? plain(found[1]).replaceAll('\\*', '*') : '';
+}
+
+/**
+ * What requests' parameters are for, each by its name; behind the kind of options, or `patch.`, where the same name means something else.
+ * What is said of an object's own name is not among them: it names the kind.
+ */
+function parameterTexts() {
+  const declaration = fs.readFileSync(path.join(models, '../apis/CoreV1Api.d.ts'), 'utf8');
+  const texts = {};
+  for (const [, comment, method] of declaration.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*^ {4}(\w+)\(/gm)) {
+    const parameters = [...comment.matchAll(/^ {5}\* @param (\w+) (.+)$/gm)].map(([, name, text]) => [name, plain(text)]);
+    const options = parameters.find(([name]) => name === 'name')?.[1].replace('name of the ', '') ?? '';
+    const kind = method === 'readNamespacedPodLog' ? 'PodLogOptions' : options.endsWith('Options') ? options : '';
+    for (const [given, text] of parameters) {
+      // A path in the query has the same name as that in the path, and a number behind it.
+      const name = given.replace(/^_/, '').replace('path2', 'path');
+      if (name === 'name' || name === 'body') continue;
+      const shared = name === 'namespace' || name === 'pretty' || text === 'path to the resource';
+      // The declarations have one line for what is several.
+      const lines = text.replace(/\. {2}(?=[A-Z])/g, '.\n\n').replace(/ {3}(?=\S)/g, '\n  ').replace(/\. - (?=`)/g, '.\n- ');
+      texts[shared || !(kind || (method.startsWith('patch') && name === 'fieldManager')) ? name : `${kind || 'patch'}.${name}`] ??= lines;
+    }
+  }
+  return texts;
 }
 
 function disagreements(id, fields, model, kind) {
@@ -149,6 +175,9 @@ export async function generate() {
     const text = specialDescription(name);
     if (text) descriptions[`special.${path.basename(name)}`] = [text, {}];
   }
+  descriptions['parameters'] = ['', parameterTexts()];
+  const version = readModel('VersionInfo');
+  descriptions['version.Info'] = [version.description, Object.fromEntries([...version.fields].map(([name, { description }]) => [name, description]))];
   if (problems.length) throw new Error(`the facts and @kubernetes/client-node disagree:\n${problems.join('\n')}`);
   write('schemaData', JSON.stringify({ packages, types }));
   write('columnsData', JSON.stringify(columnTexts(descriptions)));

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { schemaData } from '../../api/generated/schemaData.ts';
-import { loadDescriptions } from '../../api/schema.ts';
+import { loadDescriptions, type Descriptions } from '../../api/schema.ts';
 import type { Aggregator } from '../aggregation/index.ts';
 import type { Answer, Call } from '../call.ts';
-import { v2Document, v3Document } from './documents.ts';
+import { serverDocuments, v2Document, v3Document } from './documents.ts';
 import { mergeDocument } from './merge.ts';
 import { gnosticDocument } from './gnostic.ts';
 import { documentPath, type ServedResource } from './operations.ts';
+import type { JsonObject } from './schemas.ts';
 
 export type { ServedResource } from './operations.ts';
 
@@ -17,6 +18,13 @@ const expand = promisify<Uint8Array, Uint8Array>(gunzip);
 
 const gnosticType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 const year = 365 * 24 * 3600;
+
+/** What a document is about. */
+interface Described {
+  hash: string;
+  served: ServedResource[];
+  make(descriptions: Descriptions): JsonObject;
+}
 
 /** The resources that there are, and a number that grows when they change. */
 export interface ServedResources {
@@ -31,7 +39,7 @@ export interface ServedResources {
  */
 export class OpenApi {
   #computedFor = -1;
-  #versions = new Map<string, { hash: string; served: ServedResource[] }>();
+  #versions = new Map<string, Described>();
   /** What the v2 documents were made of. */
   #others = '';
   readonly #made = new Map<string, Promise<Uint8Array>>();
@@ -61,7 +69,9 @@ export class OpenApi {
       versions.set(path, [...(versions.get(path) ?? []), resource]);
     }
     const before = this.#versions;
-    this.#versions = new Map([...versions].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, served]) => [path, { hash: hashOf(served), served }]));
+    const described = [...versions].map(([path, served]): [string, Described] => [path, { hash: hashOf(served), served, make: (descriptions) => v3Document(served, descriptions) }]);
+    const ofServer = [...serverDocuments(this.resources.all())].map(([path, make]): [string, Described] => [path, { hash: hashOf([]), served: [], make }]);
+    this.#versions = new Map([...described, ...ofServer].sort(([a], [b]) => (a < b ? -1 : 1)));
     for (const path of this.#made.keys())
       if (!this.#versions.has(path) || this.#versions.get(path)?.hash !== before.get(path)?.hash) this.#made.delete(path);
   }
@@ -76,13 +86,13 @@ export class OpenApi {
   async #v3(call: Call, path: string): Promise<Answer | undefined> {
     const version = this.#versions.get(path);
     if (!version) return undefined;
-    const { hash, served } = version;
+    const { hash, make } = version;
     const asked = call.query.get('hash');
     if (asked && asked !== hash) {
       const headers = { location: `/openapi/v3/${path}?hash=${hash}` };
       return { type: 'text', code: 301, contentType: 'text/plain', body: '', headers };
     }
-    const body = await this.#make(path, async () => Buffer.from(JSON.stringify(v3Document(served, await loadDescriptions()))));
+    const body = await this.#make(path, async () => Buffer.from(JSON.stringify(make(await loadDescriptions()))));
     // A path that names the content may be kept for good.
     const headers: Record<string, string> = asked ? { 'cache-control': `public, immutable, max-age=${year}` } : {};
     return document(call, 'application/json', hash, await expand(body), headers);
@@ -125,7 +135,7 @@ const hashed = (text: string) => createHash('sha512').update(text).digest('hex')
 
 let types: string | undefined;
 /** Counts how often what the documents say of the same kinds has changed. */
-const format = 2;
+const format = 3;
 
 /** Of what is served and of the types that this version of Skiff knows: clients keep documents across restarts. */
 function hashOf(served: readonly ServedResource[]): string {

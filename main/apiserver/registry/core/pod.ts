@@ -41,6 +41,7 @@ export const pod: Strategy<Pod> = {
     // As upstream's conversion has it (pkg/apis/core/v1/conversion.go).
     if (object.spec && (object.spec.terminationGracePeriodSeconds ?? 0) < 0) object.spec.terminationGracePeriodSeconds = 1;
   },
+  returnsDeletedObject: true,
   hasGeneration: true,
   nameRule: 'dnsSubdomain',
   judgedAgain: true,

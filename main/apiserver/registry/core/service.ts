@@ -24,6 +24,7 @@ export function service(allocators: ServiceAllocators): Strategy<Service> {
   const { families } = allocators.addresses;
   return {
     definition,
+    returnsDeletedObject: true,
     hasGeneration: false,
     nameRule: 'dnsLabel',
     allowCreateOnUpdate: true,

@@ -48,7 +48,7 @@ describe('OpenAPI v3', () => {
   it('lists a document a group and version, at a path that names its content', async () => {
     const { read, ask } = server(pods, deployments);
     const { paths } = await read('/openapi/v3');
-    expect(Object.keys(paths!)).toEqual(['api/v1', 'apis/apps/v1']);
+    expect(Object.keys(paths!)).toEqual(['.well-known/openid-configuration', 'api', 'api/v1', 'apis', 'apis/apps', 'apis/apps/v1', 'openid/v1/jwks', 'version']);
     const url = String(paths!['apis/apps/v1']!['serverRelativeURL']);
     expect(url).toMatch(/^\/openapi\/v3\/apis\/apps\/v1\?hash=[0-9A-F]{128}$/);
     const answer = await ask(url);
@@ -91,10 +91,14 @@ describe('OpenAPI v3', () => {
   it('names what can be done, where, and to which kind', async () => {
     const { paths } = await server(deployments).read('/openapi/v3/apis/apps/v1');
     expect(Object.keys(paths!)).toEqual([
+      '/apis/apps/v1/',
       '/apis/apps/v1/deployments',
       '/apis/apps/v1/namespaces/{namespace}/deployments',
       '/apis/apps/v1/namespaces/{namespace}/deployments/{name}',
       '/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale',
+      '/apis/apps/v1/watch/deployments',
+      '/apis/apps/v1/watch/namespaces/{namespace}/deployments',
+      '/apis/apps/v1/watch/namespaces/{namespace}/deployments/{name}',
     ]);
     const item = paths!['/apis/apps/v1/namespaces/{namespace}/deployments/{name}']!;
     expect(item['patch']).toMatchObject({
@@ -110,10 +114,40 @@ describe('OpenAPI v3', () => {
     });
   });
 
+  it('says what each parameter is for, and once of a path what all its operations take', async () => {
+    const { paths } = await server(deployments, { ...pods, returnsDeletedObject: true }).read('/openapi/v3/apis/apps/v1');
+    const item = paths!['/apis/apps/v1/namespaces/{namespace}/deployments/{name}']!;
+    expect(item['parameters']).toMatchObject([
+      { name: 'name', in: 'path', description: 'name of the Deployment', required: true, schema: { type: 'string', uniqueItems: true } },
+      { name: 'namespace', in: 'path', description: 'object name and auth scope, such as for teams and projects' },
+      { name: 'pretty', in: 'query', description: expect.stringContaining('pretty printed') },
+    ]);
+    const manager = (method: string) => (item[method]!['parameters'] as unknown as { name: string; description: string }[]).find(({ name }) => name === 'fieldManager')!.description;
+    expect(manager('patch')).toContain('required for apply requests');
+    expect(manager('put')).not.toContain('required for apply requests');
+    const all = paths!['/apis/apps/v1/deployments']!;
+    expect(all['get']).not.toHaveProperty('parameters');
+    expect((all['parameters'] as unknown as { name: string }[]).map(({ name }) => name)).toEqual([
+      'allowWatchBookmarks', 'continue', 'fieldSelector', 'labelSelector', 'limit', 'pretty', 'resourceVersion', 'resourceVersionMatch', 'sendInitialEvents', 'shardSelector', 'timeoutSeconds', 'watch',
+    ]);
+    expect(paths!['/apis/apps/v1/watch/namespaces/{namespace}/deployments/{name}']!['get']).toMatchObject({ operationId: 'watchAppsV1NamespacedDeployment', 'x-kubernetes-action': 'watch' });
+  });
+
+  it('has a document of the server itself and one a group', async () => {
+    const { read } = server(deployments);
+    expect((await read('/openapi/v3/apis/apps'))['paths']).toMatchObject({ '/apis/apps/': { get: { operationId: 'getAppsAPIGroup' } } });
+    expect(await read('/openapi/v3/version')).toMatchObject({
+      paths: { '/version/': { get: { operationId: 'getCodeVersion' } } },
+      components: { schemas: { 'io.k8s.apimachinery.pkg.version.Info': { required: expect.arrayContaining(['gitVersion']), properties: { emulationMajor: { type: 'string', description: expect.stringContaining('emulation') } } } } },
+    });
+  });
+
   it('knows no list of what is only created, and any content for what is not built in', async () => {
     const { read } = server(reviews, served('example.com', 'Widget', 'widgets'));
     const review = await read('/openapi/v3/apis/authorization.k8s.io/v1');
-    expect(Object.keys(review['paths']!)).toEqual(['/apis/authorization.k8s.io/v1/subjectaccessreviews']);
+    expect(Object.keys(review['paths']!)).toEqual(['/apis/authorization.k8s.io/v1/', '/apis/authorization.k8s.io/v1/subjectaccessreviews']);
+    // Of what nobody deletes nothing else is asked.
+    expect(JSON.stringify(review)).not.toContain('DeleteOptions');
     expect(JSON.stringify(review)).not.toContain('SubjectAccessReviewList');
     const widget = await read('/openapi/v3/apis/example.com/v1');
     expect(widget['components']!['schemas']!['com.example.v1.Widget']).toMatchObject({ 'x-kubernetes-preserve-unknown-fields': true });
@@ -141,6 +175,15 @@ describe('OpenAPI v2', () => {
       { group: '', kind: 'DeleteOptions', version: 'v1' },
       { group: 'apps', kind: 'DeleteOptions', version: 'v1' },
     ]);
+  });
+
+  it('names what many operations take by what it says, as Kubernetes does', async () => {
+    const { parameters, paths } = await server(pods, deployments).read('/openapi/v2');
+    for (const name of ['namespace-vgWSWtn3', 'fieldManager-Qy4HdaTW', 'fieldManager-7c6nTn1T', 'continue-QfD61s0i', 'sendInitialEvents-rLXlEK_k', 'gracePeriodSeconds--K5HaBOS', 'body-2Y1dVQaQ', 'container-_Q-EJ3nR'])
+      expect(parameters).toHaveProperty([name]);
+    const shared = JSON.stringify(parameters);
+    for (const [, name] of JSON.stringify(paths).matchAll(/"#\/parameters\/([^"]+)"/g)) expect(shared).toContain(`"${name}":`);
+    expect(paths!['/version/']!['get']).toMatchObject({ responses: { 200: { schema: { $ref: '#/definitions/io.k8s.apimachinery.pkg.version.Info' } } } });
   });
 
   // The parts of OpenAPIv2.proto that kubectl looks at.
