@@ -163,16 +163,19 @@ class ProbeWorker {
     if (containerIdOf(status) !== this.#containerId || (status.started && this.#last === undefined && this.kind !== 'startup')) this.#schedule(0);
   }
 
+  /** The time that a probe takes is part of its period: a container that does not answer must not be found out later for it. */
   #schedule(ms: number): void {
     if (this.#stopped) return;
+    const { clock } = this.options;
     this.#timer?.cancel();
-    this.#timer = this.options.clock.setTimer(ms, () => {
+    this.#timer = clock.setTimer(ms, () => {
       this.#probing = true;
+      const began = clock.monotonic();
       void this.#doProbe()
         .catch(() => this.#periodMs)
         .then((next) => {
           this.#probing = false;
-          if (next !== undefined) this.#schedule(next);
+          if (next !== undefined) this.#schedule(Math.max(0, next - (clock.monotonic() - began)));
         });
     });
   }

@@ -11,7 +11,7 @@ export class FakeAgent implements NodeAgent {
   /** Bytes, by path. */
   readonly used = new Map<string, number>();
   readonly probes: ProbeRequest[] = [];
-  answer: (request: ProbeRequest) => ProbeResult = () => ({ result: 'success', output: '' });
+  answer: (request: ProbeRequest) => ProbeResult | Promise<ProbeResult> = () => ({ result: 'success', output: '' });
   #lose: () => void = () => {};
   readonly closed = new Promise<void>((resolve) => (this.#lose = resolve));
 
@@ -28,7 +28,7 @@ export class FakeAgent implements NodeAgent {
 
   async httpGet(request: ProbeRequest): Promise<void> {
     this.probes.push(request);
-    const { result, output } = this.answer(request);
+    const { result, output } = await this.answer(request);
     if (result !== 'success') throw new Error(output);
   }
 

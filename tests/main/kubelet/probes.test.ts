@@ -83,6 +83,20 @@ describe('liveness', () => {
     expect(h.said('web')).toContain('Killing: Container web failed liveness probe, will be restarted');
   });
 
+  it('counts the time that a probe takes into its period', async () => {
+    const h = await start();
+    h.agent.answer = async () => {
+      await h.clock.sleep(4000);
+      return { result: 'failure', output: 'context deadline exceeded' };
+    };
+    await h.create('web', { containers: [container({ livenessProbe: { ...http, timeoutSeconds: 4 } })] });
+    await h.clock.advance(13_999);
+    expect(h.agent.probes).toHaveLength(3);
+    expect(h.pod('web').status!.containerStatuses![0]!.restartCount).toBe(0);
+    await h.clock.advance(1);
+    expect(h.pod('web').status!.containerStatuses![0]!.restartCount).toBe(1);
+  });
+
   it('begins only when the initial delay is over', async () => {
     const h = await start();
     await h.create('web', { containers: [container({ livenessProbe: { ...http, initialDelaySeconds: 60 } })] });
