@@ -63,11 +63,8 @@ export class VersionStore implements Store {
 
   async put(key: string, encode: Encode, options: WriteOptions): Promise<Entry> {
     const { apiVersion, storageVersion, kind } = this.form;
-    if (apiVersion === storageVersion) {
-      const entry = await this.inner.put(key, encode, options);
-      this.#seen.set(entry, entry);
-      return entry;
-    }
+    // Seen as any entry is: a status that was taken away from what was sent may have defaults.
+    if (apiVersion === storageVersion) return (await this.seen([await this.inner.put(key, encode, options)]))[0]!;
     const [object] = await this.form.convert([JSON.parse(encode(0)) as KubeObject], storageVersion);
     const stored = object!;
     this.#settle(stored);

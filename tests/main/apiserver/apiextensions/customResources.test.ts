@@ -143,6 +143,14 @@ describe('an object', () => {
     expect(body.items[0]?.spec?.color).toBe('red');
   });
 
+  it('has the status that its schema gives it before anybody has written one', async () => {
+    const status = { type: 'object', default: { phase: 'Unknown' }, properties: { phase: { type: 'string' } } } as const;
+    await server.define(definitionOf([{ schema: { type: 'object', properties: { ...schema.properties, status } }, subresources: { status: {} } }]));
+    const { body } = await create(widget('a', { name: 'x' }, { status: { phase: 'Ready' } }));
+    expect(body).toMatchObject({ status: { phase: 'Unknown' } });
+    expect(await get('a')).toEqual(body);
+  });
+
   it('counts its generations, and keeps an unchanged object as it is', async () => {
     const first = (await create(widget('a', { name: 'x' }))).body;
     const labelled = (await server.request<Widget>('PATCH', `${widgets()}/a`, { metadata: { labels: { a: 'b' } } }, { contentType: 'application/merge-patch+json' })).body;
