@@ -40,7 +40,8 @@ export class NodeKeeper {
   #stopped = false;
   #reporting = false;
   #again = false;
-  #wasReady: boolean | undefined;
+  /** What was said last of each of the node's conditions, by type. */
+  readonly #said = new Map<string, string>();
 
   constructor(
     private readonly options: NodeKeeperOptions,
@@ -85,14 +86,15 @@ export class NodeKeeper {
   }
 
   async #register(): Promise<void> {
-    const { client, facts, recorder } = this.options;
+    const { client, facts } = this.options;
     const nodes = client.of(resources.nodes);
     const now = await this.#facts();
-    recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: facts.name, uid: facts.name } }, 'Normal', 'Starting', 'Starting kubelet.');
+    this.#tell('Starting', 'Starting kubelet.');
     try {
       this.#node = await nodes.create(newNode(now));
-      // A new node comes with its status.
-      this.#tellReadiness(now.problem === undefined);
+      // A new node comes with its status: that it is not ready yet is no news.
+      if (now.problem !== undefined) this.#said.set('Ready', 'NodeNotReady');
+      this.#tellConditions(now);
       return;
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
@@ -144,15 +146,27 @@ export class NodeKeeper {
         if (!isConflict(error) || tries >= 5) throw error;
       }
     }
-    this.#tellReadiness(facts.problem === undefined);
+    this.#tellConditions(facts);
   }
 
-  #tellReadiness(ready: boolean): void {
-    if (this.#wasReady === ready) return;
-    this.#wasReady = ready;
+  /** Mirrors pkg/kubelet/nodestatus/setters.go. */
+  #tellConditions({ name, pressures, problem }: NodeFacts): void {
+    const now = {
+      MemoryPressure: pressures.includes('MemoryPressure') ? 'NodeHasInsufficientMemory' : 'NodeHasSufficientMemory',
+      DiskPressure: pressures.includes('DiskPressure') ? 'NodeHasDiskPressure' : 'NodeHasNoDiskPressure',
+      PIDPressure: 'NodeHasSufficientPID',
+      Ready: problem === undefined ? 'NodeReady' : 'NodeNotReady',
+    };
+    for (const [type, reason] of Object.entries(now)) {
+      if (this.#said.get(type) === reason) continue;
+      this.#said.set(type, reason);
+      this.#tell(reason, `Node ${name} status is now: ${reason}`);
+    }
+  }
+
+  #tell(reason: string, message: string): void {
     const { recorder, facts } = this.options;
-    const reason = ready ? 'NodeReady' : 'NodeNotReady';
-    recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: facts.name, uid: facts.name } }, 'Normal', reason, `Node ${facts.name} status is now: ${reason}`);
+    recorder.event({ apiVersion: 'v1', kind: 'Node', metadata: { name: facts.name, uid: facts.name } }, 'Normal', reason, message);
   }
 
   async #renewForEver(): Promise<void> {

@@ -71,6 +71,9 @@ describe('a disk that gets full', () => {
     expect((await h.runtime.listImages()).flatMap(({ tags }) => tags).sort()).toEqual(['users:1', 'web:1']);
     expect(h.pod('web').status!.phase).toBe('Running');
     expect(condition(h, 'DiskPressure')).toMatchObject({ status: 'True' });
+    expect(h.said('node-1').filter((text) => text.startsWith('NodeHas'))).toEqual(
+      ['NodeHasSufficientMemory', 'NodeHasNoDiskPressure', 'NodeHasSufficientPID', 'NodeHasDiskPressure'].map((reason) => `${reason}: Node node-1 status is now: ${reason}`),
+    );
     await look();
     expect(h.pod('web').status).toMatchObject({ phase: 'Failed', reason: 'Evicted', message: expect.stringContaining('The node was low on resource: ephemeral-storage. Threshold quantity: 1Gi, available: 500Mi. ') });
   });
