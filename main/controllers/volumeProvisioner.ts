@@ -39,8 +39,8 @@ export class VolumeProvisioner extends QueueController {
   readonly #snapshots: Informer<VolumeSnapshot>;
   readonly #contents: Informer<VolumeSnapshotContent>;
   readonly #engine: EngineVolumes | undefined;
-  /** Volumes that were made for claims, by the claims' keys. */
-  readonly #made = new Map<string, string>();
+  /** Volumes that are made for claims, or were when the engine last ended, and that no object tells of yet: by the claims' keys. */
+  readonly #making = new Map<string, string>();
 
   constructor(context: ControllerContext) {
     super(context, 'skiff-volume-provisioner');
@@ -52,7 +52,12 @@ export class VolumeProvisioner extends QueueController {
     this.#snapshots = context.informers.informer(volumeSnapshots);
     this.#contents = context.informers.informer(volumeSnapshotContents);
     const claimChanged = (claim: PersistentVolumeClaim) => this.enqueue(`claim/${keyOf(claim)}`, claim);
-    this.#claims.on({ add: claimChanged, update: (_, claim) => claimChanged(claim), delete: claimChanged });
+    const claimCame = (claim: PersistentVolumeClaim) => {
+      // It may be on its way out before it is looked at, with a volume that was half made.
+      if (isForUs(claim) && !claim.spec!.volumeName) this.#making.set(keyOf(claim), volumeName(claim));
+      claimChanged(claim);
+    };
+    this.#claims.on({ add: claimCame, update: (_, claim) => claimChanged(claim), delete: claimChanged });
     // A claim can wait for the snapshot that it is made of.
     const snapshotChanged = (snapshot: VolumeSnapshot) => {
       if (!isSnapshotReady(snapshot)) return;
@@ -76,11 +81,13 @@ export class VolumeProvisioner extends QueueController {
   }
 
   async #syncClaim(client: Client, claim: PersistentVolumeClaim): Promise<void> {
-    const { annotations, deletionTimestamp, uid } = claim.metadata!;
+    const { annotations, deletionTimestamp } = claim.metadata!;
+    // From now on an object tells of the volume, and what becomes of the one becomes of the other.
+    if (this.#volumes.get(volumeName(claim))) this.#making.delete(keyOf(claim));
     if (claim.spec!.volumeName || deletionTimestamp) return;
-    if (!provisionerAnnotations.some((name) => annotations?.[name] === provisioner)) return;
+    if (!isForUs(claim)) return;
     const storageClass = this.#classes.get(claimClass(claim));
-    if (storageClass?.provisioner !== provisioner || this.#volumes.get(`pvc-${uid}`)) return;
+    if (storageClass?.provisioner !== provisioner || this.#volumes.get(volumeName(claim))) return;
     if (storageClass.volumeBindingMode === 'WaitForFirstConsumer' && !annotations?.[selectedNodeAnnotation]) return;
     await this.#provision(client, claim, storageClass);
   }
@@ -103,11 +110,12 @@ export class VolumeProvisioner extends QueueController {
     try {
       await client.of(resources.persistentVolumes).create(volume);
     } catch (error) {
-      if (isAlreadyExists(error)) return;
+      if (isAlreadyExists(error)) return void this.#making.delete(keyOf(claim));
       const message = `Error saving provisioned volume: ${(error as Error).message}`;
       this.#say(claim, 'Warning', 'ProvisioningFailed', message);
       throw error;
     }
+    this.#making.delete(keyOf(claim));
     this.#say(claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${volume.metadata!.name}`);
   }
 
@@ -126,8 +134,8 @@ export class VolumeProvisioner extends QueueController {
     const { volumeHandle, volumeAttributes } = volume.spec!.csi!;
     const source = this.#sourceOf(claim);
     const key = keyOf(claim);
-    if (this.#made.has(key) && this.#made.get(key) !== volumeHandle) await this.#forget(key);
-    this.#made.set(key, volumeHandle);
+    if (this.#making.has(key) && this.#making.get(key) !== volumeHandle) await this.#forget(key);
+    this.#making.set(key, volumeHandle);
     // Nothing of a copy that was cut short may be left under a whole one.
     if (source) await this.#engine.removeVolume(volumeHandle);
     // Whoever a container runs as can write, as in the volumes of most provisioners for one machine.
@@ -166,10 +174,10 @@ export class VolumeProvisioner extends QueueController {
 
   /** A claim that went while its volume was made: nobody else would remove it. */
   async #forget(claimKey: string): Promise<void> {
-    const handle = this.#made.get(claimKey);
+    const handle = this.#making.get(claimKey);
     if (!handle) return;
     if (!this.#volumes.get(handle)) await this.#engine?.removeVolume(handle);
-    this.#made.delete(claimKey);
+    this.#making.delete(claimKey);
   }
 
   async #syncVolume(client: Client, volume: PersistentVolume): Promise<void> {
@@ -245,9 +253,13 @@ function refuseUnsupported(claim: PersistentVolumeClaim): void {
   if (volumeMode === 'Block') throw new Unsupported('volumes of mode Block are not supported');
 }
 
+const isForUs = ({ metadata }: PersistentVolumeClaim) => provisionerAnnotations.some((name) => metadata!.annotations?.[name] === provisioner);
+
+const volumeName = ({ metadata }: PersistentVolumeClaim) => `pvc-${metadata!.uid}`;
+
 function volumeFor(claim: PersistentVolumeClaim, storageClass: StorageClass): PersistentVolume {
   const { namespace, name: claimName, uid, resourceVersion } = claim.metadata!;
-  const name = `pvc-${uid}`;
+  const name = volumeName(claim);
   const { reclaimPolicy = 'Delete' } = storageClass;
   return {
     apiVersion: 'v1',

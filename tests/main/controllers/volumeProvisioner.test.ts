@@ -91,6 +91,24 @@ it('what was made for a claim that went meanwhile is removed', async () => {
   expect(cluster.removedVolumes).toEqual([made]);
 });
 
+it('what a killed engine had made for a claim goes, when the claim is on its way out as the next engine starts', async () => {
+  await cluster.stop();
+  cluster = new Cluster();
+  const metadata = {
+    name: 'data',
+    namespace: 'default',
+    annotations: { 'volume.kubernetes.io/storage-provisioner': 'skiff.dev/docker-volume' },
+    finalizers: ['kubernetes.io/pvc-protection'],
+    deletionTimestamp: timestamp(cluster.clock.now()),
+  };
+  const { uid } = cluster.server.seed(resources.persistentVolumeClaims, { metadata, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }).metadata!;
+  cluster.engineVolumes.set(`pvc-${uid}`, 0o777);
+  await cluster.start(PersistentVolumeBinder, VolumeProvisioner, PVCProtectionController, PVProtectionController);
+  await settle(60);
+  expect(claim()).toBeUndefined();
+  expect([...cluster.engineVolumes.keys()]).toEqual([]);
+});
+
 it('a volume is made with the attributes class of its claim', async () => {
   cluster.server.seed(resources.volumeAttributesClasses, { metadata: { name: 'gold' }, driverName: engineVolumeDriver });
   await claimOf('Immediate', 'Delete', { volumeAttributesClassName: 'gold' });
