@@ -7,6 +7,8 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 export interface KubeletApi {
   /** Writes the log as the API promises it (prefix timestamps, tail, since, limit) and ends when it ends, or the signal aborts. */
   containerLogs(target: ContainerTarget, options: PodLogOptions, out: Writable, signal: AbortSignal): Promise<void>;
+  /** Rejects when there is no such container that a command could run in, or somebody attach to: asked while the client can still be refused. */
+  findContainer(target: ContainerTarget, attach: boolean): Promise<void>;
   /** Runs a command; resolves with how it ended once all output has been written. */
   exec(target: ContainerTarget, command: string[], io: ContainerIO): Promise<ExecResult>;
   /** Joins the container's main process; resolves when it ends or the client goes. How it ended stands in the pod's status alone. */

@@ -49,6 +49,7 @@ export function checkedCommand(options: CommandOptions): CommandOptions {
 
 /** Takes the client's connection over, in whichever protocol it speaks, and runs the command on it. */
 export async function serveUpgrade(upgrade: Upgrade, kubelet: KubeletApi, target: ContainerTarget, options: CommandOptions, clock: Clock): Promise<void> {
+  await kubelet.findContainer(target, options.command === undefined);
   const channels = isWebSocket(upgrade) ? await webSocketChannels(upgrade, options) : await spdyChannels(upgrade, options, clock);
   void serveCommand(kubelet, target, options, channels);
 }

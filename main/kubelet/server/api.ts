@@ -1,6 +1,6 @@
 import type { Pod } from '../../api/index.ts';
 import type { ContainerIO, ContainerTarget, ExecResult, KubeletApi, PodTarget } from '../../api/kubelet.ts';
-import { badRequest, internalError, notFound, StatusError } from '../../api/status.ts';
+import { badRequest, failure, internalError, notFound, StatusError } from '../../api/status.ts';
 import { RuntimeError, type Container, type ContainerStats, type ExecIO } from '../../runtime/index.ts';
 import type { KubeletContext } from '../context.ts';
 import type { PodWorker } from '../podWorker.ts';
@@ -60,7 +60,7 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
   };
   const running = (target: ContainerTarget): Container => {
     const container = latest(workerOf(target).runtimeStatus, target.container);
-    if (container?.state !== 'running') throw internalError(`unable to upgrade connection: container not found ("${target.container}")`);
+    if (container?.state !== 'running') throw failure(500, 'InternalError', `container not found ("${target.container}")`);
     return container;
   };
   const io = (given: ContainerIO): ExecIO => ({
@@ -77,6 +77,12 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
       const worker = workerOf(target);
       const id = logContainerId(target.name, worker.status() ?? worker.pod.status, target.container, options.previous ?? false);
       await asStatus(writeLogs(runtime, id, options, context.clock.now(), out, signal));
+    },
+
+    async findContainer(target, attach) {
+      if (attach && latest(workerOf(target).runtimeStatus, target.container)?.state !== 'running')
+        throw failure(500, 'InternalError', `container ${target.container} not found in pod ${target.name}_${target.namespace}`);
+      running(target);
     },
 
     async exec(target, command, given): Promise<ExecResult> {

@@ -20,6 +20,7 @@ const kubelet: KubeletApi = {
   async containerLogs({ name, container }, { tailLines }, out) {
     out.write(`${name} ${container} ${tailLines}\n`);
   },
+  findContainer: () => Promise.resolve(),
   async exec(_target, command, io) {
     io.stdout!.write(command.join(' '));
     return { exitCode: 0 };

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { ContainerIO, KubeletApi } from '../../../main/api/kubelet.ts';
 import type { KubeObject } from '../../../main/api/meta.ts';
-import { badRequest, type StatusError } from '../../../main/api/status.ts';
+import { badRequest, failure, type StatusError } from '../../../main/api/status.ts';
 import type { Strategy } from '../../../main/apiserver/index.ts';
 import { gadgets, start, type Harness } from './support/harness.ts';
 
@@ -49,6 +49,9 @@ const kubelet: KubeletApi = {
     if (!signal.aborted) await once(signal, 'abort');
     aborted.resolve();
   },
+  async findContainer({ container }) {
+    if (container === 'b') throw failure(500, 'InternalError', 'container not found ("b")');
+  },
   exec: (_target, command, io) => run(command, io),
   attach: async (_target, io) => void (await run(['fail'], io)),
   portForward: (_target, port) => (port === 9 ? Promise.reject(new Error('connection refused')) : Promise.resolve(untilBye())),
@@ -90,8 +93,8 @@ afterAll(() => harness.close());
 const path = (rest: string, pod = 'web') => `/api/v1/namespaces/default/pods/${pod}/${rest}`;
 const failureOf = (request: Promise<unknown>) => request.then(() => undefined, (error: StatusError) => error.status);
 
-function webSocket(rest: string, protocol?: string): WebSocket {
-  return new WebSocket(`wss://127.0.0.1:${harness.port}${path(rest)}`, protocol ? [protocol] : [], {
+function webSocket(rest: string, protocol?: string, pod?: string): WebSocket {
+  return new WebSocket(`wss://127.0.0.1:${harness.port}${path(rest, pod)}`, protocol ? [protocol] : [], {
     ca: harness.ca,
     cert: harness.admin.certificate,
     key: harness.admin.key,
@@ -207,13 +210,14 @@ describe('a command by WebSocket', () => {
   });
 
   it('is refused before the upgrade when it cannot run', async () => {
-    const refused = async (url: string, protocol?: string) => {
-      const [, response] = (await once(webSocket(url, protocol), 'unexpected-response')) as [unknown, { statusCode: number }];
+    const refused = async (url: string, protocol?: string, pod?: string) => {
+      const [, response] = (await once(webSocket(url, protocol, pod), 'unexpected-response')) as [unknown, { statusCode: number }];
       return response.statusCode;
     };
     expect(await refused('exec?stdout=1', 'v4.channel.k8s.io')).toBe(400);
     expect(await refused('exec?command=x&stdout=1', 'other.protocol')).toBe(400);
     expect(await refused('exec?command=x&stdout=1&container=none', 'v4.channel.k8s.io')).toBe(400);
+    expect(await refused('exec?command=x&stdout=1&container=b', 'v4.channel.k8s.io', 'two')).toBe(500);
   });
 });
 

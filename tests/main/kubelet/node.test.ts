@@ -98,7 +98,9 @@ describe('the kubelet’s server', () => {
     const h = await new Harness({ simulated: { missingImages: { 'web:1': 'no' } } }).start();
     await h.create('web');
     const io = { tty: false, signal: new AbortController().signal };
-    await expect(h.kubelet.api.exec(target(h, 'web'), ['ls'], io)).rejects.toThrow('unable to upgrade connection: container not found ("web")');
+    await expect(h.kubelet.api.exec(target(h, 'web'), ['ls'], io)).rejects.toThrow('container not found ("web")');
+    await expect(h.kubelet.api.findContainer(target(h, 'web'), false)).rejects.toThrow('container not found ("web")');
+    await expect(h.kubelet.api.findContainer(target(h, 'web'), true)).rejects.toThrow('container web not found in pod web_default');
   });
 
   it('lists pods and what they use', async () => {
