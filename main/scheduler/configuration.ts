@@ -86,6 +86,7 @@ const defaultPlugins: EnabledPlugin[] = [
   ['NodeResourcesBalancedAllocation', 1],
   ['ImageLocality', 1],
   ['DefaultBinder'],
+  ['NodeDeclaredFeatures'],
 ].map(([name, weight = 1]) => ({ name: name as string, weight: weight as number }));
 const known = new Set(defaultPlugins.map(({ name }) => name));
 

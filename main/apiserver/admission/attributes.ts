@@ -1,3 +1,4 @@
+import type { Node, Pod } from '../../api/index.ts';
 import { equalJson } from '../../api/json.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { forbidden, type StatusError } from '../../api/status.ts';
@@ -21,6 +22,14 @@ export const podCreation: AdmissionPlugin['handles'] = (operation, resource, sub
 
 /** The object as the kind that `handles` made sure it is. */
 export const as = <T extends KubeObject>(object: KubeObject | undefined) => object as T;
+
+/** The node of the pod that changes; without it nobody can say what may change. */
+export async function nodeOfChangedPod(attributes: AdmissionAttributes): Promise<Node> {
+  const name = as<Pod>(attributes.object).spec!.nodeName!;
+  const node = await attributes.objects.get<Node>({ group: '', version: 'v1', resource: 'nodes' }, '', name);
+  if (!node) throw reject(attributes, `node "${name}" not found`);
+  return node;
+}
 
 /** Makes an object that others hold what another is. Returns whether it was another. */
 export function replaceObject(object: KubeObject, into: KubeObject): boolean {

@@ -4,10 +4,12 @@ import { defaultStorageClass } from './defaultStorageClass.ts';
 import { defaultTolerationSeconds } from './defaultTolerationSeconds.ts';
 import { limitRanger } from './limitRanger.ts';
 import { namespaceLifecycle } from './namespaceLifecycle.ts';
+import { nodeDeclaredFeatures } from './nodeDeclaredFeatures.ts';
 import { nodeRestriction } from './nodeRestriction.ts';
 import { mutatingPolicies } from './policies/mutating.ts';
 import { validatingPolicies } from './policies/validating.ts';
 import { persistentVolumeClaimResize } from './persistentVolumeClaimResize.ts';
+import { podResize } from './podResize.ts';
 import { podSecurity } from './podSecurity/index.ts';
 import { podTopologyLabels } from './podTopologyLabels.ts';
 import { priority } from './priority.ts';
@@ -41,6 +43,8 @@ export function builtinAdmission(services: AdmissionServices): AdmissionPlugin[]
     certificateSubjectRestriction,
     defaultIngressClass,
     podTopologyLabels,
+    nodeDeclaredFeatures,
+    podResize,
     mutatingPolicies(services),
     mutatingWebhooks(services),
     validatingPolicies(services),

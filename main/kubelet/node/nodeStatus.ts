@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Node, NodeCondition, NodeStatus } from '../../api/index.ts';
+import { declaredFeatures } from '../../api/nodeFeatures.ts';
 import type { Pressure } from '../eviction/evictionManager.ts';
 import type { Image, RuntimeInfo } from '../../runtime/index.ts';
 
@@ -96,6 +97,7 @@ export function nodeStatus(facts: NodeFacts, old: NodeStatus | undefined): NodeS
       architecture: info.architecture,
     },
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+    declaredFeatures: [...declaredFeatures],
     features: { supplementalGroupsPolicy: info.supplementalGroupsPolicy ?? false },
     runtimeHandlers: ['', ...(info.handlers ?? [])].map((name) => ({ name, features: { recursiveReadOnlyMounts: info.recursiveReadOnly ?? false, userNamespaces: false } })),
     images: facts.images

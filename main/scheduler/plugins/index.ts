@@ -7,6 +7,7 @@ import type { Plugin } from '../framework.ts';
 import { imageLocality } from './imageLocality.ts';
 import { interPodAffinity } from './interPodAffinity.ts';
 import { nodeAffinity } from './nodeAffinity.ts';
+import { nodeDeclaredFeatures } from './nodeDeclaredFeatures.ts';
 import { nodeName } from './nodeName.ts';
 import { nodePorts } from './nodePorts.ts';
 import { nodeResourcesBalancedAllocation } from './nodeResourcesBalancedAllocation.ts';
@@ -44,5 +45,6 @@ export function makePlugins(dependencies: PluginDependencies, args: PluginArgs):
     dependencies.dynamicResources,
     nodeResourcesBalancedAllocation(args.NodeResourcesBalancedAllocation),
     imageLocality(cache),
+    nodeDeclaredFeatures,
   ];
 }

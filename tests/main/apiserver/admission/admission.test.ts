@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootstrapCluster } from '../../../../main/bootstrap/index.ts';
-import type { PersistentVolumeClaim, Pod } from '../../../../main/api/index.ts';
+import type { Node, PersistentVolumeClaim, Pod } from '../../../../main/api/index.ts';
+import { cloneJson } from '../../../../main/api/json.ts';
 import { TestCluster } from '../registry/testCluster.ts';
 
 let cluster: TestCluster;
@@ -101,6 +102,51 @@ describe('a quota', () => {
     expect(await cluster.refusal('PUT', `${services}/web`, { ...made, spec: { ports, type: 'NodePort' } })).toBe(
       'services "web" is forbidden: exceeded quota: np, requested: services.nodeports=2, used: services.nodeports=0, limited: services.nodeports=1',
     );
+  });
+});
+
+describe('a pod that is resized', () => {
+  const resize = (name: string) => `${pods('a')}/${name}/resize`;
+  const amounts = (cpu: string) => ({ requests: { cpu } });
+  const setStatus = async (name: string, status: object) => {
+    const found = await cluster.ask<Node>('GET', `/api/v1/nodes/${name}`);
+    await cluster.ask('PUT', `/api/v1/nodes/${name}/status`, { ...found, status: { ...found.status, ...status } });
+  };
+  const node = async (name: string, status: object, labels: object = {}) => {
+    await cluster.ask('POST', '/api/v1/nodes', { metadata: { name, labels } });
+    await setStatus(name, status);
+  };
+  beforeAll(async () => {
+    await node('small', { allocatable: { cpu: '2', memory: '1Gi' } });
+    await node('windows', { allocatable: { cpu: '2' } }, { 'kubernetes.io/os': 'windows' });
+    for (const nodeName of ['small', 'windows', 'gone']) await cluster.ask('POST', pods('a'), pod(`on-${nodeName}`, amounts('1'), { nodeName }));
+  });
+  const grown = async (name: string, change: (spec: NonNullable<Pod['spec']>) => void): Promise<Pod> => {
+    const found = cloneJson(await cluster.ask<Pod>('GET', `${pods('a')}/${name}`));
+    change(found.spec!);
+    return found;
+  };
+  const to = (cpu: string) => (spec: NonNullable<Pod['spec']>) => void (spec.containers[0]!.resources = amounts(cpu));
+
+  it('cannot outgrow its node', async () => {
+    await cluster.ask('PUT', resize('on-small'), await grown('on-small', to('2')));
+    expect(await cluster.refusal('PUT', resize('on-small'), await grown('on-small', to('2500m')))).toBe(
+      'pods "on-small" is forbidden: node didn\'t have enough allocatable resources: cpu, requested: 2500, allocatable: 2000',
+    );
+  });
+  it('has to be on a node that there is, of an operating system that can do it', async () => {
+    expect(await cluster.refusal('PUT', resize('on-gone'), await grown('on-gone', to('500m')))).toBe('pods "on-gone" is forbidden: node "gone" not found');
+    expect(await cluster.refusal('PUT', resize('on-windows'), await grown('on-windows', to('500m')))).toBe(
+      'pods "on-windows" is forbidden: pod resize is only supported on linux nodes, node "windows" is "windows"',
+    );
+  });
+  it('needs a kubelet that can do it where it is resized as a whole', async () => {
+    const whole = await grown('on-small', (spec) => void (spec.resources = amounts('2')));
+    expect(await cluster.refusal('PUT', resize('on-small'), whole)).toBe(
+      'pods "on-small" is forbidden: pod update requires features InPlacePodLevelResourcesVerticalScaling which are not available on node "small"',
+    );
+    await setStatus('small', { declaredFeatures: ['InPlacePodLevelResourcesVerticalScaling'] });
+    await cluster.ask('PUT', resize('on-small'), whole);
   });
 });
 
