@@ -32,6 +32,12 @@ export function podClaims(pod: Pod): PodClaim[] {
 /** `namespace/name` of the claims that a pod uses. */
 export const podClaimKeys = (pod: Pod): string[] => podClaims(pod).map(({ claimName }) => `${pod.metadata!.namespace}/${claimName}`);
 
+/** The same of claims that others have made, and not for this pod alone. */
+export const namedClaimKeys = (pod: Pod): string[] =>
+  podClaims(pod)
+    .filter(({ ephemeral }) => !ephemeral)
+    .map(({ claimName }) => `${pod.metadata!.namespace}/${claimName}`);
+
 /** Why a claim with an ephemeral volume's name is not that volume's. Mirrors component-helpers (VolumeIsForPod). */
 export function ephemeralClaimProblem(pod: Pod, claim: PersistentVolumeClaim): string | undefined {
   if (controllerOf(claim)?.uid === pod.metadata!.uid) return undefined;

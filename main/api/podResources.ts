@@ -1,4 +1,4 @@
-import type { Container, Pod } from './index.ts';
+import type { Container, ContainerStatus, Pod } from './index.ts';
 import { parseQuantity } from './quantity.ts';
 
 /** Amounts of everything a node gives and a pod takes. */
@@ -54,25 +54,76 @@ function raiseTo(to: Resources, what: Resources): void {
 /**
  * What a pod takes from its node: its containers together, or one of its init containers if that takes more; side cars
  * run beside both. Requests of the whole pod replace the sum. With `nonZero`, containers that ask for no CPU or memory
- * count for a little. Mirrors k8s.io/component-helpers/resource/helpers.go (PodRequests).
+ * count for a little. With `inUse`, a pod that is being resized counts for the most of what it asks for, has been
+ * promised and has. Mirrors k8s.io/component-helpers/resource/helpers.go (PodRequests).
  */
-export function podRequests(pod: Pod, nonZero = false): Resources {
-  return total(pod, 'requests', (container) => containerRequests(container, nonZero));
+export function podRequests(pod: Pod, { nonZero = false, inUse = false }: { nonZero?: boolean; inUse?: boolean } = {}): Resources {
+  const had = inUse ? statesOf(pod) : undefined;
+  const sum = total(pod, (container) => {
+    const list = container.resources?.requests;
+    const own = had?.has(container.name) && mayBeResized(container, pod) ? most(had.get(container.name)!, list, pod) : resourcesOf(list);
+    return nonZero ? withDefaults(own, list) : own;
+  });
+  const whole = pod.spec!.resources?.requests;
+  if (whole) {
+    const { resources, allocatedResources } = pod.status ?? {};
+    replace(sum, inUse && resources ? most({ resources, allocatedResources }, whole, pod) : resourcesOf(whole), whole);
+  }
+  if (pod.spec!.overhead) addResources(sum, resourcesOf(pod.spec!.overhead));
+  return sum;
 }
 
-/** The same of limits (PodLimits). */
+/** The same of limits; what has no limit gets none by the overhead (PodLimits). */
 export function podLimits(pod: Pod): Resources {
-  return total(pod, 'limits', (container) => resourcesOf(container.resources?.limits));
+  const sum = total(pod, (container) => resourcesOf(container.resources?.limits));
+  const whole = pod.spec!.resources?.limits;
+  if (whole) replace(sum, resourcesOf(whole), whole);
+  const overhead = resourcesOf(pod.spec!.overhead);
+  if (sum.milliCpu > 0) sum.milliCpu += overhead.milliCpu;
+  if (sum.memory > 0) sum.memory += overhead.memory;
+  if (sum.ephemeralStorage > 0) sum.ephemeralStorage += overhead.ephemeralStorage;
+  for (const [name, amount] of overhead.scalar) if (sum.scalar.get(name)) sum.scalar.set(name, sum.scalar.get(name)! + amount);
+  return sum;
 }
 
-function total(pod: Pod, list: 'requests' | 'limits', requests: (container: Container) => Resources): Resources {
+/** What a container or a pod has, and what it has been promised. */
+type State = Pick<ContainerStatus, 'resources' | 'allocatedResources'>;
+
+/** By container; undefined where none says what it has. */
+function statesOf({ status }: Pod): Map<string, State> | undefined {
+  let states: Map<string, State> | undefined;
+  for (const list of [status?.containerStatuses, status?.initContainerStatuses])
+    for (const state of list ?? []) if (state.resources) (states ??= new Map()).set(state.name, state);
+  return states;
+}
+
+const isSideCar = ({ restartPolicy }: Container) => restartPolicy === 'Always';
+const mayBeResized = (container: Container, { spec }: Pod) => isSideCar(container) || !spec!.initContainers?.includes(container);
+
+/** What can never be given does not count. */
+function most({ resources, allocatedResources }: State, asked: List, { status }: Pod): Resources {
+  const infeasible = status?.conditions?.find(({ type }) => type === 'PodResizePending')?.reason === 'Infeasible';
+  const result = resourcesOf(infeasible ? undefined : asked);
+  raiseTo(result, resourcesOf(resources?.requests));
+  raiseTo(result, resourcesOf(allocatedResources));
+  return result;
+}
+
+/** Puts what is given for the whole pod in the place of what its containers come to. */
+function replace(sum: Resources, given: Resources, list: Record<string, string>): void {
+  if (list.cpu !== undefined) sum.milliCpu = given.milliCpu;
+  if (list.memory !== undefined) sum.memory = given.memory;
+  for (const [name, amount] of given.scalar) if (name.startsWith('hugepages-')) sum.scalar.set(name, amount);
+}
+
+function total(pod: Pod, amounts: (container: Container) => Resources): Resources {
   const sum = noResources();
-  for (const container of pod.spec!.containers) addResources(sum, requests(container));
+  for (const container of pod.spec!.containers) addResources(sum, amounts(container));
   const sideCars = noResources();
   const peak = noResources();
   for (const container of pod.spec!.initContainers ?? []) {
-    const own = requests(container);
-    if (container.restartPolicy === 'Always') {
+    const own = amounts(container);
+    if (isSideCar(container)) {
       addResources(sum, own);
       addResources(sideCars, own);
       raiseTo(peak, sideCars);
@@ -82,22 +133,12 @@ function total(pod: Pod, list: 'requests' | 'limits', requests: (container: Cont
     }
   }
   raiseTo(sum, peak);
-  const whole = pod.spec!.resources?.[list];
-  if (whole) {
-    const given = resourcesOf(whole);
-    if (whole.cpu !== undefined) sum.milliCpu = given.milliCpu;
-    if (whole.memory !== undefined) sum.memory = given.memory;
-    for (const [name, amount] of given.scalar) if (name.startsWith('hugepages-')) sum.scalar.set(name, amount);
-  }
-  if (pod.spec!.overhead) addResources(sum, resourcesOf(pod.spec!.overhead));
   return sum;
 }
 
-function containerRequests(container: Container, nonZero: boolean): Resources {
-  const list = container.resources?.requests;
-  const resources = resourcesOf(list);
-  if (nonZero && list?.cpu === undefined) resources.milliCpu = defaultMilliCpu;
-  if (nonZero && list?.memory === undefined) resources.memory = defaultMemory;
+function withDefaults(resources: Resources, list: List): Resources {
+  if (list?.cpu === undefined) resources.milliCpu ||= defaultMilliCpu;
+  if (list?.memory === undefined) resources.memory ||= defaultMemory;
   return resources;
 }
 

@@ -82,7 +82,7 @@ function addPod(usage: Amounts, pod: Pod, now: number): void {
   if (ended.has(pod.status?.phase ?? '')) return;
   if (deletionTimestamp && deletionGracePeriodSeconds !== undefined && now > Date.parse(deletionTimestamp)) return;
   usage.pods = one;
-  const [requests, limits] = [podResources(pod.spec!, 'requests'), podResources(pod.spec!, 'limits')];
+  const [requests, limits] = [podResources(pod.spec!, 'requests', pod.status), podResources(pod.spec!, 'limits', pod.status)];
   for (const name in requests) {
     usage[`requests.${name}`] = requests[name]!;
     if (!isExtended(name)) usage[name] = requests[name]!;

@@ -1,4 +1,25 @@
-import type { CSIDriver, CSINode, CSIStorageCapacity, DeviceClass, Node, PersistentVolume, PersistentVolumeClaim, Pod, ResourceResourceClaim, ResourceSlice, StorageClass } from '../api/index.ts';
+import type {
+  CSIDriver,
+  CSINode,
+  CSIStorageCapacity,
+  DeviceClass,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  ResourceResourceClaim,
+  ResourceSlice,
+  StorageClass,
+  VolumeAttachment,
+} from '../api/index.ts';
+import { equalJson } from '../api/json.ts';
+
+/** An object is new (`old` is undefined) or has changed. */
+interface Changed<Kind extends string, T> {
+  kind: Kind;
+  old: T | undefined;
+  object: T;
+}
 
 /** Changes of the cluster that may let a waiting pod go. */
 export type ClusterEvent =
@@ -7,11 +28,24 @@ export type ClusterEvent =
   | { kind: 'NodeDelete'; node: Node }
   | { kind: 'AssignedPodAdd'; pod: Pod }
   | { kind: 'AssignedPodUpdate'; old: Pod; pod: Pod }
-  /** A pod on a node is gone, or has ended. */
+  /** A pod on a node is gone or has ended, or one that was promised a node has given it up. */
   | { kind: 'AssignedPodDelete'; pod: Pod }
   /** The waiting pod itself. */
   | { kind: 'PodUpdate'; old: Pod; pod: Pod }
-  /** `old` is undefined for a new one. */
-  | { kind: 'ClaimChange'; old: ResourceResourceClaim | undefined; claim: ResourceResourceClaim }
-  | { kind: 'DeviceChange'; object: DeviceClass | ResourceSlice }
-  | { kind: 'VolumeChange'; object: PersistentVolume | PersistentVolumeClaim | StorageClass | CSINode | CSIStorageCapacity | CSIDriver };
+  | Changed<'ResourceClaimChange', ResourceResourceClaim>
+  | Changed<'DeviceClassChange', DeviceClass>
+  | Changed<'ResourceSliceChange', ResourceSlice>
+  | Changed<'VolumeChange', PersistentVolume>
+  | Changed<'VolumeClaimChange', PersistentVolumeClaim>
+  | Changed<'StorageClassChange', StorageClass>
+  | Changed<'CSINodeChange', CSINode>
+  | Changed<'CSIDriverChange', CSIDriver>
+  | Changed<'StorageCapacityChange', CSIStorageCapacity>
+  | { kind: 'AttachmentDelete'; attachment: VolumeAttachment };
+
+type Labelled = { metadata?: { labels?: Record<string, string> } };
+
+export const labelsChanged = (old: Labelled, now: Labelled): boolean => !equalJson(old.metadata!.labels ?? {}, now.metadata!.labels ?? {});
+export const taintsChanged = (old: Node, now: Node): boolean => !equalJson(old.spec?.taints ?? [], now.spec?.taints ?? []);
+/** Users can add tolerations, not take any away. */
+export const tolerationsChanged = (old: Pod, now: Pod): boolean => (old.spec!.tolerations ?? []).length !== (now.spec!.tolerations ?? []).length;

@@ -30,8 +30,8 @@ export class PodInfo {
   constructor(readonly pod: Pod) {
     this.uid = pod.metadata!.uid!;
     this.priority = pod.spec!.priority ?? 0;
-    this.requests = podRequests(pod);
-    this.nonZeroRequests = podRequests(pod, true);
+    this.requests = podRequests(pod, { inUse: true });
+    this.nonZeroRequests = podRequests(pod, { nonZero: true, inUse: true });
     const affinity = pod.spec!.affinity;
     this.requiredAffinity = terms(pod, affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
     this.requiredAntiAffinity = terms(pod, affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution);

@@ -118,9 +118,10 @@ export class SchedulingQueue {
     this.#backOff(queued);
   }
 
-  /** Lets go the pods that `event` may help. */
-  move(event: ClusterEvent): void {
+  /** Lets go the pods that `event` may help, of those that are at most so important. */
+  move(event: ClusterEvent, priority = Infinity): void {
     for (const [uid, queued] of this.#unschedulable) {
+      if (queued.info.priority > priority) continue;
       if (queued.gatedBy ? !this.#opens(event, queued) : !this.#helps(event, queued)) continue;
       this.#unschedulable.delete(uid);
       this.#backOffOrActivate(queued);

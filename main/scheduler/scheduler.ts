@@ -142,19 +142,24 @@ export class Scheduler {
     };
     this.#queue = new SchedulingQueue(clock, queueOptions, () => this.#wake());
     this.#watch(informers.informer(resources.nodes));
-    deviceClaims.on({
-      add: (claim) => this.#queue.move({ kind: 'ClaimChange', old: undefined, claim }),
-      update: (old, claim) => this.#queue.move({ kind: 'ClaimChange', old, claim }),
+    this.#moveOn(deviceClaims, (old, object) => ({ kind: 'ResourceClaimChange', old, object }));
+    this.#moveOn(deviceClasses, (old, object) => ({ kind: 'DeviceClassChange', old, object }));
+    this.#moveOn(slices, (old, object) => ({ kind: 'ResourceSliceChange', old, object }));
+    this.#moveOn(claims, (old, object) => ({ kind: 'VolumeClaimChange', old, object }));
+    this.#moveOn(volumes, (old, object) => ({ kind: 'VolumeChange', old, object }));
+    this.#moveOn(classes, (old, object) => ({ kind: 'StorageClassChange', old, object }));
+    this.#moveOn(csiNodes, (old, object) => ({ kind: 'CSINodeChange', old, object }));
+    this.#moveOn(csiDrivers, (old, object) => ({ kind: 'CSIDriverChange', old, object }));
+    this.#moveOn(capacities, (old, object) => ({ kind: 'StorageCapacityChange', old, object }));
+    attachments.on({ delete: (attachment) => this.#queue.move({ kind: 'AttachmentDelete', attachment }) });
+  }
+
+  /** Lets pods go that something new or changed may help. */
+  #moveOn<T>(informer: Informer<T>, eventOf: (old: T | undefined, object: T) => ClusterEvent): void {
+    informer.on({
+      add: (object) => this.#queue.move(eventOf(undefined, object)),
+      update: (old, object) => this.#queue.move(eventOf(old, object)),
     });
-    for (const informer of [deviceClasses, slices]) {
-      const changed = (object: Extract<ClusterEvent, { kind: 'DeviceChange' }>['object']) => this.#queue.move({ kind: 'DeviceChange', object });
-      informer.on({ add: changed, update: (_: unknown, object) => changed(object) });
-    }
-    for (const informer of [claims, volumes, classes, csiNodes, capacities, csiDrivers]) {
-      const changed = (object: Extract<ClusterEvent, { kind: 'VolumeChange' }>['object']) =>
-        this.#queue.move({ kind: 'VolumeChange', object });
-      informer.on({ add: changed, update: (_: unknown, object) => changed(object) });
-    }
   }
 
   #lane(configuration: ProfileConfiguration, dependencies: PluginDependencies): Lane {
@@ -248,21 +253,47 @@ export class Scheduler {
     if (!this.#laneOf(pod)) return;
     if (ended || pod.metadata!.deletionTimestamp) {
       this.#queue.delete(uid);
-      this.#nominator.delete(uid);
-    } else if (this.#cache.isAssumed(uid)) {
-      // It is on its way to a node: what the server tells is older than that.
-    } else if (!old || !this.#queue.has(uid)) {
-      if (pod.status?.nominatedNodeName) this.#nominator.add(new PodInfo(pod), pod.status.nominatedNodeName);
-      this.#queue.add(pod);
-    } else if (matters(old, pod)) this.#queue.update(old, pod);
+      this.#giveUp(pod);
+      return;
+    }
+    // It is on its way to a node: what the server tells is older than that.
+    if (this.#cache.isAssumed(uid)) return;
+    const promised = old?.status?.nominatedNodeName;
+    const nominated = pod.status?.nominatedNodeName;
+    if (!old || !this.#queue.has(uid)) {
+      if (nominated) this.#nominator.add(new PodInfo(pod), nominated);
+      return this.#queue.add(pod);
+    }
+    if (promised !== nominated && (this.#nominator.nodeOf(uid) ?? '') === (promised ?? '')) this.#nominate(pod, nominated);
+    if (matters(old, pod)) this.#queue.update(old, pod);
+    // Whoever is less important has taken the pod for one of that node.
+    if (promised && promised !== nominated) this.#queue.move({ kind: 'AssignedPodDelete', pod: old }, old.spec!.priority ?? 0);
+  }
+
+  /** Somebody else may promise a node, too. */
+  #nominate(pod: Pod, node: string | undefined): void {
+    if (node) this.#nominator.add(new PodInfo(pod), node);
+    else this.#nominator.delete(pod.metadata!.uid!);
+  }
+
+  /** A pod without a node goes: what was kept for it others may have. */
+  #giveUp(pod: Pod): void {
+    const uid = pod.metadata!.uid!;
+    const promised = this.#nominator.nodeOf(uid) !== undefined;
+    this.#nominator.delete(uid);
+    if (this.#cache.isAssumed(uid)) {
+      this.#cache.forget(uid);
+      this.#queue.move({ kind: 'AssignedPodDelete', pod });
+    } else if (promised) this.#queue.move({ kind: 'AssignedPodDelete', pod }, pod.spec!.priority ?? 0);
   }
 
   #podGone(pod: Pod): void {
     const uid = pod.metadata!.uid!;
     this.#queue.delete(uid);
+    if (!pod.spec!.nodeName) return this.#giveUp(pod);
     this.#nominator.delete(uid);
     this.#cache.removePod(uid);
-    if (pod.spec!.nodeName) this.#queue.move({ kind: 'AssignedPodDelete', pod });
+    this.#queue.move({ kind: 'AssignedPodDelete', pod });
   }
 
   #wake(): void {
@@ -533,7 +564,8 @@ function changesScheduling(old: Node, node: Node): boolean {
   return (
     !equalJson(old.spec, node.spec) ||
     !equalJson(old.metadata!.labels, node.metadata!.labels) ||
-    !equalJson(old.status?.allocatable, node.status?.allocatable)
+    !equalJson(old.status?.allocatable, node.status?.allocatable) ||
+    !equalJson(old.status?.declaredFeatures, node.status?.declaredFeatures)
   );
 }
 

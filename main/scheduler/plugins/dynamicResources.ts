@@ -11,6 +11,7 @@ import { hasToBeMadeReady, isOverdue, readiness } from '../devices/binding.ts';
 import { DevicesInUse } from '../devices/devicesInUse.ts';
 import { canBeReserved, claimsOfPod, isReservedFor } from '../devices/podClaims.ts';
 import { AllocationError, alternativesOf } from '../devices/requests.ts';
+import { labelsChanged } from '../events.ts';
 import { StateKey, type Plugin } from '../framework.ts';
 import { unresolvable, type Status } from '../status.ts';
 import { normalizeToBest } from './normalize.ts';
@@ -240,8 +241,11 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
       return found && bindAll(found, pod, node);
     },
     isHelpful(event, { pod }) {
-      if (event.kind !== 'ClaimChange') return event.kind === 'PodUpdate' || event.kind === 'NodeAdd' || event.kind === 'NodeUpdate' || event.kind === 'DeviceChange';
-      const { old, claim } = event;
+      if (event.kind === 'NodeAdd' || event.kind === 'DeviceClassChange' || event.kind === 'ResourceSliceChange') return true;
+      if (event.kind === 'NodeUpdate') return labelsChanged(event.old, event.node) || !equalJson(event.old.status?.allocatable, event.node.status?.allocatable);
+      if (event.kind === 'PodUpdate') return !('problem' in claimsOf(event.pod));
+      if (event.kind !== 'ResourceClaimChange') return false;
+      const { old, object: claim } = event;
       const found = claimsOf(pod);
       if ('problem' in found) return false;
       if (old?.status?.allocation && !claim.status?.allocation) return true;

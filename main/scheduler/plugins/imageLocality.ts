@@ -11,13 +11,14 @@ export function imageLocality(cache: SchedulerCache): Plugin {
   return {
     name: 'ImageLocality',
     score(_, { pod }, node) {
-      const images = imagesOf(pod);
+      const { initContainers = [], containers } = pod.spec!;
       let sum = 0;
-      for (const image of images) {
+      for (const image of imagesOf(pod)) {
         const size = node.images.get(image);
         if (size) sum += Math.floor((size * cache.nodesWithImage(image)) / cache.nodes.length);
       }
-      const max = maxContainerThreshold * images.length;
+      // Volumes add to what is there, not to what there could be.
+      const max = maxContainerThreshold * (initContainers.length + containers.length);
       const clamped = Math.min(Math.max(sum, minThreshold), max);
       return Math.floor((maxNodeScore * (clamped - minThreshold)) / (max - minThreshold));
     },

@@ -1,8 +1,8 @@
-import type { Namespace, Pod } from '../../api/index.ts';
-import { equalJson } from '../../api/json.ts';
+import type { Namespace, Node, Pod } from '../../api/index.ts';
 import type { Informer } from '../../client/index.ts';
 import type { SchedulerCache } from '../cache.ts';
 import type { PluginArgs } from '../configuration.ts';
+import { labelsChanged } from '../events.ts';
 import { maxNodeScore, StateKey, type Plugin } from '../framework.ts';
 import type { NodeInfo } from '../nodeInfo.ts';
 import { PodInfo, type AffinityTerm } from '../podInfo.ts';
@@ -59,6 +59,15 @@ interface Counts {
 const counted = new StateKey<Counts>();
 const scored = new StateKey<TopologyCounts>();
 
+const labelOf = (node: Node, key: string) => node.metadata!.labels?.[key];
+
+/** Whether a node that is labelled anew comes to where others are, or leaves where they are. */
+function opensTopology(old: Node, now: Node, { requiredAffinity, requiredAntiAffinity }: PodInfo): boolean {
+  const changed = ({ topologyKey }: AffinityTerm) => labelOf(old, topologyKey) !== labelOf(now, topologyKey);
+  const joins = requiredAffinity.some((term) => changed(term) && labelOf(now, term.topologyKey) !== undefined);
+  return joins || requiredAntiAffinity.some((term) => changed(term) && labelOf(old, term.topologyKey) !== undefined);
+}
+
 /** Keeps pods near or away from one another, by what they say of each other's labels. */
 export function interPodAffinity(
   cache: SchedulerCache,
@@ -73,6 +82,8 @@ export function interPodAffinity(
   }
   const matchesAll = (terms: readonly AffinityTerm[], pod: Pod) =>
     terms.length > 0 && terms.every((term) => matches(term, pod));
+
+  const matchesAny = (terms: readonly AffinityTerm[], pod: Pod) => terms.some((term) => matches(term, pod));
 
   function count(counts: Counts, pod: PodInfo, other: PodInfo, node: NodeInfo, sign: 1 | -1): void {
     for (const term of other.requiredAntiAffinity) {
@@ -165,19 +176,20 @@ export function interPodAffinity(
     isHelpful(event, pod) {
       switch (event.kind) {
         case 'NodeAdd':
-        case 'PodUpdate':
-          return true;
+          // Where there is no such topology there is nobody to keep away from.
+          return pod.requiredAntiAffinity.length > 0 || pod.requiredAffinity.some(({ topologyKey }) => labelOf(event.node, topologyKey) !== undefined);
         case 'NodeUpdate':
-          return !equalJson(event.old.metadata!.labels, event.node.metadata!.labels);
+          return opensTopology(event.old, event.node, pod);
+        case 'PodUpdate':
+          return labelsChanged(event.old, event.pod);
         case 'AssignedPodAdd':
-          return pod.requiredAffinity.some((term) => matches(term, event.pod));
-        case 'AssignedPodUpdate':
-          return !equalJson(event.old.metadata!.labels, event.pod.metadata!.labels);
-        case 'AssignedPodDelete': {
-          const gone = new PodInfo(event.pod);
-          const ours = pod.requiredAntiAffinity.some((term) => matches(term, event.pod));
-          return ours || gone.requiredAntiAffinity.some((term) => matches(term, pod.pod));
+          return matchesAll(pod.requiredAffinity, event.pod);
+        case 'AssignedPodUpdate': {
+          const joins = !matchesAll(pod.requiredAffinity, event.old) && matchesAll(pod.requiredAffinity, event.pod);
+          return joins || (matchesAny(pod.requiredAntiAffinity, event.old) && !matchesAny(pod.requiredAntiAffinity, event.pod));
         }
+        case 'AssignedPodDelete':
+          return matchesAny(pod.requiredAntiAffinity, event.pod) || matchesAny(new PodInfo(event.pod).requiredAntiAffinity, pod.pod);
         default:
           return false;
       }

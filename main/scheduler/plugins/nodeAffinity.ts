@@ -44,7 +44,7 @@ export function nodeAffinity({ addedAffinity }: PluginArgs['NodeAffinity']): Plu
       const fits = (node: Node) => (!added || matchesNodeSelector(added, node)) && matchesRequiredNodeAffinity(pod, node);
       if (event.kind === 'NodeAdd') return fits(event.node);
       if (event.kind === 'NodeUpdate') return fits(event.node) && !fits(event.old);
-      return event.kind === 'PodUpdate';
+      return false;
     },
   };
 }

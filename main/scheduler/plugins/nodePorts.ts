@@ -10,7 +10,7 @@ export const nodePorts: Plugin = {
   preFilter: (_, { hostPorts }) => (hostPorts.length === 0 ? { skip: true } : undefined),
   filter: (_, { hostPorts }, node) => (hostPorts.some((port) => node.portTaken(port)) ? rejected : undefined),
   isHelpful(event, { hostPorts }) {
-    if (event.kind !== 'AssignedPodDelete') return event.kind === 'NodeAdd' || event.kind === 'PodUpdate';
+    if (event.kind !== 'AssignedPodDelete') return event.kind === 'NodeAdd';
     const freed = new PodInfo(event.pod).hostPorts;
     return freed.some((free) => hostPorts.some((want) => want.port === free.port && want.protocol === free.protocol));
   },

@@ -1,11 +1,10 @@
-import { equalJson } from '../../api/json.ts';
 import type { PluginArgs, ScoringStrategy } from '../configuration.ts';
 import { maxNodeScore, type Plugin } from '../framework.ts';
-import type { NodeInfo } from '../nodeInfo.ts';
-import { PodInfo } from '../podInfo.ts';
-import { resourcesOf, type Resources } from '../../api/podResources.ts';
+import { NodeInfo } from '../nodeInfo.ts';
+import type { PodInfo } from '../podInfo.ts';
+import { podRequests, resourceAmounts, type Resources } from '../../api/podResources.ts';
 import { unresolvable, unschedulable } from '../status.ts';
-import { brokenLine, leastAllocated, mostAllocated, shareOf, type Share } from './resourceScores.ts';
+import { amountOf, brokenLine, leastAllocated, mostAllocated, shareOf, type Share } from './resourceScores.ts';
 
 const name = 'NodeResourcesFit';
 
@@ -25,17 +24,23 @@ export function nodeResourcesFit(args: Args): Plugin {
     score: (_, pod, node) => score(pod, node),
     isHelpful(event, { requests }) {
       switch (event.kind) {
+        // Whatever it had, it was one of the pods that a node can have.
         case 'AssignedPodDelete':
-          return frees(new PodInfo(event.pod).requests, requests);
+          return true;
         case 'NodeAdd':
-          return fitsEmpty(requests, resourcesOf(event.node.status?.allocatable));
-        case 'NodeUpdate':
-          if (equalJson(event.old.status?.allocatable, event.node.status?.allocatable)) return false;
-          return fitsEmpty(requests, resourcesOf(event.node.status?.allocatable));
+          return missing(requests, new NodeInfo(event.node), undefined) === undefined;
+        case 'NodeUpdate': {
+          const [old, now] = [new NodeInfo(event.old), new NodeInfo(event.node)];
+          return missing(requests, now, undefined) === undefined && (now.allowedPods > old.allowedPods || growsFor(requests, old.allocatable, now.allocatable));
+        }
         case 'AssignedPodUpdate':
-          return !equalJson(new PodInfo(event.old).requests, new PodInfo(event.pod).requests);
+          return growsFor(requests, podRequests(event.pod, { inUse: true }), podRequests(event.old, { inUse: true }));
+        case 'PodUpdate': {
+          const before = podRequests(event.old, { inUse: true });
+          return growsFor(before, requests, before);
+        }
         default:
-          return event.kind === 'PodUpdate';
+          return false;
       }
     },
   };
@@ -106,25 +111,7 @@ function missing(
   return reasons && { reasons, everEnough };
 }
 
-/** Whether what goes away is of a sort that is wanted; a pod that asks for nothing frees its place among the pods. */
-function frees(freed: Resources, wanted: Resources): boolean {
-  const nothing = !wanted.milliCpu && !wanted.memory && !wanted.ephemeralStorage && wanted.scalar.size === 0;
-  return (
-    nothing ||
-    (wanted.milliCpu > 0 && freed.milliCpu > 0) ||
-    (wanted.memory > 0 && freed.memory > 0) ||
-    (wanted.ephemeralStorage > 0 && freed.ephemeralStorage > 0) ||
-    [...wanted.scalar.keys()].some((resource) => freed.scalar.has(resource)) ||
-    // Whatever it asked for, it was one pod less than the node allows.
-    freed.milliCpu + freed.memory === 0
-  );
-}
-
-function fitsEmpty(wanted: Resources, capacity: Resources): boolean {
-  return (
-    wanted.milliCpu <= capacity.milliCpu &&
-    wanted.memory <= capacity.memory &&
-    wanted.ephemeralStorage <= capacity.ephemeralStorage &&
-    [...wanted.scalar].every(([resource, amount]) => amount <= (capacity.scalar.get(resource) ?? 0))
-  );
+/** Whether there is more `now` than there was of anything that is wanted. */
+function growsFor(wanted: Resources, old: Resources, now: Resources): boolean {
+  return [...resourceAmounts(wanted).keys()].some((resource) => amountOf(wanted, resource) > 0 && amountOf(now, resource) > amountOf(old, resource));
 }

@@ -1,6 +1,7 @@
 import type { CSINode, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass, VolumeAttachment } from '../../api/index.ts';
 import { claimClass, noProvisioner } from '../../api/persistentVolumes.ts';
-import { ephemeralClaimProblem, podClaims } from '../../api/podClaims.ts';
+import { keyOf } from '../../api/meta.ts';
+import { ephemeralClaimProblem, podClaimKeys, podClaims } from '../../api/podClaims.ts';
 import type { Informer } from '../../client/index.ts';
 import type { Plugin } from '../framework.ts';
 import { unschedulable } from '../status.ts';
@@ -69,6 +70,24 @@ export function nodeVolumeLimits({ claims, volumes, classes, csiNodes, attachmen
       for (const driver of added) count(driver);
       return added.some((driver) => (counts.get(driver) ?? 0) > (limits.get(driver) ?? Infinity)) ? exceeded : undefined;
     },
-    isHelpful: (event) => event.kind === 'VolumeChange' || event.kind === 'NodeAdd' || (event.kind === 'AssignedPodDelete' && podClaims(event.pod).length > 0),
+    isHelpful(event, { pod }) {
+      switch (event.kind) {
+        case 'AssignedPodDelete':
+          return podClaims(event.pod).length > 0;
+        case 'VolumeClaimChange':
+          return !event.old && podClaimKeys(pod).includes(keyOf(event.object));
+        case 'AttachmentDelete':
+          return pod.spec!.volumes?.some((volume) => volume.persistentVolumeClaim) ?? false;
+        case 'CSINodeChange':
+          return !event.old || raisesLimit(event.old, event.object);
+        default:
+          return false;
+      }
+    },
   };
+}
+
+function raisesLimit(old: CSINode, now: CSINode): boolean {
+  const limitOf = (node: CSINode, driver: string) => node.spec.drivers.find(({ name }) => name === driver)?.allocatable?.count ?? 0;
+  return now.spec.drivers.some(({ name: driver }) => limitOf(now, driver) > limitOf(old, driver));
 }

@@ -1,8 +1,8 @@
-import type { Pod, TopologySpreadConstraint } from '../../api/index.ts';
-import { equalJson } from '../../api/json.ts';
+import type { Node, Pod, TopologySpreadConstraint } from '../../api/index.ts';
 import { selectorFromLabelSelector, type Selector } from '../../api/labels.ts';
 import type { SchedulerCache } from '../cache.ts';
 import type { PluginArgs } from '../configuration.ts';
+import { taintsChanged, tolerationsChanged } from '../events.ts';
 import { maxNodeScore, StateKey, type Plugin } from '../framework.ts';
 import type { NodeInfo, PodQuery } from '../nodeInfo.ts';
 import { matchesRequiredNodeAffinity } from '../../api/nodeSelector.ts';
@@ -142,22 +142,30 @@ export function podTopologySpread(
     },
     isHelpful(event, { pod }) {
       const constraints = hard(pod);
-      const counts = (other: Pod) =>
-        other.metadata!.namespace === pod.metadata!.namespace &&
-        constraints.some((constraint) => constraint.selects(other));
+      const isNear = (other: Pod) => other.metadata!.namespace === pod.metadata!.namespace;
+      const changes = (old: Pod, now: Pod) => constraints.some(({ selects }) => selects(old) !== selects(now));
+      const counts = ({ metadata }: Node) => constraints.every(({ topologyKey }) => metadata!.labels?.[topologyKey] !== undefined);
       switch (event.kind) {
         case 'AssignedPodAdd':
         case 'AssignedPodDelete':
-          return counts(event.pod);
+          return isNear(event.pod) && constraints.some(({ selects }) => selects(event.pod));
         case 'AssignedPodUpdate':
-          return counts(event.old) !== counts(event.pod);
-        case 'NodeUpdate':
-          return (
-            !equalJson(event.old.metadata!.labels, event.node.metadata!.labels) ||
-            !equalJson(event.old.spec?.taints, event.node.spec?.taints)
-          );
+          return isNear(event.pod) && changes(event.old, event.pod);
+        case 'PodUpdate':
+          // Which nodes count may hang on their taints.
+          if (tolerationsChanged(event.old, event.pod) && constraints.some(({ honorTaints }) => honorTaints)) return true;
+          return changes(event.old, event.pod);
+        case 'NodeAdd':
+        case 'NodeDelete':
+          return counts(event.node);
+        case 'NodeUpdate': {
+          const [before, after] = [counts(event.old), counts(event.node)];
+          if (before !== after) return true;
+          const moved = constraints.some(({ topologyKey }) => event.old.metadata!.labels?.[topologyKey] !== event.node.metadata!.labels?.[topologyKey]);
+          return after && (moved || taintsChanged(event.old, event.node));
+        }
         default:
-          return event.kind !== 'VolumeChange';
+          return false;
       }
     },
   };

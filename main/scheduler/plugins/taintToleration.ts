@@ -1,4 +1,5 @@
-import { equalJson } from '../../api/json.ts';
+import type { Node } from '../../api/index.ts';
+import { tolerationsChanged } from '../events.ts';
 import type { Plugin } from '../framework.ts';
 import { unresolvable } from '../status.ts';
 import { doNotSchedule, tolerates, untoleratedTaint } from '../../api/tolerations.ts';
@@ -23,9 +24,9 @@ export const taintToleration: Plugin = {
     normalizeToBest(scores, 'lowest');
   },
   isHelpful(event, { pod }) {
-    if (event.kind === 'PodUpdate') return true;
-    if (event.kind !== 'NodeAdd' && event.kind !== 'NodeUpdate') return false;
-    if (event.kind === 'NodeUpdate' && equalJson(event.old.spec?.taints, event.node.spec?.taints)) return false;
-    return !untoleratedTaint(event.node.spec?.taints, pod.spec!.tolerations, doNotSchedule);
+    const tolerated = (node: Node) => !untoleratedTaint(node.spec?.taints, pod.spec!.tolerations, doNotSchedule);
+    if (event.kind === 'PodUpdate') return tolerationsChanged(event.old, event.pod);
+    if (event.kind === 'NodeUpdate') return tolerated(event.node) && !tolerated(event.old);
+    return event.kind === 'NodeAdd' && tolerated(event.node);
   },
 };

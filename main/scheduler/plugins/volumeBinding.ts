@@ -1,5 +1,5 @@
 import type { CSIDriver, CSIStorageCapacity, Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from '../../api/index.ts';
-import { cloneJson } from '../../api/json.ts';
+import { cloneJson, equalJson } from '../../api/json.ts';
 import { selectorFromLabelSelector } from '../../api/labels.ts';
 import { keyOf, type KubeObject } from '../../api/meta.ts';
 import { matchesTerm } from '../../api/nodeSelector.ts';
@@ -13,10 +13,11 @@ import {
   requestedSize,
   selectedNodeAnnotation,
 } from '../../api/persistentVolumes.ts';
-import { ephemeralClaimProblem, podClaims } from '../../api/podClaims.ts';
+import { ephemeralClaimProblem, podClaimKeys, podClaims } from '../../api/podClaims.ts';
 import { parseQuantity } from '../../api/quantity.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
 import type { Clock } from '../../util/clock.ts';
+import { labelsChanged } from '../events.ts';
 import { StateKey, type Plugin } from '../framework.ts';
 import type { SchedulerCache } from '../cache.ts';
 import { unresolvable, type Status } from '../status.ts';
@@ -232,8 +233,35 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
           for (const { volume } of decisions.bind) assumed.delete(volume.metadata!.name!);
         });
     },
-    isHelpful: (event) => event.kind === 'VolumeChange' || event.kind === 'NodeAdd' || event.kind === 'NodeUpdate',
+    isHelpful(event, { pod }) {
+      switch (event.kind) {
+        case 'NodeAdd':
+        case 'VolumeChange':
+          return true;
+        case 'NodeUpdate':
+          return labelsChanged(event.old, event.node);
+        case 'VolumeClaimChange':
+          return podClaimKeys(pod).includes(keyOf(event.object));
+        case 'StorageClassChange':
+          return !event.old || !equalJson(event.old.allowedTopologies, event.object.allowedTopologies);
+        case 'CSINodeChange':
+          return !event.old;
+        case 'CSIDriverChange':
+          return Boolean(event.old?.spec.storageCapacity) && !event.object.spec.storageCapacity;
+        case 'StorageCapacityChange':
+          return !event.old || holdsMore(event.old, event.object);
+        default:
+          return false;
+      }
+    },
   };
+}
+
+const largestVolume = ({ maximumVolumeSize, capacity }: CSIStorageCapacity) => maximumVolumeSize ?? capacity;
+
+function holdsMore(old: CSIStorageCapacity, now: CSIStorageCapacity): boolean {
+  const [before, after] = [largestVolume(old), largestVolume(now)];
+  return after !== undefined && (before === undefined || parseQuantity(after).cmp(parseQuantity(before)) > 0);
 }
 
 const isBehind = (shown: KubeObject, written: KubeObject) => Number(shown.metadata!.resourceVersion) < Number(written.metadata!.resourceVersion);
@@ -267,8 +295,9 @@ function canProvision(storageClass: StorageClass | undefined, node: Node): boole
 function hasRoom({ csiDrivers, capacities }: VolumeBindingDependencies, claim: PersistentVolumeClaim, storageClass: StorageClass, node: Node): boolean {
   if (!csiDrivers.get(storageClass.provisioner)?.spec?.storageCapacity) return true;
   const wanted = requestedSize(claim);
-  return capacities.list().some(({ storageClassName, capacity, maximumVolumeSize, nodeTopology }) => {
-    const most = maximumVolumeSize ?? capacity;
+  return capacities.list().some((each) => {
+    const { storageClassName, nodeTopology } = each;
+    const most = largestVolume(each);
     if (storageClassName !== storageClass.metadata!.name || most === undefined || !nodeTopology) return false;
     return parseQuantity(most).cmp(wanted) >= 0 && selectorFromLabelSelector(nodeTopology).matches(node.metadata!.labels);
   });

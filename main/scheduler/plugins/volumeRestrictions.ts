@@ -1,5 +1,6 @@
-import type { PersistentVolumeClaim } from '../../api/index.ts';
-import { podClaimKeys, podClaims } from '../../api/podClaims.ts';
+import type { PersistentVolumeClaim, Pod, Volume } from '../../api/index.ts';
+import { namedClaimKeys, podClaimKeys, podClaims } from '../../api/podClaims.ts';
+import { keyOf } from '../../api/meta.ts';
 import type { Informer } from '../../client/index.ts';
 import type { SchedulerCache } from '../cache.ts';
 import { StateKey, type Plugin } from '../framework.ts';
@@ -11,6 +12,8 @@ const inUse = unschedulable(
   'node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod',
 );
 
+const noDisk = unschedulable(name, 'node(s) had no available disk');
+
 interface Exclusive {
   /** `namespace/name` of the pod's claims that only one pod may use. */
   claims: ReadonlySet<string>;
@@ -20,7 +23,7 @@ interface Exclusive {
 
 const exclusiveKey = new StateKey<Exclusive>();
 
-/** Keeps a claim of mode ReadWriteOncePod to one pod. Mirrors pkg/scheduler/framework/plugins/volumerestrictions. */
+/** Keeps a claim of mode ReadWriteOncePod to one pod, and a disk that only one may write to one pod of a node. Mirrors pkg/scheduler/framework/plugins/volumerestrictions. */
 export function volumeRestrictions(cache: SchedulerCache, claims: Informer<PersistentVolumeClaim>): Plugin {
   const usesOf = (wanted: ReadonlySet<string>, used: string[]) => used.filter((key) => wanted.has(key)).length;
   return {
@@ -34,11 +37,10 @@ export function volumeRestrictions(cache: SchedulerCache, claims: Informer<Persi
         if (!claim) return { status: unresolvable(name, `persistentvolumeclaim "${claimName}" not found`) };
         if (claim.spec?.accessModes?.includes('ReadWriteOncePod')) wanted.add(key);
       }
-      if (wanted.size === 0) return { skip: true };
       let uses = 0;
-      for (const node of cache.nodes)
+      for (const node of wanted.size > 0 ? cache.nodes : [])
         for (const info of node.pods.values()) uses += usesOf(wanted, podClaimKeys(info.pod));
-      if (uses === 0) return { skip: true };
+      if (uses === 0 && disksOf(pod).length === 0) return { skip: true };
       state.set(exclusiveKey, { claims: wanted, uses });
       return undefined;
     },
@@ -48,15 +50,41 @@ export function volumeRestrictions(cache: SchedulerCache, claims: Informer<Persi
       const uses = exclusive.uses + sign * usesOf(exclusive.claims, podClaimKeys(tried.pod));
       state.set(exclusiveKey, { ...exclusive, uses });
     },
-    filter(state) {
+    filter(state, { pod }, node) {
+      if (disksOf(pod).length > 0) for (const other of node.pods.values()) if (disksConflict(pod, other.pod)) return noDisk;
       return (state.get(exclusiveKey)?.uses ?? 0) > 0 ? inUse : undefined;
     },
     isHelpful(event, { pod }) {
-      const own = podClaimKeys(pod);
-      if (event.kind === 'AssignedPodDelete') return podClaimKeys(event.pod).some((key) => own.includes(key));
-      if (event.kind !== 'VolumeChange') return false;
-      const { namespace, name: changed } = event.object.metadata!;
-      return own.includes(`${namespace}/${changed}`);
+      switch (event.kind) {
+        case 'NodeAdd':
+          return true;
+        case 'VolumeClaimChange':
+          return !event.old && namedClaimKeys(pod).includes(keyOf(event.object));
+        case 'AssignedPodDelete': {
+          const own = namedClaimKeys(pod);
+          return disksConflict(pod, event.pod) || namedClaimKeys(event.pod).some((key) => own.includes(key));
+        }
+        default:
+          return false;
+      }
     },
   };
+}
+
+/** Whether both pods want a disk that only one may write. Mirrors isVolumeConflict. */
+function disksConflict(pod: Pod, other: Pod): boolean {
+  return disksOf(pod).some((volume) => disksOf(other).some((there) => isSameDisk(volume, there)));
+}
+
+const disksOf = ({ spec }: Pod) => spec!.volumes?.filter((volume) => volume.gcePersistentDisk ?? volume.awsElasticBlockStore ?? volume.iscsi ?? volume.rbd) ?? [];
+
+function isSameDisk(a: Volume, b: Volume): boolean {
+  const written = (one: { readOnly?: boolean }, other: { readOnly?: boolean }) => !one.readOnly || !other.readOnly;
+  const [gceA, gceB] = [a.gcePersistentDisk, b.gcePersistentDisk];
+  if (gceA && gceB && gceA.pdName === gceB.pdName && written(gceA, gceB)) return true;
+  if (a.awsElasticBlockStore && a.awsElasticBlockStore.volumeID === b.awsElasticBlockStore?.volumeID) return true;
+  if (a.iscsi && b.iscsi && a.iscsi.iqn === b.iscsi.iqn && written(a.iscsi, b.iscsi)) return true;
+  if (!a.rbd || !b.rbd || a.rbd.pool !== b.rbd.pool || a.rbd.image !== b.rbd.image) return false;
+  const monitors = b.rbd.monitors;
+  return a.rbd.monitors.some((monitor) => monitors.includes(monitor)) && written(a.rbd, b.rbd);
 }

@@ -1,6 +1,10 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../../api/index.ts';
+import { equalJson } from '../../api/json.ts';
+import { keyOf } from '../../api/meta.ts';
 import { claimClass } from '../../api/persistentVolumes.ts';
+import { namedClaimKeys } from '../../api/podClaims.ts';
 import type { Informer } from '../../client/index.ts';
+import { labelsChanged } from '../events.ts';
 import { StateKey, type Plugin } from '../framework.ts';
 import { unresolvable, type Status } from '../status.ts';
 
@@ -21,6 +25,14 @@ interface Place {
 }
 
 const placesKey = new StateKey<Place[]>();
+
+/** A volume that is in several zones names them all; where one of them has no name, it says nothing. */
+function placesOfVolume({ metadata }: PersistentVolume): Place[] {
+  return Object.keys(places).flatMap((label) => {
+    const values = metadata!.labels?.[label]?.split('__');
+    return values && !values.includes('') ? [{ label, values }] : [];
+  });
+}
 
 export interface VolumeZoneDependencies {
   claims: Informer<PersistentVolumeClaim>;
@@ -47,11 +59,7 @@ export function volumeZone({ claims, volumes, classes }: VolumeZoneDependencies)
       }
       const volume = volumes.get(volumeName);
       if (!volume) return unresolvable(name, `persistentvolume "${volumeName}" not found`);
-      for (const label of Object.keys(places)) {
-        const value = volume.metadata!.labels?.[label];
-        // A volume that is in several zones names them all.
-        if (value !== undefined) found.push({ label, values: value.split('__').filter(Boolean) });
-      }
+      found.push(...placesOfVolume(volume));
     }
     return found;
   }
@@ -74,6 +82,21 @@ export function volumeZone({ claims, volumes, classes }: VolumeZoneDependencies)
       });
       return fits ? undefined : conflict;
     },
-    isHelpful: (event) => event.kind === 'VolumeChange' || event.kind === 'NodeAdd' || event.kind === 'NodeUpdate',
+    isHelpful(event, { pod }) {
+      switch (event.kind) {
+        case 'NodeAdd':
+          return true;
+        case 'NodeUpdate':
+          return labelsChanged(event.old, event.node);
+        case 'StorageClassChange':
+          return !event.old && event.object.volumeBindingMode === 'WaitForFirstConsumer';
+        case 'VolumeClaimChange':
+          return namedClaimKeys(pod).includes(keyOf(event.object));
+        case 'VolumeChange':
+          return !event.old || !equalJson(placesOfVolume(event.old), placesOfVolume(event.object));
+        default:
+          return false;
+      }
+    },
   };
 }

@@ -249,6 +249,13 @@ describe('of several nodes a pod goes to the one', () => {
   });
 });
 
+it('a pod goes where the kubelet can do what it asks for', async () => {
+  const restarting = { containers: [{ name: 'c', restartPolicyRules: [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [1] } }] }] };
+  const able: Node = { ...makeNode('able'), status: { ...makeNode('able').status, declaredFeatures: ['RestartAllContainersOnContainerExits'] } };
+  expect(await place([makeNode('a')], [], makePod('p', {}, restarting))).toBe("1 node(s) didn't match Pod's required features.");
+  expect(await place([able], [], makePod('q', {}, restarting))).toBe('able');
+});
+
 describe('what a pod asks for', () => {
   const container = (cpu: string, restartPolicy?: string) => ({
     name: 'c',
@@ -264,6 +271,18 @@ describe('what a pod asks for', () => {
   it('with side cars beside both', () => {
     const initContainers = [container('1', 'Always'), container('3')];
     expect(milliCpu({ containers: [container('1')], initContainers })).toBe(4000);
+  });
+  it('or, while it is resized, what it still has', () => {
+    const status = (cpu: string) => ({ name: 'c', image: 'i', imageID: '', ready: true, restartCount: 0, resources: { requests: { cpu } }, allocatedResources: { cpu: '2' } });
+    const resized = (had: string, conditions: NonNullable<Pod['status']>['conditions'] = []): Pod => ({
+      ...makePod('p', {}, { containers: [container('4')] }),
+      status: { containerStatuses: [status(had)], conditions },
+    });
+    expect(podRequests(resized('1'), { inUse: true }).milliCpu).toBe(4000);
+    expect(podRequests(resized('6'), { inUse: true }).milliCpu).toBe(6000);
+    const infeasible = [{ type: 'PodResizePending', status: 'True', reason: 'Infeasible' }];
+    expect(podRequests(resized('1', infeasible), { inUse: true }).milliCpu).toBe(2000);
+    expect(podRequests(resized('6')).milliCpu).toBe(4000);
   });
   it('and its overhead', () =>
     expect(milliCpu({ containers: [container('1')], overhead: { cpu: '250m' } })).toBe(1250));

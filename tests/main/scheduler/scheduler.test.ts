@@ -321,3 +321,24 @@ it('of many nodes only one is made free, however the first ones were looked at',
   expect(going.map((p) => p.metadata!.name).sort()).toEqual(['low-b', 'old-b']);
   expect(pod('high').status!.nominatedNodeName).toBe('b');
 });
+
+it('a promise that ends with its pod lets less important ones have the room', async () => {
+  server.seed(resources.nodes, makeNode('a', { cpu: '2' }));
+  server.seed(resources.pods, { ...makePod('promised', {}, { ...requesting({ cpu: '2' }), priority: 5, schedulerName: 'default-scheduler', schedulingGates: [{ name: 'later' }] }), status: { nominatedNodeName: 'a' } });
+  await settle();
+  await add(makePod('small', {}, requesting({ cpu: '1' })));
+  expect(nodeOf('small')).toBeUndefined();
+  await clock.advance(30_000);
+  expect(nodeOf('small')).toBeUndefined();
+  server.drop(resources.pods, 'default', 'promised');
+  await settle();
+  expect(nodeOf('small')).toBe('a');
+});
+
+it('a promise that somebody else makes counts', async () => {
+  await add(makeNode('a', { cpu: '2' }), makePod('promised', {}, { ...requesting({ cpu: '2' }), schedulingGates: [{ name: 'later' }] }));
+  server.seed(resources.pods, { ...pod('promised'), status: { ...pod('promised').status, nominatedNodeName: 'a' } });
+  await settle();
+  await add(makePod('small', {}, requesting({ cpu: '1' })));
+  expect(nodeOf('small')).toBeUndefined();
+});

@@ -93,6 +93,29 @@ describe('a pod goes where its volume is:', () => {
   });
 });
 
+describe('a disk that only one pod of a node may write', () => {
+  const disk = (pod: string, readOnly: boolean, nodeName?: string): Pod =>
+    makePod(pod, {}, { ...(nodeName ? { nodeName } : {}), volumes: [{ name: 'd', iscsi: { iqn: 'iqn.x', lun: 0, targetPortal: 'portal', readOnly } }] });
+
+  it('is written by nobody where others read it', async () => {
+    for (const name of ['a', 'b']) server.seed(resources.nodes, makeNode(name));
+    server.seed(resources.pods, disk('reader', true, 'a'));
+    expect(await place(disk('writer', false))).toBe('b');
+  });
+
+  it('is read by many', async () => {
+    server.seed(resources.nodes, makeNode('a'));
+    server.seed(resources.pods, disk('reader', true, 'a'));
+    expect(await place(disk('other', true))).toBe('a');
+  });
+
+  it('is waited for where there is no other node', async () => {
+    server.seed(resources.nodes, makeNode('a'));
+    server.seed(resources.pods, disk('writer', false, 'a'));
+    expect(await place(disk('other', true))).toBe('1 node(s) had no available disk.');
+  });
+});
+
 describe('a driver that can have so many volumes on a node', () => {
   const csi = (handle: string) => ({ csi: { driver: 'csi.example.com', volumeHandle: handle } });
   beforeEach(() => {
