@@ -1,4 +1,4 @@
-import type { EndpointSlice, Node, Pod, Service } from '../api/index.ts';
+import type { EndpointSlice, Node, Pod, Service, ServiceCIDR } from '../api/index.ts';
 import { keyOf } from '../api/meta.ts';
 import { addressFamily, serviceFamilies, type AddressFamily } from '../api/serviceAddress.ts';
 import { parseCIDR } from '../api/ip.ts';
@@ -12,6 +12,7 @@ export interface ClusterView {
   /** The slices of a Service, by its key. */
   slicesOf(key: string): EndpointSlice[];
   nodes: Node[];
+  serviceCIDRs: ServiceCIDR[];
   /** Pods of a node; only those with host ports matter. */
   podsOf(node: string): Pod[];
   /** Ports that every node serves by itself, as `10.96.0.1:443/TCP`: no rule may lead away from there. */
@@ -64,6 +65,7 @@ function familyRules(cluster: ClusterView, node: Node, view: NodeView, proxied: 
   return {
     nodeCIDR,
     nodeIP,
+    serviceCIDRs: [...new Set(cluster.serviceCIDRs.flatMap(({ spec }) => spec?.cidrs ?? []))].filter((cidr) => addressFamily(cidr) === family).sort(),
     services: proxied.flatMap((service) => servicePorts(service, cluster, view, family)),
     hostPorts: cluster.podsOf(view.name).flatMap((pod) => hostPortsOf(pod, family)),
     routes,

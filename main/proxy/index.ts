@@ -50,6 +50,7 @@ export function startProxy(options: ProxyOptions): Proxy {
   const services = informers.informer(resources.services);
   const slices = informers.informer(resources.endpointSlices);
   const nodes = informers.informer(resources.nodes);
+  const serviceCIDRs = informers.informer(resources.serviceCIDRs);
   const pods = informers.informer(resources.pods);
   slices.addIndex('proxy/service', ownerKey);
   pods.addIndex('proxy/hostPorts', (pod) => (pod.spec?.nodeName && hasHostPorts(pod) ? [pod.spec.nodeName] : []));
@@ -61,12 +62,13 @@ export function startProxy(options: ProxyOptions): Proxy {
     targets: options.nodes ?? (() => nodes.list().map((node) => node.metadata!.name!)),
     compute: (node) =>
       // Rules from half of the picture would cut connections that are alive.
-      services.hasSynced && slices.hasSynced && nodes.hasSynced && pods.hasSynced
+      services.hasSynced && slices.hasSynced && nodes.hasSynced && pods.hasSynced && serviceCIDRs.hasSynced
         ? buildModel(
             {
               services: services.list(),
               slicesOf: (key) => slices.byIndex('proxy/service', key),
               nodes: nodes.list(),
+              serviceCIDRs: serviceCIDRs.list(),
               podsOf: (name) => pods.byIndex('proxy/hostPorts', name),
               servedByNodes,
             },
@@ -90,7 +92,7 @@ export function startProxy(options: ProxyOptions): Proxy {
       void (old.status?.podIP === pod.status?.podIP && old.status?.podIPs?.length === pod.status?.podIPs?.length && old.status?.phase === pod.status?.phase ? undefined : podChanged(pod)),
     delete: podChanged,
   };
-  const ends = [services.on(handlers), slices.on(handlers), nodes.on(nodeHandlers), pods.on(podHandlers)];
+  const ends = [services.on(handlers), slices.on(handlers), nodes.on(nodeHandlers), pods.on(podHandlers), serviceCIDRs.on(handlers)];
   // The last list may have been empty: then no event tells that it is in.
   void informers.synced().then(changed);
   return {

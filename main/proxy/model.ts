@@ -16,6 +16,8 @@ export interface FamilyRules {
   /** Pod addresses of this node. */
   nodeCIDR: string;
   nodeIP: string;
+  /** Where addresses of Services come from: what none has leads nowhere. */
+  serviceCIDRs: string[];
   services: ServicePort[];
   /** Ports of the node that lead to one of its pods. */
   hostPorts: HostPort[];

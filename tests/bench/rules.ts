@@ -12,6 +12,7 @@ function modelOf(services: number, endpoints: number, moved: boolean): ProxyMode
   return {
     nodeCIDR: '10.244.1.0/24',
     nodeIP: '10.244.0.2',
+    serviceCIDRs: ['10.96.0.0/16'],
     nodeEligible: true,
     hostPorts: [],
     healthChecks: [],

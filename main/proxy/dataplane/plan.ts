@@ -77,6 +77,8 @@ export function planTable(model: FamilyRules): Plan {
     hook: 'type filter hook input priority filter',
     rules: ['ct state new jump endpoints-check'],
   });
+  // Not what the node serves by itself, which is at its own addresses.
+  const unallocated = model.serviceCIDRs.length > 0 ? [`ct state new ${header} daddr { ${withoutOverlap(model.serviceCIDRs).join(', ')} } fib daddr type != local drop`] : [];
   for (const hook of ['forward', 'output'])
     chains.set(`filter-${hook}`, {
       hook: `type filter hook ${hook} priority filter`,
@@ -85,6 +87,7 @@ export function planTable(model: FamilyRules): Plan {
         ...(hook === 'output' ? [word.dropRedirects] : []),
         'ct state new jump endpoints-check',
         `ct state new ${header} daddr @cluster-ips goto reject-chain`,
+        ...unallocated,
       ],
     });
 

@@ -73,7 +73,7 @@ beforeAll(async () => {
       { api: { address: '10.96.0.1', port: 443 }, dns: { address: '10.96.0.10', port: 53 } },
     );
     agents.push(agent);
-    await agent.syncProxy(buildModel({ services: [service], slicesOf: () => [slice], nodes, podsOf: () => [], servedByNodes: new Set() }, name)!);
+    await agent.syncProxy(buildModel({ services: [service], slicesOf: () => [slice], nodes, serviceCIDRs: [{ spec: { cidrs: ['10.96.0.0/16', 'fd00:10:96::/112'] } }], podsOf: () => [], servedByNodes: new Set() }, name)!);
     await agent.syncPolicies({ ingress: [], egress: [], peers: {}, ports: {} });
   }
 });

@@ -84,7 +84,7 @@ async function sync(): Promise<void> {
   for (const [index, agent] of agents.entries()) {
     await agent.syncProxy(
       buildModel(
-        { services, slicesOf, nodes, podsOf: (name) => podObjects.filter(({ spec }) => spec!.nodeName === name), servedByNodes },
+        { services, slicesOf, nodes, serviceCIDRs: [{ spec: { cidrs: ['10.96.0.0/16'] } }], podsOf: (name) => podObjects.filter(({ spec }) => spec!.nodeName === name), servedByNodes },
         nodes[index]!.metadata!.name!,
       )!,
     );

@@ -54,6 +54,7 @@ test('this computer has of a cluster what the container engine does for any netw
     await agent.syncProxy({
       nodeCIDR: place.podCIDR,
       nodeIP: place.ip,
+      serviceCIDRs: ['10.96.0.0/16'],
       nodeEligible: true,
       services: [{ name: 'default/web:', protocol: 'TCP', clusterIPs: ['10.96.1.1'], externalIPs: [], port: 80, nodePort: 30_080, endpoints, localEndpoints: [], internalLocal: false, externalLocal: false, affinitySeconds: 0 }],
       hostPorts: [],

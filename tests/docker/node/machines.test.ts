@@ -223,6 +223,7 @@ test('the kernel takes every change of rules', async () => {
     nodeCIDR: '10.244.1.0/24',
     nodeIP: '10.244.0.2',
     nodeEligible: true,
+    serviceCIDRs: ['10.96.0.0/16'],
     services,
     hostPorts: [], healthChecks: [], routes: [],
   });
@@ -235,5 +236,7 @@ test('the kernel takes every change of rules', async () => {
   await agent.syncProxy(model([base])).catch(() => {});
   await agent.syncProxy(model([base]));
   expect((await agent.probe(probe)).output).toContain('connection refused');
+  // What no Service has leads out of the cluster neither: nobody answers, whatever network this computer is in.
+  expect(await agent.probe({ ...probe, host: '10.96.1.2', timeoutMs: 500 })).toMatchObject({ result: 'failure', output: expect.stringContaining('timeout') });
   agent.close();
 });

@@ -53,12 +53,14 @@ function build(
   on = 'one',
   nodes = [node('one', 1, 'a'), node('two', 2, 'b')],
   pods: Pod[] = [],
+  serviceCIDRs: string[][] = [],
 ) {
   return buildModel(
     {
       services,
       slicesOf: () => slices,
       nodes,
+      serviceCIDRs: serviceCIDRs.map((cidrs) => ({ spec: { cidrs } })),
       podsOf: () => pods,
       servedByNodes: new Set(['10.96.0.1:443/TCP']),
     },
@@ -76,6 +78,7 @@ test('a node has its own addresses and the way to the others', () => {
     nodeEligible: true,
     nodeCIDR: '10.244.1.0/24',
     nodeIP: '10.244.0.2',
+    serviceCIDRs: [],
     services: [],
     hostPorts: [],
     healthChecks: [],
@@ -247,6 +250,12 @@ describe('a node with addresses of both families', () => {
       routes: [{ cidr: 'fd00:10:244:0:2::/80', via: 'fd00:10:244::3' }],
       services: [{ clusterIPs: ['fd00:10:96::1'], externalIPs: ['2001:db8::1'], nodePort: 30_080, endpoints: [{ ip: 'fd00:10:244:0:2::5', port: 8080 }] }],
     });
+  });
+
+  test('knows the ranges that addresses of Services come from, by family', () => {
+    const model = build([], [], 'one', nodes, [], [['10.96.0.0/16', 'fd00:10:96::/112'], ['10.97.0.0/24'], ['10.96.0.0/16']])!;
+    expect(model.serviceCIDRs).toEqual(['10.96.0.0/16', '10.97.0.0/24']);
+    expect(model.ipv6!.serviceCIDRs).toEqual(['fd00:10:96::/112']);
   });
 
   test('has a Service of one family in that alone, node port and all', () => {

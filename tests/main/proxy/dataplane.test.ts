@@ -25,6 +25,7 @@ const model = (...services: ServicePort[]): ProxyModel => ({
   nodeCIDR: '10.244.1.0/24',
   nodeIP: '10.244.0.2',
   nodeEligible: true,
+  serviceCIDRs: ['10.96.0.0/16'],
   services,
   hostPorts: [],
   healthChecks: [],
@@ -134,12 +135,19 @@ describe('a connection', () => {
   });
 });
 
+test('an address that no Service has leads nowhere, and ranges of addresses may lie in one another', () => {
+  const { chains } = planTable({ ...model(), serviceCIDRs: ['10.96.3.0/24', '10.96.0.0/16', '10.97.0.0/24'] });
+  for (const hook of ['forward', 'output']) expect(chains.get(`filter-${hook}`)!.rules.at(-1)).toBe('ct state new ip daddr { 10.96.0.0/16, 10.97.0.0/24 } fib daddr type != local drop');
+  expect([...planTable({ ...model(), serviceCIDRs: [] }).chains.values()].flatMap(({ rules }) => rules)).not.toContainEqual(expect.stringContaining('type != local drop'));
+});
+
 test('rules of IPv6 are said in its words, and a pod that reaches itself is known by its range', () => {
   const endpoints = ['fd00:10:244:0:1::5', 'fd00:10:244:0:2::5'].map((ip) => ({ ip, port: 8080 }));
   const six: FamilyRules = {
     ...model(service('web', { clusterIPs: ['fd00:10:96::1'], nodePort: 30_000, endpoints, affinitySeconds: 5 }), service('dns', { protocol: 'UDP', clusterIPs: ['fd00:10:96::2'], endpoints: endpoints.slice(0, 1) })),
     nodeCIDR: 'fd00:10:244:0:1::/80',
     nodeIP: 'fd00:10:244::2',
+    serviceCIDRs: ['fd00:10:96::/112'],
     hostPorts: [{ protocol: 'TCP', hostPort: 8081, pod: { ip: 'fd00:10:244:0:1::5', port: 80 } }],
   };
   const text = renderChanges('ip6 skiff', undefined, planTable(six));
