@@ -1,3 +1,4 @@
+import { AttachDetachController } from './attachDetach.ts';
 import { BootstrapSigner, TokenCleaner } from './bootstrapTokens.ts';
 import { CertificateApprover } from './certificates/approving.ts';
 import { CertificateCleaner } from './certificates/cleaning.ts';
@@ -77,6 +78,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   DeviceTaintEvictionController,
   PodGCController,
   PersistentVolumeBinder,
+  AttachDetachController,
   VolumeProvisioner,
   VolumeExpander,
   VolumeModifier,

@@ -27,6 +27,8 @@ const longestMessage = 4096;
 const fallbackLines = 80;
 const fallbackBytes = 2048;
 const retry = { first: 500, most: 16_000 };
+/** As long as a kubelet waits for a pod's volumes before it begins anew. */
+const mountTimeoutMs = 123_000;
 const resyncMs = { least: 60_000, spread: 30_000 };
 
 /** Where a pod stands. It only ever goes forward. */
@@ -77,6 +79,8 @@ export class PodWorker {
   #graceOverride: number | undefined;
   #volumes: ReadyVolumes | undefined;
   #volumesStale = true;
+  /** When the pod began to wait for its volumes, or was last told that it does. */
+  #mountingSince: number | undefined;
   #cleaned = false;
   readonly #starts = new Map<string, StartFailure>();
   readonly #attempts = new Map<string, number>();
@@ -287,8 +291,16 @@ export class PodWorker {
     this.#later(wait);
   }
 
-  #tellMountFailures({ messages }: VolumeError): void {
+  /** What is wrong each time, and by and by that the pod has waited too long. Mirrors volume_manager.go (WaitForAttachAndMount). */
+  #tellMountFailures({ messages, unmounted, unattached }: VolumeError): void {
     for (const message of messages) tell(this.context, this.#pod, 'Warning', 'FailedMount', message);
+    if (this.#volumes || unmounted.length === 0) return;
+    const now = this.context.clock.monotonic();
+    this.#mountingSince ??= now;
+    if (now - this.#mountingSince < mountTimeoutMs) return;
+    this.#mountingSince = now;
+    const list = (names: string[]) => `[${names.join(' ')}]`;
+    tell(this.context, this.#pod, 'Warning', 'FailedMount', `Unable to attach or mount volumes: unmounted volumes=${list(unmounted)}, unattached volumes=${list(unattached)}, failed to process volumes=[]: context deadline exceeded`);
   }
 
   #later(ms: number): void {

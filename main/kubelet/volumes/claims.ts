@@ -1,8 +1,11 @@
-import type { Node, PersistentVolume, Pod } from '../../api/index.ts';
+import { engineVolumeDriver } from '../../api/engineVolumes.ts';
+import type { Node, NodeStatus, PersistentVolume, Pod } from '../../api/index.ts';
 import { isVolumeOnNode } from '../../api/persistentVolumes.ts';
 import { ephemeralClaimProblem, type PodClaim } from '../../api/podClaims.ts';
 import { resources, type Client } from '../../client/index.ts';
-import { messageOf, UnresolvedVolume, VolumeStepError } from './errors.ts';
+import { isNotFound } from '../../api/status.ts';
+import { attachedVolumeName, isAttachRequired } from '../../api/volumeAttachments.ts';
+import { messageOf, UnattachedVolume, UnresolvedVolume, VolumeStepError } from './errors.ts';
 
 const protection = 'kubernetes.io/pvc-protection';
 
@@ -43,6 +46,23 @@ export function checkVolumeMode(volume: PersistentVolume, name: string, mounted:
   const mode = volume.spec!.volumeMode ?? 'Filesystem';
   if (mounted.has(name) && mode !== 'Filesystem') throw new UnresolvedVolume(`volume ${name} has volumeMode ${mode}, but is specified in volumeMounts`);
   if (devices.has(name) && mode !== 'Block') throw new UnresolvedVolume(`volume ${name} has volumeMode ${mode}, but is specified in volumeDevices`);
+}
+
+/** Volumes of drivers that the kubelet does not know itself are somebody else's to attach. */
+export async function checkAttached(client: Client, { spec }: PersistentVolume, nodeName: string): Promise<void> {
+  const { csi } = spec!;
+  if (!csi || csi.driver === engineVolumeDriver) return;
+  const driver = await client
+    .of(resources.csiDrivers)
+    .get('', csi.driver)
+    .catch((error: unknown) => {
+      if (!isNotFound(error)) throw error;
+      return undefined;
+    });
+  if (!isAttachRequired(driver)) return;
+  const { status } = await client.of(resources.nodes).get('', nodeName);
+  const attached = (status as NodeStatus | undefined)?.volumesAttached ?? [];
+  if (!attached.some(({ name }) => name === attachedVolumeName(csi.driver, csi.volumeHandle))) throw new UnattachedVolume(`the volume ${csi.volumeHandle} is not attached to the node`);
 }
 
 export async function checkNodeAffinity(client: Client, volume: PersistentVolume, nodeName: string): Promise<void> {

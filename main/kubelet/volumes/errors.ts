@@ -1,9 +1,17 @@
 /** Volumes could not be made ready; each message is that of a FailedMount event. */
 export class VolumeError extends Error {
-  constructor(readonly messages: string[]) {
-    super(messages.join('; '));
+  constructor(
+    readonly messages: string[],
+    /** The pod's volumes that it waits for, by its own names, and those among them that are not even attached. */
+    readonly unmounted: string[] = [],
+    readonly unattached: string[] = [],
+  ) {
+    super(messages.join('; ') || `volumes are not attached yet: ${unattached.join(', ')}`);
   }
 }
+
+/** The node does not have the volume yet: the controller that asks for it tells of it. */
+export class UnattachedVolume extends Error {}
 
 /** What the volume stands for could not be found out: nothing was tried with the volume itself. */
 export class UnresolvedVolume extends Error {}

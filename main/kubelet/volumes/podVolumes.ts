@@ -8,8 +8,8 @@ import { podVolumeLabels, type Mount, type Runtime } from '../../runtime/index.t
 import type { PodFacts } from '../config/downward.ts';
 import type { ObjectSource } from '../config/environment.ts';
 import { uidOf } from '../spec.ts';
-import { checkNodeAffinity, checkVolumeMode, volumeOfClaim } from './claims.ts';
-import { messageOf, UnresolvedVolume, VolumeError, VolumeStepError } from './errors.ts';
+import { checkAttached, checkNodeAffinity, checkVolumeMode, volumeOfClaim } from './claims.ts';
+import { messageOf, UnattachedVolume, UnresolvedVolume, VolumeError, VolumeStepError } from './errors.ts';
 import { engineVolume, podDirectory, podsDirectory, volumeDirectory } from './files.ts';
 import { hostPathSource, type HostPathOptions } from './hostPlaces.ts';
 import { memoryVolumeBytes } from './memory.ts';
@@ -81,7 +81,7 @@ export class PodVolumes {
         }
       }),
     );
-    if (failures.size > 0) throw new VolumeError(messagesOf(failures));
+    if (failures.size > 0) throw new VolumeError(messagesOf(failures), mountable(failures), unattachedAmong(failures));
     return ready;
   }
 
@@ -185,6 +185,7 @@ export class PodVolumes {
     checkVolumeMode(volume, claim.volume.name, mounted, devices);
     try {
       await checkNodeAffinity(client, volume, this.options.nodeName);
+      await checkAttached(client, volume, this.options.nodeName);
       if (volume.spec!.accessModes?.length === 1 && volume.spec!.accessModes[0] === 'ReadWriteOncePod') this.#takeAlone(uidOf(pod), name);
       const ready = await readyPersistent(this.options, pod, volume, claim.readOnly);
       this.#note(pod, claim, volume, ready);
@@ -252,7 +253,7 @@ function messagesOf(failures: Map<string, unknown>): string[] {
     if (error instanceof UnresolvedVolume) {
       unresolved.push(volume);
       problems.push(error.message);
-    } else messages.push(`${error instanceof VolumeStepError ? error.step : 'MountVolume.SetUp'} failed for volume "${name}" : ${messageOf(error)}`);
+    } else if (!(error instanceof UnattachedVolume)) messages.push(`${error instanceof VolumeStepError ? error.step : 'MountVolume.SetUp'} failed for volume "${name}" : ${messageOf(error)}`);
   }
   if (unresolved.length > 0) {
     const unmounted = [...failures.keys()].sort().join(' ');
@@ -260,6 +261,16 @@ function messagesOf(failures: Map<string, unknown>): string[] {
     messages.push(`Unable to attach or mount volumes: unmounted volumes=[${unmounted}], unattached volumes=[], failed to process volumes=[${unresolved.sort().join(' ')}]: ${problems.join('; ')}`);
   }
   return messages;
+}
+
+/** Volumes that the pod waits for; none where it is not even known what to wait for, which has been said. */
+function mountable(failures: Map<string, unknown>): string[] {
+  return [...failures.values()].some((failure) => failure instanceof UnresolvedVolume) ? [] : [...failures.keys()].sort();
+}
+
+function unattachedAmong(failures: Map<string, unknown>): string[] {
+  const isUnattached = (failure: unknown) => (failure instanceof NamedFailure ? failure.cause : failure) instanceof UnattachedVolume;
+  return [...failures].flatMap(([volume, failure]) => (isUnattached(failure) ? [volume] : [])).sort();
 }
 
 /** The names of the pod's volumes of memory. */

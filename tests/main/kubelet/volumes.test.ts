@@ -33,7 +33,10 @@ describe('a volume', () => {
   it('of a ConfigMap that is missing is waited for', async () => {
     const h = await start();
     await h.create('web', mounting({ configMap: { name: 'c' } }));
-    expect(h.said('web')).toEqual(['FailedMount: MountVolume.SetUp failed for volume "v" : configmap "c" not found']);
+    const missing = 'FailedMount: MountVolume.SetUp failed for volume "v" : configmap "c" not found';
+    expect(h.said('web')).toEqual([missing]);
+    await h.clock.advance(150_000);
+    expect(h.said('web')).toEqual([missing, 'FailedMount: Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process volumes=[]: context deadline exceeded']);
     expect(h.pod('web').status!.containerStatuses![0]!.state).toEqual({ waiting: { reason: 'ContainerCreating' } });
     expect(h.condition('web', 'PodReadyToStartContainers')!.status).toBe('False');
     h.server.seed(resources.configMaps, { metadata: { name: 'c', namespace: 'default' }, data: {} });
@@ -238,13 +241,29 @@ describe('a claim of a pod', () => {
     expect(given).toEqual([[{ kind: 'volume', name: 'pv' }, { group: 2000, readOnly: false, onRootMismatch: true }]]);
   });
 
+  const unknownDriver =
+    'FailedMount: MountVolume.MountDevice failed for volume "pv" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name csi.example.com not found in the list of registered CSI drivers';
+
   it('of a driver that nobody has installed says so', async () => {
+    const h = await start();
+    h.server.seed(resources.csiDrivers, { metadata: { name: 'csi.example.com' }, spec: { attachRequired: false } });
+    await bound(h, { csi: { driver: 'csi.example.com', volumeHandle: 'x' } });
+    await h.create('web', claimed);
+    expect(h.said('web')).toEqual([unknownDriver]);
+  });
+
+  it('is waited for until the node has it, and after two minutes that is told', async () => {
     const h = await start();
     await bound(h, { csi: { driver: 'csi.example.com', volumeHandle: 'x' } });
     await h.create('web', claimed);
-    expect(h.said('web')).toEqual([
-      'FailedMount: MountVolume.MountDevice failed for volume "pv" : kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name csi.example.com not found in the list of registered CSI drivers',
-    ]);
+    await h.clock.advance(120_000);
+    expect(h.said('web')).toEqual([]);
+    await h.clock.advance(30_000);
+    const late = 'FailedMount: Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[v], failed to process volumes=[]: context deadline exceeded';
+    expect(h.said('web')).toEqual([late]);
+    h.server.change(resources.nodes, '', 'node-1', (node) => (node.status = { ...node.status, volumesAttached: [{ name: 'kubernetes.io/csi/csi.example.com^x', devicePath: '' }] } as typeof node.status));
+    await h.clock.advance(20_000);
+    expect(h.said('web')).toEqual([late, unknownDriver]);
   });
 });
 
