@@ -8,6 +8,7 @@ import type { ResourceDefinition } from './registry/strategy.ts';
  * that judge. Mirrors k8s.io/apiserver/pkg/admission/{chain,reinvocation}.go.
  */
 export class AdmissionChain {
+  readonly #times = new Map<string, ReturnType<AdmissionMetrics['plugin']>>();
   readonly #handlers = new Map<string, AdmissionPlugin[]>();
 
   constructor(
@@ -35,9 +36,25 @@ export class AdmissionChain {
     }
   }
 
+  /** One plugin's part of it. */
+  async #measured<T>({ name }: AdmissionPlugin, step: Step, { operation }: AdmissionAttributes, run: () => T | Promise<T>): Promise<T> {
+    const started = this.clock.monotonic();
+    let rejected = true;
+    try {
+      const result = await run();
+      rejected = false;
+      return result;
+    } finally {
+      const key = `${name} ${step} ${operation} ${rejected}`;
+      let times = this.#times.get(key);
+      if (!times) this.#times.set(key, (times = this.metrics.plugin(name, step, operation, rejected)));
+      times.observe((this.clock.monotonic() - started) / 1000);
+    }
+  }
+
   async #admit(attributes: AdmissionAttributes): Promise<void> {
     for (const plugin of this.#handling(attributes.operation, attributes.resource, attributes.subresource))
-      if (plugin.admit) await plugin.admit(attributes);
+      if (plugin.admit) await this.#measured(plugin, 'admit', attributes, () => plugin.admit!(attributes));
   }
 
   /** What it resolves with is to be called when the write is over. */
@@ -50,7 +67,8 @@ export class AdmissionChain {
     const settle = () => settles.forEach((each) => each());
     try {
       for (const plugin of this.#handling(attributes.operation, attributes.resource, attributes.subresource)) {
-        const settled = await plugin.validate?.(attributes);
+        if (!plugin.validate) continue;
+        const settled = await this.#measured(plugin, 'validate', attributes, () => plugin.validate!(attributes));
         if (settled) settles.push(settled);
       }
     } catch (error) {

@@ -40,6 +40,10 @@ export interface Call {
   audited?: AuditedRequest;
   /** What authorization and admission note for the audit log. */
   auditAnnotations?: Record<string, string>;
+  /** Milliseconds that it waited for its turn, and for webhooks. */
+  waited?: number;
+  /** The authorizer said no. */
+  denied?: boolean;
   /** Runs when the client has gone, or at once if it has already. */
   onGone(listener: () => void): void;
   /** Absent on requests of this process. */

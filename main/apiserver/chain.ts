@@ -70,7 +70,7 @@ export class Chain {
       // This process' own requests do not wait for each other: what they do is bounded by their work queues.
       if (local || isStream(info)) return await this.#allowed(call);
       const entering = this.serving.flows.enter(call, timeout);
-      const ticket = entering instanceof Promise ? await entering : entering;
+      const ticket = entering instanceof Promise ? await this.#waiting(call, entering) : entering;
       try {
         return await this.#allowed(call);
       } finally {
@@ -82,8 +82,23 @@ export class Chain {
     }
   }
 
+  /** For its turn, which counts for no request. */
+  async #waiting<T>(call: Call, entering: Promise<T>): Promise<T> {
+    const started = this.serving.clock.monotonic();
+    try {
+      return await entering;
+    } finally {
+      call.waited = (call.waited ?? 0) + this.serving.clock.monotonic() - started;
+    }
+  }
+
   async #allowed(call: Call): Promise<Answer> {
-    await authorize(this.serving.authorizer, call.user, call.info);
+    try {
+      await authorize(this.serving.authorizer, call.user, call.info);
+    } catch (error) {
+      call.denied = true;
+      throw error;
+    }
     const answer = await (this.aggregator.handles(call.path) ? this.aggregator.answer(call) : this.#answer(call));
     call.audited?.answered(answer);
     return answer;

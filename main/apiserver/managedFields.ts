@@ -1,6 +1,7 @@
 import { equalJson } from '../api/json.ts';
 import type { KubeObject } from '../api/meta.ts';
-import { schemaOf } from '../api/schema.ts';
+import { withNulls } from '../api/nulls.ts';
+import { schemaOf, type ObjectSchema } from '../api/schema.ts';
 import { StatusError } from '../api/status.ts';
 import { patchSchemaOf, updateManagedFields, type FieldWrite } from './patch/index.ts';
 import type { Registry } from './registry/generic.ts';
@@ -84,7 +85,8 @@ export async function acrossVersions<W extends FieldWrite, T>({ strategy }: Regi
  * Whether an update changes nothing but the times in that record, which makes it none
  * (upstream: fieldmanager/equality.go, IgnoreManagedFieldsTimestampsTransformer).
  */
-export function changesNothing(object: KubeObject, old: KubeObject): boolean {
+export function changesNothing(object: KubeObject, old: KubeObject, schema: ObjectSchema | undefined): boolean {
+  [object, old] = [withNulls(schema, object, true), withNulls(schema, old, true)];
   if (!equalJson({ ...object, metadata: undefined }, { ...old, metadata: undefined })) return false;
   const timeless = ({ metadata }: KubeObject) => ({ ...metadata, managedFields: metadata!.managedFields?.map((entry) => ({ ...entry, time: undefined })) });
   return equalJson(timeless(object), timeless(old));

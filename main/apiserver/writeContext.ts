@@ -49,6 +49,7 @@ export function writeContext(
     } as KubeObject,
     warnings: call.warnings,
     auditAnnotations: (call.auditAnnotations ??= {}),
+    waited: (milliseconds) => void (call.waited = (call.waited ?? 0) + milliseconds),
     cause: { who: firstWord(call.userAgent), ...(call.causeRevision ? { revision: call.causeRevision } : {}) },
   };
 }

@@ -20,6 +20,7 @@ const mostCode = 600;
  */
 export class AdmissionMetrics {
   readonly #steps: Histogram<'type' | 'operation' | 'rejected'>;
+  readonly #plugins: Histogram<'name' | 'type' | 'operation' | 'rejected'>;
   readonly #webhookTimes: Histogram<'name' | 'type' | 'operation' | 'rejected'>;
   readonly #webhookRequests: Counter<'name' | 'type' | 'operation' | 'code' | 'rejected'>;
   readonly #webhookRejections: Counter<'name' | 'type' | 'operation' | 'error_type' | 'rejection_code'>;
@@ -33,6 +34,7 @@ export class AdmissionMetrics {
     const registers = [metrics];
     const prefix = 'apiserver_admission_';
     this.#steps = new Histogram({ name: `${prefix}step_admission_duration_seconds`, help: 'How long a step of admission took.', labelNames: ['type', 'operation', 'rejected'], buckets: stepBuckets, registers });
+    this.#plugins = new Histogram({ name: `${prefix}controller_admission_duration_seconds`, help: 'How long a plugin took.', labelNames: ['name', 'type', 'operation', 'rejected'], buckets: stepBuckets, registers });
     this.#webhookTimes = new Histogram({
       name: `${prefix}webhook_admission_duration_seconds`, help: 'How long webhooks took.', labelNames: ['name', 'type', 'operation', 'rejected'], buckets: [...stepBuckets, 10, 25], registers,
     });
@@ -51,6 +53,11 @@ export class AdmissionMetrics {
     let known = this.#known.get(key);
     if (!known) this.#known.set(key, (known = this.#steps.labels(type, operation, String(rejected))));
     known.observe(milliseconds / 1000);
+  }
+
+  /** Where the times of one plugin go: to be asked for once. */
+  plugin(name: string, type: Step, operation: AdmissionOperation, rejected: boolean): Histogram.Internal<string> {
+    return this.#plugins.labels(name, type, operation, String(rejected));
   }
 
   /** `code` is the HTTP status of what came of it; 0: it did not come to one. */

@@ -1,5 +1,7 @@
-import type { KubeObject } from '../../api/meta.ts';
+import { parseApiVersion, type KubeObject } from '../../api/meta.ts';
+import { withNulls } from '../../api/nulls.ts';
 import { encodeProtobuf, hasProtobuf } from '../../api/protobuf.ts';
+import { schemaOf } from '../../api/schema.ts';
 import type { Entry } from '../../store/index.ts';
 import { stringify } from 'yaml';
 import type { Answer, Call } from '../call.ts';
@@ -26,22 +28,25 @@ export function encodeAnswer(answer: Settled, call: Pick<Call, 'accept' | 'query
   const pretty = accepted.format === 'json' && wantsPretty(call);
   if (accepted.format === 'json' && !accepted.as && !pretty) return { code: codeOf(answer), contentType: mediaTypes.json, body: storedText(answer) };
   const object = accepted.as ? transformed(answer, call, accepted.as) : plainObject(answer);
-  const { contentType, body } = encodeObject(object, accepted, pretty);
+  const { contentType, body } = encodeObject(object, accepted, pretty, answer.type !== 'object');
   return { code: codeOf(answer), contentType, body };
 }
 
-export function encodeObject(object: KubeObject, { format }: Accepted, pretty: boolean): { contentType: string; body: string | Uint8Array } {
+/** `stored`: the object is one of the store, or a list of those. */
+export function encodeObject(object: KubeObject, { format }: Accepted, pretty: boolean, stored = false): { contentType: string; body: string | Uint8Array } {
   switch (format) {
     case 'json':
-      return { contentType: mediaTypes.json, body: pretty ? `${JSON.stringify(object, null, 2)}\n` : JSON.stringify(object) };
+      return { contentType: mediaTypes.json, body: pretty ? `${JSON.stringify(asGoWrites(object, stored), null, 2)}\n` : JSON.stringify(asGoWrites(object, stored)) };
     case 'yaml':
-      return { contentType: mediaTypes.yaml, body: stringify(object, { compat: 'yaml-1.1', aliasDuplicateObjects: false, indentSeq: false, lineWidth: 0, sortMapEntries: true }) };
+      return { contentType: mediaTypes.yaml, body: stringify(asGoWrites(object, stored), { compat: 'yaml-1.1', aliasDuplicateObjects: false, indentSeq: false, lineWidth: 0, sortMapEntries: true }) };
     case 'protobuf':
       // Whoever prefers protobuf takes JSON as well; what is not built in has no other form.
-      if (!hasProtobuf(object)) return encodeObject(object, plainJson, pretty);
+      if (!hasProtobuf(object)) return encodeObject(object, plainJson, pretty, stored);
       return { contentType: mediaTypes.protobuf, body: encodeProtobuf(object) };
   }
 }
+
+const asGoWrites = (object: KubeObject, stored: boolean): KubeObject => (object.kind ? withNulls(schemaOf({ ...parseApiVersion(object.apiVersion ?? ''), kind: object.kind }), object, stored) : object);
 
 const codeOf = (answer: Settled): number => (answer.type === 'list' ? 200 : answer.code);
 
@@ -50,7 +55,7 @@ function storedText(answer: Exclude<Settled, { type: 'text' }>): string {
     case 'entry':
       return answer.entry.value;
     case 'object':
-      return JSON.stringify(answer.object);
+      return JSON.stringify(asGoWrites(answer.object, false));
     case 'list':
       return listText(answer.page, answer.registry);
   }

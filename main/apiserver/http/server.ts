@@ -34,6 +34,10 @@ export interface Served {
   userAgent: string;
   code: number;
   milliseconds: number;
+  /** How many of them it waited for its turn, and for webhooks. */
+  waited: number;
+  /** By the authorizer. */
+  denied: boolean;
   /** Bytes of the answer's body, where it had one as a whole. */
   size?: number;
 }
@@ -163,8 +167,8 @@ export class HttpsServer {
   }
 
   #report(incoming: Incoming & Partial<Call>, code: number, started: number, size?: number): void {
-    const { info, user, method, userAgent } = incoming;
-    if (info) this.served({ info, user, method, userAgent, code, milliseconds: this.clock.monotonic() - started, size });
+    const { info, user, method, userAgent, waited = 0, denied = false } = incoming;
+    if (info) this.served({ info, user, method, userAgent, code, milliseconds: this.clock.monotonic() - started, waited, denied, size });
   }
 
   #incoming(request: Request, onGone: (listener: () => void) => void): Incoming {

@@ -1,5 +1,6 @@
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { apiVersionOf, timestamp, type KubeObject } from '../../api/meta.ts';
+import { schemaOf } from '../../api/schema.ts';
 import { alreadyExists, conflict, failure, invalid, notFound, StatusError, type ErrorSubject } from '../../api/status.ts';
 import type { Random } from '../../util/random.ts';
 import { ConflictError, type Entry, type Store } from '../../store/index.ts';
@@ -186,7 +187,7 @@ export class Registry {
       return unstored(current.key, object, this.definition.kind, this.apiVersion, current.modRevision);
     }
     object.metadata!.resourceVersion = old.metadata!.resourceVersion;
-    if (changesNothing(object, old)) return current;
+    if (changesNothing(object, old, schemaOf(this.definition))) return current;
     const finish = await this.strategy.beginWrite?.(context, object, old);
     if (context.dryRun) {
       await finish?.(false);

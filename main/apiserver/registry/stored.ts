@@ -1,10 +1,19 @@
-import type { KubeObject } from '../../api/meta.ts';
+import { parseApiVersion, type KubeObject } from '../../api/meta.ts';
+import { withNulls, withoutNulls } from '../../api/nulls.ts';
+import { schemaOf, type ObjectSchema } from '../../api/schema.ts';
 import type { Encode, Entry } from '../../store/index.ts';
 
 /** The object that an entry holds: parsed at most once, shared by all readers, never to be changed. */
 export function objectOf<T extends KubeObject = KubeObject>(entry: Entry): T {
-  return (entry.memo ??= JSON.parse(entry.value)) as T;
+  return (entry.memo ??= parsed(entry.value)) as T;
 }
+
+function parsed(text: string): KubeObject {
+  const object = JSON.parse(text) as KubeObject;
+  return text.includes(':null') ? withoutNulls(schemaOfKind(object.kind, object.apiVersion), object) : object;
+}
+
+const schemaOfKind = (kind = '', apiVersion = ''): ObjectSchema | undefined => schemaOf({ ...parseApiVersion(apiVersion), kind });
 
 /** An object ready to be written: its text for any revision, and itself as the entry's memo. */
 export interface Writable {
@@ -26,7 +35,7 @@ export function writable(object: KubeObject, kind: string, apiVersion: string): 
     own.metadata!.resourceVersion = String(revision);
     return own;
   };
-  return { encode: (revision) => JSON.stringify(asOf(revision)), memo: asOf };
+  return { encode: (revision) => JSON.stringify(withNulls(schemaOfKind(kind, apiVersion), asOf(revision), true)), memo: asOf };
 }
 
 /** The text of what an entry held, as of another revision: a tombstone. */

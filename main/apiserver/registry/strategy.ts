@@ -22,6 +22,8 @@ export interface RequestContext {
   warnings: string[];
   /** What admission noted for the audit log. */
   auditAnnotations: Record<string, string>;
+  /** Is told of milliseconds that the request waited for somebody outside. */
+  waited?(milliseconds: number): void;
   cause: Cause;
 }
 

@@ -323,6 +323,10 @@ describe('what is there', () => {
     expect(text).toMatch(/^apiserver_flowcontrol_dispatched_requests_total\{priority_level="exempt",flow_schema="exempt"\} \d+$/m);
     expect(text).toMatch(/^apiserver_response_sizes_count\{verb="GET",group="test.skiff",version="v1",resource="widgets",subresource="",scope="resource",component="apiserver"\} \d+$/m);
     expect(text).toMatch(/^apiserver_admission_step_admission_duration_seconds_count\{type="validate",operation="CREATE",rejected="false"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^apiserver_request_sli_duration_seconds_count\{verb="GET",group="test.skiff",version="v1",resource="widgets",subresource="",scope="resource",component="apiserver"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^authentication_attempts\{result="success"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^authenticated_user_requests\{username="[\w:]+"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^authorization_attempts_total\{result="allowed"\} [1-9]\d*$/m);
     expect(text).toMatch(/^kubernetes_build_info\{major="1",minor="36",.*\} 1$/m);
   });
 });

@@ -25,9 +25,13 @@ export class CallError extends Error {
 }
 
 /** Runs what asks a webhook, and tells the metrics what came of it. */
-export async function observed<T>({ hook }: RegisteredWebhook, type: WebhookType, { operation }: AdmissionAttributes, { clock, metrics }: AdmissionServices, ask: () => Promise<T>): Promise<T> {
+export async function observed<T>({ hook }: RegisteredWebhook, type: WebhookType, { operation, context }: AdmissionAttributes, { clock, metrics }: AdmissionServices, ask: () => Promise<T>): Promise<T> {
   const started = clock.monotonic();
-  const tell = (code: number, cause?: RejectionCause) => metrics.webhook(hook.name, type, operation, clock.monotonic() - started, code, cause);
+  const tell = (code: number, cause?: RejectionCause) => {
+    const milliseconds = clock.monotonic() - started;
+    context.waited?.(milliseconds);
+    metrics.webhook(hook.name, type, operation, milliseconds, code, cause);
+  };
   try {
     const result = await ask();
     tell(200);

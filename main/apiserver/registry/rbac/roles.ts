@@ -36,9 +36,6 @@ function role<T extends AnyRole>(rbac: RbacAuthorizer, kind: string, resource: s
     judgedAgain: true,
     allowCreateOnUpdate: true,
     allowUnconditionalUpdate: true,
-    defaults(object) {
-      object.rules ??= [];
-    },
     async validate(context, object) {
       const errors = check((found) => validateRole(found, object, namespaced));
       if (!errors.length) await mayGrant(rbac, context, object, resource);
@@ -47,7 +44,7 @@ function role<T extends AnyRole>(rbac: RbacAuthorizer, kind: string, resource: s
     async validateUpdate(context, object, old) {
       const errors = check((found) => validateRole(found, object, namespaced));
       const aggregates = equalJson((object as ClusterRole).aggregationRule, (old as ClusterRole).aggregationRule);
-      if (!errors.length && !(equalJson(object.rules, old.rules) && aggregates)) await mayGrant(rbac, context, object, resource);
+      if (!errors.length && !(equalJson(object.rules ?? [], old.rules ?? []) && aggregates)) await mayGrant(rbac, context, object, resource);
       return errors;
     },
     columns: namespaced ? columns('Name', 'Created At@') : columns('Name', 'Created At@'),
