@@ -383,7 +383,7 @@ export interface Runtime {
   updateResources(id: string, resources: ContainerResources): Promise<void>;
   /** Of containers and sandboxes; what does not run is left out. */
   stats(ids: string[]): Promise<ContainerStats[]>;
-  /** Bytes that a container has written beside its image and its volumes; 0 when it is gone. */
+  /** Bytes that a container has written beside its image and its volumes, its log among them; 0 when it is gone. */
   diskUsage(id: string): Promise<number>;
 
   exec(id: string, command: string[], io: ExecIO): Promise<{ exitCode: number }>;

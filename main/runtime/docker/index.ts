@@ -41,6 +41,7 @@ import { ImageVolumes } from './imageVolumes.ts';
 import { label, sandboxLabels, type Labels } from './labels.ts';
 import { imageStatus, listImages, pullImage } from './localImages.ts';
 import { readLogs } from './logs.ts';
+import { LogUsage } from './logUsage.ts';
 import { engineMounts } from './mounts.ts';
 import { cgroupLabels, PodCgroups } from './podCgroups.ts';
 import { portForward } from './portForward.ts';
@@ -78,6 +79,7 @@ class DockerRuntime implements Runtime {
   readonly #volumes: EngineVolumes;
   readonly #imageVolumes: ImageVolumes;
   readonly #podCgroups: PodCgroups;
+  readonly #logUsage: LogUsage;
   readonly #cluster: string;
   readonly #network: string;
   readonly #nodeContainer: (node: string) => string;
@@ -105,6 +107,7 @@ class DockerRuntime implements Runtime {
       remove: (id: string) => this.#remove(id),
     };
     this.#helpers = new Helpers(helpers);
+    this.#logUsage = new LogUsage(this.#helpers, options.clock);
     this.#volumes = new EngineVolumes(helpers, this.#helpers);
     this.#podCgroups = new PodCgroups(this.#engine, this.#helpers, options.cluster);
     this.#imageVolumes = new ImageVolumes({ docker: this.#docker, cluster: options.cluster, volumes: this.#volumes, helpers: this.#helpers });
@@ -242,7 +245,9 @@ class DockerRuntime implements Runtime {
 
   async diskUsage(id: string): Promise<number> {
     const info = await tolerate([404], () => this.#docker.getContainer(id).inspect({ size: true } as Docker.ContainerInspectOptions));
-    return (info as { SizeRw?: number } | undefined)?.SizeRw ?? 0;
+    const { SizeRw = 0, LogPath } = (info ?? {}) as { SizeRw?: number; LogPath?: string };
+    // What cannot be looked at must not hide what can.
+    return SizeRw + (LogPath ? await this.#logUsage.bytes(LogPath).catch(() => 0) : 0);
   }
 
   exec(id: string, command: string[], io: ExecIO): Promise<{ exitCode: number }> {
