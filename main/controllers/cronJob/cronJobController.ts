@@ -24,7 +24,7 @@ export class CronJobController extends QueueController {
     this.#jobs = context.informers.informer(resources.jobs);
     this.#cronJobs.on({
       add: (cronJob) => this.enqueueObject(cronJob),
-      update: (_, cronJob) => this.enqueueObject(cronJob),
+      update: (old, cronJob) => this.#changed(old, cronJob),
     });
     this.#jobs.on({
       add: (job) => this.#jobChanged(job),
@@ -34,6 +34,19 @@ export class CronJobController extends QueueController {
       },
       delete: (job) => this.#jobChanged(job),
     });
+  }
+
+  /** Times that a new schedule would have had are not made up for: it counts from its next one on. */
+  #changed(old: CronJob, cronJob: CronJob): void {
+    const { schedule, timeZone } = cronJob.spec!;
+    if (old.spec!.schedule === schedule && old.spec!.timeZone === timeZone) return this.enqueueObject(cronJob);
+    try {
+      const wait = untilNext(cronJob, this.clock.now(), parseSchedule(schedule, timeZone));
+      if (wait !== undefined) this.queue.addAfter(keyOf(cronJob), wait);
+    } catch {
+      // What is wrong with it is said in its turn.
+      this.enqueueObject(cronJob);
+    }
   }
 
   #jobChanged(job: Job): void {
@@ -85,7 +98,10 @@ export class CronJobController extends QueueController {
 
   async #delete(client: Client, cronJob: CronJob, job: Job): Promise<boolean> {
     const { namespace, name, uid } = job.metadata!;
-    if (job.metadata!.deletionTimestamp) return true;
+    if (job.metadata!.deletionTimestamp) {
+      forget(cronJob, uid!);
+      return true;
+    }
     try {
       await client.of(resources.jobs).delete(namespace!, name!, { propagationPolicy: 'Background' });
     } catch (error) {
@@ -145,10 +161,17 @@ export class CronJobController extends QueueController {
   }
 
   async #schedule(key: string, client: Client, cronJob: CronJob): Promise<void> {
+    if (!this.#knowsTimeZone(cronJob) || cronJob.spec!.suspend) return;
     const schedule = this.#parse(cronJob);
-    if (!schedule || cronJob.spec!.suspend) return;
+    if (!schedule) return;
     const now = this.clock.now();
-    const due = dueTime(cronJob, now, schedule);
+    let due: ReturnType<typeof dueTime>;
+    try {
+      due = dueTime(cronJob, now, schedule);
+    } catch (error) {
+      this.recorder.event(cronJob, 'Warning', 'InvalidSchedule', `invalid schedule: ${cronJob.spec!.schedule} : ${(error as Error).message}`);
+      return;
+    }
     if (due?.many) {
       const message = 'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew';
       this.recorder.event(cronJob, 'Warning', 'TooManyMissedTimes', message);
@@ -158,15 +181,20 @@ export class CronJobController extends QueueController {
     if (wait !== undefined) this.queue.addAfter(key, wait);
   }
 
-  #parse(cronJob: CronJob): Schedule | undefined {
-    const { schedule, timeZone } = cronJob.spec!;
+  #knowsTimeZone(cronJob: CronJob): boolean {
+    const { timeZone } = cronJob.spec!;
     try {
       void new TimeZone(timeZone);
+      return true;
     } catch {
       const message = `invalid timeZone: "${timeZone}": unknown time zone ${timeZone}`;
       this.recorder.event(cronJob, 'Warning', 'UnknownTimeZone', message);
-      return undefined;
+      return false;
     }
+  }
+
+  #parse(cronJob: CronJob): Schedule | undefined {
+    const { schedule, timeZone } = cronJob.spec!;
     if (schedule.includes('TZ')) {
       const message = `CRON_TZ or TZ used in schedule "${schedule}" is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details`;
       this.recorder.event(cronJob, 'Warning', 'UnsupportedSchedule', message);

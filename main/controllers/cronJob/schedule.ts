@@ -50,14 +50,14 @@ interface Field {
 
 function parseField(text: string, min: number, max: number, names: string[] = []): Field {
   const field: Field = { values: new Set(), any: false };
-  for (const part of text.split(',')) {
+  for (const part of text.split(',').filter(Boolean)) {
     const [span = '', stepText, ...more] = part.split('/');
     const ends = span.split('-');
     if (more.length > 0) throw new Error(`too many slashes: ${part}`);
     if (ends.length > 2) throw new Error(`too many hyphens: ${part}`);
     const step = stepText === undefined ? 1 : number(stepText);
     if (step === 0) throw new Error(`step of range should be a positive number: ${part}`);
-    const star = span === '*' || span === '?';
+    const star = ends[0] === '*' || ends[0] === '?';
     const start = star ? min : number(ends[0]!, min, names);
     const end = star || (ends.length === 1 && stepText !== undefined) ? max : number(ends.at(-1)!, min, names);
     if (start < min) throw new Error(`beginning of range (${start}) below minimum (${min}): ${part}`);
@@ -72,19 +72,33 @@ function parseField(text: string, min: number, max: number, names: string[] = []
 function number(text: string, min = 0, names: string[] = []): number {
   const named = names.indexOf(text.toLowerCase());
   if (named >= 0) return named + min;
-  if (!/^\d+$/.test(text)) throw new Error(`failed to parse int from ${text}`);
+  if (!/^\d+$/.test(text)) throw new Error(`failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
   return Number(text);
 }
 
-const units: Record<string, number> = { h: hour, m: minute, s: second, ms: 1, us: 1e-3, µs: 1e-3, ns: 1e-6 };
+const units: Record<string, number> = { h: hour, m: minute, s: second, ms: 1, us: 1e-3, µs: 1e-3, μs: 1e-3, ns: 1e-6 };
 
 function everySchedule(text: string): Schedule {
-  if (!/^(\d+(\.\d+)?(h|ms|m|s|us|µs|ns))+$/.test(text)) throw new Error(`failed to parse duration @every ${text}`);
-  let delay = 0;
-  for (const [, value, unit] of text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)/g))
-    delay += Number(value) * units[unit!]!;
+  const delay = duration(text);
+  if (typeof delay === 'string') throw new Error(`failed to parse duration @every ${text}: time: ${delay} duration ${JSON.stringify(text)}`);
   const whole = Math.max(second, Math.floor(delay / second) * second);
   return { next: (ms) => Math.floor(ms / second) * second + whole };
+}
+
+/** Milliseconds, or what is wrong, in Go's words. */
+function duration(text: string): number | string {
+  const [, sign, rest] = /^([+-]?)(.*)$/s.exec(text)!;
+  if (rest === '0') return 0;
+  let delay = 0;
+  let read = 0;
+  for (const [part, value, unit] of rest!.matchAll(/(\d+\.?\d*|\.\d+)([^\d.]*)/gy)) {
+    if (!unit) return 'missing unit in';
+    if (!units[unit]) return `unknown unit ${JSON.stringify(unit)} in`;
+    delay += Number(value) * units[unit];
+    read += part.length;
+  }
+  if (read === 0 || read < rest!.length) return 'invalid';
+  return sign === '-' ? -delay : delay;
 }
 
 interface Fields {

@@ -24,6 +24,9 @@ describe('a schedule', () => {
     ['0 0 29 2 *', '2026-01-01T00:00:00Z', '2028-02-29T00:00:00Z'],
     ['@monthly', '2026-01-01T00:00:00Z', '2026-02-01T00:00:00Z'],
     ['@every 1h30m', '2026-01-01T00:10:00Z', '2026-01-01T01:40:00Z'],
+    ['@every -1h', '2026-01-01T00:10:00Z', '2026-01-01T00:10:01Z'],
+    ['5, * * * *', '2026-01-01T00:10:00Z', '2026-01-01T01:05:00Z'],
+    ['*-5 * * * *', '2026-01-01T00:10:00Z', '2026-01-01T00:11:00Z'],
     ['TZ=Asia/Tokyo 0 9 * * *', '2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z'],
   ])('%s after %s is at %s', (schedule, after, expected) => expect(next(schedule, after)).toBe(expected));
 
@@ -50,6 +53,13 @@ describe('a schedule', () => {
     '%s is none',
     (schedule) => expect(() => parseSchedule(schedule)).toThrow(),
   );
+
+  it.each([
+    ['@every 1x', 'failed to parse duration @every 1x: time: unknown unit "x" in duration "1x"'],
+    ['@every 1', 'failed to parse duration @every 1: time: missing unit in duration "1"'],
+    ['@every h', 'failed to parse duration @every h: time: invalid duration "h"'],
+    ['* * L * *', 'failed to parse int from L: strconv.Atoi: parsing "L": invalid syntax'],
+  ])('%s is refused in the words of upstream', (schedule, message) => expect(() => parseSchedule(schedule)).toThrow(message));
 });
 
 describe('a cron job', () => {
@@ -147,6 +157,32 @@ describe('a cron job', () => {
     await cluster.client.of(resources.cronJobs).patch('default', 'tick', 'merge', { spec: { suspend: false } });
     await settle();
     expect(names()).toEqual([nameAt('2026-01-01T00:30:00Z')]);
+  });
+
+  it('makes up for no time that is long past, where times are spread unevenly', async () => {
+    // Every minute of one hour of each day: by the first two it would seem that one was due just now.
+    await create({ schedule: '* 1 * * *', suspend: true });
+    await minutes(60 * 72);
+    cluster.server.change(resources.cronJobs, 'default', 'tick', (found) => (found.spec!.suspend = false));
+    await settle();
+    expect(jobs()).toEqual([]);
+    await minutes(62);
+    expect(names()).toEqual([nameAt('2026-01-04T01:00:00Z'), nameAt('2026-01-04T01:01:00Z')]);
+  });
+
+  it('begins with the next time of a new schedule', async () => {
+    await create({ schedule: '0 0 1 1 *' });
+    await minutes(35);
+    cluster.server.change(resources.cronJobs, 'default', 'tick', (found) => (found.spec!.schedule = '*/10 * * * *'));
+    await settle();
+    expect(jobs()).toEqual([]);
+    await minutes(6);
+    expect(names()).toEqual([nameAt('2026-01-01T00:40:00Z')]);
+  });
+
+  it('says that its time never comes', async () => {
+    await create({ schedule: '0 0 31 2 *' });
+    expect(cluster.events('tick', 'InvalidSchedule')).toEqual(['invalid schedule: 0 0 31 2 * : time difference between two schedules is less than 1 second']);
   });
 
   it('does not start what is too late', async () => {
