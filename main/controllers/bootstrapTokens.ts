@@ -72,8 +72,9 @@ export class BootstrapSigner extends QueueController {
       if (!isToken(secret) || valueOf(secret, 'usage-bootstrap-signing') !== 'true') return [];
       const id = valueOf(secret, 'token-id');
       const expiration = valueOf(secret, 'expiration');
-      if (!id || secret.metadata!.name !== `bootstrap-token-${id}` || (expiration && !(Date.parse(expiration) > this.clock.now()))) return [];
-      return [[prefix + id, detached(content, id, valueOf(secret, 'token-secret'))]];
+      const value = valueOf(secret, 'token-secret');
+      if (!id || !value || secret.metadata!.name !== `bootstrap-token-${id}` || (expiration && !(Date.parse(expiration) > this.clock.now()))) return [];
+      return [[prefix + id, detached(content, id, value)]];
     });
     const data = Object.fromEntries([...others, ...signatures]);
     if (!equalJson(configMap.data, data)) await client.of(resources.configMaps).update({ ...configMap, data });

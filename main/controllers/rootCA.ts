@@ -39,7 +39,7 @@ export class RootCACertPublisher extends QueueController {
       } catch (error) {
         if (!isAlreadyExists(error) && !isNamespaceTerminating(error)) throw error;
       }
-    } else if (!equalJson(current.data, this.#data)) {
+    } else if (!equalJson(current.data, this.#data) || !current.metadata!.annotations?.['kubernetes.io/description']) {
       const metadata = { ...current.metadata, annotations: { ...current.metadata!.annotations, ...annotations } };
       await configMaps.update({ ...current, metadata, data: this.#data });
     }

@@ -22,17 +22,39 @@ describe('a Secret for a service account', () => {
   const secrets = () => cluster.client.of(resources.secrets);
   const secret = () => cluster.server.find(resources.secrets, 'default', 'robot-token');
 
+  const account = () => cluster.client.of(resources.serviceAccounts);
+  const annotations = { 'kubernetes.io/service-account.name': 'robot' };
+  const ask = (more: Record<string, string> = {}) =>
+    secrets().create({ metadata: { name: 'robot-token', namespace: 'default', annotations: { ...annotations, ...more } }, type: 'kubernetes.io/service-account-token' });
+
   it('gets its token, and goes with the account', async () => {
-    await secrets().create({ metadata: { name: 'robot-token', namespace: 'default', annotations: { 'kubernetes.io/service-account.name': 'robot' } }, type: 'kubernetes.io/service-account-token' });
-    await settle();
-    expect(secret()!.data).toBeUndefined();
-    const account = await cluster.client.of(resources.serviceAccounts).create({ metadata: { name: 'robot', namespace: 'default' } });
+    const made = await account().create({ metadata: { name: 'robot', namespace: 'default' } });
+    await ask();
     await settle();
     expect(secret()!.data).toEqual(encoded({ token: 'token of robot in robot-token', 'ca.crt': 'the authority', namespace: 'default' }));
-    expect(secret()!.metadata!.annotations!['kubernetes.io/service-account.uid']).toBe(account.metadata!.uid);
-    await cluster.client.of(resources.serviceAccounts).delete('default', 'robot');
+    expect(secret()!.metadata!.annotations!['kubernetes.io/service-account.uid']).toBe(made.metadata!.uid);
+    await account().delete('default', 'robot');
     await settle();
     expect(secret()).toBeUndefined();
+  });
+
+  it('goes at once where there is no such account', async () => {
+    await ask();
+    await settle();
+    expect(secret()).toBeUndefined();
+    await account().create({ metadata: { name: 'robot', namespace: 'default' } });
+    await ask({ 'kubernetes.io/service-account.uid': 'of another' });
+    await settle();
+    expect(secret()).toBeUndefined();
+  });
+
+  it('is no longer named by its account when it is gone', async () => {
+    await account().create({ metadata: { name: 'robot', namespace: 'default' }, secrets: [{ name: 'robot-token' }, { name: 'other' }] });
+    await ask();
+    await settle();
+    await secrets().delete('default', 'robot-token');
+    await settle();
+    expect(cluster.server.find(resources.serviceAccounts, 'default', 'robot')!.secrets).toEqual([{ name: 'other' }]);
   });
 });
 
