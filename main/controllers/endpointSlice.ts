@@ -247,6 +247,9 @@ function hintsOf(service: Service, zone: string | undefined, nodeName: string | 
   return undefined;
 }
 
+/** Labels of slices that say something of their own. */
+const reserved = new Set([headlessLabel, serviceNameLabel, managedByLabel]);
+
 type SliceMetadata = ReturnType<typeof sliceMetadata>;
 
 function sliceMetadata(service: Service) {
@@ -255,7 +258,7 @@ function sliceMetadata(service: Service) {
     namespace,
     generateName: `${name}-`,
     labels: {
-      ...labels,
+      ...Object.fromEntries(Object.entries(labels ?? {}).filter(([key]) => !reserved.has(key))),
       ...(hasClusterIP(service) ? {} : { [headlessLabel]: '' }),
       [serviceNameLabel]: name!,
       [managedByLabel]: manager,

@@ -7,7 +7,7 @@ export const headlessLabel = 'service.kubernetes.io/headless';
 
 /** Whether the service's endpoints are ours to make: it selects pods and is not a mere name. */
 export const selectsPods = (service: Service): boolean =>
-  service.spec?.selector !== undefined && service.spec.type !== 'ExternalName';
+  Object.keys(service.spec?.selector ?? {}).length > 0 && service.spec!.type !== 'ExternalName';
 
 export const hasClusterIP = (service: Service): boolean =>
   Boolean(service.spec?.clusterIP) && service.spec?.clusterIP !== 'None';

@@ -35,7 +35,19 @@ export function packSlices(existing: EndpointSlice[], contents: SliceContent[]):
     pack(slices, content, plan);
   }
   plan.delete.push(...left);
+  reuse(plan);
   return plan;
+}
+
+/** A slice that would go becomes one that would come: at no time is there none of them. */
+function reuse(plan: SlicePlan): void {
+  plan.delete = plan.delete.filter((slice) => {
+    const at = plan.create.findLastIndex(({ addressType }) => addressType === slice.addressType);
+    if (at < 0) return true;
+    const [{ ports, endpoints }] = plan.create.splice(at, 1) as [SliceContent];
+    plan.update.push({ ...slice, ports, endpoints });
+    return false;
+  });
 }
 
 /** What makes an endpoint the same one, whatever its conditions. */
@@ -56,15 +68,18 @@ function pack(slices: EndpointSlice[], content: SliceContent, plan: SlicePlan): 
     return { slice, endpoints, changed: !equalJson(endpoints, slice.endpoints ?? []) };
   });
   const rest = [...desired.values()];
-  for (const changed of [true, false]) {
-    for (const state of states.filter((s) => s.changed === changed)) {
-      const room = maxEndpoints - state.endpoints.length;
-      if (rest.length === 0 || room <= 0) continue;
-      // A slice that could stay as it is is only touched when it takes all of the rest.
-      if (!changed && rest.length > room) continue;
-      state.endpoints.push(...rest.splice(0, room));
-      state.changed = true;
-    }
+  const roomOf = ({ endpoints }: { endpoints: Endpoint[] }) => maxEndpoints - endpoints.length;
+  const changing = states.filter(({ changed, endpoints }) => changed && endpoints.length > 0);
+  for (const state of changing.sort((a, b) => roomOf(a) - roomOf(b))) state.endpoints.push(...rest.splice(0, roomOf(state)));
+  const { addressType, ports } = content;
+  while (rest.length > 0) {
+    // A slice that could stay as it is is only touched when it takes all of the rest, and of those the fullest.
+    const takes = states.filter((state) => !state.changed && rest.length < maxEndpoints && roomOf(state) >= rest.length);
+    const fullest = takes.sort((a, b) => roomOf(a) - roomOf(b))[0];
+    if (fullest) {
+      fullest.endpoints.push(...rest.splice(0));
+      fullest.changed = true;
+    } else plan.create.push({ addressType, ports, endpoints: rest.splice(0, maxEndpoints) });
   }
   const placeholder = content.endpoints.length === 0;
   for (const [i, { slice, endpoints, changed }] of states.entries()) {
@@ -72,7 +87,5 @@ function pack(slices: EndpointSlice[], content: SliceContent, plan: SlicePlan): 
     else if (changed) plan.update.push({ ...slice, endpoints });
     else plan.keep.push(slice);
   }
-  const { addressType, ports } = content;
   if (placeholder && states.length === 0) plan.create.push({ addressType, ports, endpoints: [] });
-  while (rest.length > 0) plan.create.push({ addressType, ports, endpoints: rest.splice(0, maxEndpoints) });
 }

@@ -53,16 +53,19 @@ export function byUtilization(
   metrics: PodMetrics,
   { resource, container, target }: { resource: string; container: string; target: number },
 ): Proposal {
-  const requests = requestsOf(situation.pods, container, resource);
+  // What pods request is looked at only where there is something to compare it with.
+  let known: Map<string, number> | undefined;
+  const requested = () => (known ??= requestsOf(situation.pods, container, resource));
   const measure = (values: Map<string, number>): Usage => {
-    const known = [...values.keys()].filter((name) => requests.has(name));
-    const requested = sum(known.map((name) => requests.get(name)!));
-    if (requested === 0) throw new Error('no metrics returned matched known pods');
-    const used = sum(known.map((name) => values.get(name)!));
-    const utilization = Math.trunc((used * 100) / requested);
-    return { ratio: utilization / target, average: Math.trunc(used / known.length), utilization };
+    const requests = requested();
+    const names = [...values.keys()].filter((name) => requests.has(name));
+    const whole = sum(names.map((name) => requests.get(name)!));
+    if (whole === 0) throw new Error('no metrics returned matched known pods');
+    const used = sum(names.map((name) => values.get(name)!));
+    const utilization = Math.trunc((used * 100) / whole);
+    return { ratio: utilization / target, average: Math.trunc(used / names.length), utilization };
   };
-  const assumed = (name: string) => (requests.get(name)! * Math.max(100, target)) / 100;
+  const assumed = (name: string) => Math.trunc((requested().get(name)! * Math.max(100, target)) / 100);
   return propose(situation, metrics, resource, measure, assumed);
 }
 

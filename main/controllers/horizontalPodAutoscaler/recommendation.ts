@@ -77,7 +77,7 @@ export class Recommender {
     const container = spec.containerResource?.container ?? '';
     const average = target.averageValue;
     if (average === undefined && target.averageUtilization === undefined)
-      throw new Error('invalid resource metric source: neither an average utilization target nor an average value target was set');
+      throw new Error('invalid resource metric source: neither an average utilization target nor an average value (usage) target was set');
     const { replicas, usage, utilization } = await explained(`failed to get ${name} ${average === undefined ? 'utilization' : 'usage'}`, async () => {
       const metrics = await explained(`unable to get metrics for resource ${name}`, () =>
         this.metrics.resource(name, namespace, selector, container),

@@ -160,6 +160,22 @@ describe('packing', () => {
     expect([plan.create.length, plan.update.length, plan.delete.length]).toEqual([0, 1, 0]);
     expect(plan.update[0]!.endpoints).toHaveLength(51);
   });
+  it('fills the fullest of those that take all of the rest', () => {
+    const plan = packSlices([slice(0, 20), slice(100, 160)], [{ ...content(0), endpoints: [...content(20).endpoints, ...content(165).endpoints.slice(100)] }]);
+    expect(plan.update.map((s) => s.endpoints!.length)).toEqual([65]);
+    expect(plan.keep).toHaveLength(1);
+  });
+  it('makes a new one of what is left only where no other takes it', () => {
+    const plan = packSlices([slice(0, 60)], [content(190)]);
+    expect(plan.create.map((c) => c.endpoints.length)).toEqual([100]);
+    expect(plan.update.map((s) => s.endpoints!.length)).toEqual([90]);
+  });
+  it('gives a slice other ports and endpoints rather than to delete it and make another', () => {
+    const ports = [{ name: 'other', port: 81, protocol: 'TCP' }];
+    const plan = packSlices([{ ...slice(0, 10), metadata: { name: 'web-abc' } }], [{ ...content(5), ports }]);
+    expect(plan).toMatchObject({ create: [], delete: [], update: [{ metadata: { name: 'web-abc' }, ports }] });
+    expect(plan.update[0]!.endpoints).toHaveLength(5);
+  });
   it('deletes slices that have become empty', () => {
     const plan = packSlices([slice(0, 100), slice(100, 150)], [content(100)]);
     expect([plan.create.length, plan.update.length, plan.delete.length]).toEqual([0, 0, 1]);
