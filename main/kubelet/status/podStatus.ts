@@ -1,5 +1,5 @@
 import type { ContainerStatus, Pod, PodStatus } from '../../api/index.ts';
-import { listOf, podLimits, podRequests } from '../../api/podResources.ts';
+import { podResources } from '../../api/podAmounts.ts';
 import { latest, mayRestartAll, restartSources, sandboxChanged, type RuntimeStatus } from '../runtimeStatus.ts';
 import { ephemeralContainersOf, initContainersOf, isRestartableInit, isTerminalPhase } from '../spec.ts';
 import { qosClassOf } from '../qos.ts';
@@ -126,7 +126,9 @@ const listOfIPs = (ips: string[]) => ips.map((ip) => ({ ip }));
 
 /** Of all its containers together. */
 function resourcesOfPod(pod: Pod): Pick<PodStatus, 'resources' | 'allocatedResources'> {
-  const [requests, limits] = [listOf(podRequests(pod)), listOf(podLimits(pod))];
+  // In the user's own units: what is less than a byte or a thousandth is not rounded away.
+  const amounts = (what: 'requests' | 'limits') => Object.fromEntries(Object.entries(podResources(pod.spec!, what)).map(([name, amount]) => [name, amount.toString()]));
+  const [requests, limits] = [amounts('requests'), amounts('limits')];
   const some = (list: Record<string, string>) => Object.keys(list).length > 0;
   return {
     resources: { ...(some(limits) ? { limits } : {}), ...(some(requests) ? { requests } : {}) },

@@ -131,6 +131,13 @@ describe('a pod that is resized', () => {
     expect(h.condition('web', 'PodResizeInProgress')).toBeUndefined();
   });
 
+  it('says what it gave the pod as a whole as it was asked for', async () => {
+    const { h } = await started();
+    const whole = { requests: { cpu: '4m', memory: '10m' }, limits: { memory: '1.5Gi' } };
+    await h.create('web', { ...pod({}), resources: whole });
+    expect(h.pod('web').status).toMatchObject({ allocatedResources: { cpu: '4m', memory: '10m' }, resources: { requests: whole.requests, limits: { memory: '1536Mi' } } });
+  });
+
   it('keeps the memory limit of the pod as a whole while it uses more than the new one', async () => {
     const { h } = await started();
     await h.create('web', { ...pod({}), resources: large });
