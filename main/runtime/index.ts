@@ -103,6 +103,14 @@ export interface VolumeUsage {
   inodesFree: number;
 }
 
+/** Bytes. */
+export interface DiskUsage {
+  /** What it has written over its image. */
+  files: number;
+  /** Its log, with what was turned over. */
+  log: number;
+}
+
 export interface VolumeOwnership {
   group: number;
   /** The group may only read. */
@@ -383,8 +391,8 @@ export interface Runtime {
   updateResources(id: string, resources: ContainerResources): Promise<void>;
   /** Of containers and sandboxes; what does not run is left out. */
   stats(ids: string[]): Promise<ContainerStats[]>;
-  /** Bytes that a container has written beside its image and its volumes, its log among them; 0 when it is gone. */
-  diskUsage(id: string): Promise<number>;
+  /** What a container has on the disk beside its image and its volumes; nothing when it is gone. */
+  diskUsage(id: string): Promise<DiskUsage>;
 
   exec(id: string, command: string[], io: ExecIO): Promise<{ exitCode: number }>;
   /** Runs a command to its end and keeps at most 10 kB of its output; rejects with code `other` and "timeout" when it runs for too long. */

@@ -113,8 +113,8 @@ export class EvictionManager {
     const met = thresholds.filter((threshold) => threshold.available(state) < threshold.least);
     this.#note(met.map(({ condition }) => condition));
     for (const worker of workers) {
-      const message = await overStorageLimit(context, worker);
-      if (message) return this.#evict(worker, message, 'ephemeralcontainerfs.limit');
+      const excess = await overStorageLimit(context, worker);
+      if (excess) return this.#evict(worker, excess.message, excess.signal);
     }
     const [worst] = met;
     if (!worst) return;

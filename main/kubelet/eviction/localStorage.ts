@@ -1,5 +1,7 @@
 import type { Pod } from '../../api/index.ts';
+import { podResources } from '../../api/podAmounts.ts';
 import { parseQuantity } from '../../api/quantity.ts';
+import type { DiskUsage } from '../../runtime/index.ts';
 import type { KubeletContext } from '../context.ts';
 import type { PodWorker } from '../podWorker.ts';
 import { uidOf } from '../spec.ts';
@@ -11,44 +13,60 @@ export interface Usage {
   containers: Map<string, number>;
 }
 
-/**
- * Why a pod has more on the disk than it may: as the message of its eviction; undefined: it has not. Only pods with limits
- * cost anything to look at. Mirrors eviction_manager.go (emptyDirLimitEviction, containerEphemeralStorageLimitEviction,
- * podEphemeralStorageLimitEviction).
- */
-export async function overStorageLimit(context: KubeletContext, { pod, runtimeStatus }: PodWorker): Promise<string | undefined> {
-  const limited = limitedVolumes(pod);
-  const limits = storageLimits(pod);
-  if (limited.length === 0 && limits.size === 0) return undefined;
-  const files = await context.files();
-  const used = new Map<string, number>();
-  for (const name of limits.size > 0 ? diskVolumes(pod) : limited.map((volume) => volume.name))
-    used.set(name, await files.usage(volumeDirectory(uidOf(pod), 'empty-dir', name)));
-  for (const { name, sizeLimit } of limited)
-    if (used.get(name)! > parseQuantity(sizeLimit).value()) return `Usage of EmptyDir volume ${JSON.stringify(name)} exceeds the limit ${JSON.stringify(sizeLimit)}. `;
-  if (limits.size === 0) return undefined;
+/** What a pod has on the disk of its node, by the names of its volumes and of its running containers. */
+export interface PodStorage {
+  /** Bytes of volumes that go with the pod. */
+  volumes: Map<string, number>;
+  containers: Map<string, DiskUsage>;
+  /** Bytes in all. */
+  total: number;
+}
 
-  let total = [...used.values()].reduce((sum, bytes) => sum + bytes, 0);
-  for (const { id, name, state } of runtimeStatus.containers) {
-    if (state !== 'running') continue;
-    const bytes = await context.runtime.diskUsage(id);
-    total += bytes;
-    const limit = limits.get(name);
-    if (limit !== undefined && bytes > parseQuantity(limit).value()) return `Container ${name} exceeded its local ephemeral storage limit ${JSON.stringify(limit)}. `;
+/** Why a pod has more on the disk than it may: as the message of its eviction, and as what the eviction counts. */
+export interface StorageExcess {
+  message: string;
+  signal: string;
+}
+
+/**
+ * Undefined: the pod keeps to its limits. Only pods with limits cost anything to look at. Mirrors eviction_manager.go
+ * (localStorageEviction).
+ */
+export async function overStorageLimit(context: KubeletContext, worker: PodWorker): Promise<StorageExcess | undefined> {
+  const { pod } = worker;
+  const limited = limitedVolumes(pod);
+  const ofPod = podResources(pod.spec!, 'limits')['ephemeral-storage'];
+  if (limited.length === 0 && !ofPod) return undefined;
+  const storage = await podStorage(context, ofPod ? worker : { pod, runtimeStatus: { containers: [] } });
+  for (const { name, sizeLimit } of limited)
+    if (storage.volumes.get(name)! > parseQuantity(sizeLimit).value())
+      return { message: `Usage of EmptyDir volume ${JSON.stringify(name)} exceeds the limit ${JSON.stringify(sizeLimit)}. `, signal: 'emptydirfs.limit' };
+  if (ofPod && storage.total > ofPod.value())
+    return { message: `Pod ephemeral local storage usage exceeds the total limit of containers ${ofPod.toString()}. `, signal: 'ephemeralpodfs.limit' };
+  for (const { name, resources } of pod.spec!.containers) {
+    const limit = parseQuantity(resources?.limits?.['ephemeral-storage'] ?? '0');
+    if (!limit.isZero() && bytesOf(storage.containers.get(name)) > limit.value())
+      return { message: `Container ${name} exceeded its local ephemeral storage limit ${JSON.stringify(limit.toString())}. `, signal: 'ephemeralcontainerfs.limit' };
   }
-  // A container without a limit leaves the pod without one.
-  if (limits.size < pod.spec!.containers.length) return undefined;
-  const most = [...limits.values()].reduce((sum, limit) => sum + parseQuantity(limit).value(), 0);
-  return total > most ? `Pod ephemeral local storage usage exceeds the total limit of containers ${most}. ` : undefined;
+  return undefined;
+}
+
+const bytesOf = (usage: DiskUsage | undefined) => (usage ? usage.files + usage.log : 0);
+
+/** Looks at all that the pod has on the disk. */
+export async function podStorage(context: KubeletContext, { pod, runtimeStatus }: { pod: Pod; runtimeStatus: Pick<PodWorker['runtimeStatus'], 'containers'> }): Promise<PodStorage> {
+  const files = await context.files();
+  const volumes = new Map(await Promise.all(diskVolumes(pod).map(async (name) => [name, await files.usage(volumeDirectory(uidOf(pod), 'empty-dir', name))] as const)));
+  const running = runtimeStatus.containers.filter(({ state }) => state === 'running');
+  const containers = new Map(await Promise.all(running.map(async ({ id, name }) => [name, await context.runtime.diskUsage(id)] as const)));
+  const total = [...volumes.values(), ...[...containers.values()].map(bytesOf)].reduce((sum, bytes) => sum + bytes, 0);
+  return { volumes, containers, total };
 }
 
 /** What a pod has on the disk, and each of its running containers by name, in bytes. Mirrors helpers.go (podDiskUsage). */
-export async function storageUsage(context: KubeletContext, { pod, runtimeStatus }: PodWorker): Promise<Usage> {
-  const files = await context.files();
-  const volumes = await Promise.all(diskVolumes(pod).map((name) => files.usage(volumeDirectory(uidOf(pod), 'empty-dir', name))));
-  const running = runtimeStatus.containers.filter(({ state }) => state === 'running');
-  const containers = new Map(await Promise.all(running.map(async ({ id, name }) => [name, await context.runtime.diskUsage(id)] as const)));
-  return { total: [...volumes, ...containers.values()].reduce((sum, bytes) => sum + bytes, 0), containers };
+export async function storageUsage(context: KubeletContext, worker: PodWorker): Promise<Usage> {
+  const { total, containers } = await podStorage(context, worker);
+  return { total, containers: new Map([...containers].map(([name, usage]) => [name, bytesOf(usage)])) };
 }
 
 function limitedVolumes(pod: Pod): { name: string; sizeLimit: string }[] {
@@ -58,12 +76,3 @@ function limitedVolumes(pod: Pod): { name: string; sizeLimit: string }[] {
 }
 
 const diskVolumes = (pod: Pod) => (pod.spec?.volumes ?? []).filter(({ emptyDir }) => emptyDir && emptyDir.medium !== 'Memory').map(({ name }) => name);
-
-function storageLimits(pod: Pod): Map<string, string> {
-  return new Map(
-    pod.spec!.containers.flatMap(({ name, resources }) => {
-      const limit = resources?.limits?.['ephemeral-storage'];
-      return limit === undefined ? [] : [[name, limit] as const];
-    }),
-  );
-}

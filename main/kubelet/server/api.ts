@@ -15,6 +15,7 @@ import { configz } from './configz.ts';
 import { kubeletMetrics, probeMetrics } from './metrics.ts';
 import { resourceMetrics } from './resourceMetrics.ts';
 import { nodeStats, sandboxStats, summary } from './stats.ts';
+import { StorageMeter } from './storageUsage.ts';
 import { UsageMeter } from './usage.ts';
 
 export interface KubeletState {
@@ -44,11 +45,12 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
   const workers = () => state.pods().map((pod) => state.worker(pod.metadata!.uid!)!);
   const meter = new UsageMeter(context, workers);
   const claims = new ClaimMeter(context, workers);
+  const disk = new StorageMeter(context, workers);
   let before = new Map<string, ContainerStats>();
   const summarize = async () => {
     const machineState = context.agent().then((agent) => agent.machineState()).catch(() => undefined);
-    const [stats, sandboxes, machine, usages] = await Promise.all([nodeStats(context, workers()), sandboxStats(context, workers()), machineState, claims.usage()]);
-    const result = summary(context, workers(), { stats, sandboxes, before, machine, claims: usages });
+    const [stats, sandboxes, machine, usages, storage] = await Promise.all([nodeStats(context, workers()), sandboxStats(context, workers()), machineState, claims.usage(), disk.usage()]);
+    const result = summary(context, workers(), { stats, sandboxes, before, machine, claims: usages, storage });
     before = stats;
     return result;
   };

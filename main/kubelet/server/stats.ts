@@ -5,6 +5,7 @@ import type { PodWorker } from '../podWorker.ts';
 import { readySandbox } from '../runtimeStatus.ts';
 import { uidOf } from '../spec.ts';
 import { timestamp } from '../../api/meta.ts';
+import type { PodStorage } from '../eviction/localStorage.ts';
 import type { ClaimUsage } from './claimUsage.ts';
 
 /** Of all that runs on the node, by container id. */
@@ -67,19 +68,23 @@ export interface SummarySources {
   /** What is left of the machine; undefined: not known. */
   machine: MachineState | undefined;
   claims: ClaimUsage[];
+  /** What pods have on the disk, by their uids. */
+  storage: ReadonlyMap<string, { time: number; storage: PodStorage }>;
 }
 
 /** `/stats/summary` (k8s.io/kubelet/pkg/apis/stats/v1alpha1). */
-export function summary(context: KubeletContext, workers: PodWorker[], { stats, sandboxes, before, machine, claims }: SummarySources): unknown {
+export function summary(context: KubeletContext, workers: PodWorker[], { stats, sandboxes, before, machine, claims, storage }: SummarySources): unknown {
   const pods = workers.map((worker) => {
     const { pod } = worker;
     const containers = worker.runtimeStatus.containers.filter(({ id }) => stats.has(id));
+    const disk = diskOf(storage.get(uidOf(pod)), machine);
     return {
       podRef: { name: pod.metadata!.name, namespace: pod.metadata!.namespace, uid: uidOf(pod) },
       startTime: pod.status?.startTime ?? null,
-      containers: containers.map(({ id, name, startedAt, createdAt }) => ({ name, startTime: timestamp(startedAt ?? createdAt), ...usage(stats.get(id)!, before.get(id)) })),
+      containers: containers.map(({ id, name, startedAt, createdAt }) => ({ name, startTime: timestamp(startedAt ?? createdAt), ...usage(stats.get(id)!, before.get(id)), ...disk.ofContainer(name) })),
       ...together(containers.map(({ id }) => id), stats, before),
-      ...volumesOf(claims.filter(({ podUid }) => podUid === uidOf(pod))),
+      ...volumesOf(claims.filter(({ podUid }) => podUid === uidOf(pod)), disk.volumes),
+      ...disk.ofPod,
       ...networkOf(sandboxes.get(readySandbox(worker.runtimeStatus)?.id ?? '')),
     };
   });
@@ -94,10 +99,25 @@ function ofMachine(used: Partial<ReturnType<typeof usage>>, machine: MachineStat
   return { ...used, memory: { time: now, ...used.memory, availableBytes: machine.memoryAvailableBytes }, fs, runtime: { imageFs: fs, containerFs: fs } };
 }
 
-function volumesOf(claims: ClaimUsage[]) {
-  if (claims.length === 0) return {};
+/** Images, containers and logs lie on the same file system as the node's own files, as far as a node can see. */
+function diskOf(known: { time: number; storage: PodStorage } | undefined, machine: MachineState | undefined) {
+  if (!known || !machine) return { ofContainer: () => ({}), volumes: [], ofPod: {} };
+  const { total, containers, volumes } = known.storage;
+  const used = (usedBytes: number) => ({ ...fileSystem(machine, timestamp(known.time)), usedBytes });
   return {
-    volume: claims.map(({ volume, namespace, claim, time, engineVolume: _, podUid: __, ...amounts }) => ({ time: timestamp(time), ...amounts, name: volume, pvcRef: { name: claim, namespace } })),
+    ofContainer: (name: string) => {
+      const usage = containers.get(name);
+      return usage ? { rootfs: used(usage.files), logs: used(usage.log) } : {};
+    },
+    volumes: [...volumes].map(([name, bytes]) => ({ ...used(bytes), name })),
+    ofPod: { 'ephemeral-storage': used(total) },
+  };
+}
+
+function volumesOf(claims: ClaimUsage[], others: object[]) {
+  if (claims.length + others.length === 0) return {};
+  return {
+    volume: [...others, ...claims.map(({ volume, namespace, claim, time, engineVolume: _, podUid: __, ...amounts }) => ({ time: timestamp(time), ...amounts, name: volume, pvcRef: { name: claim, namespace } }))],
   };
 }
 

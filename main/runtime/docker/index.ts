@@ -27,6 +27,7 @@ import {
   type SandboxConfig,
   type VolumeOptions,
   type VolumeOwnership,
+  type DiskUsage,
   type VolumeUsage,
 } from '../index.ts';
 import { engineUser, ImageAccounts, resolveUser, type EngineUser } from './accounts.ts';
@@ -243,11 +244,11 @@ class DockerRuntime implements Runtime {
     return all.filter((stats) => stats !== undefined);
   }
 
-  async diskUsage(id: string): Promise<number> {
+  async diskUsage(id: string): Promise<DiskUsage> {
     const info = await tolerate([404], () => this.#docker.getContainer(id).inspect({ size: true } as Docker.ContainerInspectOptions));
     const { SizeRw = 0, LogPath } = (info ?? {}) as { SizeRw?: number; LogPath?: string };
     // What cannot be looked at must not hide what can.
-    return SizeRw + (LogPath ? await this.#logUsage.bytes(LogPath).catch(() => 0) : 0);
+    return { files: SizeRw, log: LogPath ? await this.#logUsage.bytes(LogPath).catch(() => 0) : 0 };
   }
 
   exec(id: string, command: string[], io: ExecIO): Promise<{ exitCode: number }> {

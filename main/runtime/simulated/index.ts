@@ -13,6 +13,7 @@ import {
   type ContainerConfig,
   type ContainerResources,
   type ContainerStats,
+  type DiskUsage,
   type VolumeUsage,
   type ExecIO,
   type Image,
@@ -240,8 +241,8 @@ class SimulatedRuntime implements Runtime {
     return running.map((id) => ({ id, timestamp: this.#clock.now(), cpuNanoseconds: 0, memoryWorkingSetBytes: 0, memoryUsageBytes: 0 }));
   }
 
-  async diskUsage(): Promise<number> {
-    return 0;
+  async diskUsage(): Promise<DiskUsage> {
+    return { files: 0, log: 0 };
   }
 
   async exec(id: string, command: string[], io: ExecIO): Promise<{ exitCode: number }> {

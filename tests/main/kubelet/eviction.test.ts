@@ -88,7 +88,7 @@ describe('a disk that stays full', () => {
       const { uid } = (await h.create(name, asks(name === 'entitled' ? '1Gi' : '10Mi'))).metadata!;
       h.agent.used.set(`pods/${uid}/volumes/kubernetes.io~empty-dir/scratch`, bytes);
     }
-    h.runtime.diskUsage = async () => 20 * mebi;
+    h.runtime.diskUsage = async () => ({ files: 15 * mebi, log: 5 * mebi });
     h.agent.machine = { ...h.agent.machine, diskAvailableBytes: 500 * mebi };
     await look();
     expect(h.pod('greedy').status).toMatchObject({
@@ -121,5 +121,20 @@ describe('a pod with a limit for its files', () => {
     h.agent.used.set(`pods/${uid}/volumes/kubernetes.io~empty-dir/scratch`, 11 * mebi);
     await look();
     expect(h.pod('web').status).toMatchObject({ phase: 'Failed', reason: 'Evicted', message: 'Usage of EmptyDir volume "scratch" exceeds the limit "10Mi". ' });
+  });
+
+  it('goes when all of it has more than its limits come to, a container without one too, and when one container has more than its own', async () => {
+    const { h, look } = await started();
+    const container = (name: string, limit?: string) => ({ name, image: 'web:1', ...(limit ? { resources: { limits: { 'ephemeral-storage': limit } } } : {}) });
+    await h.create('one', { containers: [container('web', '10Mi'), container('side')], volumes: [{ name: 'scratch', emptyDir: {} }] });
+    await h.create('many', { containers: [container('web', '4Mi'), container('side', '100Mi')] });
+    // Its log counts as what it wrote does.
+    h.runtime.diskUsage = async (id) => ((await h.runtime.containerStatus(id)).name === 'web' ? { files: 2 * mebi, log: 3 * mebi } : { files: 6 * mebi, log: 0 });
+    await look();
+    await look();
+    expect(h.pod('one').status).toMatchObject({ reason: 'Evicted', message: 'Pod ephemeral local storage usage exceeds the total limit of containers 10Mi. ' });
+    expect(h.pod('many').status).toMatchObject({ reason: 'Evicted', message: 'Container web exceeded its local ephemeral storage limit "4Mi". ' });
+    const metrics = (await h.kubelet.api.http('/metrics', new URLSearchParams())).body;
+    for (const signal of ['ephemeralpodfs.limit', 'ephemeralcontainerfs.limit']) expect(metrics).toContain(`kubelet_evictions{eviction_signal="${signal}"} 1`);
   });
 });

@@ -103,4 +103,21 @@ describe('what the containers of a node use', () => {
     });
     await harness.kubelet.stop();
   });
+
+  it('of the disk is told by the summary, and looked at once a minute', async () => {
+    const harness = await new Harness({ runtimeName: 'docker' }).start();
+    const { uid } = (await harness.create('web', { volumes: [{ name: 'scratch', emptyDir: {} }] })).metadata!;
+    harness.agent.used.set(`pods/${uid}/volumes/kubernetes.io~empty-dir/scratch`, 30);
+    let files = 500;
+    harness.runtime.diskUsage = async () => ({ files, log: 70 });
+    const ask = async () => JSON.parse((await harness.kubelet.api.http('/stats/summary', new URLSearchParams())).body).pods[0];
+    const used = (usedBytes: number) => expect.objectContaining({ usedBytes, capacityBytes: 2 ** 40, availableBytes: 2 ** 39 });
+    const told = { 'ephemeral-storage': used(600), volume: [expect.objectContaining({ name: 'scratch', usedBytes: 30 })], containers: [{ name: 'web', rootfs: used(500), logs: used(70) }] };
+    expect(await ask()).toMatchObject(told);
+    files = 900;
+    expect(await ask()).toMatchObject(told);
+    await harness.clock.advance(60_000);
+    expect(await ask()).toMatchObject({ 'ephemeral-storage': used(1000) });
+    await harness.kubelet.stop();
+  });
 });
