@@ -23,7 +23,8 @@ export const noResources = (): Resources => ({ milliCpu: 0, memory: 0, ephemeral
 /** `pods` is a number of its own: see NodeInfo. */
 export function resourcesOf(list: List): Resources {
   const resources = noResources();
-  for (const [name, text] of Object.entries(list ?? {})) {
+  for (const name in list) {
+    const text = list[name]!;
     if (name === 'cpu') resources.milliCpu = parseQuantity(text).milliValue();
     else if (name === 'memory') resources.memory = parseQuantity(text).value();
     else if (name === 'ephemeral-storage') resources.ephemeralStorage = parseQuantity(text).value();
@@ -119,9 +120,15 @@ function replace(sum: Resources, given: Resources, list: Record<string, string>)
 function total(pod: Pod, amounts: (container: Container) => Resources): Resources {
   const sum = noResources();
   for (const container of pod.spec!.containers) addResources(sum, amounts(container));
+  if (pod.spec!.initContainers?.length) addInitContainers(sum, pod.spec!.initContainers, amounts);
+  return sum;
+}
+
+/** `sum` is that of the containers, and becomes that of them all. */
+function addInitContainers(sum: Resources, initContainers: readonly Container[], amounts: (container: Container) => Resources): void {
   const sideCars = noResources();
   const peak = noResources();
-  for (const container of pod.spec!.initContainers ?? []) {
+  for (const container of initContainers) {
     const own = amounts(container);
     if (isSideCar(container)) {
       addResources(sum, own);
@@ -133,7 +140,6 @@ function total(pod: Pod, amounts: (container: Container) => Resources): Resource
     }
   }
   raiseTo(sum, peak);
-  return sum;
 }
 
 function withDefaults(resources: Resources, list: List): Resources {

@@ -29,6 +29,10 @@ function divideUp(value: bigint, divisor: bigint): bigint {
  * (quantity.go), whose canonical form toString gives.
  */
 export class Quantity {
+  // Worked out once: the same few quantities are asked again and again.
+  #value: number | undefined;
+  #milliValue: number | undefined;
+
   /** The amount is `unscaled` times ten to the power of `scale`. */
   constructor(
     private readonly unscaled: bigint,
@@ -89,12 +93,12 @@ export class Quantity {
 
   /** Whole units, rounded away from zero; exact up to 2^53. */
   value(): number {
-    return Number(this.scaledUp(0));
+    return (this.#value ??= Number(this.scaledUp(0)));
   }
 
   /** Thousandths, rounded away from zero; exact up to 2^53. */
   milliValue(): number {
-    return Number(this.scaledUp(-3));
+    return (this.#milliValue ??= Number(this.scaledUp(-3)));
   }
 
   /** How many 10^scale it is, rounded away from zero. */

@@ -1,4 +1,4 @@
-import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '../api/index.ts';
+import type { Container, Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '../api/index.ts';
 import { hostPortsOf, type HostPort } from '../api/hostPorts.ts';
 import { selectorFromLabelSelector, type Selector } from '../api/labels.ts';
 import { podRequests, type Resources } from '../api/podResources.ts';
@@ -31,7 +31,7 @@ export class PodInfo {
     this.uid = pod.metadata!.uid!;
     this.priority = pod.spec!.priority ?? 0;
     this.requests = podRequests(pod, { inUse: true });
-    this.nonZeroRequests = podRequests(pod, { nonZero: true, inUse: true });
+    this.nonZeroRequests = asksForAll(pod) ? this.requests : podRequests(pod, { nonZero: true, inUse: true });
     const affinity = pod.spec!.affinity;
     this.requiredAffinity = terms(pod, affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
     this.requiredAntiAffinity = terms(pod, affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
@@ -53,8 +53,16 @@ export class PodInfo {
   }
 }
 
-function terms(pod: Pod, list: PodAffinityTerm[] | undefined): AffinityTerm[] {
-  return (list ?? []).map((term) => {
+/** Whether every container says how much CPU and memory it needs. */
+const asksForAll = ({ spec }: Pod) => spec!.containers.every(asks) && (!spec!.initContainers || spec!.initContainers.every(asks));
+
+const asks = ({ resources }: Container) => resources?.requests?.cpu !== undefined && resources.requests.memory !== undefined;
+
+const none: readonly never[] = [];
+
+function terms(pod: Pod, list: PodAffinityTerm[] | undefined): readonly AffinityTerm[] {
+  if (!list) return none;
+  return list.map((term) => {
     const own = !term.namespaces?.length && !term.namespaceSelector ? [pod.metadata!.namespace!] : [];
     return {
       topologyKey: term.topologyKey,
@@ -65,6 +73,7 @@ function terms(pod: Pod, list: PodAffinityTerm[] | undefined): AffinityTerm[] {
   });
 }
 
-function weighted(pod: Pod, list: WeightedPodAffinityTerm[] | undefined): WeightedAffinityTerm[] {
-  return (list ?? []).map(({ podAffinityTerm, weight }) => ({ ...terms(pod, [podAffinityTerm])[0]!, weight }));
+function weighted(pod: Pod, list: WeightedPodAffinityTerm[] | undefined): readonly WeightedAffinityTerm[] {
+  if (!list) return none;
+  return list.map(({ podAffinityTerm, weight }) => ({ ...terms(pod, [podAffinityTerm])[0]!, weight }));
 }

@@ -11,6 +11,7 @@ export function imageLocality(cache: SchedulerCache): Plugin {
   return {
     name: 'ImageLocality',
     score(_, { pod }, node) {
+      if (node.images.size === 0) return 0;
       const { initContainers = [], containers } = pod.spec!;
       let sum = 0;
       for (const image of imagesOf(pod)) {

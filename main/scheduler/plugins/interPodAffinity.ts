@@ -137,6 +137,7 @@ export function interPodAffinity(
       };
       const own = pod.requiredAffinity.length > 0 || pod.requiredAntiAffinity.length > 0;
       for (const node of nodes) {
+        if (!own && node.podsWithRequiredAntiAffinity.size === 0) continue;
         const others = own ? node.pods.values() : node.podsWithRequiredAntiAffinity;
         for (const other of others) count(counts, pod, other, node, 1);
       }
@@ -159,6 +160,7 @@ export function interPodAffinity(
       const own = pod.preferredAffinity.length > 0 || pod.preferredAntiAffinity.length > 0;
       const scores = new TopologyCounts();
       for (const node of cache.nodes) {
+        if (!own && node.podsWithAffinity.size === 0) continue;
         const others = own ? node.pods.values() : node.podsWithAffinity;
         for (const other of others) scorePair(scores, pod, other, node);
       }

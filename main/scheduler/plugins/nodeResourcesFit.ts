@@ -4,7 +4,7 @@ import { NodeInfo } from '../nodeInfo.ts';
 import type { PodInfo } from '../podInfo.ts';
 import { podRequests, resourceAmounts, type Resources } from '../../api/podResources.ts';
 import { unresolvable, unschedulable } from '../status.ts';
-import { amountOf, brokenLine, leastAllocated, mostAllocated, shareOf, type Share } from './resourceScores.ts';
+import { amountOf, brokenLine, hasSay, leastAllocated, mostAllocated, type Strategy } from './resourceScores.ts';
 
 const name = 'NodeResourcesFit';
 
@@ -56,16 +56,17 @@ function scorer({ type, resources, shape }: ScoringStrategy): (pod: PodInfo, nod
   const byRatio = type === 'RequestedToCapacityRatio';
   // Points are written with scores up to 10.
   const line = brokenLine(shape.map((point) => ({ ...point, score: point.score * (maxNodeScore / 10) })));
-  const ratio = ({ requested, capacity }: Share) =>
+  const ratio: Strategy = (requested, capacity) =>
     line(requested > capacity ? 100 : Math.trunc((requested * 100) / capacity));
   const scoreOf = byRatio ? ratio : type === 'MostAllocated' ? mostAllocated : leastAllocated;
   return (pod, node) => {
     let sum = 0;
     let weights = 0;
     for (const { name: resource, weight } of resources) {
-      const share = shareOf(resource, pod, node);
-      if (!share) continue;
-      const score = scoreOf(share);
+      if (!hasSay(resource, pod, node)) continue;
+      // Pods that ask for no CPU or memory count for a little of it.
+      const requested = amountOf(node.nonZeroRequested, resource) + amountOf(pod.nonZeroRequests, resource);
+      const score = scoreOf(requested, amountOf(node.allocatable, resource));
       if (byRatio && score === 0) continue;
       sum += score * weight;
       weights += weight;

@@ -68,9 +68,8 @@ export function podTopologySpread(
       const counts = constraints.map(() => new Map<string, number>());
       for (const node of nodes) {
         if (!hasAllKeys(node, constraints)) continue;
-        const included = inclusion(pod, node);
         for (const [i, constraint] of constraints.entries()) {
-          if (!included(constraint)) continue;
+          if (!isIncluded(pod, node, constraint)) continue;
           const value = node.labels[constraint.topologyKey]!;
           counts[i]!.set(value, (counts[i]!.get(value) ?? 0) + node.count(constraint.query));
         }
@@ -91,9 +90,8 @@ export function podTopologySpread(
     tryPod(state, { pod }, { pod: tried }, node, sign) {
       const hard = state.get(hardState);
       if (!hard || tried.metadata!.namespace !== pod.metadata!.namespace || !hasAllKeys(node, hard.constraints)) return;
-      const included = inclusion(pod, node);
       for (const [i, constraint] of hard.constraints.entries()) {
-        if (!constraint.selects(tried) || !included(constraint)) continue;
+        if (!constraint.selects(tried) || !isIncluded(pod, node, constraint)) continue;
         const value = node.labels[constraint.topologyKey]!;
         hard.counts[i]!.set(value, (hard.counts[i]!.get(value) ?? 0) + sign);
       }
@@ -107,11 +105,12 @@ export function podTopologySpread(
       const counted = constraints.map((constraint, i) => ({ constraint, counts: soft.counts[i]! })).filter(({ counts }) => hasDomains(counts));
       for (const node of counted.length > 0 ? cache.nodes : []) {
         if (requireAll && !hasAllKeys(node, constraints)) continue;
-        const included = inclusion(pod, node);
-        for (const { constraint, counts } of counted) {
-          const value = node.labels[constraint.topologyKey];
+        const { labels } = node;
+        for (let i = 0; i < counted.length; i++) {
+          const { constraint, counts } = counted[i]!;
+          const value = labels[constraint.topologyKey];
           const count = value === undefined ? undefined : counts.get(value);
-          if (count === undefined || !included(constraint)) continue;
+          if (count === undefined || !isIncluded(pod, node, constraint)) continue;
           counts.set(value!, count + node.count(constraint.query));
         }
       }
@@ -122,8 +121,10 @@ export function podTopologySpread(
       const { constraints, counts, weights, ignored } = state.get(softState)!;
       if (ignored.has(node.name)) return 0;
       let score = 0;
-      for (const [i, constraint] of constraints.entries()) {
-        const value = node.labels[constraint.topologyKey];
+      const { labels } = node;
+      for (let i = 0; i < constraints.length; i++) {
+        const constraint = constraints[i]!;
+        const value = labels[constraint.topologyKey];
         if (value === undefined) continue;
         const count = constraint.topologyKey === hostname ? node.count(constraint.query) : counts[i]!.get(value)!;
         score += count * weights[i]! + (constraint.maxSkew - 1);
@@ -216,13 +217,9 @@ const hasAllKeys = (node: NodeInfo, constraints: Constraint[]) =>
   constraints.every(({ topologyKey }) => node.labels[topologyKey] !== undefined);
 
 /** Whether the node counts for a constraint: by default the nodes that the pod selects, whatever their taints. */
-function inclusion(pod: Pod, { node }: NodeInfo): (constraint: Constraint) => boolean {
-  let fits: boolean | undefined;
-  let tolerated: boolean | undefined;
-  return ({ honorAffinity, honorTaints }) => {
-    if (honorAffinity && !(fits ??= matchesRequiredNodeAffinity(pod, node))) return false;
-    return !honorTaints || (tolerated ??= !untoleratedTaint(node.spec?.taints, pod.spec!.tolerations, doNotSchedule));
-  };
+function isIncluded(pod: Pod, { node }: NodeInfo, { honorAffinity, honorTaints }: Constraint): boolean {
+  if (honorAffinity && !matchesRequiredNodeAffinity(pod, node)) return false;
+  return !honorTaints || !untoleratedTaint(node.spec?.taints, pod.spec!.tolerations, doNotSchedule);
 }
 
 function queryOf(pod: Pod, about: string, selects: (other: Pod) => boolean): PodQuery {
@@ -255,7 +252,8 @@ function prepareScores(constraints: Constraint[], nodes: readonly NodeInfo[], re
       ignored.add(node.name);
       continue;
     }
-    for (const [i, { topologyKey }] of constraints.entries()) {
+    for (let i = 0; i < constraints.length; i++) {
+      const { topologyKey } = constraints[i]!;
       // Hosts are counted one by one when they are scored.
       if (topologyKey !== hostname) counts[i]!.set(node.labels[topologyKey] ?? '', 0);
     }

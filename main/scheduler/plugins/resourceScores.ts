@@ -3,14 +3,7 @@ import type { NodeInfo } from '../nodeInfo.ts';
 import type { PodInfo } from '../podInfo.ts';
 import type { Resources } from '../../api/podResources.ts';
 
-// How much of a node's resources would be taken. Undefined where the node has none, or the pod does not ask for it
-// though it is an extended resource.
-
-export interface Share {
-  /** With the pod. */
-  requested: number;
-  capacity: number;
-}
+// How much of a node's resources would be taken. Asked for every node that a pod fits, so nothing is made on the way.
 
 export function amountOf(resources: Resources, name: string): number {
   switch (name) {
@@ -27,27 +20,17 @@ export function amountOf(resources: Resources, name: string): number {
 
 const isScalar = (name: string) => name !== 'cpu' && name !== 'memory' && name !== 'ephemeral-storage';
 
-/** Pods that ask for no CPU or memory count for a little of it. */
-export function shareOf(name: string, pod: PodInfo, node: NodeInfo): Share | undefined {
-  const capacity = amountOf(node.allocatable, name);
-  const wanted = amountOf(pod.nonZeroRequests, name);
-  if (capacity === 0 || (isScalar(name) && wanted === 0)) return undefined;
-  return { requested: amountOf(node.nonZeroRequested, name) + wanted, capacity };
-}
+/** Whether the resource has a say: not where the node has none, nor an extended one that the pod does not ask for. */
+export const hasSay = (name: string, pod: PodInfo, node: NodeInfo): boolean =>
+  amountOf(node.allocatable, name) !== 0 && !(isScalar(name) && amountOf(pod.requests, name) === 0);
 
-/** The same by what pods really ask for, without the pod and with it; at most the whole. */
-export function fractionsOf(name: string, pod: PodInfo, node: NodeInfo): { without: number; withPod: number } | undefined {
-  const capacity = amountOf(node.allocatable, name);
-  const wanted = amountOf(pod.requests, name);
-  if (capacity === 0 || (isScalar(name) && wanted === 0)) return undefined;
-  const taken = amountOf(node.requested, name);
-  return { without: Math.min(1, taken / capacity), withPod: Math.min(1, (taken + wanted) / capacity) };
-}
+/** A score by what would be taken of a resource with the pod, and by what there is. */
+export type Strategy = (requested: number, capacity: number) => number;
 
-export const leastAllocated = ({ requested, capacity }: Share): number =>
+export const leastAllocated: Strategy = (requested, capacity) =>
   requested > capacity ? 0 : Math.floor(((capacity - requested) * maxNodeScore) / capacity);
 
-export const mostAllocated = ({ requested, capacity }: Share): number =>
+export const mostAllocated: Strategy = (requested, capacity) =>
   Math.floor((Math.min(requested, capacity) * maxNodeScore) / capacity);
 
 /** Straight lines between points of percent used → score (0 to 100). Mirrors helper.BuildBrokenLinearFunction. */
