@@ -1,15 +1,28 @@
 import type { AdmissionAttributes, AdmissionOperation, AdmissionPlugin, Settle } from './admission/types.ts';
 import type { Clock } from '../util/clock.ts';
 import type { AdmissionMetrics, Step } from './admission/metrics.ts';
+import type { Durations } from './admission/durations.ts';
 import type { ResourceDefinition } from './registry/strategy.ts';
+
+/** A plugin that has a say, and where it is told how long it took. */
+interface Handling {
+  plugin: AdmissionPlugin;
+  admit: Times;
+  validate: Times;
+}
+
+interface Times {
+  passed: Durations;
+  refused: Durations;
+}
 
 /**
  * All plugins in their order: first those that change, a second time if one from outside has changed the object, then those
  * that judge. Mirrors k8s.io/apiserver/pkg/admission/{chain,reinvocation}.go.
  */
 export class AdmissionChain {
-  readonly #times = new Map<string, ReturnType<AdmissionMetrics['plugin']>>();
-  readonly #handlers = new Map<string, AdmissionPlugin[]>();
+  /** By resource, then by operation and subresource. */
+  readonly #handling = new WeakMap<ResourceDefinition, Map<string, Handling[]>>();
 
   constructor(
     private readonly plugins: readonly AdmissionPlugin[],
@@ -18,10 +31,12 @@ export class AdmissionChain {
   ) {}
 
   admit(attributes: AdmissionAttributes): Promise<void> {
-    return this.#timed('admit', attributes, async () => {
-      await this.#admit(attributes);
-      if (attributes.reinvocation.begin()) await this.#admit(attributes);
-    });
+    return this.#timed('admit', attributes, () => this.#admitTwice(attributes));
+  }
+
+  async #admitTwice(attributes: AdmissionAttributes): Promise<void> {
+    await this.#admit(attributes);
+    if (attributes.reinvocation.begin()) await this.#admit(attributes);
   }
 
   async #timed<T>(step: Step, { operation }: AdmissionAttributes, run: () => Promise<T>): Promise<T> {
@@ -36,25 +51,24 @@ export class AdmissionChain {
     }
   }
 
-  /** One plugin's part of it. */
-  async #measured<T>({ name }: AdmissionPlugin, step: Step, { operation }: AdmissionAttributes, run: () => T | Promise<T>): Promise<T> {
-    const started = this.clock.monotonic();
-    let rejected = true;
-    try {
-      const result = await run();
-      rejected = false;
-      return result;
-    } finally {
-      const key = `${name} ${step} ${operation} ${rejected}`;
-      let times = this.#times.get(key);
-      if (!times) this.#times.set(key, (times = this.metrics.plugin(name, step, operation, rejected)));
-      times.observe((this.clock.monotonic() - started) / 1000);
-    }
-  }
-
   async #admit(attributes: AdmissionAttributes): Promise<void> {
-    for (const plugin of this.#handling(attributes.operation, attributes.resource, attributes.subresource))
-      if (plugin.admit) await this.#measured(plugin, 'admit', attributes, () => plugin.admit!(attributes));
+    let last = this.clock.monotonic();
+    for (const { plugin, admit } of this.#handlers(attributes)) {
+      if (!plugin.admit) continue;
+      let times = admit.refused;
+      try {
+        if (!plugin.isIdle?.()) {
+          // Most answer at once: only what there is to wait for is waited for.
+          const wait = plugin.admit(attributes);
+          if (wait) await wait;
+        }
+        times = admit.passed;
+      } finally {
+        const now = this.clock.monotonic();
+        times.add((now - last) / 1000);
+        last = now;
+      }
+    }
   }
 
   /** What it resolves with is to be called when the write is over. */
@@ -63,32 +77,52 @@ export class AdmissionChain {
   }
 
   async #validate(attributes: AdmissionAttributes): Promise<Settle | undefined> {
-    const settles: Settle[] = [];
-    const settle = () => settles.forEach((each) => each());
+    let settles: Settle[] | undefined;
+    const settle = () => settles?.forEach((each) => each());
+    let last = this.clock.monotonic();
     try {
-      for (const plugin of this.#handling(attributes.operation, attributes.resource, attributes.subresource)) {
+      for (const { plugin, validate } of this.#handlers(attributes)) {
         if (!plugin.validate) continue;
-        const settled = await this.#measured(plugin, 'validate', attributes, () => plugin.validate!(attributes));
-        if (settled) settles.push(settled);
+        let times = validate.refused;
+        try {
+          const found = plugin.isIdle?.() ? undefined : plugin.validate(attributes);
+          const settled = found instanceof Promise ? await found : found;
+          if (settled) (settles ??= []).push(settled);
+          times = validate.passed;
+        } finally {
+          const now = this.clock.monotonic();
+          times.add((now - last) / 1000);
+          last = now;
+        }
       }
     } catch (error) {
       settle();
       throw error;
     }
-    return settles.length > 0 ? settle : undefined;
+    return settles && settle;
   }
 
   close(): void {
     for (const plugin of this.plugins) plugin.close?.();
   }
 
-  #handling(operation: AdmissionOperation, resource: ResourceDefinition, subresource: string): AdmissionPlugin[] {
-    const key = `${operation} ${resource.group}/${resource.version}/${resource.resource}/${subresource}`;
-    let handling = this.#handlers.get(key);
+  #handlers({ operation, resource, subresource }: AdmissionAttributes): Handling[] {
+    let ofResource = this.#handling.get(resource);
+    if (!ofResource) this.#handling.set(resource, (ofResource = new Map()));
+    const key = subresource ? `${operation} ${subresource}` : operation;
+    let handling = ofResource.get(key);
     if (!handling) {
-      handling = this.plugins.filter((plugin) => plugin.handles(operation, resource, subresource));
-      this.#handlers.set(key, handling);
+      handling = this.plugins.filter((plugin) => plugin.handles(operation, resource, subresource)).map((plugin) => this.#handlingOf(plugin, operation));
+      ofResource.set(key, handling);
     }
     return handling;
+  }
+
+  #handlingOf(plugin: AdmissionPlugin, operation: AdmissionOperation): Handling {
+    const timesOf = (step: Step) => ({
+      passed: this.metrics.plugin(plugin.name, step, operation, false),
+      refused: this.metrics.plugin(plugin.name, step, operation, true),
+    });
+    return { plugin, admit: timesOf('admit'), validate: timesOf('validate') };
   }
 }

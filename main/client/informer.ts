@@ -95,7 +95,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
 
   on(handlers: InformerHandlers<T>): () => void {
     this.#handlers.add(handlers);
-    if (handlers.add) for (const object of this.#indexer.list()) this.#call(() => handlers.add!(object));
+    if (handlers.add) for (const object of this.#indexer.list()) this.#call(handlers, 'add', object);
     return () => this.#handlers.delete(handlers);
   }
 
@@ -196,9 +196,9 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     const old = this.#indexer.set(object);
     for (const handlers of this.#handlers) {
       if (!old) {
-        if (handlers.add) this.#call(() => handlers.add!(object));
+        if (handlers.add) this.#call(handlers, 'add', object);
       } else if (handlers.update && old.metadata?.resourceVersion !== object.metadata?.resourceVersion) {
-        this.#call(() => handlers.update!(old, object));
+        this.#call(handlers, 'update', object, old);
       }
     }
   }
@@ -206,7 +206,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
   #remove(key: string, final?: T): void {
     const old = this.#indexer.delete(key);
     if (!old) return;
-    for (const handlers of this.#handlers) if (handlers.delete) this.#call(() => handlers.delete!(final ?? old));
+    for (const handlers of this.#handlers) if (handlers.delete) this.#call(handlers, 'delete', final ?? old);
   }
 
   #typed(object: T): T {
@@ -214,9 +214,11 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
   }
 
   /** One handler's mistake must not take the events from the others. */
-  #call(handler: () => void): void {
+  #call(handlers: InformerHandlers<T>, what: 'add' | 'update' | 'delete', object: T, old?: T): void {
     try {
-      handler();
+      if (what === 'add') handlers.add!(object);
+      else if (what === 'update') handlers.update!(old!, object);
+      else handlers.delete!(object);
     } catch (error) {
       this.log.error('an event handler failed', {
         ...this.#about(),

@@ -1,4 +1,5 @@
 import type { ContainerPort, Pod, Service, ServicePort } from '../api/index.ts';
+import { equalJson } from '../api/json.ts';
 import { isPodFinished } from './pods.ts';
 
 // What endpoints and endpoint slices of a service share. Mirrors k8s.io/endpointslice/utils.go and util/.
@@ -47,16 +48,16 @@ export function hostnameFor(pod: Pod, service: Service): string | undefined {
 
 /** Whether a change of the pod can matter to the endpoints it is part of. */
 export function endpointChanged(old: Pod, pod: Pod): boolean {
-  const view = ({ metadata, status, spec }: Pod) =>
-    JSON.stringify([
-      metadata!.deletionTimestamp !== undefined,
-      metadata!.labels,
-      spec!.nodeName,
-      spec!.hostname,
-      spec!.subdomain,
-      status?.podIPs ?? status?.podIP,
-      status?.phase,
-      status?.conditions?.find((condition) => condition.type === 'Ready')?.status,
-    ]);
-  return view(old) !== view(pod);
+  return (
+    (old.metadata!.deletionTimestamp === undefined) !== (pod.metadata!.deletionTimestamp === undefined) ||
+    old.spec!.nodeName !== pod.spec!.nodeName ||
+    old.spec!.hostname !== pod.spec!.hostname ||
+    old.spec!.subdomain !== pod.spec!.subdomain ||
+    old.status?.phase !== pod.status?.phase ||
+    readiness(old) !== readiness(pod) ||
+    !equalJson(old.status?.podIPs ?? old.status?.podIP, pod.status?.podIPs ?? pod.status?.podIP) ||
+    !equalJson(old.metadata!.labels, pod.metadata!.labels)
+  );
 }
+
+const readiness = ({ status }: Pod) => status?.conditions?.find((condition) => condition.type === 'Ready')?.status;

@@ -1,4 +1,5 @@
 import { Counter, Histogram, type Registry as Metrics } from 'prom-client';
+import { DurationHistogram, type Durations } from './durations.ts';
 import type { AdmissionOperation } from './types.ts';
 
 /** A step of admission, as metrics name it: `admit` may change, `validate` only judges. */
@@ -20,7 +21,8 @@ const mostCode = 600;
  */
 export class AdmissionMetrics {
   readonly #steps: Histogram<'type' | 'operation' | 'rejected'>;
-  readonly #plugins: Histogram<'name' | 'type' | 'operation' | 'rejected'>;
+  readonly #plugins: DurationHistogram;
+  readonly #ofPlugins = new Map<string, Durations>();
   readonly #webhookTimes: Histogram<'name' | 'type' | 'operation' | 'rejected'>;
   readonly #webhookRequests: Counter<'name' | 'type' | 'operation' | 'code' | 'rejected'>;
   readonly #webhookRejections: Counter<'name' | 'type' | 'operation' | 'error_type' | 'rejection_code'>;
@@ -34,7 +36,7 @@ export class AdmissionMetrics {
     const registers = [metrics];
     const prefix = 'apiserver_admission_';
     this.#steps = new Histogram({ name: `${prefix}step_admission_duration_seconds`, help: 'How long a step of admission took.', labelNames: ['type', 'operation', 'rejected'], buckets: stepBuckets, registers });
-    this.#plugins = new Histogram({ name: `${prefix}controller_admission_duration_seconds`, help: 'How long a plugin took.', labelNames: ['name', 'type', 'operation', 'rejected'], buckets: stepBuckets, registers });
+    this.#plugins = new DurationHistogram(metrics, { name: `${prefix}controller_admission_duration_seconds`, help: 'How long a plugin took.', buckets: stepBuckets });
     this.#webhookTimes = new Histogram({
       name: `${prefix}webhook_admission_duration_seconds`, help: 'How long webhooks took.', labelNames: ['name', 'type', 'operation', 'rejected'], buckets: [...stepBuckets, 10, 25], registers,
     });
@@ -56,8 +58,11 @@ export class AdmissionMetrics {
   }
 
   /** Where the times of one plugin go: to be asked for once. */
-  plugin(name: string, type: Step, operation: AdmissionOperation, rejected: boolean): Histogram.Internal<string> {
-    return this.#plugins.labels(name, type, operation, String(rejected));
+  plugin(name: string, type: Step, operation: AdmissionOperation, rejected: boolean): Durations {
+    const key = `${name} ${type} ${operation} ${rejected}`;
+    let durations = this.#ofPlugins.get(key);
+    if (!durations) this.#ofPlugins.set(key, (durations = this.#plugins.series({ name, type, operation, rejected: String(rejected) })));
+    return durations;
   }
 
   /** `code` is the HTTP status of what came of it; 0: it did not come to one. */

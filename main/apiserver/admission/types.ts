@@ -44,6 +44,8 @@ export interface AdmissionPlugin {
   admit?(attributes: AdmissionAttributes): Promise<void> | void;
   /** May not. What it returns is called when the write that it let through has succeeded or failed. */
   validate?(attributes: AdmissionAttributes): Promise<Settle | void> | Settle | void;
+  /** Whether nobody has registered anything with it, so that it has nothing to say of any request. */
+  isIdle?(): boolean;
   close?(): void;
 }
 

@@ -32,6 +32,11 @@ export class LiveObjects<T extends KubeObject> {
     return this.#watch !== undefined;
   }
 
+  /** Whether it is known that there are none. */
+  get isEmpty(): boolean {
+    return this.ready && this.#objects.size === 0;
+  }
+
   /** Resolves when all objects are known; at once after the first time. */
   load(): Promise<void> {
     return (this.#loading ??= this.#list().catch((error: unknown) => {

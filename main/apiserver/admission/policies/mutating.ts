@@ -92,6 +92,7 @@ export function mutatingPolicies(services: AdmissionServices): AdmissionPlugin {
       if (all.length) own.leave(object);
       refuse(attributes, refusals.filter(({ policy }) => policy.spec?.failurePolicy !== 'Ignore'));
     },
+    isIdle: () => registered.isEmpty,
     close: () => registered.close(),
   };
 }

@@ -14,6 +14,11 @@ export class RegisteredPolicies<P extends KubeObject, B extends KubeObject & { s
     this.#bindings = new LiveObjects(store, { group: 'admissionregistration.k8s.io', resource: bindings });
   }
 
+  /** False as long as it is not known. */
+  get isEmpty(): boolean {
+    return this.#policies.isEmpty;
+  }
+
   /** Policies that nothing binds are left out: they do nothing. */
   async all(): Promise<readonly { policy: P; bindings: B[] }[]> {
     if (!this.#policies.ready) await this.#policies.load();

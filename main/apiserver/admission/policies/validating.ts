@@ -84,6 +84,7 @@ export function validatingPolicies(services: AdmissionServices): AdmissionPlugin
       error.status.details = { ...error.status.details, causes: [...(error.status.details?.causes ?? []), { message }] };
       throw error;
     },
+    isIdle: () => registered.isEmpty,
     close: () => registered.close(),
   };
 }

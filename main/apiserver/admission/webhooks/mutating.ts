@@ -61,6 +61,7 @@ export function mutatingWebhooks(services: AdmissionServices): AdmissionPlugin {
       }
       own.leave(attributes.object);
     },
+    isIdle: () => registered.isEmpty,
     close: () => registered.close(),
   };
 }

@@ -21,6 +21,11 @@ export class RegisteredWebhooks {
     this.#configurations = new LiveObjects(store, { group: 'admissionregistration.k8s.io', resource });
   }
 
+  /** False as long as it is not known. */
+  get isEmpty(): boolean {
+    return this.#configurations.isEmpty;
+  }
+
   async all(): Promise<readonly RegisteredWebhook[]> {
     if (!this.#configurations.ready) await this.#configurations.load();
     if (this.#version === this.#configurations.version) return this.#webhooks;

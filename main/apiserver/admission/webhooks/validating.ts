@@ -36,6 +36,7 @@ export function validatingWebhooks(services: AdmissionServices): AdmissionPlugin
       const outcomes = await Promise.allSettled(relevant.map(([webhook, match], index) => ask(webhook, index, match, attributes)));
       for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     },
+    isIdle: () => registered.isEmpty,
     close: () => registered.close(),
   };
 }
