@@ -10,7 +10,7 @@ const pair = (namespace: string | undefined, key: string, value: string) => `${n
 
 /**
  * Wakes the services whose endpoints a change may have changed: a service itself, and those that select a pod now or
- * did before. Indexes the services for `servicesSelecting`.
+ * did before. Indexes the services for `servicesSelecting` and the pods for `selectedPods`.
  */
 export function onEndpointChanges(
   services: Informer<Service>,
@@ -19,6 +19,7 @@ export function onEndpointChanges(
   wakeKey: (key: string, cause: Pod) => void,
 ): void {
   addSelectorIndex(services);
+  addLabelIndex(pods);
   services.on({ add: wakeService, update: (_, service) => wakeService(service), delete: wakeService });
   const wake = (pod: Pod, cause = pod) => {
     for (const key of servicesSelecting(services, pod)) wakeKey(key, cause);
@@ -42,6 +43,15 @@ function addSelectorIndex(services: Informer<Service>): void {
   });
 }
 
+/** Lets `selectedPods` look at the pods with one of the labels instead of at all of the namespace. */
+function addLabelIndex(pods: Informer<Pod>): void {
+  pods.addIndex(byLabel, ({ metadata }) => {
+    const pairs: string[] = [];
+    for (const key in metadata!.labels) pairs.push(pair(metadata!.namespace, key, metadata!.labels[key]!));
+    return pairs;
+  });
+}
+
 /** Keys of the services that select a pod with these labels. */
 export function servicesSelecting(services: Informer<Service>, { metadata }: Pod): string[] {
   const labels = metadata!.labels ?? {};
@@ -53,9 +63,9 @@ export function servicesSelecting(services: Informer<Service>, { metadata }: Pod
 
 /** The pods that a service selects; none for an empty selector. */
 export function selectedPods(pods: Informer<Pod>, { metadata, spec }: Service): Pod[] {
-  const wanted = Object.entries(spec?.selector ?? {});
-  if (wanted.length === 0) return [];
+  const [first, ...others] = Object.entries(spec?.selector ?? {});
+  if (!first) return [];
   return pods
-    .list(metadata!.namespace)
-    .filter((pod) => wanted.every(([key, value]) => pod.metadata!.labels?.[key] === value));
+    .byIndex(byLabel, pair(metadata!.namespace, ...first))
+    .filter((pod) => others.every(([key, value]) => pod.metadata!.labels?.[key] === value));
 }

@@ -69,6 +69,23 @@ describe('a service with a selector', () => {
     ]);
   });
 
+  it('has pods with all of the labels that it selects, whichever comes first', async () => {
+    await addService({ selector: { app: 'web', tier: 'front' } });
+    const pods: Record<string, Record<string, string>> = { both: { tier: 'front', app: 'web', more: 'yes' }, one: { app: 'web' }, other: { tier: 'front', app: 'db' } };
+    for (const [name, labels] of Object.entries(pods))
+      cluster.server.seed(resources.pods, {
+        ...makePod(name, { labels }, { nodeName: 'node-1' }),
+        status: { phase: 'Running', podIP: '10.244.1.9', podIPs: [{ ip: '10.244.1.9' }], conditions: [{ type: 'Ready', status: 'True' }] },
+      });
+    await settle();
+    expect(slices().flatMap(({ endpoints }) => endpoints ?? []).map(({ targetRef }) => targetRef?.name)).toEqual(['both']);
+    // A pod that loses a label is out, one that gets it is in.
+    for (const [name, labels] of Object.entries({ both: { app: 'web' }, one: { app: 'web', tier: 'front' } }))
+      await cluster.client.of(resources.pods).patch('default', name, 'merge', { metadata: { labels: { tier: null, ...labels } } });
+    await settle();
+    expect(slices().flatMap(({ endpoints }) => endpoints ?? []).map(({ targetRef }) => targetRef?.name)).toEqual(['one']);
+  });
+
   it('keeps a pod that is on its way out, marked as terminating', async () => {
     await addService();
     await addPod('a', '10.244.1.2');
