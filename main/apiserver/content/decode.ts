@@ -10,17 +10,18 @@ import type { RequestContext, Strategy } from '../registry/strategy.ts';
 import { isObject, parseBody, type Parsed } from './body.ts';
 
 /**
- * The object in a request's body, its fields checked as `fieldValidation` asks; the server's own to change.
+ * The object in a request's body, its fields checked as `fieldValidation` asks; the server's own to change. `unread`: a
+ * member that does not count, which is left out of what this process itself sends.
  * Throws 400, 413, 415. Mirrors k8s.io/apiserver/pkg/endpoints/handlers/create.go and update.go.
  */
-export async function decodeObject(call: Call, kind: GroupVersionKind, context: RequestContext, strategy?: Strategy): Promise<KubeObject> {
+export async function decodeObject(call: Call, kind: GroupVersionKind, context: RequestContext, strategy?: Strategy, unread?: string): Promise<KubeObject> {
   const parsed = await parseBody(call, kind.kind);
   if (!parsed) throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)`);
   // Go reads null as an object of which nothing is said.
   const value = parsed.value ?? {};
   checkTypeMeta(value, parsed.unrecognized ?? badRequest);
   checkKind(value as KubeObject, kind, parsed.unrecognized ?? badRequest);
-  const object = parsed.trusted ? normalized(value, kind) : checked({ ...parsed, value }, kind, context, strategy);
+  const object = parsed.trusted ? normalized(unread ? { ...value, [unread]: undefined } : value, kind) : checked({ ...parsed, value }, kind, context, strategy);
   object.apiVersion = apiVersionOf(kind);
   object.kind = kind.kind;
   object.metadata ??= {};

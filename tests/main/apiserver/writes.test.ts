@@ -5,6 +5,7 @@ import type { KubeObject } from '../../../main/api/meta.ts';
 import { decodeProtobuf, encodeProtobuf } from '../../../main/api/protobuf.ts';
 import type { StatusError } from '../../../main/api/status.ts';
 import type { Strategy } from '../../../main/apiserver/index.ts';
+import { statusSubresource } from '../../../main/apiserver/registry/define.ts';
 import { gadgets, start, type Harness } from './support/harness.ts';
 
 /** A kind with a schema, and nothing that is particular about it. */
@@ -14,6 +15,7 @@ const deployments: Strategy<KubeObject> = {
   hasGeneration: true,
   allowCreateOnUpdate: false,
 };
+deployments.subresources = { status: statusSubresource(deployments.definition) };
 const base = '/apis/apps/v1/namespaces/default/deployments';
 
 let harness: Harness;
@@ -46,6 +48,34 @@ function raw(method: string, path: string, headers: Record<string, string>, body
     request.end(body);
   });
 }
+
+describe('a status', () => {
+  /** Who wrote what, without the time and the order, which is that of times. */
+  const record = (body: Deployment) =>
+    body.metadata!.managedFields!.map(({ time: _, ...entry }) => entry).sort((a, b) => (a.manager! < b.manager! ? -1 : 1));
+
+  it('is all that is taken of an object, from outside and from this process alike', async () => {
+    const written = [];
+    for (const [name, transport] of [['outside', harness.remote], ['inside', harness.local]] as const) {
+      const { body } = await create(web(name));
+      const changed = {
+        ...body,
+        metadata: { ...body.metadata, labels: { seen: 'yes' }, managedFields: undefined },
+        spec: { ...body.spec!, replicas: 7 },
+        status: { observedGeneration: 1, conditions: [{ type: 'Available', status: 'True', lastUpdateTime: '2024-02-29T00:00:00Z', lastTransitionTime: '2024-02-29T01:02:03+01:00' }] },
+      };
+      const answer = await transport.request<Deployment>({ method: 'PUT', path: `${base}/${name}/status`, body: changed, query: { fieldManager: 'observer' } });
+      expect(answer.body.spec).toEqual(body.spec);
+      expect(answer.body.metadata).toMatchObject({ labels: { seen: 'yes' }, generation: 1 });
+      expect(answer.body.status).toMatchObject({ observedGeneration: 1, conditions: [{ type: 'Available', status: 'True', lastTransitionTime: '2024-02-29T00:02:03Z' }] });
+      expect(Object.keys(answer.body)).toEqual(['kind', 'apiVersion', 'metadata', 'spec', 'status']);
+      const { body: stored } = await harness.remote.request<Deployment>({ method: 'GET', path: `${base}/${name}` });
+      expect(stored).toEqual(answer.body);
+      written.push(record(stored));
+    }
+    expect(written[1]).toEqual(JSON.parse(JSON.stringify(written[0]).replaceAll('outside', 'inside')));
+  });
+});
 
 describe('fields that a kind does not have', () => {
   const typo = () => web('typo', { replicaz: 3 });
