@@ -182,8 +182,17 @@ export function normalizeValue(type: FieldType, value: unknown): unknown {
   }
 }
 
+/** Written as Go writes them, and not the zero time: most times are, and need not be taken apart. */
+const day = '(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)';
+const second = '(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d';
+const canonical = {
+  Time: new RegExp(`^[1-9]\\d{3}-${day}T${second}Z$`),
+  MicroTime: new RegExp(`^[1-9]\\d{3}-${day}T${second}\\.\\d{6}Z$`),
+};
+
 /** Throws what is wrong with the text; undefined stands for null. */
 export function normalizeTime(special: 'Time' | 'MicroTime', text: string): string | undefined {
+  if (canonical[special].test(text)) return text;
   const time = parseApiTime(text, special === 'Time' ? 'time' : 'microTime');
   // Go's zero time, which it writes as null.
   if (time.seconds === -62_135_596_800 && time.micros === 0) return undefined;

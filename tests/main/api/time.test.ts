@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { normalizeTime } from '../../../main/api/normalize.ts';
 import { formatMicroTime, formatTime, parseApiTime } from '../../../main/api/time.ts';
 
 describe('a time of the API', () => {
@@ -7,6 +8,30 @@ describe('a time of the API', () => {
     expect(formatTime(time)).toBe('2024-03-01T07:29:59Z');
     expect(formatMicroTime(time)).toBe('2024-03-01T07:29:59.123456Z');
     expect(formatMicroTime(parseApiTime('0999-01-01T00:00:00.000001Z', 'microTime'))).toBe('0999-01-01T00:00:00.000001Z');
+  });
+
+  it('is told to be written as Go writes it, or not to be a time, on every day that a month may have', () => {
+    const outcome = (run: () => string | undefined) => {
+      try {
+        return run();
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    const two = (value: number) => String(value).padStart(2, '0');
+    for (const year of ['0001', '1900', '2023', '2024'])
+      for (let month = 0; month <= 13; month++)
+        for (let day = 0; day <= 32; day++)
+          for (const rest of ['00:00:00', '23:59:59', '24:00:00', '00:60:00', '00:00:60']) {
+            const text = `${year}-${two(month)}-${two(day)}T${rest}`;
+            if (text === '0001-01-01T00:00:00') continue;
+            expect(outcome(() => normalizeTime('Time', `${text}Z`))).toBe(outcome(() => formatTime(parseApiTime(`${text}Z`, 'time'))));
+            const micro = `${text}.000120Z`;
+            expect(outcome(() => normalizeTime('MicroTime', micro))).toBe(outcome(() => formatMicroTime(parseApiTime(micro, 'microTime'))));
+          }
+    expect(normalizeTime('Time', '0001-01-01T00:00:00Z')).toBeUndefined();
+    expect(normalizeTime('Time', '2024-01-02T03:04:05.6Z')).toBe('2024-01-02T03:04:05Z');
+    expect(normalizeTime('MicroTime', '2024-01-02T03:04:05,600000Z')).toBe('2024-01-02T03:04:05.600000Z');
   });
 
   it.each<[string, 'time' | 'microTime', string]>([
