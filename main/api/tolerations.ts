@@ -10,7 +10,7 @@ export function tolerates(toleration: Toleration, taint: Taint): boolean {
 
 /** The first taint of these effects that nothing tolerates. */
 export function untoleratedTaint(
-  taints: Taint[] | undefined,
+  taints: readonly Taint[] | undefined,
   tolerations: Toleration[] | undefined,
   effects: readonly string[],
 ): Taint | undefined {

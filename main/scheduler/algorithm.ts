@@ -62,7 +62,7 @@ export class Algorithm {
 
   /** The objection to the pod on this node, with regard to pods that have been promised it. */
   filter(preFiltered: PreFiltered, pod: PodInfo, node: NodeInfo): Status | undefined {
-    if (!this.nominator.isPromised(node.name)) return this.profile.filter(preFiltered, pod, node);
+    if (this.nominator.isEmpty || !this.nominator.isPromised(node.name)) return this.profile.filter(preFiltered, pod, node);
     const promised = [...this.nominator.on(node.name)].filter(
       (other) => other.uid !== pod.uid && other.priority >= pod.priority && !node.pods.has(other.uid),
     );

@@ -1,4 +1,5 @@
-import type { Node, Pod } from '../api/index.ts';
+import type { Node, Pod, Taint } from '../api/index.ts';
+import { doNotSchedule } from '../api/tolerations.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import type { HostPort } from '../api/hostPorts.ts';
 import type { PodInfo } from './podInfo.ts';
@@ -29,10 +30,15 @@ export class NodeInfo {
   readonly #ports = new Map<string, string[]>();
   /** By the key of the question. */
   readonly #counts = new Map<string, { query: PodQuery; count: number }>();
-  #node: Node;
+  // What is asked of every node for every pod is at hand.
+  name = '';
+  labels: Readonly<Record<string, string>> = {};
+  isUnschedulable = false;
+  /** Those that keep pods away. */
+  taints: readonly Taint[] = [];
+  #node!: Node;
 
   constructor(node: Node) {
-    this.#node = node;
     this.setNode(node);
   }
 
@@ -40,16 +46,12 @@ export class NodeInfo {
     return this.#node;
   }
 
-  get name(): string {
-    return this.#node.metadata!.name!;
-  }
-
-  get labels(): Record<string, string> {
-    return this.#node.metadata!.labels ?? {};
-  }
-
   setNode(node: Node): void {
     this.#node = node;
+    this.name = node.metadata!.name!;
+    this.labels = node.metadata!.labels ?? {};
+    this.isUnschedulable = node.spec?.unschedulable ?? false;
+    this.taints = (node.spec?.taints ?? []).filter(({ effect }) => (doNotSchedule as readonly string[]).includes(effect));
     this.allocatable = resourcesOf(node.status?.allocatable);
     const pods = node.status?.allocatable?.pods;
     this.allowedPods = pods === undefined ? 0 : parseQuantity(pods).value();

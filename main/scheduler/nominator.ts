@@ -22,6 +22,11 @@ export class Nominator {
     if (pods.size === 0) this.#pods.delete(node);
   }
 
+  /** Whether nobody has been promised any node. */
+  get isEmpty(): boolean {
+    return this.#pods.size === 0;
+  }
+
   nodeOf(uid: string): string | undefined {
     return this.#nodes.get(uid);
   }

@@ -11,8 +11,8 @@ const toleratesIt = (pod: Pod) => pod.spec!.tolerations?.some((toleration) => to
 /** Keeps pods from cordoned nodes. */
 export const nodeUnschedulable: Plugin = {
   name: 'NodeUnschedulable',
-  filter(_, { pod }, { node }) {
-    if (!node.spec?.unschedulable) return undefined;
+  filter(_, { pod }, { isUnschedulable }) {
+    if (!isUnschedulable) return undefined;
     return toleratesIt(pod) ? undefined : rejected;
   },
   isHelpful(event) {

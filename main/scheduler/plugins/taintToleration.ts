@@ -10,8 +10,9 @@ const rejected = unresolvable('TaintToleration', 'node(s) had untolerated taint(
 /** Keeps pods from nodes with taints that they do not tolerate; PreferNoSchedule only makes a node worse. */
 export const taintToleration: Plugin = {
   name: 'TaintToleration',
-  filter(_, { pod }, { node }) {
-    return untoleratedTaint(node.spec?.taints, pod.spec!.tolerations, doNotSchedule) ? rejected : undefined;
+  filter(_, { pod }, { taints }) {
+    if (taints.length === 0) return undefined;
+    return untoleratedTaint(taints, pod.spec!.tolerations, doNotSchedule) ? rejected : undefined;
   },
   score(_, { pod }, { node }) {
     const taints = node.spec?.taints;
