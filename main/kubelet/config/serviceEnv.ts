@@ -17,15 +17,25 @@ export function serviceEnvironment(pod: Pod, services: Service[], apiServer: Ser
       chosen.set(name!, service);
     }
   const env = new Map<string, string>();
-  for (const service of chosen.values()) add(service, env);
+  for (const service of chosen.values()) for (const [name, value] of variablesOf(service)) env.set(name, value);
   return env;
 }
 
-function add(service: Service, env: Map<string, string>): void {
+/** Each container of a namespace is told of all its Services, which hardly ever change. */
+const known = new WeakMap<Service, ReadonlyMap<string, string>>();
+
+function variablesOf(service: Service): ReadonlyMap<string, string> {
+  let variables = known.get(service);
+  if (!variables) known.set(service, (variables = makeVariables(service)));
+  return variables;
+}
+
+function makeVariables(service: Service): ReadonlyMap<string, string> {
+  const env = new Map<string, string>();
   const { clusterIP, ports = [] } = service.spec!;
   const prefix = envName(service.metadata!.name!);
   env.set(`${prefix}_SERVICE_HOST`, clusterIP!);
-  if (ports.length === 0) return;
+  if (ports.length === 0) return env;
   env.set(`${prefix}_SERVICE_PORT`, String(ports[0]!.port));
   for (const { name, port } of ports) if (name) env.set(`${prefix}_SERVICE_PORT_${envName(name)}`, String(port));
   ports.forEach(({ port, protocol = 'TCP' }, index) => {
@@ -37,6 +47,7 @@ function add(service: Service, env: Map<string, string>): void {
     env.set(`${portPrefix}_PORT`, String(port));
     env.set(`${portPrefix}_ADDR`, clusterIP!);
   });
+  return env;
 }
 
 function envName(name: string): string {
