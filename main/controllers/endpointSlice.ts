@@ -18,6 +18,7 @@ import {
 import { onEndpointChanges, selectedPods, servicesSelecting } from './serviceSelection.ts';
 import { packSlices, type SliceContent } from './slicePacking.ts';
 import { asksForTopology, cpuShares, hintZones } from './topologyHints.ts';
+import { TriggerTimes, withTriggerTime } from './triggerTimes.ts';
 import { WrittenRevisions } from './written.ts';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
@@ -33,6 +34,7 @@ export class EndpointSliceController extends QueueController {
   readonly #nodes: Informer<Node>;
   readonly #slices: Informer<EndpointSlice>;
   readonly #written: WrittenRevisions;
+  readonly #triggers = new TriggerTimes();
   /** The zones' shares as endpoints are hinted by them, as text. */
   #shares = '';
   /** What was said last about the hints of a Service, by its key and address type. */
@@ -101,12 +103,17 @@ export class EndpointSliceController extends QueueController {
   protected async sync(key: string, client: Client): Promise<void> {
     if (!this.#written.seen(key)) return;
     const service = this.#services.get(key);
-    if (!service) for (const type of ['IPv4', 'IPv6']) this.#said.delete(`${key} ${type}`);
+    if (!service) {
+      for (const type of ['IPv4', 'IPv6']) this.#said.delete(`${key} ${type}`);
+      this.#triggers.forget(key);
+    }
     if (!service || !selectsPods(service) || service.metadata!.deletionTimestamp) return;
     const slices = this.#slices
       .byIndex(byService, key)
       .filter((slice) => slice.metadata!.labels?.[managedByLabel] === manager);
-    const contents = this.#contents(service);
+    const pods = selectedPods(this.#pods, service);
+    const trigger = this.#triggers.next(service, pods);
+    const contents = this.#contents(service, pods);
     this.#hint(service, contents);
     const types = new Set(contents.map((content) => content.addressType));
     const plan = packSlices(
@@ -121,7 +128,7 @@ export class EndpointSliceController extends QueueController {
         plan.update.push({ ...slice, endpoints: slice.endpoints });
     }
     try {
-      await this.#carryOut(client, key, plan, metadata);
+      await this.#carryOut(client, key, plan, metadata, trigger);
     } catch (error) {
       if (isNamespaceTerminating(error)) return;
       const message = `Error updating Endpoint Slices for Service ${key}: ${(error as Error).message}`;
@@ -135,18 +142,19 @@ export class EndpointSliceController extends QueueController {
     key: string,
     plan: ReturnType<typeof packSlices>,
     metadata: SliceMetadata,
+    trigger: string | undefined,
   ): Promise<void> {
     const endpointSlices = client.of(resources.endpointSlices);
     const create = plan.create.map(async (content) =>
       this.#written.wrote(
         key,
-        await endpointSlices.create({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata, ...content }),
+        await endpointSlices.create({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { ...metadata, annotations: withTriggerTime(undefined, trigger) }, ...content }),
       ),
     );
     const update = plan.update.map(async (slice) =>
       this.#written.wrote(
         key,
-        await endpointSlices.update({ ...slice, metadata: { ...slice.metadata, labels: metadata.labels } }),
+        await endpointSlices.update({ ...slice, metadata: { ...slice.metadata, labels: metadata.labels, annotations: withTriggerTime(slice.metadata!.annotations, trigger) } }),
       ),
     );
     const gone = plan.delete.map(({ metadata: { namespace, name } = {} }) =>
@@ -181,8 +189,8 @@ export class EndpointSliceController extends QueueController {
   }
 
   /** What the slices of each address type should hold: by ports, as different pods may name different ones. */
-  #contents(service: Service): SliceContent[] {
-    const pods = selectedPods(this.#pods, service).filter((pod) => belongsInEndpoints(pod, true));
+  #contents(service: Service, selected: Pod[]): SliceContent[] {
+    const pods = selected.filter((pod) => belongsInEndpoints(pod, true));
     return addressTypes(service).flatMap((addressType) => {
       const byPorts = new Map<string, SliceContent>();
       for (const pod of pods) {

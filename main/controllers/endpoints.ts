@@ -16,6 +16,7 @@ import {
   selectsPods,
 } from './serviceEndpoints.ts';
 import { onEndpointChanges, selectedPods } from './serviceSelection.ts';
+import { TriggerTimes, withTriggerTime } from './triggerTimes.ts';
 import { WrittenRevisions } from './written.ts';
 
 const managedByLabel = 'endpoints.kubernetes.io/managed-by';
@@ -28,6 +29,7 @@ export class EndpointsController extends QueueController {
   readonly #pods: Informer<Pod>;
   readonly #endpoints: Informer<Endpoints>;
   readonly #written: WrittenRevisions;
+  readonly #triggers = new TriggerTimes();
 
   constructor(context: ControllerContext) {
     super(context, 'endpoint-controller');
@@ -52,6 +54,7 @@ export class EndpointsController extends QueueController {
     const current = this.#endpoints.get(key);
     const endpoints = client.of(resources.endpoints);
     if (!service) {
+      this.#triggers.forget(key);
       // Whose controller is another one (leader election of old) are not ours to delete.
       if (current && current.metadata!.labels?.[managedByLabel] === this.name) {
         await endpoints.delete(namespace, name).catch((error: unknown) => {
@@ -61,13 +64,16 @@ export class EndpointsController extends QueueController {
       return;
     }
     if (!selectsPods(service)) return;
-    const wanted = endpointsOf(service, selectedPods(this.#pods, service), current);
+    const pods = selectedPods(this.#pods, service);
+    const trigger = this.#triggers.next(service, pods);
+    const wanted = endpointsOf(service, pods, current);
     if (
       current &&
       equalJson(wanted.subsets ?? [], current.subsets ?? []) &&
       equalJson(wanted.metadata, current.metadata)
     )
       return;
+    wanted.metadata!.annotations = withTriggerTime(wanted.metadata!.annotations, trigger);
     try {
       this.#written.wrote(key, current ? await endpoints.update(wanted) : await endpoints.create(wanted));
     } catch (error) {

@@ -92,11 +92,10 @@ export class TaintEvictionController extends QueueController {
 export function toleratedFor(pod: Pod, taints: Taint[]): number {
   let shortest = Infinity;
   for (const taint of taints) {
-    const used = (pod.spec!.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
-    if (used.length === 0) return 0;
-    for (const { tolerationSeconds } of used) {
-      if (tolerationSeconds !== undefined) shortest = Math.min(shortest, Math.max(0, tolerationSeconds) * 1000);
-    }
+    // Of several that do, the first one says for how long.
+    const used = pod.spec!.tolerations?.find((toleration) => tolerates(toleration, taint));
+    if (!used) return 0;
+    if (used.tolerationSeconds !== undefined) shortest = Math.min(shortest, Math.max(0, used.tolerationSeconds) * 1000);
   }
   return shortest;
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EndpointSlice } from '../../../main/api/index.ts';
+import { timestamp } from '../../../main/api/meta.ts';
 import { resources } from '../../../main/client/index.ts';
 import { EndpointsController } from '../../../main/controllers/endpoints.ts';
 import { EndpointSliceController } from '../../../main/controllers/endpointSlice.ts';
@@ -31,7 +32,7 @@ async function addPod(name: string, ip: string, ready = true): Promise<void> {
       phase: 'Running',
       podIP: ip,
       podIPs: [{ ip }],
-      conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
+      conditions: [{ type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: timestamp(cluster.clock.now()) }],
     },
   });
   await settle();
@@ -84,6 +85,22 @@ describe('a service with a selector', () => {
       await cluster.client.of(resources.pods).patch('default', name, 'merge', { metadata: { labels: { tier: null, ...labels } } });
     await settle();
     expect(slices().flatMap(({ endpoints }) => endpoints ?? []).map(({ targetRef }) => targetRef?.name)).toEqual(['one']);
+  });
+
+  it('says when what changed its endpoints happened', async () => {
+    const times = () => [slices()[0]!, endpoints()!].map(({ metadata }) => metadata!.annotations?.['endpoints.kubernetes.io/last-change-trigger-time']);
+    await addService();
+    const created = cluster.server.find(resources.services, 'default', 'web')!.metadata!.creationTimestamp;
+    expect(times()).toEqual([created, created]);
+    await cluster.clock.advance(60_000);
+    await addPod('a', '10.244.1.2');
+    const ready = cluster.server.find(resources.pods, 'default', 'a')!.status!.conditions![0]!.lastTransitionTime;
+    expect(ready).not.toBe(created);
+    expect(times()).toEqual([ready, ready]);
+    cluster.server.change(resources.services, 'default', 'web', (changed) => (changed.metadata!.labels = { team: 'a' }));
+    await settle();
+    expect(slices()[0]!.metadata!.labels).toMatchObject({ team: 'a' });
+    expect(times()).toEqual([undefined, undefined]);
   });
 
   it('keeps a pod that is on its way out, marked as terminating', async () => {

@@ -4,7 +4,7 @@ import { microTimestamp, timestamp } from '../../../main/api/meta.ts';
 import { resources } from '../../../main/client/index.ts';
 import { NodeLifecycleController } from '../../../main/controllers/nodeLifecycle.ts';
 import { PodGCController } from '../../../main/controllers/podGC.ts';
-import { TaintEvictionController } from '../../../main/controllers/taintEviction.ts';
+import { TaintEvictionController, toleratedFor } from '../../../main/controllers/taintEviction.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { makeNode, makePod } from '../../support/objects.ts';
 import { Cluster } from './harness.ts';
@@ -207,4 +207,12 @@ it('of too many finished pods the evicted go first, then the oldest', async () =
   await pass(30);
   expect(pod('evicted')).toBeUndefined();
   expect(pod('oldest')).toBeDefined();
+});
+
+it('of several tolerations of a taint the first says for how long', () => {
+  const taint = { key: 'gone', effect: 'NoExecute' };
+  const [always, briefly] = [{ operator: 'Exists' }, { key: 'gone', operator: 'Exists', tolerationSeconds: 10 }];
+  expect(toleratedFor(makePod('p', {}, { tolerations: [always, briefly] }), [taint])).toBe(Infinity);
+  expect(toleratedFor(makePod('p', {}, { tolerations: [briefly, always] }), [taint])).toBe(10_000);
+  expect(toleratedFor(makePod('p', {}, { tolerations: [{ key: 'other', operator: 'Exists' }] }), [taint])).toBe(0);
 });
