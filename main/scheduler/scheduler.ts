@@ -344,7 +344,7 @@ export class Scheduler {
     const { namespace, name, uid, resourceVersion } = pod.pod.metadata!;
     try {
       const wait = lane.profile.preBind(outcome.state, pod, node);
-      if (wait) await unlessStopped(wait, this.#stop.signal);
+      if (wait) await Promise.all([this.#promise(lane, pod.pod, node), unlessStopped(wait, this.#stop.signal)]);
       await lane.client
         .because(resourceVersion)
         .of(resources.pods)
@@ -493,7 +493,7 @@ export class Scheduler {
     for (const other of [...this.#nominator.on(node)]) {
       if (other.priority >= preemptor.priority) continue;
       this.#nominator.delete(other.uid);
-      void this.#clearNomination(lane, other.pod);
+      void this.#writeNomination(lane, other.pod, null);
     }
     // Those that are on their way out already need no push.
     const staying = victims.filter(({ pod }) => !pod.metadata!.deletionTimestamp);
@@ -502,14 +502,19 @@ export class Scheduler {
     });
   }
 
-  async #clearNomination(lane: Lane, pod: Pod): Promise<void> {
+  /** Tells where a pod is going that has to wait for something before: nobody needs to make room for it elsewhere. */
+  async #promise(lane: Lane, pod: Pod, node: string): Promise<void> {
+    if (pod.status?.nominatedNodeName !== node) await this.#writeNomination(lane, pod, node);
+  }
+
+  async #writeNomination(lane: Lane, pod: Pod, node: string | null): Promise<void> {
     const { namespace, name, uid } = pod.metadata!;
-    const patch = { metadata: { uid }, status: { nominatedNodeName: null } };
+    const patch = { metadata: { uid }, status: { nominatedNodeName: node } };
     try {
       await lane.client.of(resources.pods).patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
     } catch (error) {
       if (!isNotFound(error))
-        this.#log.warn('a nomination could not be taken back', { namespace, name, error: String(error) });
+        this.#log.warn('a nomination could not be written', { namespace, name, node, error: String(error) });
     }
   }
 

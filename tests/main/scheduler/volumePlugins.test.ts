@@ -176,6 +176,8 @@ describe('a driver that says how much room there is', () => {
     const provision = () => {
       server.change(resources.persistentVolumeClaims, 'default', 'data', (claim) => {
         expect(claim.metadata!.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'west' });
+        // While it waits everybody may know where it goes.
+        expect(server.find(resources.pods, 'default', 'p')!.status!.nominatedNodeName).toBe('west');
         claim.metadata!.annotations!['pv.kubernetes.io/bind-completed'] = 'yes';
         claim.spec!.volumeName = 'made';
       });
