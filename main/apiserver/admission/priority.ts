@@ -10,8 +10,8 @@ const systemClasses: Record<string, number> = { 'system-cluster-critical': 2_000
 export const priority: AdmissionPlugin = {
   name: 'Priority',
   handles(operation, resource, subresource) {
-    if (subresource || operation === 'CONNECT') return false;
-    return (operation !== 'DELETE' && is(resource, '', 'pods')) || is(resource, 'scheduling.k8s.io', 'priorityclasses');
+    if (subresource || operation === 'CONNECT' || operation === 'DELETE') return false;
+    return is(resource, '', 'pods') || is(resource, 'scheduling.k8s.io', 'priorityclasses');
   },
   async admit(attributes) {
     if (!is(attributes.resource, '', 'pods')) return;
@@ -54,10 +54,6 @@ export const priority: AdmissionPlugin = {
   },
   async validate(attributes) {
     if (is(attributes.resource, '', 'pods')) return;
-    if (attributes.operation === 'DELETE') {
-      if (systemClasses[attributes.name] !== undefined) throw reject(attributes, 'this is a system priority class and cannot be deleted');
-      return;
-    }
     const object = as<PriorityClass>(attributes.object);
     if (!object.globalDefault) return;
     const all = await attributes.objects.list<PriorityClass>(priorityClasses);

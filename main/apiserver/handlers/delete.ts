@@ -2,7 +2,7 @@ import { decodeAs, DecodeError } from '../../api/decode.ts';
 import type { DeleteOptions } from '../../api/index.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { schemaById } from '../../api/schema.ts';
-import { badRequest, invalid, type FieldError } from '../../api/status.ts';
+import { badRequest, forbidden, invalid, type FieldError } from '../../api/status.ts';
 import type { Call, Handler } from '../call.ts';
 import { parseBody } from '../content/body.ts';
 import { checkTypeMeta } from '../content/decode.ts';
@@ -21,6 +21,8 @@ export const deleteOne =
   async (call, registry) => {
     const { info } = call;
     const { context, options } = await deletionOf(call);
+    const kept = registry.strategy.keeps?.(info.name);
+    if (kept) throw forbidden({ group: registry.definition.group, kind: registry.definition.resource }, info.name, kept);
     const admit = new Admit(serving, context, registry, info.subresource, info.name);
     const { entry, gone } = await deleteObject(registry, context, info.name, options, (object) => admit.both('DELETE', undefined, object));
     const code = !gone && options.orphanDependents === false ? 202 : 200;

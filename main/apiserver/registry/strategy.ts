@@ -112,6 +112,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   beginWrite?(context: RequestContext, object: T, old: T | undefined): Promise<(committed: boolean) => void | Promise<void>>;
   /** DELETE answers with the object instead of a Status (upstream: ReturnDeletedObject). */
   returnsDeletedObject?: boolean;
+  /** Why an object of that name may not be deleted by itself. Collections are not asked: upstream, it is in the storage's Delete. */
+  keeps?(name: string): string | undefined;
   /**
    * The kind is a question that a POST answers and nothing stores (SubjectAccessReview, TokenReview): gets the defaulted,
    * validated object and returns it with its answer in `status`. Such a kind has the one verb `create`.

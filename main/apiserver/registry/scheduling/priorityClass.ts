@@ -15,6 +15,7 @@ export const priorityClass: Strategy<PriorityClass> = {
   generationChanged: () => false,
   nameRule: 'dnsSubdomain',
   allowUnconditionalUpdate: true,
+  keeps: (name) => (system[name] === undefined ? undefined : 'this is a system priority class and cannot be deleted'),
   defaults(object) {
     object.value ??= 0;
     object.preemptionPolicy ??= 'PreemptLowerPriority';
