@@ -29,7 +29,7 @@ export function builtinAdmission(services: AdmissionServices): AdmissionPlugin[]
     namespaceLifecycle,
     limitRanger,
     serviceAccountAdmission(clock, random),
-    nodeRestriction,
+    nodeRestriction(services),
     taintNodesByCondition,
     podSecurity,
     priority,

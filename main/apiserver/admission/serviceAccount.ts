@@ -1,4 +1,5 @@
 import type { Container, Pod, ServiceAccount, Volume } from '../../api/index.ts';
+import { podReferences } from '../../api/podReferences.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Random } from '../../util/random.ts';
 import { as, podCreation, reject } from './attributes.ts';
@@ -76,9 +77,10 @@ function tokenVolume(name: string): Volume {
   };
 }
 
-function mayMirror(attributes: AdmissionAttributes, { spec }: Pod): void {
+function mayMirror(attributes: AdmissionAttributes, pod: Pod): void {
+  const { spec } = pod;
   if (spec?.serviceAccountName) throw reject(attributes, 'a mirror pod may not reference service accounts');
-  if (spec?.volumes?.some((volume) => volume.secret)) throw reject(attributes, 'a mirror pod may not reference secrets');
+  if (podReferences(pod).secrets.size) throw reject(attributes, 'a mirror pod may not reference secrets');
   if (spec?.volumes?.some((volume) => volume.projected?.sources?.some((source) => source.serviceAccountToken)))
     throw reject(attributes, 'a mirror pod may not use ServiceAccountToken volume projections');
 }

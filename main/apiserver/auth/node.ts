@@ -1,5 +1,6 @@
 import { parseFieldSelector } from '../../api/fields.ts';
 import type { PersistentVolume, PersistentVolumeClaim, Pod, PolicyRule, ResourceSlice, VolumeAttachment } from '../../api/index.ts';
+import { podReferences } from '../../api/podReferences.ts';
 import type { Store } from '../../store/index.ts';
 import { LiveObjects } from './liveObjects.ts';
 import { ruleAllows } from './rules.ts';
@@ -40,6 +41,7 @@ export class NodeAuthorizer implements Authorizer {
   authorize(user: UserInfo, info: RequestInfo): Decision | Promise<Decision> {
     if (!user.groups.includes('system:nodes') || !user.name.startsWith(prefix)) return no('');
     const node = user.name.slice(prefix.length);
+    if (!node) return no(`unknown node for user ${JSON.stringify(user.name)}`);
     if (this.#all.every((objects) => objects.ready)) return this.#decide(node, info);
     return Promise.all(this.#all.map((objects) => objects.load())).then(() => this.#decide(node, info));
   }
@@ -57,8 +59,7 @@ export class NodeAuthorizer implements Authorizer {
       switch (`${info.group}/${info.resource}`) {
         case '/secrets':
         case '/configmaps':
-          if (!info.namespace && ['get', 'list', 'watch'].includes(info.verb)) return no('can only read namespaced object of this type');
-          return this.#read(node, info, ['get', 'list', 'watch']);
+          return this.#readInNamespace(node, info);
         case '/persistentvolumeclaims':
           return this.#read(node, info, info.subresource === 'status' ? ['update', 'patch'] : ['get'], 'status');
         case '/persistentvolumes':
@@ -66,13 +67,13 @@ export class NodeAuthorizer implements Authorizer {
         case 'resource.k8s.io/resourceclaims':
           return this.#read(node, info, ['get']);
         case '/serviceaccounts':
-          if (info.subresource !== 'token') return this.#read(node, info, ['get']);
-          if (info.verb !== 'create') return no('can only create tokens for individual service accounts');
-          return this.#read(node, info, ['create'], 'token');
+          if (info.verb === 'get' && !info.subresource) return this.#readInNamespace(node, info);
+          if (info.verb !== 'create' || !info.name) return no('can only create tokens for individual service accounts');
+          return info.subresource === 'token' ? this.#related(node, info) : no('can only create token subresource of serviceaccount');
         case 'coordination.k8s.io/leases':
-          return own(node, info, 'can only access node lease with the same name as the requesting node', info.namespace === 'kube-node-lease' ? '' : 'can only access leases in the "kube-node-lease" system namespace');
+          return own(node, info, 'a node lease', 'node lease', info.namespace === 'kube-node-lease' ? '' : 'can only access leases in the "kube-node-lease" system namespace');
         case 'storage.k8s.io/csinodes':
-          return own(node, info, 'can only access CSINode with the same name as the requesting node', '');
+          return own(node, info, 'a CSINode', 'CSINode', info.subresource ? 'cannot authorize CSINode subresources' : '');
         case '/nodes':
           return ofNode(node, info);
         case '/pods':
@@ -81,6 +82,11 @@ export class NodeAuthorizer implements Authorizer {
           return this.#slice(node, info);
       }
     return this.rules.some((rule) => ruleAllows(rule, info)) ? yes : no('');
+  }
+
+  #readInNamespace(node: string, info: RequestInfo): Decision {
+    if (info.namespace || info.subresource) return this.#read(node, info, ['get', 'list', 'watch']);
+    return no(['get', 'list', 'watch'].includes(info.verb) ? 'can only read namespaced object of this type' : refusals['get,list,watch']!);
   }
 
   #read(node: string, info: RequestInfo, verbs: readonly string[], part = ''): Decision {
@@ -146,32 +152,18 @@ export class NodeAuthorizer implements Authorizer {
     return needs;
   }
 
-  #addPod(needs: Set<string>, { metadata, spec, status }: Pod): void {
+  #addPod(needs: Set<string>, pod: Pod): void {
+    const { metadata, spec, status } = pod;
     const namespace = metadata!.namespace!;
     const add = (kind: string, name: string | undefined) => name && needs.add(`${kind} ${namespace}/${name}`);
     add('pods', metadata!.name);
     // A mirror of what the node runs by itself entitles it to nothing.
     if (metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined) return;
     add('serviceaccounts', spec?.serviceAccountName);
-    for (const { name } of spec?.imagePullSecrets ?? []) add('secrets', name);
-    for (const container of [...(spec?.initContainers ?? []), ...(spec?.containers ?? []), ...(spec?.ephemeralContainers ?? [])]) {
-      for (const { valueFrom } of container.env ?? []) {
-        add('secrets', valueFrom?.secretKeyRef?.name);
-        add('configmaps', valueFrom?.configMapKeyRef?.name);
-      }
-      for (const { secretRef, configMapRef } of container.envFrom ?? []) {
-        add('secrets', secretRef?.name);
-        add('configmaps', configMapRef?.name);
-      }
-    }
+    const { secrets, configMaps } = podReferences(pod);
+    for (const name of secrets) add('secrets', name);
+    for (const name of configMaps) add('configmaps', name);
     for (const volume of spec?.volumes ?? []) {
-      add('secrets', volume.secret?.secretName);
-      add('configmaps', volume.configMap?.name);
-      add('secrets', volume.csi?.nodePublishSecretRef?.name);
-      for (const { secret, configMap } of volume.projected?.sources ?? []) {
-        add('secrets', secret?.name);
-        add('configmaps', configMap?.name);
-      }
       const claim = volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral ? `${metadata!.name}-${volume.name}` : undefined);
       add('persistentvolumeclaims', claim);
       const bound = claim && this.#claims.get(namespace, claim)?.spec?.volumeName;
@@ -225,9 +217,9 @@ function selectsNode({ fieldSelector }: RequestInfo, node: string): boolean {
   }
 }
 
-function own(node: string, info: RequestInfo, why: string, elsewhere: string): Decision {
-  if (elsewhere) return no(elsewhere);
-  if (!['get', 'create', 'update', 'patch', 'delete'].includes(info.verb)) return no('can only get, create, update, patch, or delete');
+function own(node: string, info: RequestInfo, one: string, kind: string, refusal: string): Decision {
+  if (!['get', 'create', 'update', 'patch', 'delete'].includes(info.verb)) return no(`can only get, create, update, patch, or delete ${one}`);
+  if (refusal) return no(refusal);
   // A creation's name is judged when the object is there: by NodeRestriction.
-  return info.verb === 'create' || info.name === node ? yes : no(why);
+  return info.verb === 'create' || info.name === node ? yes : no(`can only access ${kind} with the same name as the requesting node`);
 }

@@ -53,6 +53,18 @@ describe('a node', () => {
     expect(await may('n2', 'get', 'secrets', 'env')).toBe(false);
   });
 
+  it('is told why not', async () => {
+    const why = async (user: string, ...ask: Parameters<typeof request>) => (await authorizer.authorize({ name: user, groups: ['system:nodes'] }, request(...ask))).reason;
+    const node = 'system:node:n1';
+    expect(await why('system:node:', 'create', 'pods', '')).toBe('unknown node for user "system:node:"');
+    expect(await why(node, 'get', 'secrets', 'env', { namespace: '' })).toBe('can only read namespaced object of this type');
+    expect(await why(node, 'get', 'secrets', 'env', { namespace: '', subresource: 'odd' })).toBe('cannot read subresource');
+    expect(await why(node, 'update', 'serviceaccounts', 'robot')).toBe('can only create tokens for individual service accounts');
+    expect(await why(node, 'create', 'serviceaccounts', 'robot')).toBe('can only create token subresource of serviceaccount');
+    expect(await why(node, 'list', 'leases', '', { group: 'coordination.k8s.io' })).toBe('can only get, create, update, patch, or delete a node lease');
+    expect(await why(node, 'get', 'csinodes', 'n1', { group: 'storage.k8s.io', namespace: '', subresource: 'odd' })).toBe('cannot authorize CSINode subresources');
+  });
+
   it('has its own lease and Node, and what every kubelet may', async () => {
     const lease = { group: 'coordination.k8s.io', namespace: 'kube-node-lease' };
     expect(await may('n1', 'update', 'leases', 'n1', lease)).toBe(true);
