@@ -10,20 +10,28 @@ interface AuthEntry {
   identitytoken?: string;
 }
 
+/** What a registry is told, and where it stands. */
+export interface PullCredential {
+  auth: RegistryAuth;
+  /** The Secret, by uid, namespace and name. */
+  secret: string;
+}
+
 /** The pod's pull secrets that fit the image's registry, best first; secrets that are missing are passed over, as upstream does. */
-export async function credentialsFor(pod: Pod, image: string, objects: ObjectSource): Promise<RegistryAuth[]> {
-  const found: { key: string; auth: RegistryAuth }[] = [];
+export async function credentialsFor(pod: Pod, image: string, objects: ObjectSource): Promise<PullCredential[]> {
+  const found: { key: string; credential: PullCredential }[] = [];
   for (const { name } of pod.spec?.imagePullSecrets ?? []) {
     if (!name) continue;
     const secret = await objects.secret(pod.metadata!.namespace!, name).catch(() => undefined);
     if (secret) found.push(...matching(secret, image));
   }
   // The longest key is the most specific.
-  return found.sort((a, b) => b.key.length - a.key.length).map(({ auth }) => auth);
+  return found.sort((a, b) => b.key.length - a.key.length).map(({ credential }) => credential);
 }
 
-function matching(secret: Secret, image: string): { key: string; auth: RegistryAuth }[] {
-  const result: { key: string; auth: RegistryAuth }[] = [];
+function matching(secret: Secret, image: string): { key: string; credential: PullCredential }[] {
+  const { uid, namespace, name } = secret.metadata ?? {};
+  const result: { key: string; credential: PullCredential }[] = [];
   for (const [key, entry] of Object.entries(entriesOf(secret))) {
     const place = key.replace(/^https?:\/\//, '').replace(/\/v[12]\/?$/, '').replace(/\/$/, '');
     const registry = registryOf(image);
@@ -33,15 +41,13 @@ function matching(secret: Secret, image: string): { key: string; auth: RegistryA
     if (!fits || (place.includes('/') && !full.startsWith(place))) continue;
     const [username, ...rest] = entry.auth ? Buffer.from(entry.auth, 'base64').toString('utf8').split(':') : [entry.username];
     const password = entry.auth ? rest.join(':') : entry.password;
-    result.push({
-      key: place,
-      auth: {
-        serverAddress: key,
-        ...(username ? { username } : {}),
-        ...(password ? { password } : {}),
-        ...(entry.identitytoken ? { identityToken: entry.identitytoken } : {}),
-      },
-    });
+    const auth = {
+      serverAddress: key,
+      ...(username ? { username } : {}),
+      ...(password ? { password } : {}),
+      ...(entry.identitytoken ? { identityToken: entry.identitytoken } : {}),
+    };
+    result.push({ key: place, credential: { auth, secret: `${uid}/${namespace}/${name}` } });
   }
   return result;
 }

@@ -8,7 +8,7 @@ import { uidOf, type AnyContainer } from '../spec.ts';
 import { StartError } from '../startError.ts';
 import { messageOf } from '../volumes/errors.ts';
 import type { ImageGarbage } from './imageGarbage.ts';
-import { credentialsFor } from './credentials.ts';
+import { credentialsFor, type PullCredential } from './credentials.ts';
 import type { PullAccess } from './pullAccess.ts';
 import { pullPolicyOf, withDefaultTag } from '../../api/imageReference.ts';
 
@@ -100,12 +100,12 @@ export class ImageManager {
     }
     const started = this.options.clock.monotonic();
     const before = policy === 'Always' && this.options.garbage ? await runtime.imageStatus(image).catch(() => undefined) : undefined;
-    const auth = await this.#pull(pod, image, requested, tell);
+    const credential = await this.#pull(pod, image, requested, tell);
     const pulled = await runtime.imageStatus(image);
     if (!pulled) throw new StartError('ErrImagePull', `the image "${image}" was pulled but is not there`);
     this.#remember(pulled);
     // Whoever has pulled it may use it, whether that can be noted or not.
-    await this.options.access?.pulled(image, pulled.id, auth).catch(() => {});
+    await this.options.access?.pulled(image, pulled.id, credential).catch(() => {});
     if (before?.id !== pulled.id) await this.options.garbage?.pulled(pulled.id);
     else this.options.garbage?.used(pulled.id);
     tell('Normal', 'Pulled', this.#pulledMessage(requested, pulled, started));
@@ -126,7 +126,7 @@ export class ImageManager {
     }
   }
 
-  async #pull(pod: Pod, image: string, requested: string, tell: ImageEvent): Promise<RegistryAuth | undefined> {
+  async #pull(pod: Pod, image: string, requested: string, tell: ImageEvent): Promise<PullCredential | undefined> {
     const key = `${uidOf(pod)}_${image}`;
     const remaining = this.#backoff.remaining(key);
     if (remaining > 0) {
@@ -142,9 +142,9 @@ export class ImageManager {
     const waited = this.#waiting.get(uidOf(pod)) ?? new Map<string, string>();
     this.#waiting.set(uidOf(pod), waited.set(image, requested));
     try {
-      const auth = await this.#pullWithAny(image, await credentialsFor(pod, image, this.options.objects));
+      const credential = await this.#pullWithAny(image, await credentialsFor(pod, image, this.options.objects));
       this.#backoff.reset(key);
-      return auth;
+      return credential;
     } catch (error) {
       const message = messageOf(error);
       tell('Warning', 'Failed', `Failed to pull image "${requested}": ${message}`);
@@ -158,12 +158,12 @@ export class ImageManager {
   }
 
   /** The credentials one after the other, without any where there are none; resolves with those that did. */
-  async #pullWithAny(image: string, credentials: RegistryAuth[]): Promise<RegistryAuth | undefined> {
+  async #pullWithAny(image: string, credentials: PullCredential[]): Promise<PullCredential | undefined> {
     let last: unknown;
-    for (const auth of credentials.length > 0 ? credentials : [undefined]) {
+    for (const credential of credentials.length > 0 ? credentials : [undefined]) {
       try {
-        await this.#pullOnce(image, auth);
-        return auth;
+        await this.#pullOnce(image, credential?.auth);
+        return credential;
       } catch (error) {
         last = error;
       }

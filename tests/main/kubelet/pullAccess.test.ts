@@ -4,8 +4,8 @@ import { resources } from '../../../main/client/index.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { Harness } from './harness.ts';
 
-const alice = { username: 'alice', password: 'a' };
-const bob = { username: 'bob', password: 'b' };
+const alice = { auth: { username: 'alice', password: 'a' }, secret: '1/default/of-alice' };
+const bob = { auth: { username: 'bob', password: 'b' }, secret: '2/default/of-bob' };
 const none = async () => [];
 
 function remembered(): AccessRecord & { text: string } {
@@ -36,14 +36,28 @@ describe('an image that is on the node', () => {
     expect(await access.allows('r.io/app:1', 'id', async () => [bob])).toBe(false);
     expect(await access.allows('r.io/app@sha256:0', 'id', async () => [bob, alice])).toBe(true);
     expect(await access.allows('elsewhere.io/app:1', 'id', async () => [alice])).toBe(false);
-    expect(record.text).not.toMatch(/alice|bob/);
+    expect(record.text).not.toMatch(/"alice|"bob/);
     await access.pulled('r.io/app:1', 'id', bob);
-    for (const auth of [alice, bob]) expect(await access.allows('r.io/app:1', 'id', async () => [auth])).toBe(true);
+    for (const credential of [alice, bob]) expect(await access.allows('r.io/app:1', 'id', async () => [credential])).toBe(true);
+  });
+
+  it('is also for a Secret that has new credentials by now, and for the same credentials in another', async () => {
+    const record = remembered();
+    const access = new PullAccess(record);
+    await access.pulled('r.io/app:1', 'id', alice);
+    const renewed = { ...alice, auth: { username: 'alice', password: 'new' } };
+    const copied = { ...renewed, secret: '3/other/copy' };
+    expect(await access.allows('r.io/app:1', 'id', async () => [copied])).toBe(false);
+    expect(await access.allows('r.io/app:1', 'id', async () => [renewed])).toBe(true);
+    // What is known of a Secret is what stands in it now.
+    const later = new PullAccess(record);
+    expect(await later.allows('r.io/app:1', 'id', async () => [copied])).toBe(true);
+    expect(await later.allows('r.io/app:1', 'id', async () => [{ ...alice, secret: '4/other/old' }])).toBe(false);
   });
 
   it('is asked for again by a pod that lacks the credentials of the one that brought it', async () => {
     const h = await new Harness().start();
-    const data = { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths: { 'r.io': alice } })).toString('base64') };
+    const data = { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths: { 'r.io': alice.auth } })).toString('base64') };
     h.server.seed(resources.secrets, { metadata: { name: 'pull', namespace: 'default' }, data });
     const { pullImage } = h.runtime;
     h.runtime.pullImage = async (image, auth, onProgress) => {
