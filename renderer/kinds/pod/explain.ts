@@ -18,6 +18,7 @@ const waiting: Record<string, string> = {
   CreateContainerConfigError: 'config',
   CreateContainerError: 'createError',
   RunContainerError: 'runError',
+  PostStartHookError: 'postStart',
 };
 
 /** What a process most likely means by the code it ended with. */
@@ -35,10 +36,11 @@ const exitCodes: Record<number, string> = {
   143: 'exit143',
 };
 
-/** A container's state, explained; undefined where there is nothing to explain. */
-export function explainState(state: ContainerState | undefined): Explanation | undefined {
+/** A container's state, explained; undefined where there is nothing to explain. `held`: its node has the image, and may not use it unasked. */
+export function explainState(state: ContainerState | undefined, held = false): Explanation | undefined {
   if (state?.waiting) {
     const known = waiting[state.waiting.reason ?? ''];
+    if (known === 'imagePull' && held) return { key: 'pod.waiting.imageHeld' };
     return known ? { key: `pod.waiting.${known}` } : undefined;
   }
   if (state?.terminated) return explainEnd(state.terminated);

@@ -2,7 +2,9 @@ import type { Deployment, Event, Pod } from '../../../main/api/index.ts';
 import { controllerOf } from '../../../main/api/meta.ts';
 import { deploymentStatus } from '../../kinds/deployment/status.ts';
 import { lastSeen, timesSeen } from '../../kinds/event/time.ts';
+import type { Tone } from '../../components/grid/types.ts';
 import { summarize, toneOf, troubleOf } from '../../kinds/pod/status.ts';
+import { warningsOf } from '../../kinds/pod/warnings.ts';
 
 export interface Tally {
   healthy: number;
@@ -16,6 +18,7 @@ export interface Trouble {
   name: string;
   kind: 'Pod' | 'Deployment';
   word: string;
+  tone: Tone;
   why: string;
   /** Pods of one owner that fail for one reason are one trouble. */
   others: number;
@@ -43,22 +46,35 @@ export function deploymentTally(deployments: readonly Deployment[]): Tally {
   return tally;
 }
 
-export function troubles(pods: readonly Pod[], deployments: readonly Deployment[]): Trouble[] {
+/** What a node has said less often may be the start of a program that is slow, or of a pod that came before its ConfigMap. */
+const timesToTell = 3;
+
+/** `events` and `now` tell of pods that are on their way and cannot go on. */
+export function troubles(pods: readonly Pod[], deployments: readonly Deployment[], events: readonly Event[], now: number): Trouble[] {
   const found = new Map<string, Trouble>();
+  const eventsOf = new Map<string | undefined, Event[]>();
+  for (const event of events) {
+    const { uid } = event.involvedObject;
+    const known = eventsOf.get(uid);
+    if (known) known.push(event);
+    else eventsOf.set(uid, [event]);
+  }
   for (const pod of pods) {
     const summary = summarize(pod);
-    if (toneOf(pod, summary) !== 'bad') continue;
+    const tone = toneOf(pod, summary);
+    const warning = tone === 'warn' ? warningsOf(pod, eventsOf.get(pod.metadata?.uid) ?? [], now).find((event) => timesSeen(event) >= timesToTell) : undefined;
+    if (tone !== 'bad' && !warning) continue;
     const namespace = pod.metadata?.namespace ?? '';
     const key = `${namespace}/${controllerOf(pod)?.uid ?? pod.metadata?.name}/${summary.word}`;
     const known = found.get(key);
     if (known) known.others++;
-    else found.set(key, { namespace, name: pod.metadata?.name ?? '', kind: 'Pod', word: summary.word, why: troubleOf(pod) ?? '', others: 0 });
+    else found.set(key, { namespace, name: pod.metadata?.name ?? '', kind: 'Pod', word: summary.word, tone, why: warning?.message ?? troubleOf(pod) ?? '', others: 0 });
   }
   for (const deployment of deployments) {
     const status = deploymentStatus(deployment);
     if (status.tone !== 'bad') continue;
     const { namespace = '', name = '' } = deployment.metadata ?? {};
-    found.set(`${namespace}/${name}/deployment`, { namespace, name, kind: 'Deployment', word: status.text, why: status.title ?? '', others: 0 });
+    found.set(`${namespace}/${name}/deployment`, { namespace, name, kind: 'Deployment', word: status.text, tone: status.tone, why: status.title ?? '', others: 0 });
   }
   return [...found.values()];
 }

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { Event } from '../../../main/api/index.ts';
+import { readableAmount } from '../../../renderer/kinds/amount.ts';
 import { explainEnd, explainLast, explainState } from '../../../renderer/kinds/pod/explain.ts';
 import { podStatus, summarize } from '../../../renderer/kinds/pod/status.ts';
+import { warningsOf } from '../../../renderer/kinds/pod/warnings.ts';
 import { messages } from '../../../renderer/i18n/index.ts';
 import { containerStatus, makePod } from '../support/objects.ts';
 
@@ -52,6 +55,8 @@ describe('what is wrong, in plain words', () => {
       ...['ContainerCreating', 'CrashLoopBackOff', 'ImagePullBackOff', 'ErrImagePull', 'CreateContainerConfigError'].map((reason) => explainState(waiting(reason).state)?.key),
       ...[0, 1, 2, 126, 127, 137, 139, 143, 255].map((exitCode) => explainEnd({ exitCode }).key),
       explainEnd({ exitCode: 137, reason: 'OOMKilled' }).key,
+      explainState(waiting('ImagePullBackOff').state, true)?.key,
+      ...['FailedMount', 'Unhealthy', 'FailedPostStartHook', 'FailedCreatePodSandBox'].map((reason) => `pod.warning.${reason}`),
     ];
     for (const key of keys)
       for (const language of ['en', 'zh'] as const) {
@@ -71,4 +76,44 @@ describe('what is wrong, in plain words', () => {
     expect(explainLast(restarted)?.key).toBe('pod.end.exit1');
     expect(explainLast(containerStatus({}))).toBeUndefined();
   });
+});
+
+describe('what the node says in events alone', () => {
+  const now = Date.parse('2026-01-01T10:00:00Z');
+  const event = (reason: string, message: string, minutesAgo: number, more: Partial<Event> = {}): Event => ({
+    metadata: { name: `${reason}.${minutesAgo}`, namespace: 'default' },
+    involvedObject: { kind: 'Pod', name: 'web', uid: 'uid-web', fieldPath: 'spec.containers{main}' },
+    type: 'Warning',
+    reason,
+    message,
+    lastTimestamp: new Date(now - minutesAgo * 60_000).toISOString(),
+    ...more,
+  });
+  const pod = (status: object) => makePod('web', { metadata: { name: 'web', uid: 'uid-web' }, status: { phase: 'Running', ...status } });
+  const starting = pod({ phase: 'Pending', containerStatuses: [waiting('ContainerCreating')] });
+  const unready = pod({ containerStatuses: [containerStatus({ state: { running: {} } })] });
+  const mount = event('FailedMount', 'MountVolume.SetUp failed for volume "v" : secret "gone" not found', 1);
+  const probe = event('Unhealthy', 'Readiness probe failed: connection refused', 1);
+
+  it('is why a container does not start, or is not ready', () => {
+    expect(warningsOf(starting, [mount, probe], now)).toEqual([mount, probe]);
+    expect(warningsOf(unready, [mount, probe], now)).toEqual([probe]);
+  });
+
+  it('is the last word of each thing that is wrong, and nothing that is over', () => {
+    const events = [event('Unhealthy', 'Readiness probe failed: no route', 4), probe, event('Unhealthy', 'Startup probe failed: connection refused', 3), event('FailedKillPod', 'error killing pod', 30)];
+    expect(warningsOf(unready, events, now).map(({ message }) => message)).toEqual([probe.message, 'Startup probe failed: connection refused']);
+    const others = [{ ...probe, type: 'Normal' }, event('BackOff', 'Back-off restarting', 1), { ...probe, involvedObject: { ...probe.involvedObject, uid: 'uid-of-another' } }];
+    expect(warningsOf(unready, others, now)).toEqual([]);
+  });
+
+  it('stays with a container that was started again for it, and does not trouble one that always ran', () => {
+    const ready = (restartCount: number) => pod({ conditions: [{ type: 'Ready', status: 'True' }], containerStatuses: [containerStatus({ ready: true, restartCount, state: { running: {} } })] });
+    expect(warningsOf(ready(1), [probe], now)).toEqual([probe]);
+    expect(warningsOf(ready(0), [probe], now)).toEqual([]);
+  });
+});
+
+it('an amount is shown in the largest unit that fits', () => {
+  expect(['24581692Ki', '2', '1500m', '20Mi', '1024Mi', '110', '0'].map(readableAmount)).toEqual(['23.44Gi', '2', '1500m', '20Mi', '1Gi', '110', '0']);
 });

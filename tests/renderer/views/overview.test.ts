@@ -13,10 +13,20 @@ function warning(name: string, message: string, lastTimestamp: string, count = 1
 describe('what needs attention', () => {
   it('is one trouble for the pods of one owner that fail in one way', () => {
     const pods = [makePod('a', { status: crashing, metadata: ownedBy('1', 'a') }), makePod('b', { status: crashing, metadata: ownedBy('1', 'b') }), makePod('c', { status: crashing }), makePod('fine')];
-    expect(troubles(pods, []).map(({ name, word, why, others }) => [name, word, why, others])).toEqual([
+    expect(troubles(pods, [], [], 0).map(({ name, word, why, others }) => [name, word, why, others])).toEqual([
       ['a', 'CrashLoopBackOff', 'back-off 5m0s', 1],
       ['c', 'CrashLoopBackOff', 'back-off 5m0s', 0],
     ]);
+  });
+});
+
+describe('a pod that is on its way', () => {
+  const waits = (name: string) => makePod(name, { metadata: { name, namespace: 'default', uid: name }, status: { phase: 'Pending', containerStatuses: [containerStatus({ state: { waiting: { reason: 'ContainerCreating' } } })] } });
+  const mount = (name: string, count: number): Event => ({ ...warning(name, 'secret "gone" not found', '2026-01-01T10:00:00Z', count), reason: 'FailedMount', involvedObject: { kind: 'Pod', name, namespace: 'default', uid: name } });
+
+  it('needs attention once its node has said again and again that it cannot go on', () => {
+    const found = troubles([waits('late'), waits('stuck')], [], [mount('late', 1), mount('stuck', 3)], Date.parse('2026-01-01T10:01:00Z'));
+    expect(found).toEqual([{ namespace: 'default', name: 'stuck', kind: 'Pod', word: 'ContainerCreating', tone: 'warn', why: 'secret "gone" not found', others: 0 }]);
   });
 });
 

@@ -60,6 +60,34 @@ describe('a pod that no node can take', () => {
   });
 });
 
+describe('a pod whose image cannot be pulled', () => {
+  const status = { phase: 'Pending', containerStatuses: [containerStatus({ state: { waiting: { reason: 'ImagePullBackOff', message: 'no such host' } } })] };
+  const nodeWith = (...names: string[]) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' }, status: { images: [{ names }] } });
+
+  it.each([
+    ['is told to use the one that its node has', nodeWith('docker.io/library/busybox:latest'), 'The node has it'],
+    ['is told what to look at otherwise', nodeWith('docker.io/library/busybox:1.36'), 'Check its name and tag'],
+  ])('%s', async (_story, node, said) => {
+    screen = await mountScreen('/k/pods/default/web', ({ api }) => {
+      api.put(node);
+      api.put(makePod('web', { spec: { nodeName: 'node-1' }, status }));
+    });
+    expect(screen.text()).toContain(said);
+  });
+});
+
+describe('a pod whose volume cannot be mounted', () => {
+  it('shows what its node says of it', async () => {
+    const status = { phase: 'Pending', containerStatuses: [containerStatus({ state: { waiting: { reason: 'ContainerCreating' } } })] };
+    screen = await mountScreen('/k/pods/default/web', ({ api }) => {
+      api.put(makePod('web', { metadata: { name: 'web', namespace: 'default', uid: 'uid-web' }, spec: { nodeName: 'node-1' }, status }));
+      const involvedObject = { kind: 'Pod', name: 'web', namespace: 'default', uid: 'uid-web' };
+      api.put({ apiVersion: 'v1', kind: 'Event', metadata: { name: 'web.1', namespace: 'default' }, involvedObject, type: 'Warning', reason: 'FailedMount', message: 'secret "gone" not found', lastTimestamp: new Date().toISOString() } as never);
+    });
+    expect(document.querySelector('.trouble')?.textContent).toContain('secret "gone" not found');
+  });
+});
+
 describe('the list of pods', () => {
   it('shows pods as they come and go', async () => {
     screen = await mountScreen('/k/pods', (bridge) => bridge.api.put(makePod('first')));

@@ -1,0 +1,34 @@
+import { computed, shallowRef, watch } from 'vue';
+import type { Container, Node, Pod } from '../../../main/api/index.ts';
+import { pullPolicyOf } from '../../../main/api/imageReference.ts';
+import { client, core, objectPath } from '../../client/index.ts';
+import { containersOf } from './containers.ts';
+
+const pullFailures = new Set(['ErrImagePull', 'ImagePullBackOff']);
+
+/** As nodes list their images: with registry and tag. */
+function fullName(image: string): string {
+  const slash = image.indexOf('/');
+  const first = slash < 0 ? '' : image.slice(0, slash);
+  const withRegistry = /[.:]|^localhost$/.test(first) ? image : slash < 0 ? `docker.io/library/${image}` : `docker.io/${image}`;
+  return /[:@][^/]*$/.test(withRegistry) ? withRegistry : `${withRegistry}:latest`;
+}
+
+/**
+ * Tells whether an image that cannot be pulled is on the pod's node all the same: its pull policy is Always, as it is by
+ * default for the tag latest. The node is asked once, when a pull has failed.
+ */
+export function useHeldImages(pod: () => Pod): (container: Pick<Container, 'image' | 'imagePullPolicy'>) => boolean {
+  const names = shallowRef<ReadonlySet<string>>(new Set());
+  const node = computed(() => (containersOf(pod()).some(({ status }) => pullFailures.has(status?.state?.waiting?.reason ?? '')) ? pod().spec?.nodeName : undefined));
+  watch(
+    node,
+    async (name) => {
+      if (!name) return;
+      const answer = await client().api.get<Node>(objectPath(core.nodes, { metadata: { name } })).catch(() => undefined);
+      if (name === node.value) names.value = new Set((answer?.status?.images ?? []).flatMap((image) => image.names ?? []));
+    },
+    { immediate: true },
+  );
+  return ({ image = '', imagePullPolicy }) => pullPolicyOf(image, imagePullPolicy) === 'Always' && names.value.has(fullName(image));
+}
