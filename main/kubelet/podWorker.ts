@@ -369,6 +369,13 @@ export class PodWorker {
       this.#fresh = false;
       throw error;
     }
+    this.#forgetRemoved();
+  }
+
+  /** A pod may live for months, and its containers be started anew every few minutes. */
+  #forgetRemoved(): void {
+    const known = new Set(this.#runtime.containers.map(({ id }) => id));
+    for (const notes of [this.#messages, this.#ended, this.#actuated]) for (const id of notes.keys()) if (!known.has(id)) notes.delete(id);
   }
 
   async #sync(): Promise<void> {

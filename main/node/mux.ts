@@ -153,10 +153,13 @@ export class Mux {
     try {
       const { kind, params } = JSON.parse(content.toString()) as { kind: string; params: unknown };
       const use = await this.handlers.onOpen(kind, params);
-      if (this.#lost) return;
       const channel = new Channel(this, id);
-      this.#channels.set(id, channel);
-      this.send(FrameType.Result, id);
+      // What was opened for it meanwhile has to learn that there is nobody any more.
+      if (this.#lost) channel.lose(this.#lost);
+      else {
+        this.#channels.set(id, channel);
+        this.send(FrameType.Result, id);
+      }
       use(channel);
     } catch (error) {
       this.#fail(id, error);

@@ -152,16 +152,13 @@ class OpenPort {
   #acceptTls(connection: Duplex, name: string): void {
     const route = this.listener.passthrough.find(({ hostname }) => hostMatches(hostname, name, false));
     if (!route && !this.#serves(name)) return void connection.destroy();
-    if (!route) {
-      try {
-        this.#serverFor(name).emit('connection', connection);
-      } catch (error) {
-        this.options.log.warn('a certificate cannot be used', { name, error: (error as Error).message });
-        connection.destroy();
-      }
-      return;
+    try {
+      if (!route) this.#serverFor(name).emit('connection', connection);
+      else this.#passOn(route.terminate ? this.#terminate(connection, name) : connection, route);
+    } catch (error) {
+      this.options.log.warn('a certificate cannot be used', { name, error: (error as Error).message });
+      connection.destroy();
     }
-    this.#passOn(route.terminate ? this.#terminate(connection, name) : connection, route);
   }
 
   /** Whether a request for a name may be served here at all: no certificate is shown to others. */

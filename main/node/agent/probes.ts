@@ -140,7 +140,7 @@ async function fetchFollowing(request: HttpProbe): Promise<HttpAnswer> {
       answer = await get(url, headersOf(request), end - performance.now());
     } catch (error) {
       throw new Error(
-        `Get ${JSON.stringify(text)}: ${goError(error as NodeJS.ErrnoException, joinHostPort(url.hostname, Number(url.port) || 80))}`,
+        `Get ${JSON.stringify(text)}: ${goError(error as NodeJS.ErrnoException, joinHostPort(url.hostname, Number(url.port) || (url.protocol === 'https:' ? 443 : 80)))}`,
       );
     }
     const redirect = [301, 302, 303, 307, 308].includes(answer.status) && answer.location !== undefined;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
@@ -321,6 +322,14 @@ describe('TLS', () => {
       socket.write('any bytes');
     });
     expect(text).toBe('heard any bytes');
+  });
+
+  test.each([true, false])('is closed where the certificate is none, opened here or not (%s)', async (terminate) => {
+    const broken = { hostname: 'secure.test', certificate: 'no certificate', key: 'no key' };
+    const passthrough = terminate ? [{ hostname: 'secure.test', terminate, backends: route('plain').backends }] : [];
+    const port = await serve({ tls: true, passthrough, routes: terminate ? [] : [route('echo')], certificates: [broken] });
+    const socket = tls.connect({ host: '127.0.0.1', port, servername: 'secure.test', rejectUnauthorized: false });
+    await expect(once(socket, 'secureConnect')).rejects.toThrow();
   });
 
   test('for the name of one listener does not serve another', async () => {

@@ -138,6 +138,18 @@ describe('a stream', () => {
   });
 });
 
+test('a stream that is accepted too late breaks: what was opened for it must not stay open', async () => {
+  let accept: (use: (channel: Duplex) => void) => void = () => {};
+  const { engine, wire, agent } = joined({ onOpen: () => new Promise((resolve) => (accept = resolve)) });
+  const near = engine.open('dial', {});
+  await settle();
+  wire.destroy();
+  await expect(near).rejects.toThrow('connection was closed');
+  await agent.closed;
+  const late = await new Promise<Duplex>((resolve) => accept(resolve));
+  expect(late.destroyed).toBe(true);
+});
+
 test('a side that says goodbye closes both', async () => {
   const { engine, agent } = joined({});
   agent.goodbye();
