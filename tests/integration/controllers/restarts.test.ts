@@ -235,7 +235,8 @@ it('whenever the engine is killed, at no revision are there too many pods or too
       await engine.stop();
       expect(broken).toEqual([]);
       expect(engine.deaths).toBeGreaterThan(0);
-      expect(job.status!.succeeded).toBe(ended.Succeeded.size);
+      // One that was deleted while it ran may have been counted as failed at once, and succeed all the same (upstream's isPodFailed).
+      expect(job.status!.succeeded).toBeGreaterThanOrEqual([...ended.Succeeded].filter((uid) => !ended.Failed.has(uid)).length);
       expect(job.status!.succeeded).toBeGreaterThanOrEqual(7);
     }),
     { numRuns: 3, endOnFailure: true },
