@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node, type Pair, type ScalarTag, type Tags } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, visit, type Document, type Node, type Pair, type ScalarTag, type Tags } from 'yaml';
 
 /** A place in a text that something is said about; offsets in UTF-16 units. */
 export interface TextFinding {
@@ -57,8 +57,20 @@ export const customTags = (tags: Tags): Tags => [
 /** More than this many aliases make a document that is not meant to be read (billion laughs). */
 const mostAliases = 100;
 
+/** Errors of the reader repeat what it could not read, however long that is. */
+const longestMessage = 300;
+
+/** What no text has; files that hold it are no manifests. Mirrors YAML's printable characters (yaml.org/spec/1.1, 5.1). */
+const unprintable = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+
 /** The documents of a manifest, read as kubectl reads them. Never throws. */
 export function parseManifest(text: string): ManifestDocument[] {
+  const stray = unprintable.exec(text);
+  if (stray) {
+    const whole = { from: 0, to: text.length };
+    const finding = { from: stray.index, to: stray.index + 1, severity: 'error' as const, message: 'control characters are not allowed' };
+    return [{ value: undefined, findings: [finding], ...whole, find: () => whole }];
+  }
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { version: '1.1', merge: true, uniqueKeys: false, customTags, lineCounter: lines, prettyErrors: false, logLevel: 'silent' });
   const documents = Array.isArray(parsed) ? parsed : [];
@@ -67,8 +79,9 @@ export function parseManifest(text: string): ManifestDocument[] {
 
 function toManifestDocument(document: Document.Parsed, text: string): ManifestDocument {
   const findings: TextFinding[] = [
-    ...document.errors.map((error) => ({ from: error.pos[0], to: Math.max(error.pos[1], error.pos[0] + 1), severity: 'error' as const, message: error.message })),
-    ...document.warnings.map((warning) => ({ from: warning.pos[0], to: Math.max(warning.pos[1], warning.pos[0] + 1), severity: 'warning' as const, message: warning.message })),
+    ...document.errors.map((error) => ({ from: error.pos[0], to: Math.max(error.pos[1], error.pos[0] + 1), severity: 'error' as const, message: clip(error.message) })),
+    ...document.warnings.map((warning) => ({ from: warning.pos[0], to: Math.max(warning.pos[1], warning.pos[0] + 1), severity: 'warning' as const, message: clip(warning.message) })),
+    ...repeatedKeys(document),
   ];
   const [from, , to] = document.range;
   let value: unknown;
@@ -81,6 +94,24 @@ function toManifestDocument(document: Document.Parsed, text: string): ManifestDo
   }
   const bounded = findings.map((finding) => ({ ...finding, from: Math.min(finding.from, text.length), to: Math.min(finding.to, text.length) }));
   return { value, findings: bounded, from, to, find: (field) => locate(document, field) };
+}
+
+const clip = (message: string) => (message.length > longestMessage ? `${message.slice(0, longestMessage)}…` : message);
+
+/** kubectl takes the last of equal keys without a word, and what the others say is lost. */
+function repeatedKeys(document: Document.Parsed): TextFinding[] {
+  const findings: TextFinding[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key) || key.value === '<<') continue;
+        if (seen.has(key.value)) findings.push({ ...rangeOf(key)!, severity: 'warning', message: `key ${JSON.stringify(key.value)} already set in map` });
+        seen.add(key.value);
+      }
+    },
+  });
+  return findings;
 }
 
 /** `spec.template.metadata.labels[app.kubernetes.io/name]`, `spec.ports[0]`, `data[a.b]` → its steps. */

@@ -14,4 +14,5 @@ export default {
   asWritten: 'as written',
   difference: 'what will change',
   open: 'Show',
+  notAnObject: 'This is not an object of Kubernetes: it has no fields such as apiVersion and kind.',
 };

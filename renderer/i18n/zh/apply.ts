@@ -13,5 +13,6 @@ export default {
   done: '已应用',
   asWritten: '原文',
   difference: '将发生的更改',
+  notAnObject: '这不是 Kubernetes 对象：没有 apiVersion、kind 等字段。',
   open: '查看',
 };

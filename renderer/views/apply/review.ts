@@ -19,6 +19,8 @@ export interface Entry {
   /** `waiting`: the server can say only after what it needs was applied (its namespace, its kind). */
   state: ApplyOutcome | 'refused' | 'waiting' | 'checking' | 'done';
   error?: string;
+  /** What in the text is most likely not meant so, though it can be applied. */
+  doubts: readonly string[];
   findings: readonly TextFinding[];
   /** YAML before and after, for the comparison. */
   before?: string;
@@ -54,7 +56,8 @@ export function entriesOf(files: readonly ManifestFile[]): Entry[] {
           object,
           text: isList && object ? printManifest(object) : text,
           state: object ? 'checking' : 'refused',
-          ...(object ? {} : { error: broken?.message ?? 'not an object' }),
+          ...(broken ? { error: broken.message } : {}),
+          doubts: object ? document.findings.filter(({ severity }) => severity === 'warning').map(({ message }) => message) : [],
           findings: object ? [] : document.findings.map((finding) => ({ ...finding, from: Math.max(0, finding.from - document.from), to: Math.max(1, finding.to - document.from) })),
           chosen: object !== undefined,
         });

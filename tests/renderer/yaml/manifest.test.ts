@@ -13,8 +13,13 @@ describe('a manifest is read as kubectl reads it', () => {
     expect(read(`a: ${text}`)).toEqual({ a: value });
   });
 
-  it('takes the last of two equal keys and follows merges', () => {
-    expect(read('a: 1\na: 2')).toEqual({ a: 2 });
+  it('takes the last of two equal keys, and says so, and follows merges', () => {
+    const [document] = parseManifest('a: 1\nb: {c: 1, c: 2}\na: 2');
+    expect(document!.value).toEqual({ a: 2, b: { c: 2 } });
+    expect(document!.findings).toEqual([
+      { from: 21, to: 22, severity: 'warning', message: 'key "a" already set in map' },
+      { from: 15, to: 16, severity: 'warning', message: 'key "c" already set in map' },
+    ]);
     expect(read('base: &b {x: 1}\nuse:\n  <<: *b\n  z: 2')).toMatchObject({ use: { x: 1, z: 2 } });
   });
 
@@ -22,6 +27,11 @@ describe('a manifest is read as kubectl reads it', () => {
     const documents = parseManifest('a: 1\n---\nb: [\n---\nc: 3\n');
     expect(documents.map(({ value }) => value)).toEqual([{ a: 1 }, undefined, { c: 3 }]);
     expect(documents[1]!.findings[0]!.severity).toBe('error');
+  });
+
+  it('refuses what is no text, in few words', () => {
+    expect(parseManifest('a: \0').map(({ value, findings }) => [value, findings[0]!.message])).toEqual([[undefined, 'control characters are not allowed']]);
+    expect(parseManifest(`a: 1\n${'x'.repeat(5000)}`)[0]!.findings[0]!.message.length).toBeLessThan(400);
   });
 
   it('refuses a document that is a bomb', () => {
