@@ -8,11 +8,12 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { ClusterState } from '../preload/contract.ts';
+import { lastUsedLabel } from './api/legacyTokens.ts';
 import { parseYaml } from './api/yaml.ts';
 import { type Answer, auditPolicy, begun, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
 import { bootstrapCluster, certificateSigner, ensureAuthority, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KeptAuthority, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
-import { Client, InformerFactory, LeaderElector } from './client/index.ts';
+import { Client, InformerFactory, LeaderElector, resources } from './client/index.ts';
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
 import { startControllers, type ControllerContext } from './controllers/index.ts';
 import { Nodes } from './nodes.ts';
@@ -297,6 +298,10 @@ class Engine implements Cluster {
     const [bound] = await Promise.all([api.listen({ port }), rbac.load()]);
     this.#stops.push(() => rbac.close());
     const admin = this.#client(api, 'system:apiserver', 'kube-apiserver');
+    tokens.onLegacyUse = ({ metadata }, day) => {
+      const patch = { metadata: { uid: metadata!.uid, labels: { [lastUsedLabel]: day } } };
+      admin.of(resources.secrets).patch(metadata!.namespace!, metadata!.name!, 'merge', patch).catch((error: unknown) => this.#log.warn('the use of a token could not be noted', { error: String(error) }));
+    };
     await bootstrapCluster(admin, {
       serviceIP,
       serviceCIDR,

@@ -1,11 +1,8 @@
 import type { Secret, ServiceAccount } from '../api/index.ts';
+import { accountNameAnnotation as nameKey, accountUIDAnnotation as uidKey, legacyTokenType as tokenType } from '../api/legacyTokens.ts';
 import { isConflict, isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
-
-const tokenType = 'kubernetes.io/service-account-token';
-const nameKey = 'kubernetes.io/service-account.name';
-const uidKey = 'kubernetes.io/service-account.uid';
 
 /**
  * Gives a Secret that asks for a service account's token that token, which lasts as long as the Secret, and takes the

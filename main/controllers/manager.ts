@@ -18,6 +18,7 @@ import { GarbageCollector } from './garbageCollector.ts';
 import { HorizontalPodAutoscalerController } from './horizontalPodAutoscaler/horizontalPodAutoscalerController.ts';
 import { JobController } from './job/jobController.ts';
 import { TTLAfterFinishedController } from './job/ttlAfterFinished.ts';
+import { LegacyTokenCleaner } from './legacyTokenCleaner.ts';
 import { LegacyTokensController } from './legacyTokens.ts';
 import { NamespaceController } from './namespace.ts';
 import { NodeLifecycleController } from './nodeLifecycle.ts';
@@ -47,6 +48,7 @@ const controllers: (new (context: ControllerContext) => Controller)[] = [
   NamespaceController,
   ServiceAccountController,
   LegacyTokensController,
+  LegacyTokenCleaner,
   TokenCleaner,
   BootstrapSigner,
   ClusterRoleAggregationController,
