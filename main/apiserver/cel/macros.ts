@@ -7,7 +7,7 @@ import type { Nodes } from './parser.ts';
  * cel/library.go, ext/comprehensions.go, ext/lists.go).
  */
 export function expandMacro(nodes: Nodes, at: number, name: string, args: Expr[], target?: Expr): Expr | undefined {
-  if (!target) return name === 'has' && args.length === 1 ? presence(args[0]!) : undefined;
+  if (!target) return name === 'has' && args.length === 1 ? presence(at, args[0]!) : undefined;
   const expander = macros[`${name}/${args.length}`];
   return expander?.(new Fold(nodes, at, target), args);
 }
@@ -18,8 +18,8 @@ export function expandBinding(nodes: Nodes, at: number, name: string, args: Expr
   return bound(new Fold(nodes, at, target), args[0]!, args[1]!, args[2]!);
 }
 
-function presence(operand: Expr): Expr {
-  if (operand.kind === 'select' && !operand.testOnly) return { ...operand, testOnly: true };
+function presence(at: number, operand: Expr): Expr {
+  if (operand.kind === 'select' && !operand.testOnly) return { ...operand, at, testOnly: true };
   throw new SyntaxFault({ at: operand.at, message: 'invalid argument to has() macro' });
 }
 

@@ -96,7 +96,7 @@ function compile(expression: string, scope: ExpressionScope): CompiledExpression
   const { outputType } = compiled;
   if (!wanted.length || wanted.some((type) => sameType(type, outputType))) return compiled;
   if (wanted.length === 1) return { fault: `must evaluate to ${formatType(wanted[0]!)} but got ${formatType(outputType)}` };
-  return { fault: `must evaluate to one of [${wanted.map(formatType).join(' ')}] but got ${formatType(outputType)}` };
+  return { fault: `must evaluate to one of [${wanted.map((type) => (sameType(type, nullType) ? 'null_type' : formatType(type))).join(' ')}] but got ${formatType(outputType)}` };
 }
 
 function environmentOf(scope: ExpressionScope): Environment {

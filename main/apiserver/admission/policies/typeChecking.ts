@@ -1,6 +1,6 @@
 import type { ExpressionWarning, ValidatingAdmissionPolicy } from '../../../api/index.ts';
-import { apiVersionOf, type GroupVersionKind } from '../../../api/meta.ts';
-import { schemaOf, type FieldType, type ObjectSchema } from '../../../api/schema.ts';
+import type { GroupVersionKind } from '../../../api/meta.ts';
+import { schemaById, schemaOf, type FieldType, type ObjectSchema } from '../../../api/schema.ts';
 import { boolType, bytesType, declaredType, doubleType, dynType, intType, listType, mapType, objectType, stringType, timestampType, type CelSchema, type CelType } from '../../cel/index.ts';
 import { compileExpression } from '../expressions/index.ts';
 import type { ResourceTable } from '../../registry/resources.ts';
@@ -19,7 +19,7 @@ export function expressionWarnings({ spec }: ValidatingAdmissionPolicy, resource
   const check = (fieldRef: string, expression: string): ExpressionWarning[] => {
     const messages = kinds.flatMap(({ kind, type }) => {
       const compiled = compileExpression(expression, { params: !!spec?.paramKind, authorizer: true, variables: spec?.variables, types: { object: type, ...(params ? { params } : {}) }, result: 'any' });
-      return 'fault' in compiled ? [`${apiVersionOf(kind)}, Kind=${kind.kind}: ${compiled.fault.replace(/^compilation failed: /, '')}\n`] : [];
+      return 'fault' in compiled ? [`${kind.group}/${kind.version}, Kind=${kind.kind}: ${compiled.fault.replace(/^compilation failed: /, '')}\n`] : [];
     });
     return messages.length ? [{ fieldRef, warning: messages.join('\n') }] : [];
   };
@@ -53,7 +53,11 @@ function celTypeOf(kind: GroupVersionKind, resources: ResourceTable): CelType | 
   if (schema) return structType(schema);
   const custom = resources.all().find(({ definition }) => definition.group === kind.group && definition.version === kind.version && definition.kind === kind.kind);
   const own = custom?.strategy.openApi?.v3;
-  return own && declaredType(own as CelSchema, true)?.type;
+  const type = own && declaredType(own as CelSchema, true)?.type;
+  if (type?.kind !== 'object') return type;
+  // Of metadata the definition says nothing: it is that of every object.
+  const metadata = structType(schemaById('meta/v1.ObjectMeta')!);
+  return { ...type, name: kind.kind, field: (name) => (name === 'metadata' ? metadata : type.field?.(name)) };
 }
 
 const made = new Map<ObjectSchema, CelType>();
