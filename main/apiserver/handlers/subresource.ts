@@ -113,11 +113,21 @@ async function act(serving: Serving, call: Call, registry: Registry, part: Actio
   return { type: 'object', code, object: answer };
 }
 
+/** A copy down to the members of metadata, spec and status: most of an object is the same before and after an action. */
+function withOwnParts(object: KubeObject): KubeObject {
+  const copy = { ...object } as Record<string, unknown>;
+  for (const name in copy) {
+    const part = copy[name];
+    if (typeof part === 'object' && part !== null && !Array.isArray(part)) copy[name] = { ...part };
+  }
+  return copy;
+}
+
 function actionsOf(serving: Serving, registry: Registry, context: RequestContext, name: string): Actions<KubeObject> {
   return {
     objects: serving.objects,
     get: async () => objectOf(await registry.get(context.namespace, name)),
-    update: async (change) => objectOf(await registry.modify(context, name, change)),
+    update: async (change) => objectOf(await registry.modify(context, name, change, withOwnParts)),
     async updateOther<O extends KubeObject>({ group, version, resource }: GroupVersionResource, other: string, change: (object: O) => void) {
       const kind = serving.resources.find(group, version, resource);
       if (!kind) throw notServed();

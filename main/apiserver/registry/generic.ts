@@ -238,11 +238,11 @@ export class Registry {
     return this.store.put(current.key, ...this.#write(context, object, current.modRevision));
   }
 
-  /** Changes an object past its strategy, for actions that may do what clients may not (binding). */
-  async modify(context: RequestContext, name: string, change: (object: KubeObject) => void): Promise<Entry> {
+  /** Changes an object past its strategy, for actions that may do what clients may not (binding). `change` gets what `copy` makes. */
+  async modify(context: RequestContext, name: string, change: (object: KubeObject) => void, copy = cloneJson<KubeObject>): Promise<Entry> {
     for (;;) {
       const current = await this.get(context.namespace, name);
-      const object = cloneJson(objectOf(current));
+      const object = copy(objectOf(current));
       change(object);
       if (equalJson(object, objectOf(current))) return current;
       try {

@@ -200,7 +200,10 @@ export type Subresource<T extends KubeObject> =
 export interface Actions<T extends KubeObject> {
   objects: Objects;
   get(): Promise<T>;
-  /** Reads, lets `change` alter a private copy, writes; tries again on conflict. */
+  /**
+   * Reads, lets `change` put other members into the object, its metadata, spec and status (what lies deeper is shared), writes;
+   * tries again on conflict.
+   */
   update(change: (object: T) => void): Promise<T>;
   /** The same of an object of another kind in the same namespace. */
   updateOther<O extends KubeObject>(resource: GroupVersionResource, name: string, change: (object: O) => void): Promise<O>;

@@ -80,7 +80,12 @@ describe('a pod', () => {
 
   it('is bound to a node once', async () => {
     const binding = { metadata: { name: 'a' }, target: { kind: 'Node', name: 'n1' } };
+    const definition = { group: '', version: 'v1', resource: 'pods', kind: 'Pod', namespaced: true };
+    const before = await cluster.client().of(definition).get('default', 'a');
+    const asRead = JSON.stringify(before);
     await cluster.ask('POST', `${pods}/a/binding`, binding);
+    // Others hold the very object that was there.
+    expect(JSON.stringify(before)).toBe(asRead);
     const pod = await cluster.ask<Pod>('GET', `${pods}/a`);
     expect(pod.spec!.nodeName).toBe('n1');
     expect(pod.status!.conditions).toMatchObject([{ type: 'PodScheduled', status: 'True' }]);
