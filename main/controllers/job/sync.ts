@@ -51,7 +51,9 @@ export function beginSync(
       isTracked(pod) && !untracked.has(pod.metadata!.uid!) && (!isIndexed(job) || indexOf(pod, job) !== undefined),
   );
   const uidIn = (set: ReadonlySet<string>) => (pod: Pod) => set.has(pod.metadata!.uid!);
-  const newSucceeded = fresh.filter((pod) => !uidIn(uncounted.succeeded)(pod) && pod.status?.phase === 'Succeeded');
+  // One that is on record as failed, since it was on its way out, may have ended well after all: it is not counted twice.
+  const isOnRecord = (pod: Pod) => uidIn(uncounted.succeeded)(pod) || uidIn(uncounted.failed)(pod);
+  const newSucceeded = fresh.filter((pod) => !isOnRecord(pod) && pod.status?.phase === 'Succeeded');
   const newFailed = fresh.filter((pod) => !uidIn(uncounted.failed)(pod) && isPodFailed(pod, job));
   const counted = newFailed.filter((pod) => matchPodFailurePolicy(job.spec!.podFailurePolicy, pod).counts);
   return {

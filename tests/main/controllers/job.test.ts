@@ -293,6 +293,26 @@ it('does not count a pod again that its cache still shows as not counted', async
   expect(job().status).toMatchObject({ failed: 2, active: 2 });
 });
 
+it('does not take a pod for a success that is on record as failed, since it was deleted, and ends well after all', async () => {
+  await create();
+  await cluster.readyAll();
+  const [pod] = running();
+  cluster.server.intercept = ({ method, path }) => {
+    if (method === 'PATCH' && path.endsWith(pod!.metadata!.name!)) throw failure(500, 'InternalError', 'bad luck');
+  };
+  await cluster.client.of(resources.pods).delete('default', pod!.metadata!.name!);
+  await run();
+  expect(job().status!.uncountedTerminatedPods).toEqual({ failed: [pod!.metadata!.uid] });
+  end(pod!, 'Succeeded');
+  cluster.server.intercept = undefined;
+  await cluster.clock.advance(60_000);
+  expect(job().status).toMatchObject({ failed: 1, active: 1, uncountedTerminatedPods: {} });
+  expect(conditions()).toBeUndefined();
+  await endAll('Succeeded');
+  expect(job().status).toMatchObject({ failed: 1, succeeded: 1 });
+  expect(conditions()).toContain('Complete=True CompletionsReached');
+});
+
 it('counts each pod once, whatever fails on the way', async () => {
   for (let seed = 1; seed <= 15; seed++) {
     await cluster.stop();
