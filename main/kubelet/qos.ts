@@ -17,8 +17,8 @@ const minQuota = 1000;
 /** Mirrors pkg/kubelet/kuberuntime/kuberuntime_container_linux.go (calculateLinuxResources). */
 export function cgroupResources(pod: Pod, container: AnyContainer, memoryCapacity: number): ContainerResources {
   const { requests, limits } = container.resources ?? {};
-  const cpuRequest = requests?.cpu ?? limits?.cpu;
   const cpuLimit = limits?.cpu ?? pod.spec?.resources?.limits?.cpu;
+  const cpuRequest = requests?.cpu ?? cpuLimit;
   const memoryLimit = limits?.memory ?? pod.spec?.resources?.limits?.memory;
   const resources: ContainerResources = {
     cpuShares: sharesOf(cpuRequest ? parseQuantity(cpuRequest).milliValue() : 0),

@@ -184,6 +184,10 @@ describe('quality of service', () => {
     const subject = of({ requests: { cpu: '250m' }, limits: { cpu: '1500m', memory: '64Mi' } });
     expect(cgroupResources(subject, subject.spec!.containers[0]!, 2 ** 30)).toMatchObject({ cpuShares: 256, cpuQuota: 150_000, cpuPeriod: 100_000, memoryLimit: 67_108_864 });
   });
+  it('of a container that says nothing are those of its pod: its share too', () => {
+    const subject = pod({ resources: { limits: { cpu: '2' } }, containers: [{ name: 'main', image: 'i' }] });
+    expect(cgroupResources(subject, subject.spec!.containers[0]!, 2 ** 30)).toMatchObject({ cpuShares: 2048, cpuQuota: 200_000 });
+  });
 });
 
 describe('an image', () => {
