@@ -1,3 +1,4 @@
+import type { Node } from '../../api/index.ts';
 import type { PluginArgs, ScoringStrategy } from '../configuration.ts';
 import { maxNodeScore, type Plugin } from '../framework.ts';
 import { NodeInfo } from '../nodeInfo.ts';
@@ -28,9 +29,9 @@ export function nodeResourcesFit(args: Args): Plugin {
         case 'AssignedPodDelete':
           return true;
         case 'NodeAdd':
-          return missing(requests, new NodeInfo(event.node), undefined) === undefined;
+          return missing(requests, emptied(event.node), undefined) === undefined;
         case 'NodeUpdate': {
-          const [old, now] = [new NodeInfo(event.old), new NodeInfo(event.node)];
+          const [old, now] = [emptied(event.old), emptied(event.node)];
           return missing(requests, now, undefined) === undefined && (now.allowedPods > old.allowedPods || growsFor(requests, old.allocatable, now.allocatable));
         }
         case 'AssignedPodUpdate':
@@ -44,6 +45,15 @@ export function nodeResourcesFit(args: Args): Plugin {
       }
     },
   };
+}
+
+const empty = new WeakMap<Node, NodeInfo>();
+
+/** The node as if nothing ran there; the same for all pods that wait when it changes. */
+function emptied(node: Node): NodeInfo {
+  let info = empty.get(node);
+  if (!info) empty.set(node, (info = new NodeInfo(node)));
+  return info;
 }
 
 /** Extended resources that somebody else looks after. */
