@@ -420,6 +420,10 @@ export class PodWorker {
       await this.#report(false);
       await this.#collectDead();
       context.probes.podChanged(uidOf(this.#pod));
+    } else if (this.#resize.isInProgress) {
+      // What nothing that runs has to be given is given already.
+      this.#endResize(generation);
+      if (!this.#resize.isInProgress) await this.#report(false);
     }
     if (result.retryAfter !== undefined) this.#later(result.retryAfter);
   }

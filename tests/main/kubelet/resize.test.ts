@@ -138,6 +138,20 @@ describe('a pod that is resized', () => {
     expect(h.pod('web').status).toMatchObject({ allocatedResources: { cpu: '4m', memory: '10m' }, resources: { requests: whole.requests, limits: { memory: '1536Mi' } } });
   });
 
+  it('is over at once when nothing that runs is held to what changed', async () => {
+    const { h } = await started();
+    const whole = (memory: string) => ({ requests: { cpu: '100m', memory }, limits: { cpu: '1', memory: '1Gi' } });
+    await h.create('web', { ...pod({}), resources: whole('100Mi') });
+    h.server.change(resources.pods, 'default', 'web', (object) => {
+      object.spec!.resources = whole('200Mi');
+      object.metadata!.generation!++;
+    });
+    await settle();
+    expect(h.condition('web', 'PodResizeInProgress')).toBeUndefined();
+    expect(h.pod('web').status).toMatchObject({ allocatedResources: { memory: '200Mi' }, resources: { requests: { memory: '200Mi' } } });
+    expect(h.said('web').filter((text) => text.startsWith('Resize')).map((text) => text.split(':')[0])).toEqual(['ResizeStarted', 'ResizeCompleted']);
+  });
+
   it('keeps the memory limit of the pod as a whole while it uses more than the new one', async () => {
     const { h } = await started();
     await h.create('web', { ...pod({}), resources: large });
