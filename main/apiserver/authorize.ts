@@ -15,7 +15,7 @@ export function authorizeCreate(authorizer: Authorizer, { user, info }: Call): P
 }
 
 /** Mirrors k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/errors.go (forbiddenMessage). */
-function refused(user: UserInfo, info: RequestInfo, reason: string): StatusError {
+export function refused(user: UserInfo, info: RequestInfo, reason: string): StatusError {
   const quoted = JSON.stringify;
   if (!info.isResourceRequest) {
     const message = `forbidden: ${safe(`User ${quoted(user.name)} cannot ${info.verb} path ${quoted(info.path)}`)}${reason ? `: ${reason}` : ''}`;

@@ -1,6 +1,8 @@
 import { badRequest } from '../api/status.ts';
 import type { Authorizer, RequestInfo, UserInfo } from './auth/types.ts';
-import { authorize } from './authorize.ts';
+import { authorize, refused } from './authorize.ts';
+import { FieldErrors } from './validation/field.ts';
+import { domainPrefixedPath } from './validation/names.ts';
 
 /** Whom a client asks to be taken for. */
 export interface Impersonation {
@@ -108,22 +110,30 @@ function withoutExtra(requester: UserInfo): UserInfo {
   return { ...requester, extra: { 'authentication.kubernetes.io/associated-node-keys': Object.keys(requester.extra ?? {}).sort() } };
 }
 
+/** From so many on, who may be taken for all of a sort is not asked for each. */
+const many = 4;
+
 async function takenFor(authorizer: Authorizer, requester: UserInfo, wanted: Impersonation, mode?: Mode): Promise<UserInfo> {
-  const allowed = (resource: string, name: string, part: Partial<RequestInfo> = {}) =>
-    authorize(authorizer, requester, {
-      isResourceRequest: true,
-      path: '',
-      verb: mode ? `impersonate:${mode.name}` : 'impersonate',
-      apiPrefix: '',
-      group: '',
-      version: '',
-      namespace: '',
-      resource,
-      subresource: '',
-      name,
-      parts: [],
-      ...part,
-    });
+  const question = (resource: string, name: string, part: Partial<RequestInfo> = {}): RequestInfo => ({
+    isResourceRequest: true,
+    path: '',
+    verb: mode ? `impersonate:${mode.name}` : 'impersonate',
+    apiPrefix: '',
+    group: '',
+    version: '',
+    namespace: '',
+    resource,
+    subresource: '',
+    name,
+    parts: [],
+    ...part,
+  });
+  const allowed = (...asked: Parameters<typeof question>) => authorize(authorizer, requester, question(...asked));
+  /** Each, or all at once. What follows from being asked so is no business of the old verb. */
+  const allAllowed = async (questions: Parameters<typeof question>[], all: Parameters<typeof question>) => {
+    if (mode && questions.length >= many && (await allowed(...all).then(() => true, () => false))) return;
+    for (const each of questions) await allowed(...each);
+  };
   const plain = mode ? authentication : {};
   const groups = [...wanted.groups];
   const account = serviceAccount.exec(wanted.user);
@@ -135,14 +145,33 @@ async function takenFor(authorizer: Authorizer, requester: UserInfo, wanted: Imp
     await allowed('serviceaccounts', account[2]!, { ...plain, namespace: account[1]! });
     if (groups.length === 0) groups.push('system:serviceaccounts', `system:serviceaccounts:${account[1]}`);
   } else await allowed('users', wanted.user, plain);
-  for (const group of wanted.groups) await allowed('groups', group, plain);
-  const extra: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
-  for (const [key, value] of wanted.extra) {
-    await allowed('userextras', value, { ...authentication, subresource: key });
-    (extra[key] ??= []).push(value);
-  }
   if (wanted.uid) await allowed('uids', wanted.uid, authentication);
+  if (mode && wanted.groups.includes('')) throw refused(requester, question('groups', '', plain), 'impersonating the empty string group is not allowed');
+  if (mode && wanted.groups.includes(privileged)) throw refused(requester, question('groups', privileged, plain), `impersonating the ${privileged} group is not allowed`);
+  await allAllowed(wanted.groups.map((group) => ['groups', group, plain]), ['groups', '*', plain]);
+  const wrong = mode && wrongExtra(wanted.extra);
+  if (wrong) throw refused(requester, question('userextras', '', authentication), wrong);
+  await allAllowed(wanted.extra.map(([key, value]) => ['userextras', value, { ...authentication, subresource: key }]), ['userextras', '*', { ...authentication, subresource: '*' }]);
+  const extra: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+  for (const [key, value] of wanted.extra) (extra[key] ??= []).push(value);
   const everybody = wanted.user === 'system:anonymous' ? 'system:unauthenticated' : 'system:authenticated';
   if (!groups.includes(everybody) && !groups.includes('system:unauthenticated')) groups.push(everybody);
   return { name: wanted.user, groups, ...(wanted.uid ? { uid: wanted.uid } : {}), ...(wanted.extra.length ? { extra: { ...extra } } : {}) };
+}
+
+/** Nobody becomes one of those by a constrained way (the old verb still lets them). */
+const privileged = 'system:masters';
+
+/** What is wrong with what else is said of the user. */
+function wrongExtra(extra: Impersonation['extra']): string | undefined {
+  for (const [key, value] of extra) {
+    if (!key) return 'impersonating the empty string key in extra is not allowed';
+    const errors = new FieldErrors();
+    domainPrefixedPath(errors, 'extra.key', key);
+    const [first] = errors.all;
+    if (first) return `impersonating an invalid key in extra is not allowed: ${first.field}: ${first.message}`;
+    if (key !== key.toLowerCase()) return `impersonating a non-lowercase key in extra is not allowed: ${JSON.stringify(key)}`;
+    if (!value) return 'impersonating the empty string value in extra is not allowed';
+  }
+  return undefined;
 }

@@ -44,9 +44,9 @@ describe('impersonation', () => {
     await impersonate(record, someone, { user: 'system:serviceaccount:shop:web', groups: ['dev'], uid: '7', extra: [['k', 'v']] }, listing);
     expect(asked).toEqual([
       'impersonate  serviceaccounts  shop web',
+      'impersonate authentication.k8s.io uids   7',
       'impersonate  groups   dev',
       'impersonate authentication.k8s.io userextras k  v',
-      'impersonate authentication.k8s.io uids   7',
     ]);
   });
 
@@ -77,6 +77,25 @@ describe('impersonation', () => {
       const agent = { name: 'system:serviceaccount:kube-system:agent', groups: [], extra: { 'authentication.kubernetes.io/node-name': ['n1'] } };
       expect((await impersonate(own, agent, as('system:node:n1'), listing)).groups).toContain('system:nodes');
       await expect(impersonate(own, agent, as('system:node:n2'), listing)).rejects.toThrow('is forbidden');
+    });
+
+    test('makes nobody one of those who may do anything, and takes only keys with a domain', async () => {
+      const anybody: Authorizer = { authorize: (_user, { verb }) => ({ allowed: verb !== 'impersonate', reason: '' }) };
+      const jane = (more: object) => ({ ...as('jane'), ...more });
+      expect((await impersonate(anybody, someone, jane({ groups: ['devs'], extra: [['example.com/scopes', 'a']] }), listing)).groups).toEqual(['devs', 'system:authenticated']);
+      await expect(impersonate(anybody, someone, jane({ groups: ['system:masters'] }), listing)).rejects.toThrow(': impersonating the system:masters group is not allowed');
+      await expect(impersonate(anybody, someone, jane({ groups: [''] }), listing)).rejects.toThrow(': impersonating the empty string group is not allowed');
+      await expect(impersonate(anybody, someone, jane({ extra: [['scopes', 'a']] }), listing)).rejects.toThrow('impersonating an invalid key in extra is not allowed: extra.key: Invalid value: "scopes": must be a domain-prefixed path');
+      // The verb of old has no such bounds.
+      const old: Authorizer = { authorize: (_user, { verb }) => ({ allowed: verb === 'impersonate', reason: '' }) };
+      expect((await impersonate(old, someone, jane({ groups: ['system:masters'] }), listing)).groups).toContain('system:masters');
+    });
+
+    test('is asked once for many groups', async () => {
+      const star = allow('impersonate:user-info users jane', 'impersonate-on:user-info:list pods', 'impersonate:user-info groups *');
+      const groups = ['a', 'b', 'c', 'd'];
+      expect((await impersonate(star, someone, { ...as('jane'), groups }, listing)).groups).toEqual([...groups, 'system:authenticated']);
+      await expect(impersonate(star, someone, { ...as('jane'), groups: ['a'] }, listing)).rejects.toThrow('is forbidden');
     });
 
     test('the verb of old is enough as ever', async () => {
