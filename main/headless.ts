@@ -5,12 +5,13 @@ import path from 'node:path';
 import type { ShellState } from '../preload/contract.ts';
 import { EndpointClient, Settings } from './bridge/index.ts';
 import { createCluster, deleteCluster } from './cluster.ts';
+import { clusterFiles } from './clusterFiles.ts';
 import { startIsOver } from './loader.ts';
 import { createLog } from './logFile.ts';
 import { parseOptions, usage, UsageError, type Options } from './options.ts';
 import { outFolder } from './outFolder.ts';
 import { systemRandom } from './util/random.ts';
-import { startWebShell, type WebShell } from './web/index.ts';
+import { startWebShell, WebMemory, type WebShell } from './web/index.ts';
 import { version } from './version.ts';
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
@@ -67,7 +68,7 @@ async function main(): Promise<void> {
   });
   shell = await startWebShell({
     page: path.join(outFolder, 'renderer'),
-    port: 0,
+    memory: new WebMemory(path.join(clusterFiles(options.data, options.name).directory, 'web.json')),
     state: shellState,
     onState: (listener) => cluster.onState(() => listener(shellState())),
     client: () => client,

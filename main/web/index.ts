@@ -11,12 +11,15 @@ import type { BridgeRequest, ShellEvent, ShellState } from '../../preload/contra
 import { BridgeSession, contentSecurityPolicy, pageFile, type EndpointClient, type Settings } from '../bridge/index.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
+import type { WebMemory } from './memory.ts';
+
+export { WebMemory } from './memory.ts';
 
 export interface WebShellOptions {
   /** Where the built window lies. */
   page: string;
-  /** 0: any free port. */
-  port: number;
+  /** Where it was before, and whom it let in. */
+  memory: WebMemory;
   state(): ShellState;
   onState(listener: (state: ShellState) => void): () => void;
   client(): EndpointClient | undefined;
@@ -56,8 +59,16 @@ const secret = (random: Random) => `${random.uuid()}${random.uuid()}`.replaceAll
 
 /** Secrets kept by their hash, compared in constant time, the oldest forgotten first. */
 class Secrets {
-  #known: Buffer[] = [];
-  constructor(private readonly limit: number) {}
+  #known: Buffer[];
+  constructor(
+    private readonly limit: number,
+    hashes: readonly string[] = [],
+  ) {
+    this.#known = hashes.slice(-limit).map((hash) => Buffer.from(hash, 'hex'));
+  }
+  get hashes(): string[] {
+    return this.#known.map((known) => known.toString('hex'));
+  }
   add(text: string): void {
     this.#known.push(digest(text));
     if (this.#known.length > this.limit) this.#known.shift();
@@ -74,10 +85,11 @@ class Secrets {
   }
 }
 
-/** Starts to listen on 127.0.0.1. Rejects where the port is taken. */
+/** Starts to listen on 127.0.0.1, at the port of last time where that is free. */
 export async function startWebShell(options: WebShellOptions): Promise<WebShell> {
+  const before = await options.memory.load();
   const links = new Secrets(maxLinks);
-  const sessions = new Secrets(maxSessions);
+  const sessions = new Secrets(maxSessions, before.sessions);
   const windows = new Set<WebSocket>();
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxBody });
   const server = createServer((request, response) => {
@@ -88,7 +100,7 @@ export async function startWebShell(options: WebShellOptions): Promise<WebShell>
       response.end(message);
     });
   });
-  const port = await listen(server, options.port);
+  const port = await listen(server, before.port ?? 0).catch(() => listen(server, 0));
   const hosts = new Set([`127.0.0.1:${port}`, `localhost:${port}`]);
   const cookieName = `skiff-${port}`;
 
@@ -127,6 +139,7 @@ export async function startWebShell(options: WebShellOptions): Promise<WebShell>
       if (links.take(token)) {
         const session = secret(options.random);
         sessions.add(session);
+        await options.memory.save({ port, sessions: sessions.hashes }).catch((error: unknown) => options.log.warn('the sessions of browsers cannot be kept', { error: String(error) }));
         options.log.info('a browser was let in by its one-time link');
         options.onLinkUsed?.();
         response.writeHead(303, { location: '/', 'set-cookie': `${cookieName}=${session}; HttpOnly; SameSite=Strict; Path=/`, ...guards() });
@@ -240,7 +253,10 @@ export async function startWebShell(options: WebShellOptions): Promise<WebShell>
 function listen(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject);
+      resolve((server.address() as AddressInfo).port);
+    });
   });
 }
 

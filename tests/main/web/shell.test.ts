@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import { Settings } from '../../../main/bridge/index.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { systemRandom } from '../../../main/util/random.ts';
-import { startWebShell, type WebShell } from '../../../main/web/index.ts';
+import { startWebShell, WebMemory, type WebShell } from '../../../main/web/index.ts';
 import type { ShellState } from '../../../preload/contract.ts';
 
 const state: ShellState = { kind: 'web', platform: 'linux', version: '1', cluster: { phase: 'starting', step: 'x' } };
@@ -22,9 +22,12 @@ describe('the web shell', () => {
     folder = await mkdtemp(path.join(os.tmpdir(), 'skiff-web-'));
     used = 0;
     await writeFile(path.join(folder, 'index.html'), '<!doctype html>');
-    shell = await startWebShell({
+    shell = await start();
+  });
+  const start = () =>
+    startWebShell({
       page: folder,
-      port: 0,
+      memory: new WebMemory(path.join(folder, 'web.json')),
       state: () => state,
       onState: (listener) => {
         announce = listener;
@@ -37,7 +40,6 @@ describe('the web shell', () => {
       random: systemRandom,
       log: noLog,
     });
-  });
   afterEach(async () => {
     await shell.close();
     await rm(folder, { recursive: true });
@@ -73,6 +75,29 @@ describe('the web shell', () => {
     const page = await call('GET', '/', { cookie });
     expect(page.status).toBe(200);
     expect(page.headers['content-security-policy']).toContain("default-src 'none'");
+  });
+
+  test('a browser that was let in finds the next shell where the last one was', async () => {
+    const cookie = await enter();
+    const { port } = shell;
+    await shell.close();
+    expect(await readFile(path.join(folder, 'web.json'), 'utf8')).not.toContain(cookie.split('=')[1]);
+    expect((await stat(path.join(folder, 'web.json'))).mode & 0o777).toBe(0o600);
+    shell = await start();
+    expect(shell.port).toBe(port);
+    expect((await call('GET', '/', { cookie })).status).toBe(200);
+    expect((await call('GET', '/', { cookie: `${cookie}0` })).status).toBe(401);
+  });
+
+  test('what it remembers may be broken, and its port taken: it starts all the same', async () => {
+    await enter();
+    const second = await start();
+    expect(second.port).not.toBe(shell.port);
+    await second.close();
+    await shell.close();
+    await writeFile(path.join(folder, 'web.json'), '{"port": 99999999, "sessions": [1, "x"]');
+    shell = await start();
+    expect((await call('GET', '/')).status).toBe(401);
   });
 
   test('another host or origin is refused, session or not', async () => {
