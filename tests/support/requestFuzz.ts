@@ -58,8 +58,8 @@ export class RequestFuzz {
   ) {
     this.#random = seeded(seed);
     for (const [path, item] of Object.entries(document['paths']!)) {
-      // Streams are taken over by other protocols.
-      if (/\/(exec|attach|portforward|log|proxy)(\/|$)/.test(path)) continue;
+      // Streams are taken over by other protocols, and watches stay open.
+      if (/\/(exec|attach|portforward|log|proxy)(\/|$)|\/watch\//.test(path)) continue;
       for (const [method, operation] of Object.entries(item)) {
         if (method === 'parameters') continue;
         const kind = operation['x-kubernetes-group-version-kind'];

@@ -257,12 +257,20 @@ export function v2Document(served: readonly ServedResource[], descriptions: Desc
 
 /** A parameter that many share is called by its name and what it says. Mirrors k8s.io/kube-openapi/pkg/builder/parameters.go. */
 function sharedName(parameter: JsonObject): string {
+  const written = JSON.stringify(parameter);
+  let name = sharedNames.get(written);
+  if (name !== undefined) return name;
   // As Go writes JSON.
-  const text = JSON.stringify(parameter).replace(/[<>&]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
+  const text = written.replace(/[<>&]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(fnv64(Buffer.from(text)));
-  return `${parameter['name'] as string}-${bytes.subarray(0, 6).toString('base64url')}`;
+  name = `${parameter['name'] as string}-${bytes.subarray(0, 6).toString('base64url')}`;
+  sharedNames.set(written, name);
+  return name;
 }
+
+/** There are some fifty parameters, which thousands of operations take. */
+const sharedNames = new Map<string, string>();
 
 /** FNV-1 of 64 bits. */
 function fnv64(bytes: Uint8Array): bigint {
