@@ -86,6 +86,8 @@ class MortalEngine {
     if (!this.#files.crashed) return false;
     this.deaths++;
     await this.stop();
+    // What the runtime was asked for last comes about all the same: the next kubelet would find it beside its own.
+    await this.clock.advance(1000);
     const survival = survivals[Math.floor(this.chance.next() * survivals.length)]!;
     this.#files = this.#files.afterPowerCut(survival);
     await this.start();
