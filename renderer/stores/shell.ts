@@ -15,6 +15,8 @@ export const useShell = defineStore('shell', () => {
   const connection = shallowRef<Connection>('connected');
   const failure = shallowRef('');
   const listeners = new Set<(event: OtherEvent) => void>();
+  /** A question from before the last one has nothing more to say of failures. */
+  let connections = 0;
 
   /** Events that ask for something to be shown. */
   function onEvent(listener: (event: OtherEvent) => void): () => void {
@@ -30,18 +32,23 @@ export const useShell = defineStore('shell', () => {
     });
     if (canDisconnect(bridge))
       bridge.onConnection((connected) => {
-        if (connected) connection.value = 'connected';
-        else if (connection.value === 'connected') connection.value = 'lost';
+        if (connected) {
+          connection.value = 'connected';
+          failure.value = '';
+          connections++;
+        } else if (connection.value === 'connected') connection.value = 'lost';
         if (!connected) void ask();
       });
     await ask();
   }
 
   async function ask(): Promise<void> {
+    const asked = connections;
     try {
       state.value = await client().bridge.state();
       failure.value = '';
     } catch (error) {
+      if (asked !== connections) return;
       failure.value = messageOf(error);
       if (error instanceof SessionEndedError) connection.value = 'sessionEnded';
     }
