@@ -6,20 +6,20 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   plugins: [vue()],
   test: {
-    // A story waits for what it tells of, however busy the machine is.
+    // A story waits for what it tells of, however busy the machine is: times only end what hangs.
     expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['tests/{main,preload,contracts,tools}/**/*.test.ts'], environment: 'node', testTimeout: 30_000 },
+        test: { name: 'unit', include: ['tests/{main,preload,contracts,tools}/**/*.test.ts'], environment: 'node', testTimeout: 120_000 },
       },
       {
         extends: true,
-        test: { name: 'renderer', include: ['tests/renderer/**/*.test.ts'], environment: 'happy-dom', server: { deps: { inline: ['vuetify'] } }, testTimeout: 30_000 },
+        test: { name: 'renderer', include: ['tests/renderer/**/*.test.ts'], environment: 'happy-dom', server: { deps: { inline: ['vuetify'] } }, testTimeout: 120_000 },
       },
       {
         extends: true,
-        test: { name: 'integration', include: ['tests/integration/**/*.test.ts'], environment: 'node', testTimeout: 30_000 },
+        test: { name: 'integration', include: ['tests/integration/**/*.test.ts'], environment: 'node', testTimeout: 120_000 },
       },
       {
         extends: true,

@@ -240,7 +240,7 @@ describe('watches', () => {
     const seen = lines.map((line) => /"name":"([^"]*)"/.exec(line.slice(0, 300))?.[1] ?? line.slice(0, 20));
     expect(seen).toHaveLength(42);
     expect(seen.slice(-2)).toEqual(['{"type":"BOOKMARK","', 'later']);
-  }, 60_000);
+  });
 
   it('that are not read are cut off before they take much, and hold up nobody', async () => {
     const { revision } = harness.store;
@@ -258,7 +258,7 @@ describe('watches', () => {
     await cut;
     expect(slow.complete).toBe(false);
     fast.destroy();
-  }, 60_000);
+  });
 });
 
 describe('what is there', () => {

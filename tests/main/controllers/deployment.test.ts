@@ -323,4 +323,4 @@ it('never has more pods than maxSurge allows nor fewer available ones than maxUn
     }),
     { numRuns: 25 },
   );
-}, 30_000);
+});

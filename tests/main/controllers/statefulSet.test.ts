@@ -319,4 +319,4 @@ it('never runs two pods with one number, whatever fails on the way', async () =>
     expect(names()).toEqual(Array.from({ length: wanted }, (_, i) => `db-${i}`));
     expect(set().status!.readyReplicas ?? 0).toBe(wanted);
   }
-}, 60_000);
+});

@@ -3,7 +3,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough, Writable } from 'node:stream';
 import Docker from 'dockerode';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { readLogs } from '../../../main/runtime/docker/logs.ts';
 import { attach, joinStreams } from '../../../main/runtime/docker/streams.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
@@ -43,13 +43,15 @@ describe('output of a command', () => {
     const joined = joinStreams(stream, { stdout, tty: false });
     const pieces = Array.from({ length: 12 }, (_, i) => `piece ${i}\n`);
     stream.write(Buffer.concat(pieces.map((piece) => frame(piece))));
-    await vi.waitFor(() => expect(stream.isPaused()).toBe(true));
+    await expect.poll(() => stream.isPaused()).toBe(true);
     expect(stdout.listenerCount('drain')).toBe(1);
     stream.end();
-    await vi.waitFor(() => {
-      stdout.next();
-      expect(stdout.taken).toEqual(pieces);
-    });
+    await expect
+      .poll(() => {
+        stdout.next();
+        return stdout.taken;
+      })
+      .toEqual(pieces);
     await joined;
   });
 
@@ -58,7 +60,7 @@ describe('output of a command', () => {
     const [stdout, stderr] = [new SlowReader(), new SlowReader()];
     const joined = joinStreams(stream, { stdout, stderr, tty: false });
     stream.write(Buffer.concat([frame('out'), frame('err', 2)]));
-    await vi.waitFor(() => expect(stderr.taken).toEqual(['err']));
+    await expect.poll(() => stderr.taken).toEqual(['err']);
     stdout.next();
     expect(stream.isPaused()).toBe(true);
     stderr.next();
@@ -116,7 +118,7 @@ it('who leaves a container that goes on does not wait for its end', async () => 
   };
   const leaving = new AbortController();
   const attached = attach({ getContainer: () => container } as unknown as Docker, 'id', { stdout: new PassThrough(), tty: false, signal: leaving.signal }, new FakeClock());
-  await vi.waitFor(() => expect(waiting).toBe(true));
+  await expect.poll(() => waiting).toBe(true);
   leaving.abort();
   await attached;
   expect(waiting).toBe(false);

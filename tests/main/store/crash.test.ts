@@ -86,7 +86,7 @@ describe('a disk store whose disk fails', () => {
         }
       }
     }
-  }, 60_000);
+  });
 
   it('goes on as if nothing had been asked when there is room again, whichever operation found none', async () => {
     const whole = new CrashFiles();
@@ -112,7 +112,7 @@ describe('a disk store whose disk fails', () => {
         }
       }
     }
-  }, 60_000);
+  });
 
   it('says why it takes nothing while the disk is full, and keeps its watches', async () => {
     const files = new CrashFiles();

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LockedError, openDiskStore } from '../../../main/store/index.ts';
 import { realClock } from '../../../main/util/clock.ts';
 import { noLog } from '../../../main/util/log.ts';
@@ -23,7 +23,7 @@ beforeAll(async () => {
     build: { ssr: path.join(import.meta.dirname, 'support/writer.ts'), outDir: path.join(directory, 'program'), minify: false, rolldownOptions: { output: { entryFileNames: 'writer.mjs' } } },
   });
   program = path.join(directory, 'program/writer.mjs');
-}, 60_000);
+});
 
 afterAll(() => fs.rmSync(directory, { recursive: true, force: true }));
 
@@ -58,7 +58,7 @@ describe('a process that is killed while it writes', () => {
       await checkConsistency(store);
       await store.close();
     }
-  }, 60_000);
+  });
 
   it('leaves a lock that the next one takes over; a living one keeps it', async () => {
     const data = path.join(directory, 'locked');
@@ -94,7 +94,7 @@ describe('a process that is killed while it writes', () => {
     await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
     const clock = new FakeClock();
     const opened = openDiskStore({ directory: data, clock, log: noLog });
-    await vi.waitFor(() => expect(clock.pending).toBe(1));
+    await expect.poll(() => clock.pending).toBe(1);
     const exited = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await exited;

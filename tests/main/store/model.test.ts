@@ -149,7 +149,7 @@ describe('whatever is done to a store, it does what the model does', () => {
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), (steps) => play(steps, createMemoryStore({ clock: new FakeClock() }), undefined)),
       { numRuns: 150 },
     );
-  }, 30_000);
+  });
 
   it('on disk, with everything but the newest event read back from tiny files', async () => {
     await fc.assert(
@@ -163,5 +163,5 @@ describe('whatever is done to a store, it does what the model does', () => {
       }),
       { numRuns: 150 },
     );
-  }, 30_000);
+  });
 });

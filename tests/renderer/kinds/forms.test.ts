@@ -44,8 +44,6 @@ const refuseAll = (causes: [string, string][]) => {
 const errorsAt = (path: string) => [...element(`[data-path="${path}"]`).querySelectorAll('.v-messages__message, p[data-faulty]')].map(({ textContent }) => textContent);
 const visible = (node: Element): boolean => !node.closest('[style*="display: none"]');
 
-vi.setConfig({ testTimeout: 20_000 });
-
 describe('the form of a Deployment', () => {
   const podSpec = 'spec.template.spec';
 

@@ -8,7 +8,6 @@ import { mountScreen, settleScreen, type Screen } from '../support/mountScreen.t
 vi.mock('../../../renderer/components/yaml/editor.ts', () => ({
   makeEditor: () => ({ setOriginal() {}, fold() {}, setServerFindings() {}, setText() {}, setReadonly() {}, setDark() {}, text: () => '', destroy() {}, focus() {}, reveal() {} }),
 }));
-vi.setConfig({ testTimeout: 20_000 });
 
 const configMap = (name: string, namespace?: string, data = 'a: b') => `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\n${namespace ? `  namespace: ${namespace}\n` : ''}data:\n  ${data}\n`;
 const namespace = 'apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n';
@@ -138,7 +137,7 @@ describe('the review', () => {
       return before(request);
     };
     await apply();
-    await vi.waitFor(() => expect(states()['Boat dinghy']).toBe('done'), { timeout: 5_000 });
+    await expect.poll(() => states()['Boat dinghy']).toBe('done');
     expect(api.get('Boat', 'default', 'dinghy')).toBeDefined();
   });
 
