@@ -126,12 +126,11 @@ const bootstrapHooks = [
 /** Tells a cluster from all others for as long as it has its authority. */
 const fingerprint = (ca: string) => createHash('sha256').update(ca).digest('hex').slice(0, 16);
 
-async function readSchedulerFile(file: string | undefined): Promise<SchedulerConfiguration | undefined> {
-  if (file === undefined) return undefined;
+async function readConfiguration<T>(what: string, file: string, read: (value: unknown) => T): Promise<T> {
   try {
-    return readSchedulerConfiguration(parseYaml(await readFile(file, 'utf8')));
+    return read(parseYaml(await readFile(file, 'utf8')));
   } catch (error) {
-    throw new Error(`the scheduler's configuration ${file} cannot be used: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${what} ${file} cannot be used: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -206,7 +205,8 @@ class Engine implements Cluster {
     const clock = realClock;
     const random = systemRandom;
     await makeDirectory(this.#files);
-    this.#schedulerConfiguration = await readSchedulerFile(this.options.schedulerConfig);
+    const { schedulerConfig } = this.options;
+    this.#schedulerConfiguration = schedulerConfig === undefined ? undefined : await readConfiguration("the scheduler's configuration", schedulerConfig, readSchedulerConfiguration);
     const dualStack = await this.#hasTwoFamilies();
     const serviceCIDR = dualStack ? `${serviceCIDRs.IPv4},${serviceCIDRs.IPv6}` : serviceCIDRs.IPv4;
     // The search for an engine goes on beside the start of the control plane.
@@ -468,7 +468,7 @@ class Engine implements Cluster {
   async #openAudit(): Promise<{ policy: AuditPolicy; sink(line: string): void } | undefined> {
     const { auditPolicy: file, auditLog } = this.options;
     if (!file) return undefined;
-    const policy = auditPolicy(parseYaml(await readFile(file, 'utf8')));
+    const policy = await readConfiguration('the audit policy', file, auditPolicy);
     const log = createWriteStream(auditLog ?? path.join(this.#files.directory, 'audit.log'), { flags: 'a', mode: 0o600 });
     log.on('error', (error) => this.#log.error('the audit log cannot be written', { error: error.message }));
     this.#stops.push(() => new Promise<void>((resolve) => log.end(resolve)));

@@ -1,5 +1,6 @@
+import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { defaultData, parseOptions, UsageError } from '../../main/options.ts';
+import { defaultData, parseOptions, usage, UsageError } from '../../main/options.ts';
 
 describe('the options of a start', () => {
   test('nothing asked is one node on whatever runtime answers', () => {
@@ -40,5 +41,12 @@ describe('the options of a start', () => {
   test('data lies where the platform keeps it', () => {
     expect(defaultData({ XDG_DATA_HOME: '/d' }, 'linux')).toBe('/d/skiff');
     expect(defaultData({}, 'darwin')).toMatch(/Library\/Application Support\/Skiff$/);
+  });
+
+  test('each of them is in the table of the README', () => {
+    const flags = usage.match(/^ {2}--[a-z-]+/gm)!.map((flag) => flag.trim());
+    const table = fs.readFileSync(new URL('../../README.md', import.meta.url), 'utf8').match(/^\| `--[a-z-]+/gm)!.map((flag) => flag.slice(3));
+    expect(flags.length).toBeGreaterThan(10);
+    expect(table).toEqual(flags);
   });
 });

@@ -44,6 +44,16 @@ describe('the engine as one object', () => {
     await second.stop();
   });
 
+  test.each([
+    ['auditPolicy', 'the audit policy'],
+    ['schedulerConfig', "the scheduler's configuration"],
+  ] as const)('names a file that cannot be read: %s', async (option, what) => {
+    const file = path.join(data, 'missing.yaml');
+    const cluster = createCluster({ ...options, [option]: file });
+    await expect(cluster.start()).rejects.toThrow(`${what} ${file} cannot be used: ENOENT`);
+    await cluster.stop();
+  });
+
   test('tells why a pod is pending, node by node', async () => {
     const cluster = createCluster(options);
     await cluster.start();
