@@ -26,7 +26,7 @@ export function podReferences({ spec }: Pod): PodReferences {
     secret(volume.secret?.secretName);
     configMap(volume.configMap?.name);
     secret(volume.azureFile?.secretName);
-    for (const source of [volume.cephfs, volume.flexVolume, volume.rbd, volume.scaleIO, volume.iscsi, volume.storageos]) secret(source?.secretRef?.name);
+    for (const source of [volume.cephfs, volume.cinder, volume.flexVolume, volume.rbd, volume.scaleIO, volume.iscsi, volume.storageos]) secret(source?.secretRef?.name);
     secret(volume.csi?.nodePublishSecretRef?.name);
     for (const source of volume.projected?.sources ?? []) {
       secret(source.secret?.name);

@@ -1,6 +1,6 @@
 import type { ConfigMap, Pod, Secret, ServiceAccount } from '../api/index.ts';
 import { accountNameAnnotation, accountUIDAnnotation, dayOf, invalidSinceLabel, lastUsedLabel, legacyTokenType } from '../api/legacyTokens.ts';
-import { podSecretNames } from '../api/podSecrets.ts';
+import { podReferences } from '../api/podReferences.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
@@ -75,7 +75,7 @@ export class LegacyTokenCleaner extends QueueController {
     const account = this.#accounts.get(`${namespace}/${annotations?.[accountNameAnnotation]}`);
     const uid = annotations?.[accountUIDAnnotation];
     if (!account?.secrets?.some((reference) => reference.name === name) || (uid && uid !== account.metadata!.uid)) return false;
-    return !this.#pods.list(namespace).some((pod) => podSecretNames(pod).has(name!));
+    return !this.#pods.list(namespace).some((pod) => podReferences(pod).secrets.has(name!));
   }
 
   async #retire(client: Client, { metadata }: Secret, now: number): Promise<void> {
