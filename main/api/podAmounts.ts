@@ -14,15 +14,16 @@ function read(list: Record<string, string> | undefined): Amounts {
   return amounts;
 }
 
+/** Whether what a pod asks for now can never be given on its node: then it does not count. */
+export const isResizeInfeasible = (status: PodStatus | undefined): boolean => status?.conditions?.find(({ type }) => type === 'PodResizePending')?.reason === 'Infeasible';
+
 /** What a container asks for; while it is being resized, the most of that, what it has been promised and what it has. */
 function amountsOf(container: Container, what: What, status: PodStatus | undefined): Amounts {
   const asked = read(container.resources?.[what]);
   const ofName = ({ name }: { name: string }) => name === container.name;
   const state = status?.containerStatuses?.find(ofName) ?? (isSidecar(container) ? status?.initContainerStatuses?.find(ofName) : undefined);
   if (!state?.resources) return asked;
-  // What can never be given does not count.
-  const infeasible = status!.conditions?.find(({ type }) => type === 'PodResizePending')?.reason === 'Infeasible';
-  const amounts = infeasible ? {} : asked;
+  const amounts = isResizeInfeasible(status) ? {} : asked;
   raiseTo(amounts, read(state.resources[what]));
   if (what === 'requests') raiseTo(amounts, read(state.allocatedResources));
   return amounts;

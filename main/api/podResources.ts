@@ -1,4 +1,5 @@
 import type { Container, ContainerStatus, Pod } from './index.ts';
+import { isResizeInfeasible, isSidecar } from './podAmounts.ts';
 import { parseQuantity } from './quantity.ts';
 
 /** Amounts of everything a node gives and a pod takes. */
@@ -98,13 +99,10 @@ function statesOf({ status }: Pod): Map<string, State> | undefined {
   return states;
 }
 
-const isSideCar = ({ restartPolicy }: Container) => restartPolicy === 'Always';
-const mayBeResized = (container: Container, { spec }: Pod) => isSideCar(container) || !spec!.initContainers?.includes(container);
+const mayBeResized = (container: Container, { spec }: Pod) => isSidecar(container) || !spec!.initContainers?.includes(container);
 
-/** What can never be given does not count. */
 function most({ resources, allocatedResources }: State, asked: List, { status }: Pod): Resources {
-  const infeasible = status?.conditions?.find(({ type }) => type === 'PodResizePending')?.reason === 'Infeasible';
-  const result = resourcesOf(infeasible ? undefined : asked);
+  const result = resourcesOf(isResizeInfeasible(status) ? undefined : asked);
   raiseTo(result, resourcesOf(resources?.requests));
   raiseTo(result, resourcesOf(allocatedResources));
   return result;
@@ -130,7 +128,7 @@ function addInitContainers(sum: Resources, initContainers: readonly Container[],
   const peak = noResources();
   for (const container of initContainers) {
     const own = amounts(container);
-    if (isSideCar(container)) {
+    if (isSidecar(container)) {
       addResources(sum, own);
       addResources(sideCars, own);
       raiseTo(peak, sideCars);
