@@ -1,3 +1,7 @@
+import { hostOf } from '../util/imageName.ts';
+
+export { fullImageName } from '../util/imageName.ts';
+
 const domainPart = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
 const domain = `(?:${domainPart}(?:\\.${domainPart})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?`;
 const pathPart = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
@@ -30,8 +34,4 @@ export function pullPolicyOf(image: string, policy: string | undefined): string 
 }
 
 /** The registry that an image comes from, as keys of pull secrets name it. */
-export function registryOf(image: string): string {
-  const slash = image.indexOf('/');
-  const first = slash < 0 ? '' : image.slice(0, slash);
-  return first.includes('.') || first.includes(':') || first === 'localhost' ? first : 'index.docker.io';
-}
+export const registryOf = (image: string): string => hostOf(image) || 'index.docker.io';

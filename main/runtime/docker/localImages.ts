@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import type { Readable } from 'node:stream';
+import { fullImageName } from '../../util/imageName.ts';
 import { RuntimeError, type Image, type PullProgress, type RegistryAuth } from '../index.ts';
 import { engineCall, runtimeError, tolerate } from './errors.ts';
 
@@ -12,8 +13,8 @@ export async function imageStatus(docker: Docker, image: string): Promise<Image 
   const { StopSignal } = (info.Config ?? {}) as { StopSignal?: string };
   return {
     id: info.Id,
-    tags: (info.RepoTags ?? []).filter((tag) => !tag.includes('<none>')).map(fullName),
-    digests: (info.RepoDigests ?? []).filter((digest) => !digest.includes('<none>')).map(fullName),
+    tags: (info.RepoTags ?? []).filter((tag) => !tag.includes('<none>')).map(fullImageName),
+    digests: (info.RepoDigests ?? []).filter((digest) => !digest.includes('<none>')).map(fullImageName),
     sizeBytes: info.Size,
     ...(uid !== undefined ? { uid: Number(uid) } : user ? { username: user.split(':')[0]! } : { uid: 0 }),
     volumes: Object.keys(info.Config?.Volumes ?? {}),
@@ -25,19 +26,11 @@ export async function listImages(docker: Docker): Promise<Image[]> {
   const images = await engineCall(() => docker.listImages());
   return images.map((image) => ({
     id: image.Id,
-    tags: (image.RepoTags ?? []).filter((tag) => !tag.includes('<none>')).map(fullName),
-    digests: (image.RepoDigests ?? []).filter((digest) => !digest.includes('<none>')).map(fullName),
+    tags: (image.RepoTags ?? []).filter((tag) => !tag.includes('<none>')).map(fullImageName),
+    digests: (image.RepoDigests ?? []).filter((digest) => !digest.includes('<none>')).map(fullImageName),
     sizeBytes: image.Size,
     volumes: [],
   }));
-}
-
-/** `busybox:1` → `docker.io/library/busybox:1`: the full name, as Kubernetes' runtimes report it. */
-export function fullName(reference: string): string {
-  const slash = reference.indexOf('/');
-  if (slash < 0) return `docker.io/library/${reference}`;
-  const host = reference.slice(0, slash);
-  return host.includes('.') || host.includes(':') || host === 'localhost' ? reference : `docker.io/${reference}`;
 }
 
 interface PullMessage {

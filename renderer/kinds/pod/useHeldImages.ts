@@ -1,18 +1,13 @@
 import { computed, shallowRef, watch } from 'vue';
 import type { Container, Node, Pod } from '../../../main/api/index.ts';
-import { pullPolicyOf } from '../../../main/api/imageReference.ts';
+import { fullImageName, pullPolicyOf } from '../../../main/api/imageReference.ts';
 import { client, core, objectPath } from '../../client/index.ts';
 import { containersOf } from './containers.ts';
 
 const pullFailures = new Set(['ErrImagePull', 'ImagePullBackOff']);
 
 /** As nodes list their images: with registry and tag. */
-function fullName(image: string): string {
-  const slash = image.indexOf('/');
-  const first = slash < 0 ? '' : image.slice(0, slash);
-  const withRegistry = /[.:]|^localhost$/.test(first) ? image : slash < 0 ? `docker.io/library/${image}` : `docker.io/${image}`;
-  return /[:@][^/]*$/.test(withRegistry) ? withRegistry : `${withRegistry}:latest`;
-}
+const listedName = (image: string) => fullImageName(/[:@][^/]*$/.test(image) ? image : `${image}:latest`);
 
 /**
  * Tells whether an image that cannot be pulled is on the pod's node all the same: its pull policy is Always, as it is by
@@ -30,5 +25,5 @@ export function useHeldImages(pod: () => Pod): (container: Pick<Container, 'imag
     },
     { immediate: true },
   );
-  return ({ image = '', imagePullPolicy }) => pullPolicyOf(image, imagePullPolicy) === 'Always' && names.value.has(fullName(image));
+  return ({ image = '', imagePullPolicy }) => pullPolicyOf(image, imagePullPolicy) === 'Always' && names.value.has(listedName(image));
 }
