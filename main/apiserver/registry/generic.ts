@@ -218,7 +218,7 @@ export class Registry {
     tidyObjectMeta(metadata);
     this.#reject(object, [
       ...validateChangedMeta(metadata, before, this.definition.namespaced, strategy.nameRule, !subresource && strategy.judgedAgain, !strategy.plainFinalizers),
-      ...(subresource ? subresource.validateUpdate(context, object, old) : await strategy.validateUpdate(context, object, old, this.objects)),
+      ...(await (subresource ?? strategy).validateUpdate(context, object, old, this.objects)),
     ]);
     const warnings = subresource ? subresource.warnings?.(object, old) : strategy.warnings?.(object, old);
     if (warnings) context.warnings.push(...warnings);

@@ -134,7 +134,7 @@ export function builtinStrategies(options: BuiltinOptions): Strategy[] {
     of(flowSchema),
     of(priorityLevelConfiguration),
     of(deviceClass),
-    of(resourceClaim),
+    of(resourceClaim(authorizer)),
     of(resourceClaimTemplate),
     of(resourceSlice),
     of(runtimeClass),

@@ -175,7 +175,7 @@ export type Subresource<T extends KubeObject> =
       verbs: string[];
       /** Field ownership and merge start from `old`: keep all of it but what this subresource may change. */
       prepareForUpdate(context: RequestContext, object: T, old: T): void;
-      validateUpdate(context: RequestContext, object: T, old: T): FieldError[];
+      validateUpdate(context: RequestContext, object: T, old: T, objects: Objects): FieldError[] | Promise<FieldError[]>;
       warnings?(object: T, old: T): string[];
     }
   | {

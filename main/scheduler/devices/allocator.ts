@@ -183,6 +183,8 @@ class Search {
       else {
         for (const other of added) other.remove(wanted.name);
         if (pays) this.counters.giveBack(candidate);
+        // Whoever asks for all devices can never have them.
+        if (wanted.all) throw new AllocationError(`${aboutClaim(this.claims[claim]!)}, request ${wanted.name.split('/').at(-1)}: cannot add device ${id} because a claim constraint would not be satisfied`);
         return undefined;
       }
     }

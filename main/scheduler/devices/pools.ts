@@ -57,10 +57,11 @@ export class Pools {
     return [...newest.values()].flat().flatMap((slice) => (slice.spec.devices ?? []).map((device) => ({ slice, device })));
   }
 
-  /** Undefined: the driver is replacing what the node can see, and the new has nothing for the node. */
+  /** Undefined: the driver is replacing what the node can see of the pool, and the new has nothing for the node. */
   #pool(slices: ResourceSlice[], all: readonly ResourceSlice[], node: Node): Pool | undefined {
     const { driver, pool: about } = slices[0]!.spec;
-    if (all.some(({ spec }) => spec.pool.generation > about.generation)) return undefined;
+    const seesAll = slices.length === about.resourceSliceCount;
+    if (!seesAll && all.some(({ spec }) => spec.pool.generation > about.generation)) return undefined;
     const current = all.filter(({ spec }) => spec.pool.generation === about.generation);
     const pool: Pool = { driver, name: about.name, isIncomplete: current.length !== about.resourceSliceCount, devices: [], counterSets: new Map() };
     if (pool.isIncomplete) return pool;

@@ -5,15 +5,17 @@ import type {
 } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { isDns1123Label, isDns1123Subdomain, isInterfaceAddress } from '../../../api/names.ts';
+import type { Authorizer } from '../../auth/types.ts';
 import { internal } from '../../validation/internal.ts';
 import { conditions } from '../../validation/conditions.ts';
 import { bindingConditions, deviceName, deviceToleration, driverName, each, eachOnce, fullyQualifiedName, opaqueConfiguration, poolName, rawObject, selectors } from '../../validation/devices.ts';
-import type { FieldErrors } from '../../validation/field.ts';
+import { FieldErrors } from '../../validation/field.ts';
 import { byteLength, fieldImmutable, templateMeta } from '../../validation/names.ts';
 import { validateNodeSelector } from '../../validation/scheduling.ts';
 import { check, clientMetadata, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Objects, Strategy } from '../strategy.ts';
+import { judgeBinding, judgeDeviceStatus } from './claimRights.ts';
 
 /* Mirrors pkg/registry/resource/{resourceclaim,resourceclaimtemplate}/strategy.go and pkg/apis/resource/validation. */
 
@@ -28,7 +30,8 @@ const maxReserved = 256;
 const maxDeviceConditions = 8;
 const maxDeviceData = 10 * 1024;
 
-export const resourceClaim: Strategy<ResourceClaim> = {
+/** `authorizer`: who may bind claims and speak for drivers. */
+export const resourceClaim = (authorizer: Authorizer): Strategy<ResourceClaim> => ({
   definition,
   hasGeneration: false,
   nameRule: 'dnsSubdomain',
@@ -57,15 +60,24 @@ export const resourceClaim: Strategy<ResourceClaim> = {
   row: (object, now) => [nameOf(object), stateOf(object), age(object, now)],
   subresources: {
     status: {
-      ...statusSubresource<ResourceClaim>(definition, (errors, object, old) => validateStatus(errors, object, old), clientMetadata),
+      ...statusSubresource<ResourceClaim>(definition, undefined, clientMetadata),
       prepareForUpdate(_context, object, old) {
         object.spec = old.spec;
         for (const key of clientMetadata) (object.metadata as Record<string, unknown>)[key] = old.metadata?.[key];
         dropDeallocated(object, old);
       },
+      async validateUpdate(context, object, old, objects) {
+        const errors = new FieldErrors();
+        await adminAccessGiven(errors, context.namespace, object, old, objects);
+        const [status, before] = [object.status ?? {}, old.status ?? {}];
+        await judgeBinding(errors, authorizer, context, status, before);
+        if (status.allocation) await judgeDeviceStatus(errors, authorizer, context, status, before);
+        validateStatus(errors, object, old);
+        return errors.all;
+      },
     },
   },
-};
+});
 
 export const resourceClaimTemplate: Strategy<ResourceClaimTemplate> = {
   definition: define(group, 'v1', 'ResourceClaimTemplate', 'resourceclaimtemplates'),
@@ -116,10 +128,21 @@ function stateOf({ metadata, status }: ResourceClaim): string {
 /** What is said against a claim that wants more than its namespace may have (upstream: pkg/registry/resource/utils.go). */
 async function adminAccess(spec: ResourceClaimSpec | undefined, path: string, namespace: string, objects: Objects): Promise<[string, string] | undefined> {
   const at = spec?.devices?.requests?.findIndex(({ exactly }) => exactly?.adminAccess) ?? -1;
-  if (at < 0) return undefined;
+  return at < 0 || (await isForAdmins(namespace, objects)) ? undefined : [`${path}[${at}].adminAccess`, notForAdmins];
+}
+
+/** The same of devices that a claim is given. */
+async function adminAccessGiven(errors: FieldErrors, namespace: string, object: ResourceClaim, old: ResourceClaim, objects: Objects): Promise<void> {
+  const at = ({ status }: ResourceClaim) => status?.allocation?.devices?.results?.findIndex(({ adminAccess }) => adminAccess) ?? -1;
+  if (at(object) < 0 || at(old) >= 0 || (await isForAdmins(namespace, objects))) return;
+  errors.forbidden(`status.allocation.devices.results[${at(object)}].adminAccess`, notForAdmins);
+}
+
+const notForAdmins = `admin access to devices requires the \`${adminLabel}: true\` label on the containing namespace`;
+
+async function isForAdmins(namespace: string, objects: Objects): Promise<boolean> {
   const home = await objects.get<Namespace>({ group: '', version: 'v1', resource: 'namespaces' }, '', namespace);
-  if (home?.metadata?.labels?.[adminLabel] === 'true') return undefined;
-  return [`${path}[${at}].adminAccess`, `admin access to devices requires the \`${adminLabel}: true\` label on the containing namespace`];
+  return home?.metadata?.labels?.[adminLabel] === 'true';
 }
 
 /** The names that constraints, configuration and results may refer to: `request` and `request/subrequest`. */

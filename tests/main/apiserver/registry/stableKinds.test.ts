@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootstrapCluster } from '../../../../main/bootstrap/index.ts';
 import type { FlowSchema, PriorityLevelConfiguration, ResourceResourceClaim, ResourceSlice, ServiceCIDR } from '../../../../main/api/index.ts';
 import type { KubeObject } from '../../../../main/api/meta.ts';
+import type { UserInfo } from '../../../../main/apiserver/index.ts';
 import { TestCluster } from './testCluster.ts';
 
 let cluster: TestCluster;
@@ -117,6 +118,37 @@ describe('devices', () => {
     );
     const back = await cluster.ask<ResourceResourceClaim>('PUT', `${claims}/one/status`, { ...allocated, status: { devices: status.devices } });
     expect(back.status).toEqual({});
+  });
+
+  it('only who may bind claims gives them devices and consumers, and only who may speak for a driver says something of its devices', async () => {
+    const onNode = (node: string): UserInfo => ({ name: 'system:serviceaccount:default:driver', groups: ['system:authenticated'], extra: { 'authentication.kubernetes.io/node-name': [node] } });
+    const role = (name: string, rules: object[]) => cluster.ask('POST', '/apis/rbac.authorization.k8s.io/v1/clusterroles', named(name, { rules }));
+    const give = (name: string) =>
+      cluster.ask('POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', named(name, { subjects: [{ kind: 'ServiceAccount', namespace: 'default', name: 'driver' }], roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name } }));
+    await role('status', [{ apiGroups: ['resource.k8s.io'], resources: ['resourceclaims/status'], verbs: ['update'] }]);
+    await give('status');
+    const claim = await cluster.ask<ResourceResourceClaim>('POST', claims, named('guarded', { spec: { devices: { requests: [request] } } }));
+    const nodeSelector = { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['node-1'] }] }] };
+    const status = { allocation: { devices: { results: [result] }, nodeSelector } };
+    const put = (body: unknown, user?: UserInfo) => cluster.ask<ResourceResourceClaim>('PUT', `${claims}/guarded/status`, body, user);
+    const no = (body: unknown, user: UserInfo) => cluster.refusal('PUT', `${claims}/guarded/status`, body, user);
+    expect(await no({ ...claim, status }, onNode('node-1'))).toContain(
+      'status.allocation: Forbidden: changing status.allocation or status.reservedFor requires resource="resourceclaims/binding", verb="update" permission: resourceclaims.resource.k8s.io is forbidden: User "system:serviceaccount:default:driver" cannot update resource "resourceclaims/binding"',
+    );
+    const allocated = await put({ ...claim, status });
+    const told = { ...allocated, status: { ...status, devices: [{ driver: 'gpu.test.dev', pool: 'node-1', device: 'gpu-0', data: { ready: true } }] } };
+    expect(await no(told, onNode('node-1'))).toContain('status.devices: Forbidden: changing status.devices requires resource="resourceclaims/driver", verb="[associated-node:update arbitrary-node:update]" permission:');
+    expect(await no(told, onNode('node-2'))).toContain('verb="[arbitrary-node:update]" permission: resourceclaims.resource.k8s.io "gpu.test.dev" is forbidden');
+    await role('speak', [{ apiGroups: ['resource.k8s.io'], resources: ['resourceclaims/driver'], verbs: ['associated-node:update'], resourceNames: ['gpu.test.dev'] }]);
+    await give('speak');
+    expect(await no(told, onNode('node-2'))).toContain('status.devices: Forbidden');
+    expect((await put(told, onNode('node-1'))).status).toEqual(told.status);
+  });
+
+  it('a claim is given access for administrators only in namespaces that are marked for it', async () => {
+    const claim = await cluster.ask<ResourceResourceClaim>('POST', claims, named('plain', { spec: { devices: { requests: [request] } } }));
+    const status = { allocation: { devices: { results: [{ ...result, adminAccess: true }] } } };
+    expect(await cluster.refusal('PUT', `${claims}/plain/status`, { ...claim, status })).toContain('status.allocation.devices.results[0].adminAccess: Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label');
   });
 
   it.each([

@@ -70,6 +70,9 @@ describe('devices are found', () => {
     expect(() => found({ slices: [slice('pool', [gpu('a')], { pool: { name: 'pool', generation: 1, resourceSliceCount: 2 } })], claims: [claim([all])] })).toThrow(
       'claim default/claim, request r: asks for all devices, but resource pool dra.example.com/pool is currently being updated',
     );
+    expect(() => found({ slices: two, claims: [claim([all], [{ matchAttribute: `${driver}/kind` }])] })).toThrow(
+      'claim default/claim, request r: cannot add device dra.example.com/pool/b because a claim constraint would not be satisfied',
+    );
   });
 
   it('also in use by others with admin access, which takes them from nobody', () => {
@@ -128,7 +131,9 @@ describe('pools', () => {
     expect(found({ slices: [part(1, 2, 'a'), part(1, 2, 'b')], claims: one })).toEqual([['r=a']]);
     expect(found({ slices: [part(1, 1, 'a'), part(2, 1, 'b')], claims: one })).toEqual([['r=b']]);
     const elsewhere = { ...part(2, 1, 'b'), spec: { ...part(2, 1, 'b').spec, nodeName: 'node-2' } };
-    expect(found({ slices: [part(1, 1, 'a'), elsewhere], claims: one })).toBeUndefined();
+    expect(found({ slices: [part(1, 2, 'a'), elsewhere], claims: one })).toBeUndefined();
+    // Who sees as many slices as the pool had does not ask for others.
+    expect(found({ slices: [part(1, 1, 'a'), elsewhere], claims: one })).toEqual([['r=a']]);
   });
 
   it('that contradict themselves are named when nothing else is found', () => {
