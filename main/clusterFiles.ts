@@ -1,6 +1,7 @@
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { chmod, open, readFile, rename } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { makeFolders } from './util/folders.ts';
 
 /** Where a cluster's files lie. */
 export interface ClusterFiles {
@@ -28,9 +29,19 @@ export function clusterFilesIn(directory: string): ClusterFiles {
   };
 }
 
+/** Makes the directory of all data, for its owner only. Rejects in words for the user. */
+export async function makeData(directory: string): Promise<void> {
+  try {
+    await makeFolders(directory, 0o700);
+  } catch (error) {
+    throw new Error(`${directory} cannot hold Skiff's data: ${(error as Error).message}`, { cause: error });
+  }
+  await chmod(directory, 0o700).catch(() => {});
+}
+
 /** Makes the cluster's directory, for its owner only. */
 export async function makeDirectory(files: ClusterFiles): Promise<void> {
-  await mkdir(files.directory, { recursive: true, mode: 0o700 });
+  await makeFolders(files.directory, 0o700);
   await chmod(files.directory, 0o700);
 }
 

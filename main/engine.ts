@@ -1,9 +1,12 @@
 /** The engine on a worker thread of the app: speaks engineMessages with the main process. */
+import path from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { BridgeSession, EndpointClient, watchFailures } from './bridge/index.ts';
 import { createCluster, type Cluster } from './cluster.ts';
+import { makeData } from './clusterFiles.ts';
 import type { FromEngine, ToEngine } from './engineMessages.ts';
 import { startIsOver } from './loader.ts';
+import { createLog } from './logFile.ts';
 import { realClock } from './util/clock.ts';
 
 const port = parentPort!;
@@ -26,7 +29,9 @@ function session(window: number): BridgeSession {
 }
 
 async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<void> {
-  cluster = createCluster({ ...message.options, resources: message.resources });
+  const { options, resources } = message;
+  await makeData(options.data);
+  cluster = createCluster({ ...options, resources, log: createLog(path.join(options.data, 'skiff.log')) });
   cluster.onState((state) => {
     if (state.phase === 'running' && !client && cluster?.endpoint) {
       client = new EndpointClient(cluster.endpoint);

@@ -1,11 +1,10 @@
 /** The engine in a terminal: with the web shell, without Electron. */
 import { spawn } from 'node:child_process';
-import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { ShellState } from '../preload/contract.ts';
 import { EndpointClient, Settings } from './bridge/index.ts';
 import { createCluster, deleteCluster } from './cluster.ts';
-import { clusterFiles } from './clusterFiles.ts';
+import { clusterFiles, makeData } from './clusterFiles.ts';
 import { startIsOver } from './loader.ts';
 import { createLog } from './logFile.ts';
 import { parseOptions, usage, UsageError, type Options } from './options.ts';
@@ -88,16 +87,6 @@ async function main(): Promise<void> {
     if (options.open) openBrowser(shell.link());
     startIsOver();
   }
-}
-
-/** The directory of all data, for its owner only. */
-async function makeData(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new Error(`${directory} cannot hold Skiff's data: ${(error as Error).message}`, { cause: error });
-  }
-  await chmod(directory, 0o700).catch(() => {});
 }
 
 /** Asks the platform for the user's browser; the printed link does where it has none. */

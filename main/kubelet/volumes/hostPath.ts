@@ -1,6 +1,7 @@
 import { chmod, mkdir, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { HostPathVolumeSource } from '../../api/index.ts';
+import { makeFolders } from '../../util/folders.ts';
 
 export type HostPathKind = 'directory' | 'file' | 'socket' | 'characterDevice' | 'blockDevice' | 'other';
 
@@ -43,7 +44,7 @@ export const machineFiles: HostFiles = {
     }
   },
   async makeDirectory(name) {
-    await mkdir(name, { recursive: true, mode: 0o755 }).catch(goWords('mkdir', name));
+    await makeFolders(name, 0o755).catch(goWords('mkdir', name));
   },
   async makeFile(name) {
     await (await open(name, 'a', 0o644).catch(goWords('open', name))).close();
