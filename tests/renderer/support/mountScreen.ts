@@ -13,15 +13,21 @@ import { useDiscovery } from '../../../renderer/stores/discovery.ts';
 import { useShell } from '../../../renderer/stores/shell.ts';
 import { makeVuetify } from '../../../renderer/vuetify.ts';
 import { FakeBridge } from './fakeBridge.ts';
+import { ManualTiming } from './manualTiming.ts';
 
 export interface Screen {
   bridge: FakeBridge;
   client: Client;
   router: Router;
   wrapper: VueWrapper;
+  /** Lets what has changed outside reach the screen, which draws changes of lists together. */
+  follow(): Promise<void>;
   /** What a user can read, dialogs included. */
   text(): string;
 }
+
+/** Milliseconds; less than the first pause of a list that has failed. */
+const listsDrawAfter = 300;
 
 /** A box that every element fills: happy-dom lays nothing out, and a virtual list draws what has room. */
 function giveRoom(): void {
@@ -35,7 +41,8 @@ export async function mountScreen(at: RouteLocationRaw, prepare: (bridge: FakeBr
   giveRoom();
   const bridge = new FakeBridge();
   prepare(bridge);
-  const client = startClient(bridge);
+  const timing = new ManualTiming();
+  const client = startClient(bridge, timing);
   const pinia = createPinia();
   setActivePinia(pinia);
   await useShell().start();
@@ -47,7 +54,11 @@ export async function mountScreen(at: RouteLocationRaw, prepare: (bridge: FakeBr
   const root = defineComponent({ render: () => h(VApp, () => [h(screen), h(ConfirmHost), h(NoticeList)]) });
   const wrapper = mount(root, { attachTo: document.body, global: { plugins: [pinia, router, makeI18n(options.language ?? 'en'), makeVuetify()] } });
   await settleScreen();
-  return { bridge, client, router, wrapper, text: () => document.body.textContent ?? '' };
+  const follow = async () => {
+    await timing.pass(listsDrawAfter);
+    await settleScreen();
+  };
+  return { bridge, client, router, wrapper, follow, text: () => document.body.textContent ?? '' };
 }
 
 /** Until screens that are loaded when needed have come, and what they asked for was drawn. */

@@ -16,10 +16,6 @@ const click = async (selector: string) => {
   (document.querySelector(selector) as HTMLElement).click();
   await settleScreen();
 };
-const waitForFlush = async () => {
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  await settleScreen();
-};
 
 describe('a pod that no node can take', () => {
   const uid = 'uid-web';
@@ -94,7 +90,7 @@ describe('the list of pods', () => {
     expect(screen.text()).toContain('first');
     screen.bridge.api.put(makePod('second', { status: { phase: 'Pending', containerStatuses: [containerStatus({ state: { waiting: { reason: 'ImagePullBackOff' } } })] } }));
     screen.bridge.api.take('Pod', 'default', 'first');
-    await waitForFlush();
+    await screen.follow();
     expect(screen.text()).toContain('second');
     expect(screen.text()).toContain('ImagePullBackOff');
     expect(screen.text()).not.toContain('first');
@@ -166,7 +162,7 @@ describe('an object', () => {
   it('stays in sight, marked, when it is deleted elsewhere', async () => {
     screen = await mountScreen('/k/pods/default/web', ({ api }) => api.put(makePod('web')));
     screen.bridge.api.take('Pod', 'default', 'web');
-    await waitForFlush();
+    await screen.follow();
     expect(screen.text()).toContain('This object has been deleted');
   });
 
@@ -210,7 +206,7 @@ describe('a pod whose image is being pulled', () => {
     expect(document.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow')).toBe('25');
     expect(asked).toBe(1);
     screen.bridge.api.put(makePod('web', { spec: { nodeName: 'node-1', containers: [{ name: 'main', image: 'nginx:1' }] }, status: { phase: 'Running', containerStatuses: [containerStatus({ state: { running: {} } })] } }));
-    await waitForFlush();
+    await screen.follow();
     expect(screen.text()).not.toContain('is being pulled');
     expect(asked).toBe(1);
   });
