@@ -141,9 +141,13 @@ export class SchedulingQueue {
     return first && first.rejectedBy.size > 0 ? this.#backoff.pop() : undefined;
   }
 
-  /** Whether the plugin that keeps the pod out may think better of it. */
-  #opens(event: ClusterEvent, { info, gatedBy }: QueuedPod): boolean {
-    return this.options.profileOf(info.pod).plugin(gatedBy!)?.isHelpful?.(event, info) ?? false;
+  /** Whether the plugin that keeps the pod out thinks better of it, and no other keeps it out. */
+  #opens(event: ClusterEvent, queued: QueuedPod): boolean {
+    const { info, gatedBy } = queued;
+    const profile = this.options.profileOf(info.pod);
+    if (!profile.plugin(gatedBy!)?.isHelpful?.(event, info)) return false;
+    queued.gatedBy = profile.gate(info.pod);
+    return queued.gatedBy === undefined;
   }
 
   #helps(event: ClusterEvent, queued: QueuedPod): boolean {

@@ -82,6 +82,19 @@ describe('a pod that asks for devices', () => {
     expect(nodeOf('web')).toBe('node-1');
   });
 
+  it('waits for its claim, whatever else changes until then', async () => {
+    addClass();
+    addPod('web', 'gpus');
+    await settle();
+    offer('node-1', { name: 'a' });
+    server.seed(resources.nodes, makeNode('node-3'));
+    await settle();
+    expect(pod('web').status!.conditions).toBeUndefined();
+    addClaim('gpus');
+    await settle();
+    expect(nodeOf('web')).toBe('node-1');
+  });
+
   it('of which one takes the last waits until a claim gives it back', async () => {
     addClass();
     offer('node-1', { name: 'a' });
