@@ -1,4 +1,5 @@
 import type {
+  DeviceClass,
   PersistentVolumeClaim,
   Pod,
   ResourceQuota,
@@ -6,7 +7,8 @@ import type {
   ScopedResourceSelectorRequirement,
   Service,
 } from './index.ts';
-import type { KubeObject } from './meta.ts';
+import { controllerOf, type KubeObject } from './meta.ts';
+import { classesOfResources, extendedClaimAnnotation, implicitResourcePrefix } from './deviceClaims.ts';
 import { podResources } from './podAmounts.ts';
 import { qosClass } from './qos.ts';
 import { Quantity, quantityOf } from './quantity.ts';
@@ -19,6 +21,42 @@ export type Amounts = Record<string, Quantity>;
 interface GroupResource {
   group: string;
   resource: string;
+}
+
+/** What has to be known of other objects to say what a claim for devices costs. */
+export interface DeviceFacts {
+  /** Whether some class stands for the extended resource. */
+  isDevices(resource: string): boolean;
+  /** The extended resource that the class names. */
+  resourceOf(deviceClass: string): string | undefined;
+  /** The pod whose extended resources the claim stands for: it pays for them itself. */
+  payerOf(claim: ResourceResourceClaim): Pod | undefined;
+}
+
+const noFacts: DeviceFacts = { isDevices: () => false, resourceOf: () => undefined, payerOf: () => undefined };
+
+/** `podOf` and `claimsOf`: what is in a namespace. Mirrors evaluator/core/resource_claims.go (getVerifiedPodUsage). */
+export function deviceFacts(classes: readonly DeviceClass[], podOf: (namespace: string, name: string) => Pod | undefined, claimsOf: (namespace: string) => readonly ResourceResourceClaim[]): DeviceFacts {
+  const byResource = classesOfResources(classes);
+  const named = new Map(classes.map(({ metadata, spec }) => [metadata!.name!, spec?.extendedResourceName]));
+  return {
+    isDevices: (resource) => byResource.has(resource),
+    resourceOf: (deviceClass) => named.get(deviceClass),
+    payerOf(claim) {
+      const owner = controllerOf(claim);
+      const isFor = ({ metadata }: ResourceResourceClaim) => metadata?.annotations?.[extendedClaimAnnotation] === 'true';
+      if (!isFor(claim) || owner?.kind !== 'Pod' || owner.apiVersion !== 'v1') return undefined;
+      const { namespace, name } = claim.metadata!;
+      const pod = podOf(namespace!, owner.name);
+      if (pod?.metadata!.uid !== owner.uid) return undefined;
+      const told = pod.status?.extendedResourceClaimStatus?.resourceClaimName;
+      if (told !== undefined) return told === name ? pod : undefined;
+      // As long as the pod does not say which, it pays for the first.
+      const made = ({ metadata }: ResourceResourceClaim) => Date.parse(metadata?.creationTimestamp ?? '') || Infinity;
+      const isBefore = (other: ResourceResourceClaim) => made(other) < made(claim) || (made(other) === made(claim) && other.metadata!.name! < name!);
+      return claimsOf(namespace!).some((other) => isFor(other) && controllerOf(other)?.uid === owner.uid && isBefore(other)) ? undefined : pod;
+    },
+  };
 }
 
 const one = Quantity.of(1);
@@ -45,10 +83,12 @@ export function amountsOf(list: Record<string, string> | undefined): Amounts {
   return amounts;
 }
 
+const isDeviceClaim = ({ group, resource }: GroupResource) => group === 'resource.k8s.io' && resource === 'resourceclaims';
+
 /** Whether objects of this resource count for what a quota calls `name`. */
-export function countsFor({ group, resource }: GroupResource, name: string): boolean {
+export function countsFor({ group, resource }: GroupResource, name: string, facts = noFacts): boolean {
   if (name === countName({ group, resource })) return true;
-  if (group === 'resource.k8s.io' && resource === 'resourceclaims') return name.endsWith(deviceClassSuffix);
+  if (isDeviceClaim({ group, resource })) return name.endsWith(deviceClassSuffix) || (name.startsWith('requests.') && facts.isDevices(name.slice(9)));
   if (group !== '') return false;
   switch (resource) {
     case 'pods':
@@ -62,12 +102,14 @@ export function countsFor({ group, resource }: GroupResource, name: string): boo
   }
 }
 
-const isCountedRequest = (name: string) => isHugePage(name) || isExtended(name);
+const isCountedRequest = (name: string) => isHugePage(name) || isExtendedOrDevices(name);
+
+const isExtendedOrDevices = (name: string) => isExtended(name) || name.startsWith(implicitResourcePrefix);
 
 /** What the object costs at `now` (milliseconds since the epoch), by the names that a quota may limit. */
-export function quotaUsage(resource: GroupResource, object: KubeObject, now: number): Amounts {
+export function quotaUsage(resource: GroupResource, object: KubeObject, now: number, facts = noFacts): Amounts {
   const usage: Amounts = { [countName(resource)]: one };
-  if (resource.group === 'resource.k8s.io' && resource.resource === 'resourceclaims') addDevices(usage, object);
+  if (isDeviceClaim(resource)) addDevices(usage, object as ResourceResourceClaim, now, facts);
   if (resource.group !== '') return usage;
   if (resource.resource === 'pods') addPod(usage, object as Pod, now);
   else if (resource.resource === 'services') addService(usage, object as Service);
@@ -85,7 +127,7 @@ function addPod(usage: Amounts, pod: Pod, now: number): void {
   const [requests, limits] = [podResources(pod.spec!, 'requests', pod.status), podResources(pod.spec!, 'limits', pod.status)];
   for (const name in requests) {
     usage[`requests.${name}`] = requests[name]!;
-    if (!isExtended(name)) usage[name] = requests[name]!;
+    if (!isExtendedOrDevices(name)) usage[name] = requests[name]!;
   }
   for (const name in limits) usage[`limits.${name}`] = limits[name]!;
 }
@@ -116,8 +158,8 @@ function addClaim(usage: Amounts, { metadata, spec, status }: PersistentVolumeCl
 const wholeBytes = (amount: Quantity) =>
   amount.milliValue() % 1000 === 0 ? amount : Quantity.of(amount.scaledUp(0), amount.format);
 
-function addDevices(usage: Amounts, object: KubeObject): void {
-  const { spec } = object as ResourceResourceClaim;
+function addDevices(usage: Amounts, claim: ResourceResourceClaim, now: number, facts: DeviceFacts): void {
+  const { spec } = claim;
   const add = (deviceClass: string, count: number) => {
     const name = deviceClass + deviceClassSuffix;
     usage[name] = (usage[name] ?? Quantity.zero).add(Quantity.of(count));
@@ -131,6 +173,22 @@ function addDevices(usage: Amounts, object: KubeObject): void {
     for (const choice of firstAvailable ?? [])
       dearest.set(choice.deviceClassName, Math.max(dearest.get(choice.deviceClassName) ?? 0, countOf(choice)));
     for (const [deviceClass, count] of dearest) add(deviceClass, count);
+  }
+  addAsExtended(usage, claim, now, facts);
+}
+
+/** Devices count as the extended resources that they are too, but for what the pod has paid for that asked for them by these names. */
+function addAsExtended(usage: Amounts, claim: ResourceResourceClaim, now: number, facts: DeviceFacts): void {
+  const payer = facts.payerOf(claim);
+  const paid = payer ? quotaUsage({ group: '', resource: 'pods' }, payer, now) : {};
+  for (const [name, count] of Object.entries(usage)) {
+    if (!name.endsWith(deviceClassSuffix)) continue;
+    const deviceClass = name.slice(0, -deviceClassSuffix.length);
+    for (const resource of [implicitResourcePrefix + deviceClass, facts.resourceOf(deviceClass)]) {
+      if (!resource) continue;
+      const unpaid = count.sub(paid[`requests.${resource}`] ?? Quantity.zero);
+      if (unpaid.sign() > 0) usage[`requests.${resource}`] = unpaid;
+    }
   }
 }
 
@@ -214,9 +272,9 @@ export function unspecified({ spec }: Pod, names: string[]): string {
 }
 
 /** The sum of what these objects cost, for `names` only. */
-export function totalUsage(resource: GroupResource, objects: Iterable<KubeObject>, names: string[], now: number): Amounts {
+export function totalUsage(resource: GroupResource, objects: Iterable<KubeObject>, names: string[], now: number, facts = noFacts): Amounts {
   const sum: Amounts = {};
-  for (const object of objects) addAmounts(sum, quotaUsage(resource, object, now), names);
+  for (const object of objects) addAmounts(sum, quotaUsage(resource, object, now, facts), names);
   return sum;
 }
 

@@ -56,7 +56,7 @@ export class ResourceClaimController extends QueueController {
   }
 
   #podChanged(pod: Pod): void {
-    if (!pod.spec?.resourceClaims?.length) return;
+    if (!pod.spec?.resourceClaims?.length && !pod.status?.extendedResourceClaimStatus) return;
     if (!pod.metadata!.deletionTimestamp && !isDone(pod)) this.enqueue(podKey + keyOf(pod), pod);
     for (const key of deviceClaimKeys(pod)) this.enqueue(claimKey + key, pod);
   }

@@ -1,8 +1,8 @@
-import type { ResourceQuota } from '../api/index.ts';
+import type { DeviceClass, Pod, ResourceQuota, ResourceResourceClaim } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { keyOf, type KubeObject } from '../api/meta.ts';
 import { Quantity } from '../api/quantity.ts';
-import { addAmounts, amountsOf, countsFor, matchesScopes, quotaUsage, type Amounts } from '../api/quota.ts';
+import { addAmounts, amountsOf, countsFor, deviceFacts, matchesScopes, quotaUsage, type Amounts, type DeviceFacts } from '../api/quota.ts';
 import { isConflict, isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer, type InformerFactory, type ResourceDef } from '../client/index.ts';
 import type { Timer } from '../util/clock.ts';
@@ -26,6 +26,9 @@ interface Counted {
 export class ResourceQuotaController extends QueueController {
   readonly #informers: InformerFactory;
   readonly #quotas: Informer<ResourceQuota>;
+  readonly #classes: Informer<DeviceClass>;
+  readonly #pods: Informer<Pod>;
+  readonly #claims: Informer<ResourceResourceClaim>;
   readonly #counted = new Map<string, Counted>();
   #timers: Timer[] = [];
   #stopped = false;
@@ -34,6 +37,9 @@ export class ResourceQuotaController extends QueueController {
     super(context, 'resourcequota-controller');
     this.#informers = context.informers;
     this.#quotas = context.informers.informer(resources.resourceQuotas);
+    this.#classes = context.informers.informer(resources.deviceClasses);
+    this.#pods = context.informers.informer(resources.pods);
+    this.#claims = context.informers.informer(resources.resourceClaims);
     this.#quotas.on({
       add: (quota) => this.enqueueObject(quota),
       update: (old, quota) => {
@@ -106,15 +112,23 @@ export class ResourceQuotaController extends QueueController {
     if (quotas.some((quota) => matchesScopes(quota, resource, old) !== matchesScopes(quota, resource, object)))
       return true;
     const now = this.clock.now();
-    const [before, after] = [quotaUsage(resource, old, now), quotaUsage(resource, object, now)];
+    const facts = this.#factsFor(resource);
+    const [before, after] = [quotaUsage(resource, old, now, facts), quotaUsage(resource, object, now, facts)];
     const names = new Set([...Object.keys(before), ...Object.keys(after)]);
     return [...names].some((name) => (before[name] ?? Quantity.zero).cmp(after[name] ?? Quantity.zero) !== 0);
   }
 
+  /** Only for claims for devices. */
+  #factsFor({ group, resource }: DiscoveredResource): DeviceFacts | undefined {
+    if (group !== 'resource.k8s.io' || resource !== 'resourceclaims') return undefined;
+    return deviceFacts(this.#classes.list(), (namespace, name) => this.#pods.get(`${namespace}/${name}`), (namespace) => this.#claims.list(namespace));
+  }
+
   /** Wakes the quotas that count such objects. */
   #changed(resource: DiscoveredResource, object: KubeObject): void {
+    const facts = this.#factsFor(resource);
     for (const quota of this.#quotas.list(object.metadata!.namespace)) {
-      if (Object.keys(quota.spec?.hard ?? {}).some((name) => countsFor(resource, name)))
+      if (Object.keys(quota.spec?.hard ?? {}).some((name) => countsFor(resource, name, facts)))
         this.enqueueAfter(keyOf(quota), gathering, object);
     }
   }
@@ -140,11 +154,12 @@ export class ResourceQuotaController extends QueueController {
     const sum: Amounts = {};
     const known = new Set<string>();
     for (const { resource, informer } of this.#counted.values()) {
-      const ours = names.filter((name) => countsFor(resource, name));
+      const facts = this.#factsFor(resource);
+      const ours = names.filter((name) => countsFor(resource, name, facts));
       if (ours.length === 0) continue;
       for (const name of ours) known.add(name);
       for (const object of informer.list(namespace))
-        if (matchesScopes(quota, resource, object)) addAmounts(sum, quotaUsage(resource, object, now), ours);
+        if (matchesScopes(quota, resource, object)) addAmounts(sum, quotaUsage(resource, object, now, facts), ours);
     }
     const used: Record<string, string> = {};
     for (const name of names) {

@@ -98,7 +98,9 @@ function lackingResource(pod: Pod, others: Pod[], node: Node): Rejection | undef
   for (const other of others) addResources(used, podRequests(other));
   const wanted = resourceAmounts(podRequests(pod));
   const [taken, capacity] = [resourceAmounts(used), resourceAmounts(resourcesOf(allocatable))];
+  const devices = new Set(pod.status?.extendedResourceClaimStatus?.requestMappings.map(({ resourceName }) => resourceName));
   for (const [name, amount] of wanted) {
+    if (devices.has(name)) continue;
     // What the node does not know of is the cluster's, or was promised by another way.
     if (!capacity.has(name) && isExtended(name)) continue;
     const room = capacity.get(name) ?? 0;

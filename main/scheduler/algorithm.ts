@@ -17,6 +17,8 @@ export interface Outcome {
   node: NodeInfo | undefined;
   nodeCount: number;
   preFiltered: PreFiltered;
+  /** What is wrong, so that no node is taken. */
+  error: Status | undefined;
   /** Objections by node. */
   statuses: Map<string, Status>;
   /** The objection of every node that is not in `statuses`. */
@@ -46,6 +48,7 @@ export class Algorithm {
       node: undefined,
       nodeCount: all.length,
       preFiltered,
+      error: undefined,
       statuses: new Map(),
       absent: preFiltered.status,
       feasible: [],
@@ -53,6 +56,7 @@ export class Algorithm {
     };
     if (preFiltered.status) return outcome;
     this.#findFeasible(pod, all, outcome);
+    if (outcome.error) return outcome;
     if (outcome.feasible.length > 1) {
       outcome.scores = this.profile.score(preFiltered, pod, outcome.feasible);
       outcome.node = this.#best(outcome.feasible, outcome.scores.totals);
@@ -104,6 +108,10 @@ export class Algorithm {
       const status = this.filter(preFiltered, pod, node);
       if (status) statuses.set(node.name, status);
       else feasible.push(node);
+      if (status?.code === 'Error') {
+        outcome.error = status;
+        return;
+      }
     }
     if (all.length > 0) this.#start = (this.#start + looked) % all.length;
   }

@@ -17,6 +17,7 @@ import type { ClusterEvent } from './events.ts';
 import { Nominator } from './nominator.ts';
 import { PodInfo } from './podInfo.ts';
 import type { CompileSelector } from './devices/allocator.ts';
+import { classesByResource } from './devices/extendedResources.ts';
 import { dynamicResources } from './plugins/dynamicResources.ts';
 import { makePlugins, type PluginDependencies } from './plugins/index.ts';
 import { nodeVolumeLimits } from './plugins/nodeVolumeLimits.ts';
@@ -110,8 +111,10 @@ export class Scheduler {
     const deviceClaims = informers.informer(resources.resourceClaims);
     const deviceClasses = informers.informer(resources.deviceClasses);
     const slices = informers.informer(resources.resourceSlices);
+    const classOf = classesByResource(deviceClasses);
     const dependencies = {
       cache,
+      classOf,
       namespaces: informers.informer(resources.namespaces),
       dynamicResources: dynamicResources({
         client: options.client.as('kube-scheduler'),
@@ -119,6 +122,7 @@ export class Scheduler {
         random: options.random,
         claims: deviceClaims,
         classes: deviceClasses,
+        classOf,
         slices,
         compile: options.compileDeviceSelector ?? (() => ({ detail: 'no expressions are read here' })),
         bindingTimeout: deviceBindingTimeout,
@@ -323,6 +327,10 @@ export class Scheduler {
     const pod = queued.info;
     const lane = this.#laneOf(pod.pod)!;
     const outcome = lane.algorithm.findNode(pod);
+    if (outcome.error) {
+      const { plugin, reasons } = outcome.error;
+      return this.#fail(queued, outcome, 'Error', `running "${plugin}" filter plugin: ${reasons.join(', ')}`, new Set(), '');
+    }
     if (!outcome.node) return this.#unschedulable(lane, queued, outcome);
     const node = outcome.node.name;
     this.#cache.assume(pod, node);

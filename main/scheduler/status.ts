@@ -1,6 +1,6 @@
 /**
  * Why a plugin says no. `Unschedulable`: fewer pods on the node would help. `UnschedulableAndUnresolvable`: no
- * preemption would. `Error`: something went wrong. Saying nothing (undefined) is saying yes.
+ * preemption would. `Error`: something is wrong, so that the pod goes nowhere, whatever other nodes say. Saying nothing (undefined) is saying yes.
  */
 export type StatusCode = 'Unschedulable' | 'UnschedulableAndUnresolvable' | 'Error';
 
@@ -22,3 +22,5 @@ export const unresolvable = (plugin: string, ...reasons: string[]): Status => ({
   reasons,
   plugin,
 });
+
+export const failed = (plugin: string, reason: string): Status => ({ code: 'Error', reasons: [reason], plugin });

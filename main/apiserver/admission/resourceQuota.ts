@@ -1,8 +1,8 @@
-import type { Pod, ResourceQuota } from '../../api/index.ts';
+import type { DeviceClass, Pod, ResourceQuota, ResourceResourceClaim } from '../../api/index.ts';
 import { cloneJson } from '../../api/json.ts';
 import type { GroupVersionResource, KubeObject } from '../../api/meta.ts';
 import { Quantity } from '../../api/quantity.ts';
-import { amountsOf, countsFor, matchesScopes, quotaUsage, totalUsage, unspecified, type Amounts } from '../../api/quota.ts';
+import { addAmounts, amountsOf, countsFor, deviceFacts, matchesScopes, quotaUsage, totalUsage, unspecified, type Amounts, type DeviceFacts } from '../../api/quota.ts';
 import { is, reject } from './attributes.ts';
 import type { AdmissionAttributes, AdmissionPlugin, Settle } from './types.ts';
 
@@ -18,7 +18,7 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
   const admitted = new Map<string, Set<KubeObject>>();
 
   /** Objects of this sort that count: those stored, and those let through that are not stored yet. */
-  async function counted({ objects, namespace, resource }: AdmissionAttributes): Promise<KubeObject[]> {
+  async function counted({ objects, namespace }: AdmissionAttributes, resource: GroupVersionResource): Promise<KubeObject[]> {
     // Taken first: what is stored meanwhile is in both, and counted once.
     const waiting = [...(admitted.get(placeOf(namespace, resource)) ?? [])];
     const stored = await objects.list(resource, namespace);
@@ -38,23 +38,25 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
 
   async function judge(attributes: AdmissionAttributes, object: KubeObject, quotas: ResourceQuota[]): Promise<Settle | undefined> {
     const { namespace, resource, context, oldObject } = attributes;
-    const asked = quotaUsage(resource, object, context.now);
+    const facts = await factsFor(attributes, quotas);
+    const asked = quotaUsage(resource, object, context.now, facts);
     let all: KubeObject[] | undefined;
     let limited = false;
     for (const quota of quotas) {
       const hard = amountsOf(quota.spec?.hard);
-      const names = Object.keys(hard).filter((name) => countsFor(resource, name));
+      const names = Object.keys(hard).filter((name) => countsFor(resource, name, facts));
       if (names.length === 0 || !matchesScopes(quota, resource, object)) continue;
       const name = quota.metadata!.name!;
       const missing = is(resource, '', 'pods') ? unspecified(object as Pod, names) : '';
       if (missing) throw reject(attributes, `failed quota: ${name}: must specify ${missing}`);
-      const before = oldObject && matchesScopes(quota, resource, oldObject) ? quotaUsage(resource, oldObject, context.now) : {};
+      const before = oldObject && matchesScopes(quota, resource, oldObject) ? quotaUsage(resource, oldObject, context.now, facts) : {};
       const requested = difference(asked, before, names);
       if (!Object.values(requested).some((amount) => amount.sign() > 0)) continue;
       limited = true;
-      all ??= await counted(attributes);
+      all ??= await counted(attributes, resource);
       const others = all.filter((other) => matchesScopes(quota, resource, other));
-      const used = totalUsage(resource, others, names, context.now);
+      const used = totalUsage(resource, others, names, context.now, facts);
+      if (facts) await addOtherKind(used, attributes, quota, names, facts);
       const exceeded = Object.keys(requested).filter((key) => {
         const amount = requested[key]!;
         return amount.sign() > 0 && (used[key] ?? Quantity.zero).add(amount).cmp(hard[key]!) > 0;
@@ -69,6 +71,15 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
     return expect(placeOf(namespace, resource), cloneJson(object));
   }
 
+  /** Devices are asked for by pods and by claims. */
+  async function addOtherKind(used: Amounts, attributes: AdmissionAttributes, quota: ResourceQuota, names: string[], facts: DeviceFacts): Promise<void> {
+    const other = is(attributes.resource, '', 'pods') ? claimResource : podResource;
+    const shared = names.filter((name) => name.startsWith('requests.') && countsFor(other, name, facts));
+    if (shared.length === 0) return;
+    const objects = (await counted(attributes, other)).filter((object) => matchesScopes(quota, other, object));
+    addAmounts(used, totalUsage(other, objects, shared, attributes.context.now, facts), shared);
+  }
+
   return {
     name: 'ResourceQuota',
     handles(operation, resource, subresource) {
@@ -78,6 +89,7 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
       // A change may bring a pod or claim under another quota, or make it or a service cost more.
       if (is(resource, '', 'pods')) return !subresource || subresource === 'resize';
       if (is(resource, '', 'persistentvolumeclaims')) return !subresource || subresource === 'status';
+      if (is(resource, 'resource.k8s.io', 'resourceclaims')) return !subresource;
       return is(resource, '', 'services') && !subresource;
     },
     async validate(attributes) {
@@ -90,6 +102,21 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
       return turn.finally(() => turns.get(namespace) === settled && turns.delete(namespace));
     },
   };
+}
+
+const podResource: GroupVersionResource = { group: '', version: 'v1', resource: 'pods' };
+const claimResource: GroupVersionResource = { group: 'resource.k8s.io', version: 'v1', resource: 'resourceclaims' };
+
+/** For claims for devices, and for pods where extended resources are limited that may be devices. */
+async function factsFor({ objects, namespace, resource }: AdmissionAttributes, quotas: ResourceQuota[]): Promise<DeviceFacts | undefined> {
+  const limitsExtended = ({ spec }: ResourceQuota) => Object.keys(spec?.hard ?? {}).some((name) => name.startsWith('requests.') && name.includes('/'));
+  if (!is(resource, 'resource.k8s.io', 'resourceclaims') && !(is(resource, '', 'pods') && quotas.some(limitsExtended))) return undefined;
+  const [classes, pods, claims] = await Promise.all([
+    objects.list<DeviceClass>({ ...claimResource, resource: 'deviceclasses' }),
+    objects.list<Pod>(podResource, namespace),
+    objects.list<ResourceResourceClaim>(claimResource, namespace),
+  ]);
+  return deviceFacts(classes, (_, name) => pods.find(({ metadata }) => metadata!.name === name), () => claims);
 }
 
 const placeOf = (namespace: string, { group, resource }: GroupVersionResource) => `${namespace}/${group}/${resource}`;

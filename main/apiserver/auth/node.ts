@@ -171,6 +171,7 @@ export class NodeAuthorizer implements Authorizer {
     }
     for (const { resourceClaimName } of status?.resourceClaimStatuses ?? []) add('resourceclaims', resourceClaimName);
     for (const { resourceClaimName } of spec?.resourceClaims ?? []) add('resourceclaims', resourceClaimName);
+    add('resourceclaims', status?.extendedResourceClaimStatus?.resourceClaimName);
   }
 
   #addVolume(needs: Set<string>, name: string): void {

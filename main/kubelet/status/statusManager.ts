@@ -158,6 +158,7 @@ function merge(server: PodStatus | undefined, status: PodStatus): PodStatus {
   const merged: PodStatus = { ...status, conditions: [...others, ...given] };
   if (server?.nominatedNodeName) merged.nominatedNodeName = server.nominatedNodeName;
   if (server?.resourceClaimStatuses) merged.resourceClaimStatuses = server.resourceClaimStatuses;
+  if (server?.extendedResourceClaimStatus) merged.extendedResourceClaimStatus = server.extendedResourceClaimStatus;
   return merged;
 }
 

@@ -6,7 +6,7 @@ import { constraintOf, type Constraint } from './constraints.ts';
 import { Counters } from './counters.ts';
 import type { DevicesInUse } from './devicesInUse.ts';
 import { Pools, type Candidate, type Pool } from './pools.ts';
-import { aboutClaim, AllocationError, alternativesOf, type Request, type Wanted } from './requests.ts';
+import { aboutClaim, AllocationError, alternativesOf, InvalidPoolError, type Request, type Wanted } from './requests.ts';
 import { allocationOf, type Taken } from './result.ts';
 
 /** Devices that one claim can have at most (resourceapi.AllocationResultsMaxSize). */
@@ -36,13 +36,13 @@ export class Allocator {
     this.#pools = new Pools(options.slices);
   }
 
-  /** A result a claim, in their order; undefined: the node has not got what they want. Throws AllocationError. */
+  /** A result a claim, in their order; undefined: the node has not got what they want. Throws AllocationError, InvalidPoolError. */
   allocate(node: Node, claims: readonly ResourceResourceClaim[]): AllocationResult[] | undefined {
     const pools = this.#pools.reachableFrom(node);
-    const search = new Search(this.options, pools, new Counters(this.#pools, this.options.inUse), claims);
+    const search = new Search(this.options, pools, new Counters(this.#pools, this.options.inUse), claims, node.metadata!.name!);
     const taken = search.run();
     if (taken) return claims.map((claim, i) => allocationOf(claim, search.chosen(i), taken[i]!, node.metadata!.name!));
-    if (pools.some(({ fault }) => fault)) throw new AllocationError('invalid resource pools were encountered');
+    if (pools.some(({ fault }) => fault)) throw new InvalidPoolError('invalid resource pools were encountered');
     return undefined;
   }
 }
@@ -69,6 +69,7 @@ class Search {
     private readonly pools: readonly Pool[],
     private readonly counters: Counters,
     private readonly claims: readonly ResourceResourceClaim[],
+    private readonly node: string,
   ) {
     this.#candidates = pools.filter(({ isIncomplete, fault }) => !isIncomplete && !fault).flatMap(({ devices }) => devices);
     this.#requests = claims.map((claim) => this.#requestsOf(claim));
@@ -138,7 +139,7 @@ class Search {
 
   /** The `have`th device and all after it; which come first within a request does not matter, so that only those from `start` on are tried. */
   #devices(claim: number, at: number, wanted: Wanted, have: number, start: number): Outcome {
-    if (++this.#steps > maxSteps) throw new AllocationError('timed out trying to allocate devices');
+    if (++this.#steps > maxSteps) throw new AllocationError(`node ${this.node}: timed out trying to allocate devices`);
     if (have >= wanted.count) return this.#request(claim, at + 1);
     if (this.#taken[claim]!.length + wanted.count - have > maxDevices) return 'too many';
     if (wanted.all) return this.#with(claim, wanted, wanted.all[have]!, () => this.#devices(claim, at, wanted, have + 1, 0));

@@ -22,6 +22,9 @@ export interface Request {
 /** Something is wrong with a claim, a class or a pool that no other node would mend. */
 export class AllocationError extends Error {}
 
+/** What a node can reach contradicts itself. */
+export class InvalidPoolError extends Error {}
+
 export const aboutClaim = ({ metadata }: ResourceResourceClaim) => `claim ${metadata!.namespace}/${metadata!.name}`;
 
 /** The alternatives of a request as its author has them: by the names that results and constraints use. */

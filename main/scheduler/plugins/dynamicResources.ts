@@ -1,24 +1,30 @@
-import type { AllocationResult, DeviceClass, Pod, ResourceResourceClaim, ResourceSlice } from '../../api/index.ts';
+import type { AllocationResult, ContainerExtendedResourceRequest, DeviceClass, Pod, ResourceResourceClaim, ResourceSlice } from '../../api/index.ts';
+import { extendedClaimAnnotation } from '../../api/deviceClaims.ts';
 import { equalJson } from '../../api/json.ts';
-import { keyOf, timestamp } from '../../api/meta.ts';
+import { controllerOf, keyOf, timestamp } from '../../api/meta.ts';
 import { matchesNodeSelector } from '../../api/nodeSelector.ts';
-import { isConflict } from '../../api/status.ts';
+import { isConflict, isNotFound } from '../../api/status.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Random } from '../../util/random.ts';
 import { Allocator, type CompileSelector } from '../devices/allocator.ts';
 import { hasToBeMadeReady, isOverdue, readiness } from '../devices/binding.ts';
 import { DevicesInUse } from '../devices/devicesInUse.ts';
+import { mayBeDevices, requestsFor, type ClassOfResource } from '../devices/extendedResources.ts';
 import { canBeReserved, claimsOfPod, isReservedFor } from '../devices/podClaims.ts';
-import { AllocationError, alternativesOf } from '../devices/requests.ts';
+import { AllocationError, alternativesOf, InvalidPoolError } from '../devices/requests.ts';
 import { labelsChanged } from '../events.ts';
 import { StateKey, type Plugin } from '../framework.ts';
-import { unresolvable, type Status } from '../status.ts';
+import type { NodeInfo } from '../nodeInfo.ts';
+import type { PodInfo } from '../podInfo.ts';
+import { failed, unresolvable, type Status } from '../status.ts';
 import { normalizeToBest } from './normalize.ts';
 
 const name = 'DynamicResources';
 const notHere = unresolvable(name, 'resourceclaim not available on the node');
 const noDevices = unresolvable(name, 'cannot allocate all claims');
+const leftOver = unresolvable(name, 'cannot schedule extended resource claim');
+const noResource = unresolvable(name, 'cannot fit resource');
 /** On claims that have devices: they must not go while somebody uses them. */
 const finalizer = 'resource.kubernetes.io/delete-protection';
 /** As many alternatives as a request can have (resourceapi.FirstAvailableDeviceRequestMaxSize). */
@@ -31,6 +37,8 @@ export interface DynamicResourcesDependencies {
   random: Random;
   claims: Informer<ResourceResourceClaim>;
   classes: Informer<DeviceClass>;
+  /** The class that stands for an extended resource. */
+  classOf: ClassOfResource;
   slices: Informer<ResourceSlice>;
   compile: CompileSelector;
   /** Milliseconds that a driver has to make devices ready. */
@@ -39,13 +47,21 @@ export interface DynamicResourcesDependencies {
   tell(pod: Pod, reason: string, message: string): void;
 }
 
+/** What a node would give. */
+interface Found {
+  /** One for each claim of `toAllocate`, and one for `extended`. */
+  results: AllocationResult[];
+  extended?: { claim: ResourceResourceClaim; mappings: ContainerExtendedResourceRequest[] };
+}
+
 interface DeviceState {
   claims: ResourceResourceClaim[];
   /** Those without devices yet. */
   toAllocate: ResourceResourceClaim[];
+  /** The claim for the pod's extended resources: one to be made, which has no name, or one that a try before has left. */
+  extended: ResourceResourceClaim | undefined;
   allocator: Allocator | undefined;
-  /** By node: a result for each claim of `toAllocate`. */
-  found: Map<string, AllocationResult[]>;
+  found: Map<string, Found>;
   /** Claims whose devices some node cannot reach, or which have not become ready. */
   unavailable: Set<ResourceResourceClaim>;
 }
@@ -57,7 +73,7 @@ const stateKey = new StateKey<DeviceState>();
  * reach them. Mirrors pkg/scheduler/framework/plugins/dynamicresources.
  */
 export function dynamicResources(dependencies: DynamicResourcesDependencies): Plugin {
-  const { client, clock, claims, classes, slices } = dependencies;
+  const { client, clock, random, claims, classes, classOf, slices } = dependencies;
   /** By the uid of the claim: what it is being given, until the watch shows it. */
   const pending = new Map<string, AllocationResult>();
   claims.on({
@@ -81,6 +97,41 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
         if (!classes.get(spec.deviceClassName)) return unresolvable(name, `request ${wanted}: device class ${spec.deviceClassName} does not exist`);
     }
     return undefined;
+  }
+
+  /** What stands for the pod's extended resources where no node's own do; undefined: there are none of that sort. */
+  function extendedClaimOf({ pod, requests }: PodInfo): ResourceResourceClaim | undefined {
+    if (![...requests.scalar].some(([resource, amount]) => amount > 0 && classOf(resource))) return undefined;
+    const { namespace, name: podName, uid } = pod.metadata!;
+    return (
+      claims.list(namespace).find((claim) => isExtendedClaimOf(claim, pod)) ?? {
+        metadata: {
+          namespace,
+          generateName: `${podName}-extended-resources-`,
+          // Until it is made.
+          uid: random.uuid(),
+          annotations: { [extendedClaimAnnotation]: 'true' },
+          ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: podName!, uid: uid!, controller: true }],
+        },
+        spec: {},
+      }
+    );
+  }
+
+  /** What the node would have to give devices for: not what it has of its own. */
+  function extendedOn({ extended }: DeviceState, { pod, requests }: PodInfo, { allocatable }: NodeInfo): Status | Found['extended'] {
+    if (!extended) return undefined;
+    if (extended.metadata!.name) return leftOver;
+    const wanted: string[] = [];
+    for (const [resource, amount] of requests.scalar) {
+      if (amount === 0 || !mayBeDevices(resource)) continue;
+      const own = allocatable.scalar.get(resource);
+      if (!own && classOf(resource)) wanted.push(resource);
+      else if (own === undefined) return noResource;
+    }
+    if (wanted.length === 0) return undefined;
+    const { requests: devices, mappings } = requestsFor(pod, wanted, classOf);
+    return { claim: { ...extended, spec: { devices: { requests: devices } } }, mappings };
   }
 
   function makeAllocator(): Allocator {
@@ -133,12 +184,46 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
     });
   }
 
-  async function bindAll({ claims: all, toAllocate, found }: DeviceState, pod: Pod, node: string): Promise<void> {
+  /** Makes the claim that stands for extended resources, gives it its devices and tells which container has which. */
+  async function bindExtended(state: DeviceState, { claim, mappings }: NonNullable<Found['extended']>, allocation: AllocationResult, pod: Pod): Promise<ResourceResourceClaim> {
+    const { uid: placeholder, ...metadata } = claim.metadata!;
+    const made = await client.because(pod.metadata!.resourceVersion).of(resources.resourceClaims).create({ ...claim, metadata });
+    state.extended = made;
+    pending.set(made.metadata!.uid!, allocation);
+    pending.delete(placeholder!);
+    const bound = await bind(made, allocation, pod);
+    const { namespace, name: podName, uid } = pod.metadata!;
+    const status = { extendedResourceClaimStatus: { resourceClaimName: made.metadata!.name, requestMappings: mappings } };
+    await client.of(resources.pods).patch(namespace!, podName!, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
+    return bound;
+  }
+
+  /** Deletes a claim that stood for extended resources. */
+  async function discard({ metadata }: ResourceResourceClaim): Promise<void> {
+    const api = client.of(resources.resourceClaims);
+    const { namespace, name: claimName, uid } = metadata!;
+    try {
+      const claim = await api.get(namespace!, claimName!);
+      if (claim.metadata!.uid !== uid) return;
+      const finalizers = claim.metadata!.finalizers?.filter((each) => each !== finalizer);
+      if (claim.metadata!.finalizers?.includes(finalizer)) await api.update({ ...claim, metadata: { ...claim.metadata, finalizers } });
+      await api.delete(namespace!, claimName!, { preconditions: { uid } });
+    } catch (error) {
+      // What is left is found and tried again when the pod is, or goes with the pod.
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+
+  async function bindAll(state: DeviceState, pod: Pod, node: string): Promise<void> {
+    const { claims: all, toAllocate, found } = state;
+    const { results, extended } = found.get(node) ?? { results: [] };
     const bound: ResourceResourceClaim[] = [];
     for (const claim of all) {
       const at = toAllocate.indexOf(claim);
-      const written = isReservedFor(claim, pod) ? claim : await bind(claim, at < 0 ? undefined : found.get(node)![at], pod);
-      bound.push(written);
+      bound.push(isReservedFor(claim, pod) ? claim : await bind(claim, results[at], pod));
+    }
+    if (extended) bound.push(await bindExtended(state, extended, results.at(-1)!, pod));
+    for (const claim of bound) {
       // The watch may have been faster than the answer.
       const shown = claims.get(keyOf(claim));
       if (shown) settle(shown);
@@ -164,21 +249,28 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
       const found = claimsOf(pod);
       return 'problem' in found ? unresolvable(name, found.problem) : undefined;
     },
-    preFilter(state, { pod }) {
-      if (!pod.spec!.resourceClaims?.length) return { skip: true };
+    preFilter(state, info) {
+      const { pod, requests } = info;
+      if (!pod.spec!.resourceClaims?.length && requests.scalar.size === 0) return { skip: true };
       const found = claimsOf(pod);
       if ('problem' in found) return { status: unresolvable(name, found.problem) };
-      if (found.length === 0) return { skip: true };
+      const extended = extendedClaimOf(info);
+      if (found.length === 0 && !extended) return { skip: true };
       for (const claim of found) {
         const status = objection(claim, pod);
         if (status) return { status };
       }
       const toAllocate = found.filter(({ status }) => !status?.allocation);
-      state.set(stateKey, { claims: found, toAllocate, allocator: toAllocate.length > 0 ? makeAllocator() : undefined, found: new Map(), unavailable: new Set() });
+      const allocator = toAllocate.length > 0 || extended ? makeAllocator() : undefined;
+      state.set(stateKey, { claims: found, toAllocate, extended, allocator, found: new Map(), unavailable: new Set() });
       return undefined;
     },
-    filter(state, _, { node }) {
-      const { claims: all, toAllocate, allocator, found, unavailable } = state.get(stateKey)!;
+    filter(cycle, info, nodeInfo) {
+      const { node } = nodeInfo;
+      const state = cycle.get(stateKey)!;
+      const { claims: all, toAllocate, allocator, found, unavailable } = state;
+      const extended = extendedOn(state, info, nodeInfo);
+      if (extended && 'code' in extended) return extended;
       let isHere = true;
       for (const claim of all) {
         const { allocation } = claim.status ?? {};
@@ -190,14 +282,16 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
         isHere = false;
       }
       if (!isHere) return notHere;
-      if (!allocator) return undefined;
+      const wanted = extended ? [...toAllocate, extended.claim] : toAllocate;
+      if (!allocator || wanted.length === 0) return undefined;
       try {
-        const allocated = allocator.allocate(node, toAllocate);
-        if (!allocated) return noDevices;
-        found.set(node.metadata!.name!, allocated);
+        const results = allocator.allocate(node, wanted);
+        if (!results) return noDevices;
+        found.set(node.metadata!.name!, { results, ...(extended ? { extended } : {}) });
         return undefined;
       } catch (error) {
-        if (error instanceof AllocationError) return unresolvable(name, error.message);
+        if (error instanceof AllocationError) return failed(name, error.message);
+        if (error instanceof InvalidPoolError) return unresolvable(name, error.message);
         throw error;
       }
     },
@@ -210,6 +304,11 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
         client.of(resources.resourceClaims).updateStatus({ ...claim, status: rest }).catch(() => {});
         return 'deallocation of ResourceClaim completed';
       }
+      const { extended } = state.get(stateKey) ?? {};
+      if (extended?.metadata!.name) {
+        discard(extended).catch(() => {});
+        return 'deletion of ResourceClaim completed';
+      }
       return state.get(stateKey) ? 'still not schedulable' : 'no new claims to deallocate';
     },
     preScore(state) {
@@ -218,27 +317,31 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
     },
     score(state, _, { name: node }) {
       const { claims: all, toAllocate, found } = state.get(stateKey)!;
-      return all.reduce((sum, claim) => sum + preference(claim, claim.status?.allocation ?? found.get(node)?.[toAllocate.indexOf(claim)]), 0);
+      return all.reduce((sum, claim) => sum + preference(claim, claim.status?.allocation ?? found.get(node)?.results[toAllocate.indexOf(claim)]), 0);
     },
     normalize(_, __, scores) {
       normalizeToBest(scores, 'highest');
     },
     reserve(state, _, node) {
-      const { toAllocate, found } = state.get(stateKey) ?? {};
-      toAllocate?.forEach((claim, i) => pending.set(claim.metadata!.uid!, found!.get(node)![i]!));
+      const { toAllocate = [], found } = state.get(stateKey) ?? {};
+      const { results = [], extended } = found?.get(node) ?? {};
+      const claimed = extended ? [...toAllocate, extended.claim] : toAllocate;
+      claimed.forEach((claim, i) => pending.set(claim.metadata!.uid!, results[i]!));
       return undefined;
     },
-    unreserve(state, { pod }) {
-      const { claims: all = [], toAllocate = [] } = state.get(stateKey) ?? {};
-      for (const claim of toAllocate) pending.delete(claim.metadata!.uid!);
+    unreserve(state, { pod }, node) {
+      const { claims: all = [], toAllocate = [], extended, found } = state.get(stateKey) ?? {};
+      for (const claim of [...toAllocate, extended, found?.get(node)?.extended?.claim]) if (claim) pending.delete(claim.metadata!.uid!);
+      if (extended?.metadata!.name) discard(extended).catch(() => {});
       for (const claim of all) {
         const current = claims.get(keyOf(claim));
         if (current?.metadata!.uid === claim.metadata!.uid && current?.status?.allocation && isReservedFor(current, pod)) unreserveRemotely(current, pod);
       }
     },
     preBind(state, { pod }, node) {
-      const found = state.get(stateKey);
-      return found && bindAll(found, pod, node);
+      const devices = state.get(stateKey);
+      if (!devices || (devices.claims.length === 0 && !devices.found.get(node)?.extended)) return undefined;
+      return bindAll(devices, pod, node);
     },
     isHelpful(event, { pod }) {
       if (event.kind === 'NodeAdd' || event.kind === 'DeviceClassChange' || event.kind === 'ResourceSliceChange') return true;
@@ -246,6 +349,8 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
       if (event.kind === 'PodUpdate') return !('problem' in claimsOf(event.pod));
       if (event.kind !== 'ResourceClaimChange') return false;
       const { old, object: claim } = event;
+      // What a try before has left goes.
+      if (old?.metadata!.finalizers?.length && !claim.metadata!.finalizers?.length && isExtendedClaimOf(claim, pod)) return true;
       const found = claimsOf(pod);
       if ('problem' in found) return false;
       if (old?.status?.allocation && !claim.status?.allocation) return true;
@@ -254,6 +359,9 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
     },
   };
 }
+
+const isExtendedClaimOf = (claim: ResourceResourceClaim, { metadata }: Pod) =>
+  claim.metadata!.annotations?.[extendedClaimAnnotation] === 'true' && controllerOf(claim)?.uid === metadata!.uid;
 
 /** More for earlier alternatives. */
 function preference({ spec }: ResourceResourceClaim, allocation: AllocationResult | undefined): number {

@@ -3,6 +3,7 @@ import type { Selector } from '../../api/labels.ts';
 import type { Informer } from '../../client/index.ts';
 import type { SchedulerCache } from '../cache.ts';
 import type { PluginArgs } from '../configuration.ts';
+import type { ClassOfResource } from '../devices/extendedResources.ts';
 import type { Plugin } from '../framework.ts';
 import { imageLocality } from './imageLocality.ts';
 import { interPodAffinity } from './interPodAffinity.ts';
@@ -21,6 +22,7 @@ import { taintToleration } from './taintToleration.ts';
 export interface PluginDependencies {
   cache: SchedulerCache;
   namespaces: Informer<Namespace>;
+  classOf: ClassOfResource;
   defaultSelector: (pod: Pod) => Selector;
   /** Those that look at a pod's volumes. */
   volumePlugins: readonly Plugin[];
@@ -38,7 +40,7 @@ export function makePlugins(dependencies: PluginDependencies, args: PluginArgs):
     taintToleration,
     nodeAffinity(args.NodeAffinity),
     nodePorts,
-    nodeResourcesFit(args.NodeResourcesFit),
+    nodeResourcesFit(args.NodeResourcesFit, dependencies.classOf),
     ...dependencies.volumePlugins,
     podTopologySpread(cache, dependencies.defaultSelector, args.PodTopologySpread),
     interPodAffinity(cache, dependencies.namespaces, args.InterPodAffinity),

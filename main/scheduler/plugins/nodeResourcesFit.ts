@@ -1,5 +1,7 @@
+import { implicitResourcePrefix } from '../../api/deviceClaims.ts';
 import type { Node } from '../../api/index.ts';
 import type { PluginArgs, ScoringStrategy } from '../configuration.ts';
+import type { ClassOfResource } from '../devices/extendedResources.ts';
 import { maxNodeScore, type Plugin } from '../framework.ts';
 import { NodeInfo } from '../nodeInfo.ts';
 import type { PodInfo } from '../podInfo.ts';
@@ -10,10 +12,15 @@ import { amountOf, brokenLine, hasSay, leastAllocated, mostAllocated, type Strat
 const name = 'NodeResourcesFit';
 
 type Args = PluginArgs['NodeResourcesFit'];
+type Ignores = ((resource: string) => boolean) | undefined;
 
-/** Keeps pods from nodes without room for their requests, and prefers those that the strategy likes. */
-export function nodeResourcesFit(args: Args): Plugin {
+/**
+ * Keeps pods from nodes without room for their requests, and prefers those that the strategy likes. `classOf`: which
+ * resources a node without any may give as devices, which others look after.
+ */
+export function nodeResourcesFit(args: Args, classOf: ClassOfResource = () => undefined): Plugin {
   const ignores = ignorer(args);
+  const missing = (wanted: Resources, node: NodeInfo, others: Ignores = undefined) => shortage(wanted, node, others, classOf);
   const score = scorer(args.scoringStrategy);
   return {
     name,
@@ -29,16 +36,22 @@ export function nodeResourcesFit(args: Args): Plugin {
         case 'AssignedPodDelete':
           return true;
         case 'NodeAdd':
-          return missing(requests, emptied(event.node), undefined) === undefined;
+          return missing(requests, emptied(event.node)) === undefined;
         case 'NodeUpdate': {
           const [old, now] = [emptied(event.old), emptied(event.node)];
-          return missing(requests, now, undefined) === undefined && (now.allowedPods > old.allowedPods || growsFor(requests, old.allocatable, now.allocatable));
+          return missing(requests, now) === undefined && (now.allowedPods > old.allowedPods || growsFor(requests, old.allocatable, now.allocatable));
         }
         case 'AssignedPodUpdate':
           return growsFor(requests, podRequests(event.pod, { inUse: true }), podRequests(event.old, { inUse: true }));
         case 'PodUpdate': {
           const before = podRequests(event.old, { inUse: true });
           return growsFor(before, requests, before);
+        }
+        case 'DeviceClassChange': {
+          const { old, object } = event;
+          const { extendedResourceName } = object.spec;
+          if (old && old.spec.extendedResourceName === extendedResourceName) return false;
+          return (!old && requests.scalar.has(implicitResourcePrefix + object.metadata!.name)) || (extendedResourceName !== undefined && requests.scalar.has(extendedResourceName));
         }
         default:
           return false;
@@ -57,7 +70,7 @@ function emptied(node: Node): NodeInfo {
 }
 
 /** Extended resources that somebody else looks after. */
-function ignorer({ ignoredResources, ignoredResourceGroups }: Args): ((resource: string) => boolean) | undefined {
+function ignorer({ ignoredResources, ignoredResourceGroups }: Args): Ignores {
   if (ignoredResources.length + ignoredResourceGroups.length === 0) return undefined;
   return (resource) => ignoredResources.includes(resource) || ignoredResourceGroups.includes(resource.split('/')[0]!);
 }
@@ -87,10 +100,11 @@ function scorer({ type, resources, shape }: ScoringStrategy): (pod: PodInfo, nod
 }
 
 /** What is missing, and whether an empty node of this size would have it. */
-function missing(
+function shortage(
   wanted: Resources,
   node: NodeInfo,
-  ignores: ((resource: string) => boolean) | undefined,
+  ignores: Ignores,
+  classOf: ClassOfResource,
 ): { reasons: string[]; everEnough: boolean } | undefined {
   let reasons: string[] | undefined;
   let everEnough = true;
@@ -115,6 +129,7 @@ function missing(
   for (const [resource, amount] of wanted.scalar) {
     if (ignores?.(resource)) continue;
     const capacity = allocatable.scalar.get(resource) ?? 0;
+    if (capacity === 0 && classOf(resource)) continue;
     if (amount > 0 && amount > capacity - (requested.scalar.get(resource) ?? 0)) {
       lack(`Insufficient ${resource}`, amount, capacity);
     }

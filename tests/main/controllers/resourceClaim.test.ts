@@ -100,3 +100,15 @@ it('a claim that is to go is let go when nobody uses it', async () => {
   await settle();
   expect(claims()).toEqual([]);
 });
+
+it('lets go of the claim for extended resources of a pod that has ended', async () => {
+  const { uid } = cluster.server.seed(pods, makePod('web', {}, { nodeName: 'node-1' })).metadata!;
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'Pod', name: 'web', uid: uid!, controller: true }];
+  seedAllocated([{ name: 'web', uid: uid! }], { ownerReferences, annotations: { 'resource.kubernetes.io/extended-resource-claim': 'true' } });
+  cluster.server.change(pods, 'default', 'web', (web) => (web.status = { phase: 'Running', extendedResourceClaimStatus: { resourceClaimName: 'shared', requestMappings: [] } }));
+  await settle();
+  expect(claims()).toHaveLength(1);
+  cluster.server.change(pods, 'default', 'web', (web) => (web.status!.phase = 'Succeeded'));
+  await settle();
+  expect(claims()).toEqual([]);
+});

@@ -115,3 +115,16 @@ it('follows a changed limit, and sets right a status that somebody else wrote', 
   await count();
   expect(status()).toEqual({ hard: { pods: '3' }, used: { pods: '0' } });
 });
+
+it('counts devices by the extended resources that they are, once where a pod has asked for them by those', async () => {
+  const { deviceClasses, resourceClaims, pods } = resources;
+  cluster.server.seed(deviceClasses, { metadata: { name: 'gpu' }, spec: { extendedResourceName: 'example.com/gpu' } });
+  const spec = (count: number) => ({ devices: { requests: [{ name: 'r', exactly: { deviceClassName: 'gpu', allocationMode: 'ExactCount', count } }] } });
+  const { uid } = cluster.server.seed(pods, makePod('web', {}, { containers: [{ name: 'c', image: 'i', resources: { requests: { 'example.com/gpu': '2' } } }] })).metadata!;
+  const owner = { apiVersion: 'v1', kind: 'Pod', name: 'web', uid: uid!, controller: true };
+  cluster.server.seed(resourceClaims, { metadata: { name: 'of-web', namespace: 'default', ownerReferences: [owner], annotations: { 'resource.kubernetes.io/extended-resource-claim': 'true' } }, spec: spec(2) });
+  cluster.server.seed(resourceClaims, { metadata: { name: 'other', namespace: 'default' }, spec: spec(3) });
+  await start({ hard: { 'requests.example.com/gpu': '9', 'gpu.deviceclass.resource.k8s.io/devices': '9', 'requests.deviceclass.resource.kubernetes.io/gpu': '9' } });
+  await count();
+  expect(status()!.used).toEqual({ 'requests.example.com/gpu': '5', 'gpu.deviceclass.resource.k8s.io/devices': '5', 'requests.deviceclass.resource.kubernetes.io/gpu': '5' });
+});

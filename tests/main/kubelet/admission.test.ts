@@ -18,10 +18,18 @@ const pod = (spec: Partial<PodSpec> = {}, labels = {}): Pod => ({
 const asking = (requests: Record<string, string>, ports?: { containerPort: number; hostPort: number }[]) =>
   pod({ containers: [{ name: 'web', image: 'x', resources: { requests }, ...(ports ? { ports } : {}) }] });
 
+/** What a claim was made for. */
+const devices = (resourceName: string): Pod => ({
+  ...asking({ [resourceName]: '1' }),
+  status: { extendedResourceClaimStatus: { resourceClaimName: 'claim', requestMappings: [{ containerName: 'web', resourceName, requestName: 'r' }] } },
+});
+
 describe('what a node takes', () => {
   it.each<[string, Pod, Pod[], string | undefined, string?]>([
     ['a pod that fits', asking({ cpu: '1', 'example.com/gpu': '1' }), [], undefined],
     ['what the node knows nothing of', asking({ 'example.com/other': '1' }), [], undefined],
+    ['devices that stand for a resource', devices('deviceclass.resource.kubernetes.io/gpu'), [], undefined],
+    ['the name of devices that it has none of', asking({ 'deviceclass.resource.kubernetes.io/gpu': '1' }), [], 'OutOfdeviceclass.resource.kubernetes.io/gpu'],
     ['too much CPU', asking({ cpu: '600m' }), [asking({ cpu: '500m' })], 'OutOfcpu', "Node didn't have enough resource: cpu, requested: 600, used: 500, capacity: 1000"],
     ['too much memory', asking({ memory: '2Gi' }), [], 'OutOfmemory'],
     ['too many devices', asking({ 'example.com/gpu': '1' }), [asking({ 'example.com/gpu': '1' })], 'OutOfexample.com/gpu'],

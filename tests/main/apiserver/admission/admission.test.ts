@@ -103,6 +103,19 @@ describe('a quota', () => {
       'services "web" is forbidden: exceeded quota: np, requested: services.nodeports=2, used: services.nodeports=0, limited: services.nodeports=1',
     );
   });
+
+  it('of an extended resource holds for pods and for claims of the devices that stand for it', async () => {
+    await cluster.ask('POST', '/apis/resource.k8s.io/v1/deviceclasses', { metadata: { name: 'gpu' }, spec: { extendedResourceName: 'example.com/gpu' } });
+    await cluster.ask('POST', '/api/v1/namespaces/a/resourcequotas', { metadata: { name: 'gpus' }, spec: { hard: { 'requests.example.com/gpu': '3' } } });
+    const claims = '/apis/resource.k8s.io/v1/namespaces/a/resourceclaims';
+    const claim = (name: string) => ({ metadata: { name }, spec: { devices: { requests: [{ name: 'r', exactly: { deviceClassName: 'gpu', count: 2 } }] } } });
+    const gpus = (amount: string) => ({ requests: { 'example.com/gpu': amount }, limits: { 'example.com/gpu': amount } });
+    await cluster.ask('POST', claims, claim('one'));
+    expect(await cluster.refusal('POST', claims, claim('two'))).toContain('exceeded quota: gpus, requested: requests.example.com/gpu=2, used: requests.example.com/gpu=2, limited: requests.example.com/gpu=3');
+    expect(await cluster.refusal('POST', pods('a'), pod('greedy', gpus('2')))).toContain('exceeded quota: gpus, requested: requests.example.com/gpu=2, used: requests.example.com/gpu=2');
+    await cluster.ask('POST', pods('a'), pod('modest', gpus('1')));
+    expect(await cluster.refusal('POST', pods('a'), pod('late', gpus('1')))).toContain('used: requests.example.com/gpu=3');
+  });
 });
 
 describe('a pod that is resized', () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Device, ResourceResourceClaim } from '../../../../main/api/index.ts';
 import { compileDeviceSelector } from '../../../../main/apiserver/index.ts';
 import { InformerFactory, resources } from '../../../../main/client/index.ts';
+import { requestsFor } from '../../../../main/scheduler/devices/extendedResources.ts';
 import { Scheduler } from '../../../../main/scheduler/index.ts';
 import { noLog } from '../../../../main/util/log.ts';
 import { FakeClock, settle } from '../../../support/fakeClock.ts';
@@ -93,6 +94,17 @@ describe('a pod that asks for devices', () => {
     addClaim('gpus');
     await settle();
     expect(nodeOf('web')).toBe('node-1');
+  });
+
+  it('goes nowhere while its selector fails on any node, though it would do on others', async () => {
+    server.seed(resources.deviceClasses, { metadata: { name: 'gpu' }, spec: { selectors: [{ cel: { expression: `device.attributes["${driver}"].big` } }] } });
+    offer('node-1', { name: 'a' });
+    offer('node-2', { name: 'a', attributes: { big: { bool: true } } });
+    addClaim('gpus');
+    addPod('web', 'gpus');
+    await settle();
+    expect(nodeOf('web')).toBeUndefined();
+    expect(pod('web').status!.conditions).toMatchObject([{ type: 'PodScheduled', status: 'False', reason: 'SchedulerError', message: 'running "DynamicResources" filter plugin: class gpu: selector #0: CEL runtime error: no such key: big' }]);
   });
 
   it('of which one takes the last waits until a claim gives it back', async () => {
@@ -197,5 +209,115 @@ describe('devices that have to be made ready', () => {
     tell('Attached');
     await clock.advance(10_000);
     expect(nodeOf('web')).toBe('node-1');
+  });
+});
+
+describe('an extended resource that a class of devices stands for', () => {
+  const asking = (name: string, requests: Record<string, string>) =>
+    server.seed(resources.pods, { ...makePod(name, {}, { containers: [{ name: 'c', image: 'i', resources: { requests } }] }), status: { phase: 'Pending' } });
+  const standsFor = (resource?: string) =>
+    server.seed(resources.deviceClasses, { metadata: { name: 'gpu' }, spec: { extendedResourceName: resource, selectors: [{ cel: { expression: `device.driver == "${driver}"` } }] } });
+  const madeClaims = () => server.all(resources.resourceClaims);
+
+  it('is given by a claim that is made for the pod, which is told what its containers have', async () => {
+    standsFor('example.com/gpu');
+    offer('node-2', { name: 'a' }, { name: 'b' });
+    asking('web', { 'example.com/gpu': '2' });
+    await settle();
+    expect(nodeOf('web')).toBe('node-2');
+    const [made] = madeClaims();
+    expect(made).toMatchObject({
+      metadata: {
+        generateName: 'web-extended-resources-',
+        annotations: { 'resource.kubernetes.io/extended-resource-claim': 'true' },
+        ownerReferences: [{ kind: 'Pod', name: 'web', uid: pod('web').metadata!.uid, controller: true }],
+      },
+      spec: { devices: { requests: [{ name: 'container-0-request-0', exactly: { deviceClassName: 'gpu', count: 2 } }] } },
+      status: { reservedFor: [{ name: 'web' }], allocation: { devices: { results: [{ device: 'a' }, { device: 'b' }] } } },
+    });
+    expect(pod('web').status!.extendedResourceClaimStatus).toEqual({
+      resourceClaimName: made!.metadata!.name,
+      requestMappings: [{ containerName: 'c', resourceName: 'example.com/gpu', requestName: 'container-0-request-0' }],
+    });
+  });
+
+  it('is every class by its own name, and nothing before there is one', async () => {
+    offer('node-1', { name: 'a' });
+    asking('web', { 'deviceclass.resource.kubernetes.io/gpu': '1' });
+    await settle();
+    expect(why('web')).toContain('2 Insufficient deviceclass.resource.kubernetes.io/gpu');
+    standsFor();
+    await clock.advance(10_000);
+    expect(nodeOf('web')).toBe('node-1');
+  });
+
+  it('is taken from a node that has it of its own, without any claim', async () => {
+    standsFor('example.com/gpu');
+    const node = makeNode('node-3');
+    server.seed(resources.nodes, { ...node, status: { ...node.status, allocatable: { ...node.status!.allocatable, 'example.com/gpu': '1' } } });
+    asking('web', { 'example.com/gpu': '1' });
+    await settle();
+    expect(nodeOf('web')).toBe('node-3');
+    expect(madeClaims()).toEqual([]);
+    expect(pod('web').status!.extendedResourceClaimStatus).toBeUndefined();
+  });
+
+  it('is given to as many as there are devices', async () => {
+    standsFor('example.com/gpu');
+    offer('node-1', { name: 'a' });
+    asking('one', { 'example.com/gpu': '1' });
+    asking('two', { 'example.com/gpu': '1' });
+    await settle();
+    expect([nodeOf('one'), nodeOf('two')].filter(Boolean)).toEqual(['node-1']);
+    expect(madeClaims()).toHaveLength(1);
+  });
+
+  it('leaves no claim behind when the pod is not bound, and takes none over that an earlier scheduler has left', async () => {
+    standsFor('example.com/gpu');
+    offer('node-1', { name: 'a' });
+    let refused = false;
+    server.intercept = ({ path, method }) => {
+      if (!path.endsWith('/binding') || method !== 'POST' || refused) return;
+      refused = true;
+      throw new Error('no');
+    };
+    asking('web', { 'example.com/gpu': '1' });
+    await settle();
+    expect(refused).toBe(true);
+    expect(madeClaims()).toEqual([]);
+    await clock.advance(10_000);
+    expect(nodeOf('web')).toBe('node-1');
+    expect(madeClaims()).toHaveLength(1);
+    server.drop(resources.pods, 'default', 'web');
+    server.drop(resources.resourceClaims, 'default', madeClaims()[0]!.metadata!.name!);
+    server.seed(resources.resourceClaims, {
+      metadata: { name: 'left', namespace: 'default', finalizers: ['resource.kubernetes.io/delete-protection'], annotations: { 'resource.kubernetes.io/extended-resource-claim': 'true' }, ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'late', uid: 'late-uid', controller: true }] },
+      spec: { devices: { requests: [{ name: 'container-0-request-0', exactly: { deviceClassName: 'gpu', allocationMode: 'ExactCount', count: 1 } }] } },
+      status: { allocation: { devices: { results: [{ request: 'container-0-request-0', driver, pool: 'node-1', device: 'a' }] } } },
+    });
+    const late = makePod('late', {}, { containers: [{ name: 'c', image: 'i', resources: { requests: { 'example.com/gpu': '1' } } }] });
+    server.seed(resources.pods, { ...late, metadata: { ...late.metadata, uid: 'late-uid' }, status: { phase: 'Pending' } });
+    await settle();
+    await clock.advance(10_000);
+    expect(nodeOf('late')).toBe('node-1');
+    expect(madeClaims().map(({ metadata }) => metadata!.name)).not.toContain('left');
+  });
+
+  it('is lent to containers that end first, of those of the containers that come after', () => {
+    const container = (name: string, amount: string, more: object = {}) => ({ name, image: 'i', resources: { requests: { cpu: '1', 'example.com/gpu': amount } }, ...more });
+    const { requests, mappings } = requestsFor(
+      makePod('web', {}, { initContainers: [container('first', '4'), container('second', '3'), container('side', '1', { restartPolicy: 'Always' })], containers: [container('main', '1')] }),
+      ['example.com/gpu'],
+      () => ({ metadata: { name: 'gpu' }, spec: {} }),
+    );
+    expect(requests.map(({ name, exactly }) => [name, exactly!.count])).toEqual([
+      ['container-0-request-1', 2],
+      ['container-2-request-1', 1],
+      ['container-3-request-1', 1],
+    ]);
+    const of = (name: string) => mappings.filter(({ containerName }) => containerName === name).map(({ requestName }) => requestName);
+    expect(of('first')).toEqual(['container-2-request-1', 'container-3-request-1', 'container-0-request-1']);
+    expect(of('second')).toEqual(['container-2-request-1', 'container-3-request-1', 'container-0-request-1']);
+    expect([of('side'), of('main')]).toEqual([['container-2-request-1'], ['container-3-request-1']]);
   });
 });
