@@ -33,7 +33,8 @@ export function runtimeError(error: unknown): RuntimeError {
 function engineMessage(failure: EngineFailure): string {
   const json = failure.json as { message?: unknown } | undefined;
   if (json && typeof json.message === 'string') return json.message;
-  return (failure.message ?? '').replace(/^\(HTTP code \d+\) /, '').trim();
+  // The client's own words stand before those of the engine: the status and what it takes it for.
+  return (failure.message ?? '').replace(/^\(HTTP code \d+\) (?:[a-z ]+ - )?/, '').trim();
 }
 
 function codeOf(status: number, message: string): RuntimeErrorCode {
