@@ -11,7 +11,7 @@ import {
   volumeSize,
 } from '../api/persistentVolumes.ts';
 import { parseQuantity, type Quantity } from '../api/quantity.ts';
-import { isAlreadyExists, isNotFound } from '../api/status.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../api/status.ts';
 import { isSnapshotReady, snapshotGroup, type VolumeSnapshot, type VolumeSnapshotContent } from '../api/volumeSnapshots.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext, type EngineVolumes } from './controller.ts';
@@ -19,6 +19,8 @@ import { setFinalizers } from './finalizers.ts';
 import { volumeSnapshotContents, volumeSnapshots } from './volumeSnapshot/kinds.ts';
 
 const finalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
+/** On a claim as long as a volume is made for it that no object tells of: it must not go before what was made is accounted for. */
+const makingFinalizer = 'skiff.dev/volume-in-the-making';
 const provisionerAnnotations = [provisionerAnnotation, betaProvisionerAnnotation];
 
 /** How long a released volume may still be in use before somebody is told. */
@@ -83,11 +85,13 @@ export class VolumeProvisioner extends QueueController {
   async #syncClaim(client: Client, claim: PersistentVolumeClaim): Promise<void> {
     const { annotations, deletionTimestamp } = claim.metadata!;
     // From now on an object tells of the volume, and what becomes of the one becomes of the other.
-    if (this.#volumes.get(volumeName(claim))) this.#making.delete(keyOf(claim));
-    if (claim.spec!.volumeName || deletionTimestamp) return;
+    const isMade = this.#volumes.get(volumeName(claim)) !== undefined || claim.spec!.volumeName === volumeName(claim);
+    if (isMade) this.#making.delete(keyOf(claim));
+    // Its volume is there, or nobody wants one any more.
+    if (isMade || claim.spec!.volumeName || deletionTimestamp) return this.#letGo(client, claim);
     if (!isForUs(claim)) return;
     const storageClass = this.#classes.get(claimClass(claim));
-    if (storageClass?.provisioner !== provisioner || this.#volumes.get(volumeName(claim))) return;
+    if (storageClass?.provisioner !== provisioner) return;
     if (storageClass.volumeBindingMode === 'WaitForFirstConsumer' && !annotations?.[selectedNodeAnnotation]) return;
     await this.#provision(client, claim, storageClass);
   }
@@ -99,10 +103,12 @@ export class VolumeProvisioner extends QueueController {
     try {
       refuseUnsupported(claim);
       this.#checkAttributesClass(claim);
-      await this.#makeVolume(claim, volume);
+      await this.#makeVolume(client, claim, volume);
     } catch (error) {
       const { name } = storageClass.metadata!;
       const message = `failed to provision volume with StorageClass "${name}": ${(error as Error).message}`;
+      // Somebody else has written to the claim: it comes again as it is now.
+      if (isConflict(error)) throw error;
       this.#say(claim, 'Warning', 'ProvisioningFailed', message);
       if (error instanceof Unsupported) return;
       throw error;
@@ -129,13 +135,14 @@ export class VolumeProvisioner extends QueueController {
   }
 
   /** As long as there is no PersistentVolume nobody has written to the volume: what an interrupted try has left is taken up. */
-  async #makeVolume(claim: PersistentVolumeClaim, volume: PersistentVolume): Promise<void> {
+  async #makeVolume(client: Client, claim: PersistentVolumeClaim, volume: PersistentVolume): Promise<void> {
     if (!this.#engine) throw new Error('no node is running that could make the volume');
     const { volumeHandle, volumeAttributes } = volume.spec!.csi!;
     const source = this.#sourceOf(claim);
     const key = keyOf(claim);
     if (this.#making.has(key) && this.#making.get(key) !== volumeHandle) await this.#forget(key);
     this.#making.set(key, volumeHandle);
+    await setFinalizers(client, resources.persistentVolumeClaims, claim, { add: [makingFinalizer] });
     // Nothing of a copy that was cut short may be left under a whole one.
     if (source) await this.#engine.removeVolume(volumeHandle);
     // Whoever a container runs as can write, as in the volumes of most provisioners for one machine.
@@ -170,6 +177,13 @@ export class VolumeProvisioner extends QueueController {
     const { restoreSize } = snapshot.status!;
     if (restoreSize && parseQuantity(restoreSize).cmp(wanted) > 0) throw new Unsupported(`requested volume size ${wanted.toString()} is less than the size ${restoreSize} for the source snapshot ${name}`);
     return content.status.snapshotHandle;
+  }
+
+  /** The claim may go, for all that was made for it: that is told of by now, or removed. */
+  async #letGo(client: Client, claim: PersistentVolumeClaim): Promise<void> {
+    if (!claim.metadata!.finalizers?.includes(makingFinalizer)) return;
+    await this.#forget(keyOf(claim));
+    await setFinalizers(client, resources.persistentVolumeClaims, claim, { remove: [makingFinalizer] });
   }
 
   /** A claim that went while its volume was made: nobody else would remove it. */

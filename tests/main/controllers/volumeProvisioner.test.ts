@@ -40,6 +40,7 @@ async function claimOf(
   await settle(30);
 }
 
+const making = 'skiff.dev/volume-in-the-making';
 const claim = () => cluster.server.find(resources.persistentVolumeClaims, 'default', 'data');
 const volumes = () => cluster.server.all(resources.persistentVolumes);
 const deleteClaim = async () => {
@@ -91,14 +92,14 @@ it('what was made for a claim that went meanwhile is removed', async () => {
   expect(cluster.removedVolumes).toEqual([made]);
 });
 
-it('what a killed engine had made for a claim goes, when the claim is on its way out as the next engine starts', async () => {
+it.each(['kubernetes.io/pvc-protection', making])('what a killed engine had made for a claim goes, when the claim is on its way out as the next engine starts (%s)', async (finalizer) => {
   await cluster.stop();
   cluster = new Cluster();
   const metadata = {
     name: 'data',
     namespace: 'default',
     annotations: { 'volume.kubernetes.io/storage-provisioner': 'skiff.dev/docker-volume' },
-    finalizers: ['kubernetes.io/pvc-protection'],
+    finalizers: [finalizer],
     deletionTimestamp: timestamp(cluster.clock.now()),
   };
   const { uid } = cluster.server.seed(resources.persistentVolumeClaims, { metadata, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }).metadata!;
@@ -107,6 +108,28 @@ it('what a killed engine had made for a claim goes, when the claim is on its way
   await settle(60);
   expect(claim()).toBeUndefined();
   expect([...cluster.engineVolumes.keys()]).toEqual([]);
+});
+
+it('a claim is held before anything is made for it', async () => {
+  cluster.engineProblem = 'the engine is away';
+  await claimOf('Immediate');
+  expect(claim()!.metadata!.finalizers).toContain(making);
+  expect(cluster.engineVolumes.size).toBe(0);
+});
+
+it('a claim that has its volume is held by nothing of the provisioner', async () => {
+  await claimOf('Immediate');
+  expect(claim()!.status!.phase).toBe('Bound');
+  expect(claim()!.metadata!.finalizers).toEqual(['kubernetes.io/pvc-protection']);
+});
+
+it('what was begun for a claim that another volume then took is removed, and the claim let go', async () => {
+  cluster.fail('POST', 'persistentvolumes');
+  await claimOf('Immediate');
+  cluster.server.change(resources.persistentVolumeClaims, 'default', 'data', (c) => void (c.spec!.volumeName = 'by-hand'));
+  await settle(60);
+  expect([...cluster.engineVolumes.keys()]).toEqual([]);
+  expect(claim()!.metadata!.finalizers).not.toContain(making);
 });
 
 it('a volume is made with the attributes class of its claim', async () => {
