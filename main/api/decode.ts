@@ -2,6 +2,7 @@ import { DecodeError } from './decodeError.ts';
 import { equalJson } from './json.ts';
 import { apiVersionOf, type GroupVersionKind, type KubeObject } from './meta.ts';
 import { absentElement, Members, normalizeTime } from './normalize.ts';
+import { NumberText } from './numberText.ts';
 import { parseQuantity } from './quantity.ts';
 import { schemaById, schemaOf, type FieldType, type ObjectSchema, type Special } from './schema.ts';
 
@@ -63,11 +64,12 @@ export function decodeChanged(gvk: GroupVersionKind, value: object, before: Kube
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof NumberText);
 
 /** What Go's decoder calls a JSON value. */
 function named(value: unknown): string {
   if (Array.isArray(value)) return 'array';
+  if (value instanceof NumberText) return 'number';
   return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 
@@ -183,7 +185,7 @@ class Decoder {
         if (typeof value !== 'string') throw this.#wrongType(value, type.goType, `cannot restore slice from ${goKind(value)}`);
         return checkedBase64(value);
       case 'float64':
-        if (typeof value !== 'number') throw this.#wrongType(value, type.goType, `unrecognized type: ${type.scalar}`);
+        if (typeof value !== 'number' && !(value instanceof NumberText)) throw this.#wrongType(value, type.goType, `unrecognized type: ${type.scalar}`);
         return value;
       default:
         return this.#integer(value, type.scalar, type.goType, typeof value === 'number' ? `cannot convert ${goKind(value)} to ${type.goType}` : `unrecognized type: ${type.scalar}`);
@@ -191,6 +193,7 @@ class Decoder {
   }
 
   #integer(value: unknown, size: 'int32' | 'int64', goType: string, ofMaps?: string): number {
+    if (value instanceof NumberText) throw this.#wrongType(value, goType, ofMaps, `number ${value.text}`);
     if (typeof value !== 'number') throw this.#wrongType(value, goType, ofMaps);
     const limit = size === 'int32' ? 2 ** 31 : 2 ** 63;
     if (!Number.isInteger(value) || value < -limit || (size === 'int32' ? value >= limit : value > limit))

@@ -1,5 +1,5 @@
 import { equalJson } from '../api/json.ts';
-import type { KubeObject } from '../api/meta.ts';
+import { apiVersionOf, type GroupVersionKind, type KubeObject } from '../api/meta.ts';
 import { withNulls } from '../api/nulls.ts';
 import { schemaOf, type ObjectSchema } from '../api/schema.ts';
 import { StatusError } from '../api/status.ts';
@@ -17,6 +17,11 @@ export function fieldWrite(registry: Registry, context: RequestContext, subresou
     schema: registry.strategy.patchSchema ?? patchSchemaOf(schemaOf(registry.definition)),
     resetFields: registry.strategy.resetFields?.(subresource) ?? usualResetFields(registry, subresource),
   };
+}
+
+/** The same for the body of an action, which is of a kind of its own. */
+export function actionWrite(kind: GroupVersionKind, context: RequestContext, subresource: string): FieldWrite {
+  return { manager: context.fieldManager, subresource, apiVersion: apiVersionOf(kind), now: context.now, schema: patchSchemaOf(schemaOf(kind)), resetFields: [] };
 }
 
 /** A kind with a status has it written there, and there nothing else. */

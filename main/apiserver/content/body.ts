@@ -2,6 +2,7 @@ import { jsonError, nestedTooDeep } from '../../api/jsonError.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { decodeProtobuf } from '../../api/protobuf.ts';
 import { DecodeError } from '../../api/decode.ts';
+import { withNumberTexts } from '../../api/numberText.ts';
 import { badRequest, type StatusError } from '../../api/status.ts';
 import { parseYaml, yamlDuplicates, YamlError } from '../../api/yaml.ts';
 import { duplicateFields, isSameText } from '../../api/duplicates.ts';
@@ -13,6 +14,8 @@ export interface Parsed {
   value: unknown;
   /** Complaints about keys that stand twice in the text, together with the other complaints about it. */
   duplicates?: (others: string[]) => string[];
+  /** The same value with its odd numbers as they were written; undefined where there are none. */
+  numberTexts?: unknown;
   /** A 400 that shows the beginning of what came; absent where nothing came as text. */
   unrecognized?: (why: string) => StatusError;
   /** An object of this process, typed by the compiler: its fields need no check, but it may share parts with others. */
@@ -55,7 +58,13 @@ function parseJsonText(bytes: Buffer, unrecognized: (why: string) => StatusError
   if (nestedTooDeep(text)) throw wrong();
   try {
     const value: unknown = JSON.parse(text);
-    return { value, duplicates: (others) => (isSameText(text, value) ? others : duplicateFields(text, others)), unrecognized, trusted: false };
+    return {
+      value,
+      duplicates: (others) => (isSameText(text, value) ? others : duplicateFields(text, others)),
+      numberTexts: withNumberTexts(text),
+      unrecognized,
+      trusted: false,
+    };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw wrong();

@@ -4,8 +4,9 @@ import { apiVersionOf, internalNameOf, parseApiVersion, type GroupVersionKind, t
 import { jsonKind } from '../../api/jsonError.ts';
 import { normalizeObject } from '../../api/normalize.ts';
 import { schemaOf } from '../../api/schema.ts';
-import { badRequest, type StatusError } from '../../api/status.ts';
+import { badRequest, invalid, type StatusError } from '../../api/status.ts';
 import type { Call } from '../call.ts';
+import { invalidField } from '../fieldErrors.ts';
 import type { RequestContext, Strategy } from '../registry/strategy.ts';
 import { isObject, parseBody, type Parsed } from './body.ts';
 
@@ -45,7 +46,9 @@ function normalized(value: Record<string, unknown>, kind: GroupVersionKind): Kub
   return schema ? (normalizeObject(schema, value) as KubeObject) : cloneJson(value as KubeObject);
 }
 
-function checked({ duplicates, value }: Parsed, kind: GroupVersionKind, context: RequestContext, strategy: Strategy | undefined): KubeObject {
+function checked({ duplicates, numberTexts, value }: Parsed, kind: GroupVersionKind, context: RequestContext, strategy: Strategy | undefined): KubeObject {
+  // Only for what it throws.
+  if (numberTexts !== undefined && schemaOf(kind)) decoded(numberTexts, kind, undefined);
   const { object, complaints } = decoded(value, kind, strategy);
   if (context.fieldValidation === 'Ignore') return object;
   // What a schema of its own does not know is found after the text has been read.
@@ -76,6 +79,9 @@ function checkKind(object: KubeObject, expected: GroupVersionKind, unrecognized:
   if (apiVersion === apiVersionOf(expected) && kind === expected.kind) return;
   if (apiVersion.split('/').length > 2) throw unrecognized(`unexpected GroupVersion string: ${apiVersion}`);
   const { group, version } = parseApiVersion(apiVersion);
+  // Of users' own kinds nothing is converted: what kind an object is, is a finding about it like others.
+  if (!schemaOf(expected) && apiVersion === apiVersionOf(expected))
+    throw invalid({ group: expected.group, kind }, object.metadata?.name ?? '', [invalidField('kind', kind, `must be ${expected.kind}`)]);
   const refuse = (why: string) => badRequest(`${kind} in version "${object.apiVersion && object.kind ? version : expected.version}" cannot be handled as a ${expected.kind}: ${why}`);
   if (schemaOf(expected) && !schemaOf({ group, version, kind })) throw refuse(unregistered(apiVersion, kind));
   if (kind !== expected.kind) throw refuse(`converting (${version}.${kind}) to (${internalNameOf(expected)}): unknown conversion`);

@@ -1,5 +1,6 @@
 import { parseApiVersion, type KubeObject } from '../../api/meta.ts';
 import { withNulls } from '../../api/nulls.ts';
+import { inGoOrder } from '../../api/order.ts';
 import { encodeProtobuf, hasProtobuf } from '../../api/protobuf.ts';
 import { schemaOf } from '../../api/schema.ts';
 import type { Entry } from '../../store/index.ts';
@@ -26,7 +27,7 @@ export function encodeAnswer(answer: Settled, call: Pick<Call, 'accept' | 'query
   if (answer.type === 'text') return answer;
   const accepted = answer.type === 'object' && answer.plainOnly ? negotiatePlain(call.accept) : negotiate(call.accept);
   const pretty = accepted.format === 'json' && wantsPretty(call);
-  if (accepted.format === 'json' && !accepted.as && !pretty) return { code: codeOf(answer), contentType: mediaTypes.json, body: storedText(answer) };
+  if (accepted.format === 'json' && !accepted.as && !pretty) return { code: codeOf(answer), contentType: mediaTypes.json, body: `${storedText(answer)}\n` };
   const object = accepted.as ? transformed(answer, call, accepted.as) : plainObject(answer);
   const { contentType, body } = encodeObject(object, accepted, pretty, answer.type !== 'object');
   return { code: codeOf(answer), contentType, body };
@@ -36,7 +37,7 @@ export function encodeAnswer(answer: Settled, call: Pick<Call, 'accept' | 'query
 export function encodeObject(object: KubeObject, { format }: Accepted, pretty: boolean, stored = false): { contentType: string; body: string | Uint8Array } {
   switch (format) {
     case 'json':
-      return { contentType: mediaTypes.json, body: pretty ? `${JSON.stringify(asGoWrites(object, stored), null, 2)}\n` : JSON.stringify(asGoWrites(object, stored)) };
+      return { contentType: mediaTypes.json, body: `${JSON.stringify(asGoWrites(object, stored), null, pretty ? 2 : 0)}\n` };
     case 'yaml':
       return { contentType: mediaTypes.yaml, body: stringify(asGoWrites(object, stored), { compat: 'yaml-1.1', aliasDuplicateObjects: false, indentSeq: false, lineWidth: 0, sortMapEntries: true }) };
     case 'protobuf':
@@ -46,7 +47,12 @@ export function encodeObject(object: KubeObject, { format }: Accepted, pretty: b
   }
 }
 
-const asGoWrites = (object: KubeObject, stored: boolean): KubeObject => (object.kind ? withNulls(schemaOf({ ...parseApiVersion(object.apiVersion ?? ''), kind: object.kind }), object, stored) : object);
+function asGoWrites(object: KubeObject, stored: boolean): KubeObject {
+  if (!object.kind) return object;
+  const schema = schemaOf({ ...parseApiVersion(object.apiVersion ?? ''), kind: object.kind });
+  // What comes out of the store is in order.
+  return withNulls(schema, stored || !schema ? object : (inGoOrder(schema, object as unknown as Record<string, unknown>) as KubeObject), stored);
+}
 
 const codeOf = (answer: Settled): number => (answer.type === 'list' ? 200 : answer.code);
 
@@ -80,6 +86,11 @@ function* listPieces(page: Page, { definition, apiVersion }: Registry): Generato
   yield `${text}]}`;
 }
 
+function* withLineEnd(pieces: Iterable<string>): Generator<string> {
+  yield* pieces;
+  yield '\n';
+}
+
 /** Characters. */
 const pieceLength = 64 * 1024;
 
@@ -88,7 +99,7 @@ export function longList(answer: Answer, call: Pick<Call, 'accept' | 'query' | '
   if (answer.type !== 'list' || !isLong(answer.page)) return undefined;
   const { format, as } = negotiate(call.accept);
   if (format !== 'json' || as || wantsPretty(call)) return undefined;
-  return { contentType: mediaTypes.json, pieces: listPieces(answer.page, answer.registry) };
+  return { contentType: mediaTypes.json, pieces: withLineEnd(listPieces(answer.page, answer.registry)) };
 }
 
 function isLong({ entries }: Page): boolean {

@@ -30,11 +30,11 @@ export const create =
     dedupOwners(object, context.warnings, false);
     strategy.defaults?.(object);
     const admit = new Admit(serving, context, registry, '', metadata.name ?? '');
+    await manageFieldsOnUpdate(registry, context, undefined, object, '');
     if (strategy.review) {
       await admit.both('CREATE', object, undefined);
       return { type: 'object', code: 201, object: await answer(strategy, registry, context, object), plainOnly: true };
     }
-    await manageFieldsOnUpdate(registry, context, undefined, object, '');
     await admit.mutate('CREATE', object, undefined);
     dedupOwners(object, context.warnings, true);
     const entry = await registry.create(context, object, async (final) => {

@@ -4,8 +4,9 @@ import { badRequest, conflict, invalid } from '../../api/status.ts';
 import type { Answer, Call } from '../call.ts';
 import { notAllowed, notServed } from '../chain.ts';
 import { decodeObject } from '../content/decode.ts';
-import { manageFieldsOnUpdate } from '../managedFields.ts';
+import { actionWrite, manageFieldsOnUpdate } from '../managedFields.ts';
 import { checkName, settleNamespace } from '../metaChecks.ts';
+import { updateManagedFields } from '../patch/index.ts';
 import { deleteObject } from '../registry/deletion.ts';
 import type { Registry } from '../registry/generic.ts';
 import type { Actions, RequestContext, Strategy, Subresource } from '../registry/strategy.ts';
@@ -107,6 +108,8 @@ async function act(serving: Serving, call: Call, registry: Registry, part: Actio
   const name = info.name || (body.metadata?.name ?? '');
   if (!name) throw badRequest('name must be provided');
   const admit = new Admit(serving, context, registry, subresource, name);
+  // Who is in this process does not look at it.
+  if (call.wire) updateManagedFields(undefined, body, actionWrite(part.kind, context, subresource));
   await admit.mutate('CREATE', body, undefined);
   (await admit.validate('CREATE', body, undefined))?.();
   const { code, body: answer } = await part.post(context, name, body, actionsOf(serving, registry, context, name));

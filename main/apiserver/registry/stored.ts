@@ -1,6 +1,7 @@
 import { parseApiVersion, type KubeObject } from '../../api/meta.ts';
 import { withNulls, withoutNulls } from '../../api/nulls.ts';
-import { schemaOf, type ObjectSchema } from '../../api/schema.ts';
+import { inGoOrder } from '../../api/order.ts';
+import { schemaById, schemaOf, type ObjectSchema } from '../../api/schema.ts';
 import type { Encode, Entry } from '../../store/index.ts';
 
 /** The object that an entry holds: parsed at most once, shared by all readers, never to be changed. */
@@ -51,6 +52,9 @@ export function withRevision(entry: Entry): Writable {
   };
 }
 
+let objectMeta: ObjectSchema | undefined;
+const metaSchema = () => (objectMeta ??= schemaById('meta/v1.ObjectMeta')!);
+
 function inOrder(object: KubeObject, kind: string, apiVersion: string): KubeObject {
   const from = object.metadata as Record<string, unknown>;
   const metadata: Record<string, unknown> = {};
@@ -59,7 +63,8 @@ function inOrder(object: KubeObject, kind: string, apiVersion: string): KubeObje
     else if (from[name] !== undefined) metadata[name] = from[name];
   }
   const { kind: _kind, apiVersion: _apiVersion, metadata: _metadata, ...rest } = object;
-  return { kind, apiVersion, metadata, ...rest };
+  const schema = schemaOfKind(kind, apiVersion);
+  return { kind, apiVersion, metadata: inGoOrder(metaSchema(), metadata), ...inGoOrder(schema, rest) } as KubeObject;
 }
 
 /** An entry that is not in the store: the answer to a dry run. `revision` 0 leaves resourceVersion out. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { duplicateFields } from '../../../main/api/duplicates.ts';
 import { negotiate, negotiatePlain } from '../../../main/apiserver/content/negotiate.ts';
-import type { Deployment } from '../../../main/api/index.ts';
+import type { Deployment, SubjectAccessReview } from '../../../main/api/index.ts';
 import { StatusError } from '../../../main/api/status.ts';
 import { TestCluster } from './registry/testCluster.ts';
 
@@ -36,6 +36,46 @@ describe('an answer that has no table', () => {
       })).code;
     expect(await post('application/json;as=Table;g=meta.k8s.io;v=v1')).toBe(406);
     expect(await post('application/json')).toBe(201);
+    await cluster.close();
+  });
+});
+
+describe('a question of who may do what', () => {
+  let cluster: TestCluster;
+  const reviews = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+  const spec = { user: 'jane', resourceAttributes: { verb: 'get', resource: 'pods' } };
+  beforeAll(async () => {
+    cluster = await TestCluster.start();
+  });
+  afterAll(() => cluster.close());
+
+  it('has no metadata but who asked it', async () => {
+    const { metadata } = await cluster.ask<SubjectAccessReview>('POST', `${reviews}?fieldManager=asker`, { spec });
+    expect(metadata).toMatchObject({ managedFields: [{ manager: 'asker', operation: 'Update', fieldsV1: { 'f:spec': { 'f:user': {} } } }] });
+    await expect(cluster.ask('POST', reviews, { metadata: { labels: { a: 'b' } }, spec })).rejects.toMatchObject({
+      status: { code: 422, details: { causes: [{ field: 'metadata', message: expect.stringMatching(/^Invalid value: \{"labels":\{"a":"b"\},.*: must be empty$/) as string }] } },
+    });
+  });
+
+  it('of one namespace may name that', async () => {
+    const local = (metadata: object) => cluster.ask('POST', '/apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews', { metadata, spec: { ...spec, resourceAttributes: { ...spec.resourceAttributes, namespace: 'default' } } });
+    expect(await local({ namespace: 'default' })).toMatchObject({ status: { allowed: false } });
+    await expect(local({ name: 'x' })).rejects.toMatchObject({ status: { details: { causes: [{ message: expect.stringMatching(/must be empty except for namespace$/) as string }] } } });
+  });
+});
+
+describe('an answer as text', () => {
+  it('ends with the end of a line, and has integers refused that are written as fractions', async () => {
+    const cluster = await TestCluster.start();
+    await cluster.ask('POST', '/api/v1/namespaces', { metadata: { name: 'default' } });
+    const ask = await cluster.listen();
+    const headers = { accept: 'application/json', 'content-type': 'application/json' };
+    const list = await ask({ method: 'GET', path: '/api/v1/namespaces', headers });
+    expect(list.text).toMatch(/\]\}\n$/);
+    const refused = await ask({ method: 'POST', path: '/api/v1/namespaces/default/pods', headers, body: Buffer.from('{"spec":{"priority":1e0}}') });
+    expect([refused.code, (JSON.parse(refused.text) as { message: string }).message]).toEqual([
+      400, 'Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal number 1e0 into Go struct field PodSpec.spec.priority of type int32',
+    ]);
     await cluster.close();
   });
 });

@@ -87,7 +87,8 @@ export class ResourceSchema {
 
   #judge(object: CustomResource, old: CustomResource | undefined, correlation: Correlation | undefined, errors: FieldErrors, warnings: string[]): void {
     if (!this.#rules) return;
-    if (errors.all.some(({ reason }) => blocking.has(reason))) errors.add([unchecked]);
+    // Metadata is judged elsewhere; of it only a name can be missing.
+    if (!object.metadata?.name || errors.all.some(({ reason }) => blocking.has(reason))) errors.add([unchecked]);
     else errors.add(this.#rules.validate(object, old, '', correlation, warnings));
   }
 }

@@ -1,6 +1,7 @@
 import { FieldSelector, parseFieldSelector, type FieldRequirement } from '../../../api/fields.ts';
 import type { LocalSubjectAccessReview, PolicyRule, ResourceAttributes, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview } from '../../../api/index.ts';
 import { parseSelector, selectorFromLabelSelector } from '../../../api/labels.ts';
+import type { KubeObject } from '../../../api/meta.ts';
 import { badRequest } from '../../../api/status.ts';
 import { isLabelValue, isQualifiedName } from '../../../api/names.ts';
 import type { RbacAuthorizer } from '../../auth/rbac.ts';
@@ -40,12 +41,20 @@ export function accessReviews(
   return [
     {
       ...base('SubjectAccessReview', 'subjectaccessreviews', false),
-      validate: (_context, object) => check((errors) => validateSubject(errors, object.spec ?? {})),
+      validate: (_context, object) =>
+        check((errors) => {
+          validateSubject(errors, object.spec ?? {});
+          validateNoMetadata(errors, object);
+        }),
       review: async (_context, object) => ({ ...object, status: await decide(userOf(object.spec ?? {}), object.spec ?? {}) }),
     },
     {
       ...base('SelfSubjectAccessReview', 'selfsubjectaccessreviews', false),
-      validate: (_context, object) => check((errors) => validateAttributes(errors, object.spec ?? {})),
+      validate: (_context, object) =>
+        check((errors) => {
+          validateAttributes(errors, object.spec ?? {});
+          validateNoMetadata(errors, object);
+        }),
       review: async (context, object) => ({ ...object, status: await decide(context.user, object.spec ?? {}) }),
     },
     {
@@ -61,7 +70,7 @@ export function accessReviews(
         if (!namespace) throw badRequest('no namespace on request');
         const all: PolicyRule[] = await rbac.rulesFor(context.user, namespace);
         return {
-          ...object,
+          metadata: {},
           spec: {},
           status: {
             incomplete: false,
@@ -72,6 +81,13 @@ export function accessReviews(
       },
     },
   ];
+}
+
+/** A question has no metadata of its own but who asked it. */
+function validateNoMetadata(errors: FieldErrors, { metadata }: KubeObject, allowed: { namespace?: string } = {}): void {
+  const { managedFields: _managedFields, ...rest } = { ...metadata, ...allowed };
+  const given = Object.values(rest).some((value) => value !== undefined && value !== '');
+  if (given) errors.invalid('metadata', metadata, `must be empty${'namespace' in allowed ? ' except for namespace' : ''}`);
 }
 
 function validateAttributes(errors: FieldErrors, spec: Attributes): void {
@@ -149,8 +165,10 @@ function validateSubject(errors: FieldErrors, spec: Spec): void {
   if (!spec.user && !spec.groups?.length) errors.invalid('spec.user', spec.user ?? '', 'at least one of user or group must be specified');
 }
 
-function validateLocal(errors: FieldErrors, { namespace }: RequestContext, { spec = {} }: LocalSubjectAccessReview): void {
+function validateLocal(errors: FieldErrors, { namespace }: RequestContext, object: LocalSubjectAccessReview): void {
+  const { spec = {} } = object;
   validateSubject(errors, spec);
+  validateNoMetadata(errors, object, { namespace: '' });
   const given = spec.resourceAttributes && (spec.resourceAttributes.namespace ?? '');
   if (given !== undefined && given !== namespace) errors.invalid('spec.resourceAttributes.namespace', given, 'must match metadata.namespace');
   if (spec.nonResourceAttributes) errors.invalid('spec.nonResourceAttributes', internal('authorization/v1.NonResourceAttributes', spec.nonResourceAttributes), 'disallowed on this kind of request');

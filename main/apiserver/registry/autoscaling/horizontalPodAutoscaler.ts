@@ -10,21 +10,11 @@ import { containerResourceName, quantityOf } from '../../validation/resources.ts
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
-import { toV1, toV2 } from './v1Conversion.ts';
+import { toV1, toV2, withDefaultRules, withStatusOf } from './v1Conversion.ts';
 
 /* Mirrors pkg/registry/autoscaling/horizontalpodautoscaler/strategy.go and pkg/apis/autoscaling/v2/defaults.go. */
 
 const definition = define('autoscaling', 'v2', 'HorizontalPodAutoscaler', 'horizontalpodautoscalers', { shortNames: ['hpa'], categories: ['all'] });
-const percentPolicy = { type: 'Percent', value: 100, periodSeconds: 15 };
-const upRules: V2HPAScalingRules = { stabilizationWindowSeconds: 0, selectPolicy: 'Max', policies: [{ type: 'Pods', value: 4, periodSeconds: 15 }, percentPolicy] };
-const downRules: V2HPAScalingRules = { selectPolicy: 'Max', policies: [percentPolicy] };
-
-/** A list of no policies is not filled in, but refused. */
-const withDefaults = (defaults: V2HPAScalingRules, given: V2HPAScalingRules | undefined): V2HPAScalingRules => ({
-  ...defaults,
-  ...given,
-  policies: asGiven(given, 'policies') ?? defaults.policies,
-});
 
 export const horizontalPodAutoscaler: Strategy<V2HorizontalPodAutoscaler> = {
   definition,
@@ -37,10 +27,7 @@ export const horizontalPodAutoscaler: Strategy<V2HorizontalPodAutoscaler> = {
     spec.minReplicas ??= 1;
     if (!spec.metrics?.length)
       spec.metrics = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }];
-    if (spec.behavior) {
-      spec.behavior.scaleUp = withDefaults(upRules, spec.behavior.scaleUp);
-      spec.behavior.scaleDown = withDefaults(downRules, spec.behavior.scaleDown);
-    }
+    if (spec.behavior) spec.behavior = withDefaultRules(spec.behavior);
     object.status = { desiredReplicas: 0, currentMetrics: undefined, ...object.status } as V2HorizontalPodAutoscaler['status'];
   },
   prepareForCreate(_context, object) {
@@ -235,14 +222,17 @@ export const horizontalPodAutoscalerV1: Strategy<HorizontalPodAutoscaler> = {
   defaults(object) {
     if (!object.spec) return;
     object.spec.minReplicas ??= 1;
-    // No metric at all is the default one.
-    object.spec.targetCPUUtilizationPercentage ??= toV1(toV2(object)).spec?.targetCPUUtilizationPercentage;
+    // No metric at all is the default one; annotations that hold what v1 has no fields for are read and written again.
+    const { metadata, spec } = toV1(toV2(object));
+    object.spec.targetCPUUtilizationPercentage ??= spec?.targetCPUUtilizationPercentage;
+    if (metadata?.annotations) (object.metadata ??= {}).annotations = metadata.annotations;
+    else delete object.metadata?.annotations;
   },
   prepareForCreate(_context, object) {
-    object.status = { currentReplicas: 0, desiredReplicas: 0 };
+    withStatusOf(object, undefined);
   },
   prepareForUpdate(_context, object, old) {
-    object.status = old.status;
+    withStatusOf(object, old);
   },
   validate: (_context, object) => check((errors) => validate(errors, toV2(object))),
   validateUpdate: (_context, object, old) => check((errors) => validate(errors, toV2(object), toV2(old))),

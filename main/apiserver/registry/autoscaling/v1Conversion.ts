@@ -1,6 +1,6 @@
-import type { HorizontalPodAutoscaler, V2HorizontalPodAutoscaler, V2MetricSpec, V2MetricStatus } from '../../../api/index.ts';
+import type { HorizontalPodAutoscaler, V2HorizontalPodAutoscaler, V2HorizontalPodAutoscalerBehavior, V2HPAScalingRules, V2MetricSpec, V2MetricStatus } from '../../../api/index.ts';
 import { cloneJson } from '../../../api/json.ts';
-import { normalizeObject } from '../../../api/normalize.ts';
+import { asGiven, normalizeObject } from '../../../api/normalize.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { schemaOf } from '../../../api/schema.ts';
 
@@ -29,7 +29,7 @@ export function toV1(object: V2HorizontalPodAutoscaler): HorizontalPodAutoscaler
   if (others.length) annotations[metricsAnnotation] = JSON.stringify(others.map(specToV1));
   const currents = status?.currentMetrics ?? [];
   if (currents.length) annotations[currentMetricsAnnotation] = JSON.stringify(currents.map(statusToV1));
-  if (spec?.behavior) annotations[behaviorAnnotation] = JSON.stringify(renamed(spec.behavior, upper));
+  if (spec?.behavior) annotations[behaviorAnnotation] = JSON.stringify(internalBehavior(spec.behavior));
   if (status?.conditions?.length) annotations[conditionsAnnotation] = JSON.stringify(status.conditions);
   const current = currents.find(({ type, resource }) => type === 'Resource' && resource?.name === 'cpu' && resource.current.averageUtilization !== undefined);
   return written('v1', {
@@ -68,7 +68,7 @@ export function toV2(object: HorizontalPodAutoscaler): V2HorizontalPodAutoscaler
       minReplicas: spec?.minReplicas,
       maxReplicas: spec?.maxReplicas,
       metrics: metrics.length ? metrics : [cpuTarget(defaultUtilization)],
-      ...(behavior && Object.keys(behavior).length ? { behavior: renamed(behavior, lower) } : {}),
+      ...(behavior && Object.keys(behavior).length ? { behavior: withDefaultRules(renamed(behavior, lower) as V2HorizontalPodAutoscalerBehavior) } : {}),
     },
     status: {
       observedGeneration: status?.observedGeneration,
@@ -79,6 +79,36 @@ export function toV2(object: HorizontalPodAutoscaler): V2HorizontalPodAutoscaler
       conditions: parsed<object[]>(given?.[conditionsAnnotation]),
     },
   });
+}
+
+/** The same with the status that another one has, which v1 holds in annotations too. */
+export function withStatusOf(object: HorizontalPodAutoscaler, from: HorizontalPodAutoscaler | undefined): void {
+  const metadata = (object.metadata ??= {});
+  const annotations = { ...metadata.annotations };
+  for (const name of [currentMetricsAnnotation, conditionsAnnotation]) {
+    const value = from?.metadata?.annotations?.[name];
+    if (value === undefined) delete annotations[name];
+    else annotations[name] = value;
+  }
+  if (Object.keys(annotations).length) metadata.annotations = annotations;
+  else delete metadata.annotations;
+  object.status = from ? from.status : { currentReplicas: 0, desiredReplicas: 0 };
+}
+
+const percentPolicy = { type: 'Percent', value: 100, periodSeconds: 15 };
+const upRules: V2HPAScalingRules = { stabilizationWindowSeconds: 0, selectPolicy: 'Max', policies: [{ type: 'Pods', value: 4, periodSeconds: 15 }, percentPolicy] };
+const downRules: V2HPAScalingRules = { selectPolicy: 'Max', policies: [percentPolicy] };
+
+/** A list of no policies is not filled in, but refused. */
+const withDefaults = (defaults: V2HPAScalingRules, given: V2HPAScalingRules | undefined): V2HPAScalingRules => ({
+  ...defaults,
+  ...given,
+  policies: asGiven(given, 'policies') ?? defaults.policies,
+});
+
+/** How fast an autoscaler goes up and down where it is not said (pkg/apis/autoscaling/v2/defaults.go). */
+export function withDefaultRules({ scaleUp, scaleDown }: V2HorizontalPodAutoscalerBehavior): V2HorizontalPodAutoscalerBehavior {
+  return { scaleUp: withDefaults(upRules, scaleUp), scaleDown: withDefaults(downRules, scaleDown) };
 }
 
 /** As Go would write it, and the caller's own. */
@@ -108,10 +138,24 @@ function parsed<T>(text: string | undefined): T | undefined {
 const upper = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
 const lower = (name: string) => name.charAt(0).toLowerCase() + name.slice(1);
 
+function internalBehavior({ scaleUp, scaleDown }: V2HorizontalPodAutoscalerBehavior): unknown {
+  const rules = (given: V2HPAScalingRules | undefined) =>
+    given
+      ? {
+          StabilizationWindowSeconds: given.stabilizationWindowSeconds ?? null,
+          SelectPolicy: given.selectPolicy ?? null,
+          Policies: given.policies?.map(({ type, value, periodSeconds }) => ({ Type: type, Value: value, PeriodSeconds: periodSeconds })) ?? null,
+          Tolerance: given.tolerance ?? null,
+        }
+      : null;
+  return { ScaleUp: rules(scaleUp), ScaleDown: rules(scaleDown) };
+}
+
 function renamed(value: unknown, rename: (name: string) => string): unknown {
   if (Array.isArray(value)) return value.map((element) => renamed(element, rename));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [rename(name), renamed(member, rename)]));
+  const members = Object.entries(value).filter(([, member]) => member !== null);
+  return Object.fromEntries(members.map(([name, member]) => [rename(name), renamed(member, rename)]));
 }
 
 /** A metric as the annotations have it: the types of autoscaling/v1, which no kind of that version holds. */

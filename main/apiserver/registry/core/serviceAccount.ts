@@ -70,10 +70,11 @@ function token(tokens: ServiceAccountTokens): Subresource<ServiceAccount> {
       const lifetime = extended ? { seconds: yearSeconds, warnAfter: seconds } : { seconds };
       const { token, credentialId } = await tokens.issue({ namespace, name, uid, audiences, now: context.now, ...lifetime, ...binding });
       context.auditAnnotations['authentication.kubernetes.io/issued-credential-id'] = credentialId;
+      const managedFields = request.metadata?.managedFields;
       const answer: AuthenticationTokenRequest = {
         kind: 'TokenRequest',
         apiVersion: 'authentication.k8s.io/v1',
-        metadata: { name, namespace, uid, creationTimestamp: timestamp(context.now) },
+        metadata: { name, namespace, uid, creationTimestamp: timestamp(context.now), ...(managedFields ? { managedFields } : {}) },
         spec: { audiences, expirationSeconds: seconds, ...(bound ? { boundObjectRef: bound } : {}) },
         status: { token, expirationTimestamp: timestamp(context.now + seconds * 1000) },
       };

@@ -114,12 +114,17 @@ describe('an object', () => {
     );
   });
 
+  it('of another kind is refused as invalid, since nothing converts it', async () => {
+    await server.define(definitionOf([{ schema: spec({}) }]));
+    expect(await faults(create({ ...widget('a'), kind: 'Gadget' }))).toEqual(['kind: Invalid value: "Gadget": must be Widget']);
+  });
+
   it('that does not fit is refused in the words of Kubernetes', async () => {
     expect(await faults(create(widget('a', { name: 'TOOLONG', size: 11, color: 'green', port: true, tags: ['a', 'a'], template: { kind: 'Pod' } })))).toEqual([
-      'spec.size: Invalid value: 11: spec.size in body should be less than or equal to 10',
-      'spec.name: Too long: may not be more than 5 bytes',
       'spec.color: Unsupported value: "green": supported values: "red", "blue"',
+      'spec.name: Too long: may not be more than 5 bytes',
       'spec.port: Invalid value: "boolean": spec.port in body must be of type integer,string: "boolean"',
+      'spec.size: Invalid value: 11: spec.size in body should be less than or equal to 10',
       'spec.template.apiVersion: Required value',
       'spec.tags[1]: Duplicate value: "a"',
     ]);

@@ -38,11 +38,39 @@ describe('an autoscaler is one object in two versions', () => {
     const made = await cluster.ask<V2HorizontalPodAutoscaler>('POST', v2, { metadata: { name: 'b' }, spec: { scaleTargetRef: target, maxReplicas: 9, metrics, behavior } });
     const old = await cluster.ask<HorizontalPodAutoscaler>('GET', `${v1}/b`);
     expect(old.spec.targetCPUUtilizationPercentage).toBe(70);
-    expect(Object.keys(old.metadata!.annotations!)).toEqual(['autoscaling.alpha.kubernetes.io/metrics', 'autoscaling.alpha.kubernetes.io/behavior']);
+    expect(Object.keys(old.metadata!.annotations!)).toEqual(['autoscaling.alpha.kubernetes.io/behavior', 'autoscaling.alpha.kubernetes.io/metrics']);
     await cluster.ask('PUT', `${v1}/b`, { ...old, spec: { ...old.spec, maxReplicas: 12 } });
     const seen = await cluster.ask<V2HorizontalPodAutoscaler>('GET', `${v2}/b`);
     expect(seen.spec).toEqual({ ...made.spec, maxReplicas: 12, metrics: [...made.spec!.metrics!.slice(1), made.spec!.metrics![0]] });
     expect(seen.metadata!.annotations).toBeUndefined();
+  });
+
+  it('what v1 says in annotations is read, filled in and written as upstream writes it; a status is none of a client that creates', async () => {
+    const made = await cluster.ask<HorizontalPodAutoscaler>('POST', v1, {
+      metadata: {
+        name: 'c',
+        annotations: {
+          mine: 'x',
+          'autoscaling.alpha.kubernetes.io/metrics': '{bad',
+          'autoscaling.alpha.kubernetes.io/behavior': '{"ScaleUp":{"StabilizationWindowSeconds":5,"SelectPolicy":"Max","Policies":[{"Type":"Pods","Value":2,"PeriodSeconds":15}]}}',
+          'autoscaling.alpha.kubernetes.io/conditions': '[{"type":"AbleToScale","status":"True"}]',
+        },
+      },
+      spec: { scaleTargetRef: target, maxReplicas: 3 },
+    });
+    expect(made.metadata!.annotations).toEqual({
+      mine: 'x',
+      'autoscaling.alpha.kubernetes.io/behavior':
+        '{"ScaleUp":{"StabilizationWindowSeconds":5,"SelectPolicy":"Max","Policies":[{"Type":"Pods","Value":2,"PeriodSeconds":15}],"Tolerance":null},' +
+        '"ScaleDown":{"StabilizationWindowSeconds":null,"SelectPolicy":"Max","Policies":[{"Type":"Percent","Value":100,"PeriodSeconds":15}],"Tolerance":null}}',
+    });
+    const { spec, status } = await cluster.ask<V2HorizontalPodAutoscaler>('GET', `${v2}/c`);
+    expect(spec!.behavior).toEqual({
+      scaleUp: { stabilizationWindowSeconds: 5, selectPolicy: 'Max', policies: [{ type: 'Pods', value: 2, periodSeconds: 15 }] },
+      scaleDown: { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] },
+    });
+    expect(status?.conditions).toBeUndefined();
+    await cluster.ask('DELETE', `${v2}/c`);
   });
 
   it('a watch of one version hears what the other writes, and lists are of the version that is asked', async () => {

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { inGoOrder } from '../../../main/api/order.ts';
+import { schemaOf } from '../../../main/api/schema.ts';
+
+const pod = schemaOf({ group: '', version: 'v1', kind: 'Pod' })!;
+
+describe('the order in which Go writes an object', () => {
+  it('is that of its type for structures, and that of the names for maps', () => {
+    const labels = { b: '1', a: '2' };
+    const object = { status: {}, spec: { nodeSelector: labels, containers: [{ image: 'x', name: 'a' }], restartPolicy: 'Always' }, metadata: { labels } };
+    expect(JSON.stringify(inGoOrder(pod, object))).toBe(
+      '{"metadata":{"labels":{"a":"2","b":"1"}},"spec":{"containers":[{"name":"a","image":"x"}],"restartPolicy":"Always","nodeSelector":{"a":"2","b":"1"}},"status":{}}',
+    );
+    expect(Object.keys(labels)).toEqual(['b', 'a']);
+  });
+
+  it('takes no copy of what is in order', () => {
+    const object = { metadata: { name: 'a', labels: { a: '1', b: '2' } }, spec: { containers: [{ name: 'a', image: 'x' }] } };
+    expect(inGoOrder(pod, object)).toBe(object);
+  });
+
+  it('is by name everywhere in a kind that is not built in, whatever the names', () => {
+    const odd = JSON.parse('{"spec":{"z":1,"__proto__":{"y":1,"x":2},"a":[{"d":1,"c":2}]}}') as Record<string, unknown>;
+    expect(JSON.stringify(inGoOrder(undefined, odd))).toBe('{"spec":{"__proto__":{"x":2,"y":1},"a":[{"c":2,"d":1}],"z":1}}');
+  });
+});
