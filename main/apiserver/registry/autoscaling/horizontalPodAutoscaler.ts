@@ -3,7 +3,6 @@ import type {
   V2MetricStatus, V2MetricTarget,
 } from '../../../api/index.ts';
 import { isPathSegmentName } from '../../../api/names.ts';
-import { asGiven } from '../../../api/normalize.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { dns1123Label, isNegative, nonNegative } from '../../validation/names.ts';
 import { containerResourceName, quantityOf } from '../../validation/resources.ts';

@@ -135,7 +135,6 @@ function parsed<T>(text: string | undefined): T | undefined {
 }
 
 // The behavior is written with Go's own names of its fields, since it is an internal type there.
-const upper = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
 const lower = (name: string) => name.charAt(0).toLowerCase() + name.slice(1);
 
 function internalBehavior({ scaleUp, scaleDown }: V2HorizontalPodAutoscalerBehavior): unknown {
