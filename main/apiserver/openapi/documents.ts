@@ -245,15 +245,15 @@ export function v2Document(served: readonly ServedResource[], descriptions: Desc
   const found = definitionsOfPages(pages, descriptions, definitionsFor(served, descriptions, 'v2'));
   const definitions = [...found.found].map(([name, schema]): [string, Json] => [name, toV2(schema)]);
   return {
-    swagger: '2.0',
-    info,
+    ...v2Head,
     paths: sorted([...paths, ...pages.map((page): [string, Json] => [page.path, { get: v2Page(page) }])]),
     definitions: sorted(definitions),
     parameters: sorted(shared),
-    securityDefinitions: { BearerToken: bearerToken },
-    security: [{ BearerToken: [] }],
   };
 }
+
+/** What the document says whatever is served. */
+export const v2Head: JsonObject = { swagger: '2.0', info, securityDefinitions: { BearerToken: bearerToken }, security: [{ BearerToken: [] }] };
 
 /** A parameter that many share is called by its name and what it says. Mirrors k8s.io/kube-openapi/pkg/builder/parameters.go. */
 function sharedName(parameter: JsonObject): string {

@@ -5,10 +5,11 @@ import { schemaData } from '../../api/generated/schemaData.ts';
 import { loadDescriptions, type Descriptions } from '../../api/schema.ts';
 import type { Aggregator } from '../aggregation/index.ts';
 import type { Answer, Call } from '../call.ts';
-import { serverDocuments, v2Document, v3Document } from './documents.ts';
+import { serverDocuments, v2Document, v2Head, v3Document } from './documents.ts';
 import { mergeDocument } from './merge.ts';
 import { gnosticDocument } from './gnostic.ts';
 import { documentPath, type ServedResource } from './operations.ts';
+import { gnosticOfParts, partsOf, textOfParts, type Parts } from './parts.ts';
 import type { JsonObject } from './schemas.ts';
 
 export type { ServedResource } from './operations.ts';
@@ -34,7 +35,8 @@ export interface ServedResources {
 
 /**
  * `/openapi/v2`, `/openapi/v3` and `/openapi/v3/<group and version>`: what kubectl explains, validates and merges by.
- * Documents are made when they are asked for and kept compressed; the texts are let go of again.
+ * Documents are made when they are asked for. Those of v3 are kept compressed, and the texts let go of again; v2's entries are
+ * kept as texts and joined for every answer, since each definition of a user changes the whole.
  * Mirrors k8s.io/kube-openapi/pkg/{handler,handler3}.
  */
 export class OpenApi {
@@ -42,6 +44,10 @@ export class OpenApi {
   #versions = new Map<string, Described>();
   /** What the v2 documents were made of. */
   #others = '';
+  #builtin: { of: string; parts: Promise<Parts> } | undefined;
+  /** By the hashes of what they are about. */
+  #defined = new Map<string, Parts>();
+  #descriptionsOfMeta: Descriptions | undefined;
   readonly #made = new Map<string, Promise<Uint8Array>>();
 
   constructor(
@@ -86,32 +92,65 @@ export class OpenApi {
   async #v3(call: Call, path: string): Promise<Answer | undefined> {
     const version = this.#versions.get(path);
     if (!version) return undefined;
-    const { hash, make } = version;
+    const { hash, make, served } = version;
     const asked = call.query.get('hash');
     if (asked && asked !== hash) {
       const headers = { location: `/openapi/v3/${path}?hash=${hash}` };
       return { type: 'text', code: 301, contentType: 'text/plain', body: '', headers };
     }
-    const body = await this.#make(path, async () => Buffer.from(JSON.stringify(make(await loadDescriptions()))));
+    const body = await this.#make(path, async () => Buffer.from(JSON.stringify(make(served.length && !served.some(isBuiltin) ? await this.#meta() : await loadDescriptions()))));
     // A path that names the content may be kept for good.
     const headers: Record<string, string> = asked ? { 'cache-control': `public, immutable, max-age=${year}` } : {};
     return document(call, 'application/json', hash, await expand(body), headers);
   }
 
   async #v2(call: Call): Promise<Answer> {
-    const served = [...this.#versions.values()].flatMap((version) => version.served);
     const others = await this.aggregator().documents();
     const hash = hashed([...[...this.#versions.values()].map((version) => version.hash), ...others.map((other) => JSON.stringify(other))].join());
     const asProtobuf = prefersGnostic(call.accept);
-    const form = asProtobuf ? 'v2 protobuf' : 'v2';
+    const answered = (body: string | Uint8Array) => document(call, asProtobuf ? gnosticType : 'application/json', asProtobuf ? hashed(`${hash} protobuf`) : hash, body);
+    if (!others.length) {
+      const parts = await this.#parts();
+      return answered(asProtobuf ? gnosticOfParts(v2Head, parts) : textOfParts(v2Head, parts));
+    }
     if (this.#others !== hash) for (const stale of ['v2', 'v2 protobuf']) this.#made.delete(stale);
     this.#others = hash;
-    const body = await this.#make(form, async () => {
-      const swagger = v2Document(served, await loadDescriptions());
+    const body = await this.#make(asProtobuf ? 'v2 protobuf' : 'v2', async () => {
+      const swagger = JSON.parse(textOfParts(v2Head, await this.#parts())) as JsonObject;
       for (const other of others) if (typeof other === 'object' && other !== null && !Array.isArray(other)) mergeDocument(swagger, other);
       return asProtobuf ? gnosticDocument(swagger) : Buffer.from(JSON.stringify(swagger));
     });
-    return document(call, asProtobuf ? gnosticType : 'application/json', asProtobuf ? hashed(`${hash} protobuf`) : hash, await expand(body));
+    return answered(await expand(body));
+  }
+
+  /** What v2 is made of: all that is built in, then each version of what users define, which is made anew when it changes. */
+  async #parts(): Promise<Parts[]> {
+    const versions = [...this.#versions.values()];
+    const of = versions.flatMap(({ served, hash }) => (served.some(isBuiltin) ? [hash] : [])).join();
+    if (this.#builtin?.of !== of) this.#builtin = { of, parts: this.#builtinParts(versions.flatMap(({ served }) => served.filter(isBuiltin))) };
+    const builtin = await this.#builtin.parts;
+    const defined: Parts[] = [];
+    const before = this.#defined;
+    this.#defined = new Map();
+    for (const { served, hash } of versions) {
+      const own = served.filter((resource) => !isBuiltin(resource));
+      if (!own.length) continue;
+      const parts = before.get(hash) ?? partsOf(v2Document(own, await this.#meta()), builtin);
+      this.#defined.set(hash, parts);
+      defined.push(parts);
+    }
+    return [builtin, ...defined];
+  }
+
+  async #builtinParts(served: readonly ServedResource[]): Promise<Parts> {
+    const descriptions = await loadDescriptions();
+    this.#descriptionsOfMeta ??= ofMeta(descriptions);
+    return partsOf(v2Document(served, descriptions));
+  }
+
+  /** The descriptions of the few built-in types that users' kinds refer to, which are kept. */
+  async #meta(): Promise<Descriptions> {
+    return (this.#descriptionsOfMeta ??= ofMeta(await loadDescriptions()));
   }
 
   #make(name: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
@@ -131,21 +170,34 @@ function document(call: Call, contentType: string, hash: string, body: string | 
   return { type: 'text', code: 200, contentType, body, headers };
 }
 
+/** Users' kinds bring their own descriptions. */
+const isBuiltin = ({ openApi }: ServedResource) => !openApi;
+
+const ofMeta = (all: Descriptions): Descriptions => Object.fromEntries(Object.entries(all).filter(([id]) => id === 'parameters' || id.startsWith('meta/') || id.startsWith('special.')));
+
 const hashed = (text: string) => createHash('sha512').update(text).digest('hex').toUpperCase();
 
 let types: string | undefined;
 /** Counts how often what the documents say of the same kinds has changed. */
-const format = 3;
+const format = 4;
 
 /** Of what is served and of the types that this version of Skiff knows: clients keep documents across restarts. */
 function hashOf(served: readonly ServedResource[]): string {
   types ??= hashed(schemaData);
-  const described = served.map(({ definition, subresources = {}, openApi }) => [
-    definition,
-    openApi,
-    Object.entries(subresources).map(([name, { kind, verbs }]) => [name, kind, verbs]),
-  ]);
-  return hashed(`${format} ${types}${JSON.stringify(described)}`);
+  return hashed(`${format} ${types}${served.map(hashOfOne).join()}`);
+}
+
+const hashes = new WeakMap<ServedResource, string>();
+
+/** A resource that changes is another one. */
+function hashOfOne(resource: ServedResource): string {
+  let hash = hashes.get(resource);
+  if (hash === undefined) {
+    const { definition, subresources = {}, openApi } = resource;
+    hash = hashed(JSON.stringify([definition, openApi, Object.entries(subresources).map(([name, { kind, verbs }]) => [name, kind, verbs])]));
+    hashes.set(resource, hash);
+  }
+  return hash;
 }
 
 /** Whether the first type that we can write is the protobuf one, in any of its three spellings. */

@@ -186,6 +186,26 @@ describe('OpenAPI v2', () => {
     expect(paths!['/version/']!['get']).toMatchObject({ responses: { 200: { schema: { $ref: '#/definitions/io.k8s.apimachinery.pkg.version.Info' } } } });
   });
 
+  it('has what users define among what is built in, as long as it is there', async () => {
+    const schema = { type: 'object', description: 'A wheel.', 'x-kubernetes-group-version-kind': [{ group: 'cars.example.com', kind: 'Wheel', version: 'v1' }] };
+    const wheels: ServedResource = { ...served('cars.example.com', 'Wheel', 'wheels'), openApi: { v2: schema, v3: schema, list: { type: 'object' } } };
+    const { table, read, ask } = server(pods, deployments);
+    const protobufs = async () => oracle.toObject(oracle.decode((await ask('/openapi/v2', { accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' }))!.body as Uint8Array)) as Tree;
+    const namesOf = (document: Tree) => (document['definitions']!['additional_properties'] as unknown as { name: string }[]).map(({ name }) => name);
+    const before = await read('/openapi/v2');
+    const builtin = namesOf(await protobufs());
+    table.resources = [pods, wheels, deployments];
+    table.version++;
+    const after = await read('/openapi/v2');
+    expect(after['definitions']).toEqual({ ...before['definitions'], 'com.example.cars.v1.Wheel': schema, 'com.example.cars.v1.WheelList': { type: 'object' } });
+    expect(Object.keys(after['paths']!)).toEqual(Object.keys(after['paths']!).sort());
+    expect(after['paths']).toMatchObject({ ...before['paths'], '/apis/cars.example.com/v1/namespaces/{namespace}/wheels': {} });
+    expect(namesOf(await protobufs())).toEqual([...builtin, 'com.example.cars.v1.Wheel', 'com.example.cars.v1.WheelList']);
+    table.resources = [pods, deployments];
+    table.version++;
+    expect(await read('/openapi/v2')).toEqual(before);
+  });
+
   // The parts of OpenAPIv2.proto that kubectl looks at.
   const oracle = protobuf.parse(
     `syntax = "proto3";
