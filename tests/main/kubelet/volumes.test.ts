@@ -82,6 +82,13 @@ describe('a volume', () => {
     ]);
   });
 
+  it('of a projected source of which the API server has left nothing, as its kind is off, is empty', async () => {
+    const h = await start();
+    await h.create('web', mounting({ projected: { sources: [{}] } }));
+    expect(h.agent.volumes.get(directory(h, 'web', 'projected'))!.files).toEqual([]);
+    expect(h.pod('web').status!.phase).toBe('Running');
+  });
+
   it('of an optional Secret that is missing is empty', async () => {
     const h = await start();
     await h.create('web', mounting({ secret: { secretName: 's', optional: true } }));
