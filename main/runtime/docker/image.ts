@@ -12,7 +12,7 @@ import { collectImageFiles, type ImageFile } from './imageFiles.ts';
 import { label } from './labels.ts';
 
 /** Counts the changes of what is in the image; a new number makes every engine get a new image. */
-const recipe = 3;
+const recipe = 4;
 
 /** What the image is called; its tag follows from what is in it. */
 export const nodeImage = `skiff-node:${createHash('sha256').update(`recipe ${recipe}`).digest('hex').slice(0, 12)}`;
@@ -106,7 +106,8 @@ async function assemble({ docker, env, platform, onProgress }: NodeImageOptions,
   const archive = pack();
   const writing = writeArchive(archive, files, onProgress);
   const [repo, tag] = nodeImage.split(':') as [string, string];
-  const changes = [`ENV ${environment}`, `LABEL ${label.kind}=node-image`, 'CMD ["sleep", "2147483647"]'].join('\n');
+  // Each by itself: Podman takes lines that come together for one.
+  const changes = [`ENV ${environment}`, `LABEL ${label.kind}=node-image`, 'CMD ["sleep", "2147483647"]'];
   // The engine reads while the archive is written: neither waits for the other alone.
   const imported = docker.importImage(archive as unknown as NodeJS.ReadableStream, { repo, tag, changes });
   writing.catch((error: Error) => archive.destroy(error));
