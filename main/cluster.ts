@@ -15,19 +15,21 @@ import { bootstrapCluster, certificateSigner, ensureAuthority, kubeletIssuer, no
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, InformerFactory, LeaderElector, resources } from './client/index.ts';
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
+import { engineId, openClusterStore } from './clusterStore.ts';
 import { startControllers, type ControllerContext } from './controllers/index.ts';
+import { joinEngines, type Engine as StoreEngine } from './engines.ts';
 import { Nodes } from './nodes.ts';
 import { prepareMachines, type MachineFiles } from './nodes/machines.ts';
 import type { Options } from './options.ts';
 import { outFolder } from './outFolder.ts';
 import type { DockerMachines, EngineDiscovery } from './runtime/index.ts';
 import { readSchedulerConfiguration, Scheduler, type SchedulerConfiguration } from './scheduler/index.ts';
-import { lockDirectory, lockHolder, openDiskStore, type Store } from './store/index.ts';
+import { lockDirectory, lockHolder, type Store } from './store/index.ts';
 import { realClock } from './util/clock.ts';
 import { noLog, type Logger } from './util/log.ts';
 import { systemRandom } from './util/random.ts';
 
-export interface ClusterOptions extends Partial<Pick<Options, 'dualStack'>>, Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port' | 'schedulerConfig' | 'featureGates' | 'auditPolicy' | 'auditLog'> {
+export interface ClusterOptions extends Partial<Pick<Options, 'dualStack'>>, Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port' | 'schedulerConfig' | 'etcd' | 'featureGates' | 'auditPolicy' | 'auditLog'> {
   log?: Logger;
   /** The packaged app's folder of resources; undefined when run from its sources. */
   resources?: string;
@@ -223,8 +225,15 @@ class Engine implements Cluster {
     preparingMachines.catch(() => {});
     const [certificates, store, port] = await Promise.all([ensureCertificates(this.#files.pki, { clock, authority }), opening, this.#choosePort()]);
 
+    const { etcd } = this.options;
     if (store.revision === 0 && (await readMemory(this.#files)).port !== undefined)
-      throw new Error(`${this.#files.store} is empty, though this cluster has been in use: put its files back, or start anew with --reset`);
+      throw new Error(
+        etcd
+          ? `etcd holds nothing behind ${etcd.prefix}, though this cluster has been in use: put it back, or start anew after --delete`
+          : `${this.#files.store} is empty, though this cluster has been in use: put its files back, or start anew with --reset`,
+      );
+    // Others may use the same etcd; files are this process's alone.
+    const engine = etcd && (await joinEngines(store, { id: engineId(this.#files), authority: fingerprint(certificates.ca), pki: this.#files.pki }));
     const objects = objectsOf(store);
     const rbac = new RbacAuthorizer(store);
     const authorizer = new UnionAuthorizer([new NodeAuthorizer(store, nodeRules()), rbac]);
@@ -271,6 +280,8 @@ class Engine implements Cluster {
       cluster: this.options.name,
       directory: this.#files.directory,
       count: this.options.nodes,
+      after: engine?.nodesAfter ?? 0,
+      ...(engine ? { claimMachine: engine.claimMachine } : {}),
       client: (user, userAgent) => this.#client(api, user, userAgent),
       onApiConnection: (connection) => api.handleConnection(connection),
       onKubeletConnection: (node, connection) => {
@@ -311,8 +322,8 @@ class Engine implements Cluster {
     });
     bootstrapped = true;
     // From here on the store is known to hold something.
-    await writeMemory(this.#files, { port: bound, ...(dualStack ? { dualStack } : {}) });
-    const informers = await this.#startControlLoops(api, certificates, tokens, nodes);
+    await writeMemory(this.#files, { port: bound, ...(dualStack ? { dualStack } : {}), ...(etcd ? { etcd: etcd.prefix } : {}) });
+    const informers = await this.#startControlLoops(api, certificates, tokens, nodes, engine);
     this.#loopsRun = true;
 
     const name = contextName(this.options.name === 'default' ? '' : this.options.name);
@@ -388,7 +399,7 @@ class Engine implements Cluster {
    * Resolves with the informers that the whole process shares, when the controllers and the scheduler are at work, or
    * another engine on the same store is.
    */
-  async #startControlLoops(api: ApiServer, certificates: ClusterCertificates, tokens: ServiceAccountTokens, nodes: Nodes): Promise<InformerFactory> {
+  async #startControlLoops(api: ApiServer, certificates: ClusterCertificates, tokens: ServiceAccountTokens, nodes: Nodes, engine: StoreEngine | undefined): Promise<InformerFactory> {
     const log = this.#log;
     const client = this.#client(api, 'system:kube-controller-manager', 'kube-controller-manager');
     const shared = new InformerFactory(client, realClock, log.child('informers'));
@@ -400,8 +411,9 @@ class Engine implements Cluster {
     const sign = certificateSigner(this.#files.pki, realClock);
     const signCertificate: ControllerContext['signCertificate'] = (request, usages, seconds) => sign(request, usages, seconds * 1000);
     // The same after a restart, even of a cluster whose files were moved or whose host is called otherwise now: nobody else
-    // can have the store while we hold it, so a killed engine need not wait for its own lease to run out.
-    const identity = `skiff_${fingerprint(certificates.ca)}`;
+    // can have the store while we hold it, so a killed engine need not wait for its own lease to run out. Of several engines
+    // on one etcd each has its directory to itself.
+    const identity = engine ? `skiff_${engineId(this.#files)}` : `skiff_${fingerprint(certificates.ca)}`;
     const terms = [
       this.#lead('kube-controller-manager', identity, client, shared, (informers) => {
         const controllers = startControllers({ ...common, client, informers, rootCA: certificates.ca, volumes: nodes.volumes, issueToken, signCertificate });
@@ -476,7 +488,14 @@ class Engine implements Cluster {
   }
 
   async #openStore(): Promise<Store> {
-    const store = await openDiskStore({ directory: this.#files.store, clock: realClock, log: this.#log.child('store') });
+    const memory = await readMemory(this.#files);
+    const store = await openClusterStore({
+      files: this.#files,
+      etcd: this.options.etcd,
+      before: memory.port === undefined ? undefined : (memory.etcd ?? ''),
+      clock: realClock,
+      log: this.#log.child('store'),
+    });
     this.#stops.push(() => store.close());
     return store;
   }

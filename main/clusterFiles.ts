@@ -50,12 +50,14 @@ export interface ClusterMemory {
   port?: number;
   /** Whether it has IPv6 addresses beside those of IPv4. */
   dualStack?: boolean;
+  /** The prefix in etcd that it is kept behind; undefined: it is kept in its own files. */
+  etcd?: string;
 }
 
 export async function readMemory(files: ClusterFiles): Promise<ClusterMemory> {
   try {
     const memory = JSON.parse(await readFile(files.memory, 'utf8')) as ClusterMemory;
-    return { port: Number.isInteger(memory.port) ? memory.port : undefined, dualStack: memory.dualStack === true };
+    return { port: Number.isInteger(memory.port) ? memory.port : undefined, dualStack: memory.dualStack === true, ...(typeof memory.etcd === 'string' ? { etcd: memory.etcd } : {}) };
   } catch {
     return {};
   }

@@ -30,6 +30,10 @@ export interface NodesOptions {
   /** Where the cluster is kept on disk. */
   directory: string;
   count: number;
+  /** What the nodes are numbered behind, where other engines of the same cluster have nodes too. */
+  after: number;
+  /** Whether this engine makes a machine that somebody asks for; left out where there is no other. */
+  claimMachine?(node: string): Promise<boolean>;
   /** A client of the given user. */
   client(user: string, userAgent: string): Client;
   /** Serves a pod's connection to the API. */
@@ -54,9 +58,6 @@ export interface NodesOptions {
   random: Random;
   log: Logger;
 }
-
-/** The names of a cluster's first nodes. */
-const nodeName = (index: number) => `node-${index}`;
 
 function freeIndex(places: readonly Pick<NodePlace, 'index'>[]): number {
   const taken = new Set(places.map(({ index }) => index));
@@ -136,6 +137,11 @@ export class Nodes {
     return this.#network.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
   }
 
+  /** The names of a cluster's first nodes. */
+  #nodeName(index: number): string {
+    return `node-${this.options.after + index}`;
+  }
+
   #cover(cidr: string): void {
     const [address, length] = cidr.split('/') as [string, string];
     this.#network.addSubnet(address, Number(length), isIPv6(address) ? 'ipv6' : 'ipv4');
@@ -144,7 +150,7 @@ export class Nodes {
   /** Nodes with no machine behind them. */
   prepareSimulated(runtime: Runtime): void {
     this.#runtime = runtime;
-    for (let index = 1; index <= this.options.count; index++) this.#put(nodeName(index), index);
+    for (let index = 1; index <= this.options.count; index++) this.#put(this.#nodeName(index), index);
   }
 
   /**
@@ -179,8 +185,9 @@ export class Nodes {
     const wanted = found.map(({ name, index }) => ({ name, index }));
     while (wanted.length < this.options.count) {
       const index = freeIndex(wanted);
-      const isTaken = wanted.some(({ name }) => name === nodeName(index));
-      wanted.push({ name: isTaken ? `${nodeName(index)}-${wanted.length}` : nodeName(index), index });
+      const own = this.#nodeName(index);
+      const isTaken = wanted.some(({ name }) => name === own);
+      wanted.push({ name: isTaken ? `${own}-${wanted.length}` : own, index });
     }
     return wanted;
   }
@@ -273,6 +280,7 @@ export class Nodes {
       informers,
       recorder,
       has: (name) => this.#nodes.has(name),
+      claim: options.claimMachine ?? (() => Promise.resolve(true)),
       add: (name) => this.#add(name),
       remove: async (name) => {
         await this.#nodes.get(name)?.remove();
@@ -304,7 +312,7 @@ export class Nodes {
   /** Throws when the network has no room for that index. */
   #put(name: string, index: number): ClusterNode {
     const machines = this.#machines;
-    const where: NodePlace = { name, index, ...(machines ? machines.place(index) : simulatedPlace(index, this.options.dualStack)) };
+    const where: NodePlace = { name, index, ...(machines ? machines.place(index) : simulatedPlace(this.options.after + index, this.options.dualStack)) };
     const node = new ClusterNode({
       place: where,
       runtime: this.#runtime!,

@@ -2,6 +2,18 @@ import os from 'node:os';
 import path from 'node:path';
 import { type FeatureGates, knownFeatureGates } from './api/featureGates.ts';
 
+/** An etcd that keeps the cluster, in place of the files beside it. The flags are kube-apiserver's. */
+export interface EtcdOptions {
+  /** `https://host:port`, or `http://host:port`, of the members of one cluster. */
+  servers: string[];
+  /** What all keys begin with. */
+  prefix: string;
+  /** PEM files: whom to believe, and who Skiff is. */
+  caFile?: string;
+  certFile?: string;
+  keyFile?: string;
+}
+
 /** How Skiff was asked to start. */
 export interface Options {
   action: 'start' | 'reset' | 'delete' | 'help';
@@ -18,6 +30,8 @@ export interface Options {
   dualStack: boolean;
   /** The API server's port; 0: the one of the last start, else 6443 or any free one. */
   port: number;
+  /** Undefined: the cluster is kept in files of its own. */
+  etcd?: EtcdOptions;
   /** A file of kind Policy of audit.k8s.io/v1; undefined: nothing is told of requests. */
   auditPolicy?: string;
   /** Where audit events go; undefined: beside the cluster's files. */
@@ -27,6 +41,8 @@ export interface Options {
   /** Kubernetes' own feature gates that differ from its defaults. */
   featureGates?: FeatureGates;
 }
+
+const defaultPrefix = '/skiff';
 
 export const usage = `Usage: npm start -- [options]
 
@@ -38,6 +54,11 @@ export const usage = `Usage: npm start -- [options]
   --nodes N             how many nodes (default: 1)
   --dual-stack          a new cluster: nodes, pods and Services can have IPv6 addresses beside those of IPv4
   --port N              port of the API server on 127.0.0.1 (default: that of the last start, else 6443, else any free one)
+  --etcd-servers LIST   keep the cluster in this etcd (3.4 or later), URLs with commas between (default: in files of its own)
+  --etcd-prefix PATH    what all keys there begin with (default: ${defaultPrefix})
+  --etcd-cafile F       whose certificates etcd's members may have, PEM (default: whom Node.js believes)
+  --etcd-certfile F     Skiff's own certificate for etcd, PEM
+  --etcd-keyfile F      its key, PEM
   --scheduler-config F  a KubeSchedulerConfiguration: profiles, their plugins and weights (default: Kubernetes' own)
   --feature-gates LIST  Kubernetes' own gates that are off by default, NAME=true or NAME=false with commas between: ${knownFeatureGates.join(', ')}
   --audit-policy F      a Policy of audit.k8s.io/v1: which requests are written down as events, and how far (default: none)
@@ -62,6 +83,7 @@ export class UsageError extends Error {}
 export function parseOptions(words: string[]): Options {
   const options: Options = { action: 'start', headless: false, open: false, data: defaultData(), name: 'default', runtime: 'auto', nodes: 1, dualStack: false, port: 0 };
   const rest = [...words];
+  const etcd: Partial<EtcdOptions> = {};
   const take = (flag: string, inline: string | undefined): string => {
     const value = inline ?? rest.shift();
     if (value === undefined || value === '') throw new UsageError(`${flag} needs a value`);
@@ -108,6 +130,22 @@ export function parseOptions(words: string[]): Options {
       case '--port':
         options.port = number(flag, take(flag, inline), 0, 65535);
         break;
+      case '--etcd-servers':
+        etcd.servers = etcdServers(take(flag, inline));
+        break;
+      case '--etcd-prefix':
+        etcd.prefix = take(flag, inline).replace(/\/+$/, '');
+        if (!/^(\/[^/\s]+)+$/.test(etcd.prefix)) throw new UsageError(`--etcd-prefix takes a path such as ${defaultPrefix}, not ${JSON.stringify(etcd.prefix)}`);
+        break;
+      case '--etcd-cafile':
+        etcd.caFile = path.resolve(take(flag, inline));
+        break;
+      case '--etcd-certfile':
+        etcd.certFile = path.resolve(take(flag, inline));
+        break;
+      case '--etcd-keyfile':
+        etcd.keyFile = path.resolve(take(flag, inline));
+        break;
       case '--scheduler-config':
         options.schedulerConfig = path.resolve(take(flag, inline));
         break;
@@ -134,7 +172,26 @@ export function parseOptions(words: string[]): Options {
         throw new UsageError(`${JSON.stringify(word)} is not an option of Skiff`);
     }
   }
+  if (Object.keys(etcd).length > 0) options.etcd = wholeEtcd(etcd);
+  if (options.etcd && options.action === 'reset')
+    throw new UsageError(`--reset cannot be used with --etcd-servers, since other engines may use what is there: end them, remove the keys with "etcdctl del --prefix ${options.etcd.prefix}/", and start with --delete and then anew`);
   return options;
+}
+
+/** Reads URLs with commas between, as kube-apiserver does. Throws UsageError. */
+function etcdServers(text: string): string[] {
+  return text.split(',').map((word) => {
+    const url = URL.canParse(word.trim()) ? new URL(word.trim()) : undefined;
+    if (!url || !['http:', 'https:'].includes(url.protocol) || url.pathname !== '/' || url.username)
+      throw new UsageError(`--etcd-servers takes URLs such as https://10.0.0.5:2379, not ${JSON.stringify(word)}`);
+    return url.origin;
+  });
+}
+
+function wholeEtcd({ servers, prefix = defaultPrefix, ...files }: Partial<EtcdOptions>): EtcdOptions {
+  if (!servers) throw new UsageError('--etcd-prefix, --etcd-cafile, --etcd-certfile and --etcd-keyfile go with --etcd-servers');
+  if (!files.certFile !== !files.keyFile) throw new UsageError('--etcd-certfile and --etcd-keyfile go together');
+  return { servers, prefix, ...files };
 }
 
 /** Reads `A=true,B=false` as component-base's featuregate does. Throws UsageError. */

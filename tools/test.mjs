@@ -52,47 +52,80 @@ function installPackages() {
   must('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { ...apt, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-/** A kubectl of 1.32 or later: Debian's newest, unpacked into our own cache; else the one on the PATH. */
-function findKubectl() {
-  const version = (file) => {
-    const out = spawnSync(file, ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
-    return out.status === 0 ? Number(/"minor":\s*"(\d+)/.exec(out.stdout)?.[1] ?? 0) : 0;
-  };
-  const own = path.join(cache, 'kubectl/usr/bin/kubectl');
-  if (fs.existsSync(own) && version(own) >= 32) return own;
-  if (debianRoot) {
-    say('fetching kubectl');
-    const apt = path.join(cache, 'apt');
-    for (const folder of ['lists/partial', 'archives/partial', 'state']) fs.mkdirSync(path.join(apt, folder), { recursive: true });
-    fs.writeFileSync(path.join(apt, 'state/status'), '');
-    for (const suite of ['sid', 'trixie']) {
-      // A private configuration: the machine's own sources and state stay as they are.
-      fs.writeFileSync(path.join(apt, 'sources.list'), `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${suite} main\n`);
-      fs.writeFileSync(
-        path.join(apt, 'apt.conf'),
-        [
-          `Dir::Etc::sourcelist "${apt}/sources.list";`,
-          'Dir::Etc::sourceparts "-";',
-          `Dir::State "${apt}/state";`,
-          `Dir::State::lists "${apt}/lists";`,
-          `Dir::State::status "${apt}/state/status";`,
-          `Dir::Cache "${apt}";`,
-          'APT::Sandbox::User "root";',
-        ].join('\n'),
-      );
-      const options = { cwd: apt, env: { ...process.env, APT_CONFIG: path.join(apt, 'apt.conf') }, stdio: 'ignore' };
-      if (run('apt-get', ['update', '-qq'], options).status !== 0) continue;
-      if (run('apt-get', ['download', 'kubectl'], options).status !== 0) continue;
-      const deb = fs.readdirSync(apt).find((name) => name.startsWith('kubectl_'));
-      if (deb && run('dpkg-deb', ['-x', path.join(apt, deb), path.join(cache, 'kubectl')]).status === 0 && version(own) >= 32) {
-        fs.rmSync(apt, { recursive: true, force: true });
-        return own;
-      }
+/** The minor version that a program tells in its JSON or plain text; 0: it does not run. */
+function minorOf(file, args) {
+  const out = spawnSync(file, args, { encoding: 'utf8' });
+  return out.status === 0 ? Number(/"minor":\s*"(\d+)|etcd Version: \d+\.(\d+)/.exec(out.stdout)?.slice(1).find(Boolean) ?? 0) : 0;
+}
+
+/** Programs that the tests talk to, in Debian's newest packages. */
+const programs = {
+  kubectl: { package: 'kubectl', args: ['version', '--client', '-o', 'json'], oldest: 32 },
+  etcd: { package: 'etcd-server', args: ['--version'], oldest: 5 },
+};
+
+/** Where a program of Debian's is unpacked into our own cache. */
+const ownFile = (name) => path.join(cache, `${name}/usr/bin/${name}`);
+const isOwn = (name) => fs.existsSync(ownFile(name)) && minorOf(ownFile(name), programs[name].args) >= programs[name].oldest;
+
+/** Unpacks the programs that are missing into our own cache, where Debian has them. */
+function fetchPrograms(names) {
+  const missing = () => names.filter((name) => !isOwn(name));
+  if (!debianRoot || missing().length === 0) return;
+  say(`fetching ${missing().join(' and ')}`);
+  const apt = path.join(cache, 'apt');
+  for (const folder of ['lists/partial', 'archives/partial', 'state']) fs.mkdirSync(path.join(apt, folder), { recursive: true });
+  fs.writeFileSync(path.join(apt, 'state/status'), '');
+  for (const suite of ['sid', 'trixie']) {
+    // A private configuration: the machine's own sources and state stay as they are.
+    fs.writeFileSync(path.join(apt, 'sources.list'), `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${suite} main\n`);
+    fs.writeFileSync(
+      path.join(apt, 'apt.conf'),
+      [
+        `Dir::Etc::sourcelist "${apt}/sources.list";`,
+        'Dir::Etc::sourceparts "-";',
+        `Dir::State "${apt}/state";`,
+        `Dir::State::lists "${apt}/lists";`,
+        `Dir::State::status "${apt}/state/status";`,
+        `Dir::Cache "${apt}";`,
+        'APT::Sandbox::User "root";',
+      ].join('\n'),
+    );
+    const options = { cwd: apt, env: { ...process.env, APT_CONFIG: path.join(apt, 'apt.conf') }, stdio: 'ignore' };
+    if (run('apt-get', ['update', '-qq'], options).status !== 0) continue;
+    for (const name of missing()) {
+      if (run('apt-get', ['download', programs[name].package], options).status !== 0) continue;
+      const deb = fs.readdirSync(apt).find((file) => file.startsWith(`${programs[name].package}_`));
+      if (deb) run('dpkg-deb', ['-x', path.join(apt, deb), path.join(cache, name)]);
     }
+    if (missing().length > 0) continue;
+    fs.rmSync(apt, { recursive: true, force: true });
+    return;
   }
-  if (has('kubectl') && version('kubectl') > 0) return spawnSync('sh', ['-c', 'command -v kubectl'], { encoding: 'utf8' }).stdout.trim();
+}
+
+/** The file of a program: our own, or the one on the PATH; undefined: there is none. */
+function findProgram(name) {
+  if (isOwn(name)) return ownFile(name);
+  return has(name) && minorOf(name, programs[name].args) > 0 ? spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim() : undefined;
+}
+
+/** A kubectl of 1.32 or later where Debian's can be had, else the one on the PATH. */
+function findKubectl() {
+  fetchPrograms(['kubectl']);
+  const kubectl = findProgram('kubectl');
+  if (kubectl) return kubectl;
   console.error('npm test needs a kubectl (1.27 or later): https://kubernetes.io/docs/tasks/tools/');
   process.exit(1);
+}
+
+/** An etcd; where none can be had, the tests of the store in it are left out. */
+function findEtcd(besides) {
+  if (env.SKIFF_TEST_ETCD) return;
+  fetchPrograms(['etcd', ...besides]);
+  const etcd = findProgram('etcd');
+  if (etcd) env.SKIFF_TEST_ETCD = etcd;
+  else say('without etcd, which cannot be had here: the tests of the store in it are left out');
 }
 
 /** Upstream's own samples of every kind, from Debian; where they cannot be had, the tests that read them say so. */
@@ -239,6 +272,7 @@ try {
   await (await import('./generate.mjs')).generate();
   if (chosen.includes('check')) {
     await findSamples();
+    findEtcd(chosen.some((name) => name !== 'check' && name !== 'integration') ? ['kubectl'] : []);
     step('types', process.execPath, ['node_modules/vue-tsc/bin/vue-tsc.js', '--noEmit']);
     step('lint', process.execPath, ['node_modules/eslint/bin/eslint.js', '.']);
     vitest(['unit', 'renderer']);

@@ -15,6 +15,8 @@ export interface NodeRequestsOptions {
   recorder: EventRecorder;
   /** Whether this cluster has a machine of that name. */
   has(name: string): boolean;
+  /** Whether a machine that is asked for is this engine's to make, and no other's. */
+  claim(name: string): Promise<boolean>;
   /** Rejects where there is no room for another node. */
   add(name: string): Promise<void>;
   remove(name: string): Promise<void>;
@@ -50,6 +52,7 @@ export function startNodeRequests(options: NodeRequestsOptions): { stop(): Promi
     }
     if (!options.has(name)) {
       if (!wantsMachine(node)) return removed.has(name) ? dropObject(name) : undefined;
+      if (!(await options.claim(name))) return;
       removed.delete(name);
       try {
         await options.add(name);

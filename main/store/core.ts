@@ -1,6 +1,6 @@
 import type { Causes } from './causes.ts';
 import { StoredEntry, type MemoKeeper, type StoredEvent } from './entry.ts';
-import { ClosedError, CompactedError, ConflictError, FutureRevisionError, NoSpaceError, StoreFailedError } from './errors.ts';
+import { ClosedError, CompactedError, ConflictError, FutureRevisionError, NoSpaceError, OvertakenError, StoreFailedError, TooLargeError, UnavailableError } from './errors.ts';
 import type { DeleteOptions, Encode, Entry, ListOptions, ListResult, Store, StoreEvent, Watch, WatchOptions, WriteOptions } from './index.ts';
 import type { Journal } from './journal.ts';
 import { RecentEvents } from './recentEvents.ts';
@@ -37,18 +37,37 @@ export interface CoreOptions {
   gather(flush: () => void): void;
 }
 
+/** What another engine wrote; what it replaced is for the core to know. */
+export type ForeignEvent = Omit<StoredEvent, 'previous'>;
+
+/** What was asked for. */
+interface Write {
+  readonly type: StoreEvent['type'];
+  readonly key: string;
+  readonly make: Encode;
+  readonly options: WriteOptions;
+  /** Whether it was judged by everything that had been written when it came. */
+  certain?: boolean;
+  readonly resolve: (entry: StoredEntry | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 interface Pending {
+  readonly write: Write;
   readonly event: StoredEvent;
   readonly batch: Batch;
-  readonly resolve: (entry: StoredEntry) => void;
-  readonly reject: (error: Error) => void;
+}
+
+/** A write that changes nothing because of one under way; what it is told holds once that one can be read. */
+interface Loser {
+  readonly write: Write;
+  tell(): void;
 }
 
 /** Writes that become durable together. */
 class Batch {
   readonly writes: Pending[] = [];
-  /** Called when the batch is durable, or has failed. */
-  readonly waiting: ((error: Error | undefined) => void)[] = [];
+  readonly losers: Loser[] = [];
 }
 
 interface Compaction {
@@ -85,7 +104,12 @@ export class StoreCore implements Store {
   #compacted: number;
   #flushing: Promise<void> | undefined;
   #failed: StoreFailedError | undefined;
-  #full: NoSpaceError | undefined;
+  /** Why the last writes failed, where later ones may not. */
+  #trouble: NoSpaceError | UnavailableError | undefined;
+  /** While the journal has a part of a batch: nothing else may become visible. */
+  #appending = false;
+  /** What others wrote meanwhile. */
+  #arrived: ForeignEvent[] = [];
   #closed: Promise<void> | undefined;
   #heard: number;
   #retention: Timer | undefined;
@@ -140,12 +164,17 @@ export class StoreCore implements Store {
   }
 
   get problem(): Error | undefined {
-    return this.#failed ?? this.#full;
+    return this.#failed ?? this.#trouble ?? this.#journal.problem;
   }
 
   get(key: string): Promise<Entry | undefined> {
     if (this.#closed) return Promise.reject(new ClosedError());
     return Promise.resolve(this.#keys.get(key));
+  }
+
+  fresh(revision?: number): Promise<void> {
+    if (this.#closed) return Promise.reject(new ClosedError());
+    return this.#journal.fresh?.(revision) ?? Promise.resolve();
   }
 
   count(prefix: string): number {
@@ -173,50 +202,41 @@ export class StoreCore implements Store {
   }
 
   put(key: string, encode: Encode, options: WriteOptions): Promise<Entry> {
+    return this.#write('put', key, encode, options) as Promise<Entry>;
+  }
+
+  delete(key: string, options: DeleteOptions): Promise<Entry | undefined> {
+    return this.#write('delete', key, options.tombstone, options);
+  }
+
+  #write(type: StoreEvent['type'], key: string, make: Encode, options: WriteOptions): Promise<Entry | undefined> {
+    return new Promise((resolve, reject) => this.#take({ type, key, make, options, resolve, reject }));
+  }
+
+  /** Checks a write against the newest one of its key and lets it become part of the batch. */
+  #take(write: Write): void {
     const refusal = this.#refusal();
-    if (refusal) return Promise.reject(refusal);
+    if (refusal) return write.reject(refusal);
+    const { type, key, make, options } = write;
     const pending = this.#pending.get(key);
     const previous = pending ? living(pending.event) : this.#keys.get(key);
-    if (options.expected !== undefined && options.expected !== (previous?.modRevision ?? 0)) return this.#conflict(key, previous, pending);
+    if (options.expected !== undefined && (options.expected !== (previous?.modRevision ?? 0) || (type === 'delete' && !previous)))
+      return this.#lose(pending, { write, tell: () => write.reject(new ConflictError(key, previous)) });
+    if (type === 'delete' && !previous) return this.#lose(pending, { write, tell: () => write.resolve(undefined) });
     try {
       const revision = this.#assigned + 1;
       const entry = new StoredEntry(
         previous?.key ?? key,
-        encode(revision),
+        make(revision),
         previous?.createRevision ?? revision,
         revision,
         this.#causes.of(options.cause.who, options.cause.revision),
         this.#memos,
       );
       if (options.memo) entry.remember(options.memo(revision));
-      return this.#enqueue({ type: 'put', time: this.#clock.now(), entry, previous });
+      this.#enqueue(write, { type, time: this.#clock.now(), entry, previous });
     } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  delete(key: string, options: DeleteOptions): Promise<Entry | undefined> {
-    const refusal = this.#refusal();
-    if (refusal) return Promise.reject(refusal);
-    const pending = this.#pending.get(key);
-    const previous = pending ? living(pending.event) : this.#keys.get(key);
-    if (options.expected !== undefined && (!previous || options.expected !== previous.modRevision))
-      return this.#conflict(key, previous, pending);
-    if (!previous) return pending ? this.#after(pending.batch).then(() => undefined) : Promise.resolve(undefined);
-    try {
-      const revision = this.#assigned + 1;
-      const entry = new StoredEntry(
-        previous.key,
-        options.tombstone(revision),
-        previous.createRevision,
-        revision,
-        this.#causes.of(options.cause.who, options.cause.revision),
-        this.#memos,
-      );
-      if (options.memo) entry.remember(options.memo(revision));
-      return this.#enqueue({ type: 'delete', time: this.#clock.now(), entry, previous });
-    } catch (error) {
-      return Promise.reject(error);
+      write.reject(error);
     }
   }
 
@@ -292,28 +312,67 @@ export class StoreCore implements Store {
     if (revision < this.#compacted) throw new CompactedError(revision, this.#compacted);
   }
 
-  /** Whoever loses against a write under way is told when that write can be read, so that reading again helps. */
-  #conflict(key: string, current: StoredEntry | undefined, pending: Pending | undefined): Promise<never> {
-    const lost = new ConflictError(key, current);
-    return pending
-      ? this.#after(pending.batch).then(() => {
-          throw lost;
-        })
-      : Promise.reject(lost);
+  /**
+   * Whoever loses against a write under way is told when that write can be read, so that reading again helps. Where others
+   * write as well, the key may be another than is known here: who would lose tries once more when that is certain.
+   */
+  #lose(pending: Pending | undefined, loser: Loser): void {
+    const { write } = loser;
+    if (pending) pending.batch.losers.push(loser);
+    else if (!this.#journal.fresh || write.certain) loser.tell();
+    else {
+      write.certain = true;
+      this.#journal.fresh(undefined).then(() => this.#take(write), write.reject);
+    }
   }
 
-  #after(batch: Batch): Promise<void> {
-    return new Promise((resolve, reject) => batch.waiting.push((error) => (error ? reject(error) : resolve())));
-  }
-
-  #enqueue(event: StoredEvent): Promise<StoredEntry> {
+  #enqueue(write: Write, event: StoredEvent): void {
     this.#assigned = event.entry.modRevision;
-    return new Promise((resolve, reject) => {
-      const pending: Pending = { event, batch: this.#batch, resolve, reject };
-      this.#batch.writes.push(pending);
-      this.#pending.set(event.entry.key, pending);
-      this.#schedule();
-    });
+    const pending: Pending = { write, event, batch: this.#batch };
+    this.#batch.writes.push(pending);
+    this.#pending.set(event.entry.key, pending);
+    this.#schedule();
+  }
+
+  /**
+   * Takes in what others wrote, in order and without a gap; what is known already is passed over. What has been
+   * accepted on top of the state before is judged anew.
+   */
+  ingest(events: readonly ForeignEvent[]): void {
+    if (this.#appending) this.#arrived.push(...events);
+    else if (this.#absorb(events)) this.#redo(this.#batch);
+  }
+
+  /** Whether there was anything new. */
+  #absorb(events: readonly ForeignEvent[]): boolean {
+    const news = events.filter(({ entry }) => entry.modRevision > this.#revision);
+    if (news.length === 0) return false;
+    for (const event of news) this.#apply({ ...event, previous: this.#keys.get(event.entry.key) });
+    this.#journal.reached?.();
+    this.#watches.wake();
+    return true;
+  }
+
+  /** Begins anew from another state, since the way to it from this one is not known: who watches must list again. */
+  restart({ revision, compacted, entries }: StartState): void {
+    this.#arrived = [];
+    this.#keys.clear();
+    this.#liveChars = 0;
+    for (const entry of entries) {
+      this.#keys.set(entry);
+      this.#liveChars += entry.value.length;
+    }
+    this.#revision = this.#heard = revision;
+    this.#compacted = Math.max(compacted, revision);
+    this.#recent.restart(revision);
+    this.#watches.endBehind(revision, (asked) => new CompactedError(asked, this.#compacted));
+    if (!this.#appending) this.#redo(this.#batch);
+    this.#journal.reached?.();
+  }
+
+  /** Nothing that is written from now on can be told from what was there: the store is of no use any more. */
+  fail(error: Error): void {
+    this.#fail(this.#batch, error);
   }
 
   #schedule(): void {
@@ -328,50 +387,88 @@ export class StoreCore implements Store {
       this.#batch = new Batch();
       this.#compactions = [];
       try {
-        if (batch.writes.length > 0) await this.#journal.append(batch.writes.map((write) => write.event));
-        this.#full = undefined;
-        this.#commit(batch);
+        await this.#append(batch);
         for (const compaction of compactions) await this.#journal.compact(compaction.revision);
         this.#compacting.push(...compactions);
         this.#watches.wake();
       } catch (error) {
         this.#compactions.push(...compactions);
         this.#fail(batch, error);
+        this.ingest(this.#arrived.splice(0));
       }
     }
     this.#flushing = undefined;
   }
 
-  #commit(batch: Batch): void {
-    for (const write of batch.writes) {
-      const { event } = write;
-      if (event.type === 'put') this.#keys.set(event.entry);
-      else this.#keys.delete(event.entry.key);
-      this.#liveChars += (event.type === 'put' ? event.entry.value.length : 0) - (event.previous?.value.length ?? 0);
-      if (this.#pending.get(event.entry.key) === write) this.#pending.delete(event.entry.key);
-      this.#recent.push(event);
-      this.#revision = event.entry.modRevision;
-      write.resolve(event.entry);
+  /** Resolves when all writes of the batch are durable, or have been judged anew because others wrote meanwhile. */
+  async #append(batch: Batch): Promise<void> {
+    while (batch.writes.length > 0) {
+      let asAssigned = true;
+      this.#appending = true;
+      try {
+        const count = (await this.#journal.append(batch.writes.map((write) => write.event))) ?? batch.writes.length;
+        this.#trouble = undefined;
+        this.#commit(batch.writes.splice(0, count));
+      } catch (error) {
+        asAssigned = false;
+        if (error instanceof TooLargeError) batch.writes.shift()!.write.reject(error);
+        else if (!(error instanceof OvertakenError)) throw error;
+      } finally {
+        this.#appending = false;
+      }
+      if (this.#absorb(this.#arrived.splice(0)) || !asAssigned) return this.#redo(batch, this.#batch);
     }
-    for (const wait of batch.waiting) wait(undefined);
+    for (const loser of batch.losers) loser.tell();
+  }
+
+  #apply(event: StoredEvent): void {
+    if (event.type === 'put') this.#keys.set(event.entry);
+    else this.#keys.delete(event.entry.key);
+    this.#liveChars += (event.type === 'put' ? event.entry.value.length : 0) - (event.previous?.value.length ?? 0);
+    this.#recent.push(event);
+    this.#revision = event.entry.modRevision;
+  }
+
+  #commit(writes: readonly Pending[]): void {
+    for (const pending of writes) {
+      const { event } = pending;
+      this.#apply(event);
+      if (this.#pending.get(event.entry.key) === pending) this.#pending.delete(event.entry.key);
+      pending.write.resolve(event.entry);
+    }
+    this.#journal.reached?.();
     this.#watches.wake();
+  }
+
+  /** Judges everything in the batches anew, and what was lost against it. */
+  #redo(...batches: Batch[]): void {
+    this.#assigned = this.#revision;
+    if (batches.every(({ writes, losers }) => writes.length + losers.length === 0)) return;
+    this.#batch = new Batch();
+    this.#pending.clear();
+    for (const { writes } of batches)
+      for (const { write, event } of writes) {
+        event.entry.retire();
+        this.#take(write);
+      }
+    for (const { losers } of batches) for (const { write } of losers) this.#take(write);
   }
 
   /**
    * What was not acknowledged may or may not be on the disk: nothing may be built on it, so no write is taken any more.
-   * Where it is known that nothing is, because there was no room, later writes are tried again.
+   * Where it is known that nothing is, because there was no room, or whoever keeps the store tells what there is, later writes are tried again.
    */
   #fail(batch: Batch, error: unknown): void {
-    if (error instanceof NoSpaceError) this.#full = error;
+    if (error instanceof NoSpaceError || error instanceof UnavailableError) this.#trouble = error;
     else this.#failed ??= new StoreFailedError(error);
-    const failed = this.problem!;
-    for (const { writes, waiting } of [batch, this.#batch]) {
+    const failed = this.#failed ?? this.#trouble!;
+    for (const { writes, losers } of new Set([batch, this.#batch])) {
       // Some of the batch's writes may have been committed before something else failed; rejecting those again is without effect.
-      for (const write of writes) {
-        if (write.event.entry.modRevision > this.#revision) write.event.entry.retire();
+      for (const { write, event } of writes) {
+        if (event.entry.modRevision > this.#revision) event.entry.retire();
         write.reject(failed);
       }
-      for (const wait of waiting) wait(failed);
+      for (const { write } of losers) write.reject(failed);
     }
     for (const compaction of this.#compactions) compaction.reject(failed);
     this.#batch = new Batch();

@@ -54,6 +54,19 @@ export class NoSpaceError extends Error {
   }
 }
 
+/** The store is kept elsewhere and cannot be reached, or cannot write now. What it was told may have been done all the same; later calls are tried again. */
+export class UnavailableError extends Error {
+  constructor(reason: string) {
+    super(`the store cannot be reached: ${reason}`);
+  }
+}
+
+/** A value is larger than the store takes; nothing was written. */
+export class TooLargeError extends Error {}
+
+/** Within a store: others have written meanwhile, so what was to be written must be judged anew. */
+export class OvertakenError extends Error {}
+
 /** Another process has the data directory open. */
 export class LockedError extends Error {
   constructor(

@@ -9,6 +9,7 @@
 
 export * from './errors.ts';
 export { createMemoryStore, type MemoryStoreOptions } from './memory/memoryStore.ts';
+export { openEtcdStore, type EtcdStoreOptions } from './etcd/etcdStore.ts';
 export { lockDirectory, lockHolder } from './disk/lock.ts';
 export { openDiskStore, type DiskStoreOptions } from './disk/diskStore.ts';
 
@@ -108,6 +109,11 @@ export interface Store {
   isOutdated(revision: number, age: number): boolean;
   /** Why writes fail: for good, or, with a NoSpaceError, until one finds room. */
   readonly problem: Error | undefined;
+  /**
+   * Resolves when the reads that follow show everything that was answered before the call, also to another engine on the same
+   * store; with a revision, when that is reached, or a few seconds have passed. Rejects with an UnavailableError.
+   */
+  fresh(revision?: number): Promise<void>;
   get(key: string): Promise<Entry | undefined>;
   /** Keys with this prefix, in order of their code units. Throws CompactedError, FutureRevisionError. */
   list(prefix: string, options?: ListOptions): Promise<ListResult>;

@@ -2,8 +2,12 @@ import type { StoredEvent } from './entry.ts';
 
 /** Where a store's writes go before they count, and where old events are read back from. */
 export interface Journal {
-  /** Resolves when the events are durable. Called one at a time; a failure is final, unless it is a NoSpaceError: then nothing of them is kept. */
-  append(events: readonly StoredEvent[]): Promise<void>;
+  /**
+   * Resolves when the events are durable, or, with how many, the first of them. Called one at a time; a failure is final, but
+   * for a NoSpaceError (nothing of them is kept), an UnavailableError (what is kept will be told as what others write), a
+   * TooLargeError (of the first event) and an OvertakenError (the core was given what others wrote).
+   */
+  append(events: readonly StoredEvent[]): Promise<number | void>;
   /** Makes a compaction durable, like `append`. */
   compact(revision: number): Promise<void>;
   /** Events with a greater revision can be read back. */
@@ -20,4 +24,10 @@ export interface Journal {
   /** Called when a flush has been committed: a moment for work in the background. */
   committed(): void;
   close(): Promise<void>;
+  /** Why it can take nothing, as far as it knows by itself. */
+  readonly problem?: Error | undefined;
+  /** Where others write to the same journal: resolves when the core has all that was written before the call, or that revision, or waited for it in vain. */
+  fresh?(revision: number | undefined): Promise<void>;
+  /** Called when the core's revision has changed. */
+  reached?(): void;
 }

@@ -30,6 +30,13 @@ export class RecentEvents {
     return this.#events.length - this.#head;
   }
 
+  /** Forgets everything and begins behind another revision. */
+  restart(base: number): void {
+    this.#events = [];
+    this.#head = this.#weight = 0;
+    this.#base = base;
+  }
+
   push(event: StoredEvent): void {
     this.#events.push(event);
     this.#weight += weigh(event);

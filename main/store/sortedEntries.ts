@@ -14,6 +14,11 @@ export class SortedEntries {
     return this.#size;
   }
 
+  clear(): void {
+    this.#leaves = [[]];
+    this.#size = 0;
+  }
+
   get(key: string): StoredEntry | undefined {
     const leaf = this.#leaves[this.#leafOf(key)]!;
     const entry = leaf[lowerBound(leaf, key)];

@@ -23,7 +23,26 @@ describe('the options of a start', () => {
     });
   });
 
+  test('an etcd is named by its servers', () => {
+    expect(parseOptions([]).etcd).toBeUndefined();
+    expect(parseOptions(['--etcd-servers', 'https://10.0.0.5:2379,http://localhost:2379/']).etcd).toEqual({ servers: ['https://10.0.0.5:2379', 'http://localhost:2379'], prefix: '/skiff' });
+    expect(parseOptions(['--etcd-prefix=/registry/skiff/', '--etcd-servers=http://[::1]:2379', '--etcd-cafile=/ca.crt', '--etcd-certfile=/c.crt', '--etcd-keyfile=/c.key']).etcd).toEqual({
+      servers: ['http://[::1]:2379'],
+      prefix: '/registry/skiff',
+      caFile: '/ca.crt',
+      certFile: '/c.crt',
+      keyFile: '/c.key',
+    });
+  });
+
   test.each([
+    [['--etcd-servers', '10.0.0.5:2379'], '--etcd-servers takes URLs such as https://10.0.0.5:2379, not "10.0.0.5:2379"'],
+    [['--etcd-servers', 'https://a:2379/path'], '--etcd-servers takes URLs such as https://10.0.0.5:2379, not "https://a:2379/path"'],
+    [['--etcd-servers=http://a:1', '--etcd-prefix', 'skiff'], '--etcd-prefix takes a path such as /skiff, not "skiff"'],
+    [['--etcd-servers=http://a:1', '--etcd-prefix', '/'], '--etcd-prefix takes a path such as /skiff, not ""'],
+    [['--etcd-prefix', '/skiff'], '--etcd-prefix, --etcd-cafile, --etcd-certfile and --etcd-keyfile go with --etcd-servers'],
+    [['--etcd-servers=http://a:1', '--etcd-certfile', '/c.crt'], '--etcd-certfile and --etcd-keyfile go together'],
+    [['--etcd-servers=http://a:1', '--reset'], '--reset cannot be used with --etcd-servers, since other engines may use what is there: end them, remove the keys with "etcdctl del --prefix /skiff/", and start with --delete and then anew'],
     [['--nodes', '0'], '--nodes takes a whole number from 1 to 5000, not "0"'],
     [['--nodes', '1.5'], '--nodes takes a whole number from 1 to 5000, not "1.5"'],
     [['--port', '70000'], '--port takes a whole number from 0 to 65535, not "70000"'],

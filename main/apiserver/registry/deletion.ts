@@ -36,8 +36,16 @@ export async function deleteObject(
   let allowed = false;
   for (;;) {
     let entry = await registry.store.get(key);
-    if (!entry) throw notFound(registry.subject, name);
-    checkPreconditions(registry, objectOf(entry).metadata!, options);
+    if (!entry) {
+      if (await registry.changed(key, entry)) continue;
+      throw notFound(registry.subject, name);
+    }
+    try {
+      checkPreconditions(registry, objectOf(entry).metadata!, options);
+    } catch (error) {
+      if (await registry.changed(key, entry)) continue;
+      throw error;
+    }
     if (allow && !allowed) {
       await allow(objectOf(entry));
       allowed = true;

@@ -1,7 +1,7 @@
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { apiVersionOf, timestamp, type KubeObject } from '../../api/meta.ts';
 import { schemaOf } from '../../api/schema.ts';
-import { alreadyExists, conflict, failure, invalid, notFound, StatusError, type ErrorSubject } from '../../api/status.ts';
+import { alreadyExists, conflict, failure, invalid, isConflict, notFound, StatusError, type ErrorSubject } from '../../api/status.ts';
 import type { Random } from '../../util/random.ts';
 import { ConflictError, type Entry, type Store } from '../../store/index.ts';
 import { invalidField } from '../fieldErrors.ts';
@@ -83,9 +83,19 @@ export class Registry {
   }
 
   async #find(namespace: string, name: string): Promise<Entry | undefined> {
-    if (!this.strategy.computed) return this.store.get(this.key(namespace, name));
+    if (!this.strategy.computed) {
+      const key = this.key(namespace, name);
+      const entry = await this.store.get(key);
+      return entry ?? ((await this.changed(key, undefined)) ? this.store.get(key) : undefined);
+    }
     const object = await this.strategy.computed.get(namespace, name);
     return object && this.computed(object);
+  }
+
+  /** Whether a key turns out to hold something else than `seen` once the store has heard of all that other engines wrote. */
+  async changed(key: string, seen: Entry | undefined): Promise<boolean> {
+    await this.store.fresh();
+    return (await this.store.get(key)) !== seen;
   }
 
   /** What nothing stores, as an entry. */
@@ -163,7 +173,10 @@ export class Registry {
     const mayCreate = update.forceCreate || (!update.subresource && this.strategy.allowCreateOnUpdate === true);
     for (;;) {
       const current = await this.store.get(key);
-      if (!current && !mayCreate) throw notFound(this.subject, update.name);
+      if (!current && !mayCreate) {
+        if (await this.changed(key, current)) continue;
+        throw notFound(this.subject, update.name);
+      }
       if (current && update.uid && objectOf(current).metadata!.uid !== update.uid) throw this.#uidMismatch(key, update, current);
       const object = await update.change(current && objectOf(current));
       try {
@@ -171,7 +184,8 @@ export class Registry {
         return { entry: await this.#create(context, object, false, update.allowCreate), created: true };
       } catch (error) {
         const raced = current ? error instanceof ConflictError : error instanceof StatusError && error.reason === 'AlreadyExists';
-        if (!raced) throw error;
+        // A client may know of a write to another engine before this one does.
+        if (!raced && !(isConflict(error) && (await this.changed(key, current)))) throw error;
       }
     }
   }

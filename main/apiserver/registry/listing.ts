@@ -36,6 +36,8 @@ export async function list(registry: Registry, request: ListRequest): Promise<Pa
   if (registry.strategy.computed) return computed(registry, namespace, request.selection);
   const name = request.selection.exact('metadata.name');
   const prefix = registry.prefix(namespace);
+  if (request.continue) await registry.store.fresh(Math.max(decodeContinue(request.continue, prefix).revision, 1));
+  else await reach(registry, request.resourceVersion);
   const from = startOf(request, prefix, registry.store.revision);
   if (name !== undefined && !request.continue && from.revision === undefined && (namespace || !registry.definition.namespaced))
     return single(registry, request.selection, namespace, name);
@@ -94,6 +96,12 @@ async function read(registry: Registry, prefix: string, at: { start?: string; re
 function tooOld(prefix: string, start: string): StatusError {
   const { status } = expired(inconsistentContinue);
   return new StatusError({ ...status, metadata: { continue: encodeContinue(start, prefix, -1) } });
+}
+
+/** Lets the store come to what the request must see at least: any state will do, a certain one, or the newest. */
+export async function reach({ store }: Registry, resourceVersion: string | undefined): Promise<void> {
+  if (resourceVersion === '0') return;
+  await store.fresh(parseResourceVersion(resourceVersion) || undefined);
 }
 
 /** Which revision a list must show (undefined: the newest) and with which key it starts. */

@@ -8,7 +8,13 @@ import type { Objects } from './strategy.ts';
 export function objectsOf(store: Store): Objects {
   return {
     async get<T extends KubeObject>(resource: GroupVersionResource, namespace: string, name: string): Promise<T | undefined> {
-      const entry = await store.get(rootOf(resource) + (namespace ? `${namespace}/` : '') + name);
+      const key = rootOf(resource) + (namespace ? `${namespace}/` : '') + name;
+      let entry = await store.get(key);
+      if (!entry) {
+        // Another engine may have written it a moment ago.
+        await store.fresh();
+        entry = await store.get(key);
+      }
       return entry && objectOf<T>(entry);
     },
     async list<T extends KubeObject>(resource: GroupVersionResource, namespace?: string): Promise<T[]> {

@@ -44,6 +44,7 @@ export function convertedStore(store: Store, served: ResourceDefinition, stored:
     get problem() {
       return store.problem;
     },
+    fresh: (revision) => store.fresh(revision),
     get: async (key) => maybe(await store.get(key)),
     async list(prefix, options) {
       const result = await store.list(prefix, options);

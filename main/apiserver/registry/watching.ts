@@ -3,7 +3,7 @@ import { expired, internalError, type StatusError } from '../../api/status.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import { CompactedError, FutureRevisionError, type Entry, type StoreEvent, type Watch } from '../../store/index.ts';
 import type { Registry } from './generic.ts';
-import { list, tooLarge, type ListRequest, parseResourceVersion } from './listing.ts';
+import { list, reach, tooLarge, type ListRequest, parseResourceVersion } from './listing.ts';
 import { objectOf, withRevision } from './stored.ts';
 
 export interface WatchRequest extends Omit<ListRequest, 'limit' | 'continue'> {
@@ -42,6 +42,7 @@ const tooOld = 'The resourceVersion for the provided watch is too old.';
 export async function watch(registry: Registry, clock: Clock, request: WatchRequest, sink: WatchSink): Promise<{ cancel(): void }> {
   const revision = parseResourceVersion(request.resourceVersion);
   const initial = request.sendInitialEvents ?? revision === 0;
+  await reach(registry, request.resourceVersion);
   if (revision > registry.store.revision) throw tooLarge(revision, registry.store.revision);
   const watcher = new Watcher(registry, clock, request, sink);
   if (initial) {

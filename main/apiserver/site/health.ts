@@ -10,11 +10,11 @@ export interface HealthCheck {
 export const ping: HealthCheck = { name: 'ping', check() {} };
 
 /** Named as upstream names it, since scripts ask for it. */
-export const storeCheck = (store: Pick<Store, 'problem' | 'get'>): HealthCheck => ({
+export const storeCheck = (store: Pick<Store, 'problem' | 'fresh'>): HealthCheck => ({
   name: 'etcd',
   async check() {
     if (store.problem) throw store.problem;
-    await store.get('/registry/health');
+    await store.fresh();
   },
 });
 

@@ -24,6 +24,7 @@ const newNodes = () =>
   new Nodes({
     cluster: 'test',
     directory: '/nowhere',
+    after: 0,
     count: 2,
     client: (_, userAgent) => server.client(userAgent),
     onApiConnection: () => {},

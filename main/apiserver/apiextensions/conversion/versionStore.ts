@@ -47,6 +47,10 @@ export class VersionStore implements Store {
     return this.inner.problem;
   }
 
+  fresh(revision?: number): Promise<void> {
+    return this.inner.fresh(revision);
+  }
+
   async get(key: string): Promise<Entry | undefined> {
     const entry = await this.inner.get(key);
     return entry && (await this.seen([entry]))[0];
