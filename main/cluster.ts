@@ -7,13 +7,14 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { Registry as MetricsRegistry } from 'prom-client';
 import type { ClusterState } from '../preload/contract.ts';
 import { lastUsedLabel } from './api/legacyTokens.ts';
 import { parseYaml } from './api/yaml.ts';
 import { type Answer, auditPolicy, begun, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
 import { bootstrapCluster, certificateSigner, ensureAuthority, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KeptAuthority, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
-import { Client, InformerFactory, LeaderElector, resources } from './client/index.ts';
+import { Client, ClientMetrics, InformerFactory, LeaderElector, resources } from './client/index.ts';
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
 import { engineId, openClusterStore } from './clusterStore.ts';
 import { startControllers, type ControllerContext } from './controllers/index.ts';
@@ -142,6 +143,7 @@ class Engine implements Cluster {
   readonly #files: ClusterFiles;
   readonly #log: Logger;
   /** What was started, to be stopped in reverse. */
+  #clientMetrics: ClientMetrics | undefined;
   readonly #stops: (() => Promise<void> | void)[] = [];
   #stopping: Promise<void> | undefined;
   #entry: KubeconfigEntry | undefined;
@@ -245,7 +247,10 @@ class Engine implements Cluster {
     };
     const kubelets = (node: string) => this.#nodes?.kubelet(node);
     let bootstrapped = false;
+    const register = new MetricsRegistry();
+    this.#clientMetrics = new ClientMetrics(register, clock, 'in-process');
     const api = createApiServer({
+      metrics: register,
       store,
       clock,
       random,
@@ -416,7 +421,7 @@ class Engine implements Cluster {
     const identity = engine ? `skiff_${engineId(this.#files)}` : `skiff_${fingerprint(certificates.ca)}`;
     const terms = [
       this.#lead('kube-controller-manager', identity, client, shared, (informers) => {
-        const controllers = startControllers({ ...common, client, informers, rootCA: certificates.ca, volumes: nodes.volumes, issueToken, signCertificate });
+        const controllers = startControllers({ ...common, client, informers, metrics: this.#clientMetrics, rootCA: certificates.ca, volumes: nodes.volumes, issueToken, signCertificate });
         return { ready: controllers.ready, stop: () => controllers.stop() };
       }),
       this.#lead('kube-scheduler', identity, scheduling, shared, (informers) => {
@@ -473,7 +478,7 @@ class Engine implements Cluster {
 
   /** A client of this process; the components of the control plane may do everything. */
   #client(api: ApiServer, user: string, userAgent: string): Client {
-    return new Client(api.transport({ name: user, groups: ['system:masters', 'system:authenticated'] }, userAgent), { userAgent });
+    return new Client(api.transport({ name: user, groups: ['system:masters', 'system:authenticated'] }, userAgent), { userAgent, metrics: this.#clientMetrics });
   }
 
   /** Appends to the log; what a crash cuts off is the last line. */

@@ -44,6 +44,8 @@ export interface Call {
   waited?: number;
   /** The authorizer said no. */
   denied?: boolean;
+  /** The kind that it asks for is deprecated. */
+  deprecated?: boolean;
   /** Runs when the client has gone, or at once if it has already. */
   onGone(listener: () => void): void;
   /** Absent on requests of this process. */

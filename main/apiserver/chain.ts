@@ -125,7 +125,10 @@ export class Chain {
     const registry = resources.find(info.group, info.version, info.resource);
     if (!registry && !resources.serves(info.group, info.version)) return nothingHere(call);
     if (!registry || !fits(registry, info)) throw notServed();
-    if (registry.strategy.deprecation) call.warnings.push(registry.strategy.deprecation);
+    if (registry.strategy.deprecation) {
+      call.warnings.push(registry.strategy.deprecation);
+      call.deprecated = true;
+    }
     if (info.subresource) {
       const stream = this.streams[`${info.group ? `${info.group}/` : ''}${info.resource}/${info.subresource}`];
       if (stream) return stream(call, registry);

@@ -2,6 +2,7 @@
  * The only way to the store: Kubernetes' API over TLS, and the same request path in process.
  */
 import type { Duplex } from 'node:stream';
+import type { Registry as MetricsRegistry } from 'prom-client';
 import type { KubeletApi } from '../api/kubelet.ts';
 import type { Store } from '../store/index.ts';
 import type { Clock, Timer } from '../util/clock.ts';
@@ -31,7 +32,8 @@ import type { Serving } from './serving.ts';
 import { Discovery } from './site/discovery.ts';
 import { begun, ping, storeCheck, type HealthCheck } from './site/health.ts';
 import { siteOf, version136, type Page, type VersionInfo } from './site/index.ts';
-import { describeStorage, RequestMetrics } from './site/metrics.ts';
+import { describeAvailability, describeStorage, RequestMetrics } from './site/metrics.ts';
+import { measuredStore } from './site/storeMetrics.ts';
 import { streamHandlers } from './streaming/index.ts';
 import { Turns } from './turns.ts';
 import { WebhookClient } from './webhook/index.ts';
@@ -80,6 +82,8 @@ export interface ApiServerOptions {
   flags?: Readonly<Record<string, string>>;
   /** Documents at paths of their own: `/.well-known/openid-configuration`, `/openid/v1/jwks`. */
   pages?: Readonly<Record<string, Page>>;
+  /** Where other components of this process publish what they measure: it is told at `/metrics`, too. */
+  metrics?: MetricsRegistry;
   /** Which requests are told, and who is told of them. */
   audit?: { policy: AuditPolicy; sink: AuditSink };
 }
@@ -110,7 +114,10 @@ const quietStart = 2000;
 const self: UserInfo = { name: 'system:apiserver', groups: ['system:masters'] };
 
 export function createApiServer(options: ApiServerOptions): ApiServer {
-  const { store, clock, random, log } = options;
+  const { clock, random, log } = options;
+  const version = { ...version136, ...options.version };
+  const metrics = new RequestMetrics(version, options.metrics);
+  const store = measuredStore(options.store, clock, metrics.register);
   const objects = objectsOf(store);
   const resources = new ResourceTable();
   for (const strategy of options.strategies) resources.add(new Registry(strategy, store, objects, random));
@@ -118,8 +125,6 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const webhooks = new WebhookClient({ egress, objects, clock, random });
   const { reading, writing } = options.maxInflight ?? { reading: 400, writing: 200 };
   const flows = new FlowControl(store, clock, reading + writing);
-  const version = { ...version136, ...options.version };
-  const metrics = new RequestMetrics(version);
   const admissionMetrics = new AdmissionMetrics(metrics.register);
   const serving: Serving = {
     store,
@@ -178,6 +183,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await local(self, 'kube-aggregator').request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { status: { conditions } } });
     },
   });
+  describeAvailability(aggregator, metrics.register);
   const policies = new PolicyStatusController({
     store,
     resources,
@@ -216,12 +222,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const chain = new Chain(serving, options.authenticators, site, streamHandlers(serving), aggregator, options.audit && new Auditor(options.audit.policy, options.audit.sink, clock, random, metrics.register));
   const turns = new Turns();
   const local = (user: UserInfo, userAgent: string) => new InProcessTransport(chain, clock, user, userAgent, turns);
-  const https = new HttpsServer(chain, new HostGuard(options.hosts ?? [], (address) => egress.covers(address)), clock, log, options.tls, (served) => metrics.observe(served));
+  const https = new HttpsServer(chain, new HostGuard(options.hosts ?? [], (address) => egress.covers(address)), clock, log, options.tls, metrics);
   const kubeletListeners = new Set<HttpsServer>();
   return {
     serveKubelet(node, certificate) {
       const server = new KubeletServer(serving, node, (incoming) => chain.authenticate(incoming));
-      const listener = new HttpsServer(server, new HostGuard([], () => true), clock, log, { ...certificate, clientCa: options.tls.clientCa }, () => {});
+      const listener = new HttpsServer(server, new HostGuard([], () => true), clock, log, { ...certificate, clientCa: options.tls.clientCa });
       kubeletListeners.add(listener);
       return {
         handleConnection: (connection) => listener.handleConnection(connection),

@@ -1,5 +1,7 @@
 import type { DeleteOptions, ListMeta } from '../api/index.ts';
 import { apiVersionOf, resourcePath, type KubeObject } from '../api/meta.ts';
+import { StatusError } from '../api/status.ts';
+import type { ClientMetrics } from './metrics.ts';
 import type { ResourceDef } from './resources.ts';
 import type { ApiRequest, Transport, WatchHandlers } from './transport.ts';
 
@@ -66,7 +68,7 @@ export class Client {
 
   constructor(
     readonly transport: Transport,
-    private readonly options: { userAgent: string; cause?: number },
+    private readonly options: { userAgent: string; cause?: number; /** Who counts the requests. */ metrics?: ClientMetrics },
   ) {
     this.#cause = options.cause;
   }
@@ -93,8 +95,16 @@ export class Client {
 
   /** Any request, with this client's name and cause; resolves with the body of the answer. */
   async request<T>(request: ApiRequest): Promise<T> {
-    const { body } = await this.transport.request<T>(this.#signed(request));
-    return body;
+    const { metrics } = this.options;
+    const started = metrics?.now() ?? 0;
+    try {
+      const { body, code } = await this.transport.request<T>(this.#signed(request));
+      metrics?.request(request.method, code, started);
+      return body;
+    } catch (error) {
+      if (error instanceof StatusError) metrics?.request(request.method, error.code, started);
+      throw error;
+    }
   }
 
   watch(request: ApiRequest, handlers: WatchHandlers): { cancel(): void } {

@@ -15,6 +15,7 @@ export {
 export { resources, type ResourceDef } from './resources.ts';
 export { InformerFactory, type Informer, type InformerHandlers, type InformerOptions } from './informer.ts';
 export { WorkQueue } from './workQueue.ts';
+export { ClientMetrics } from './metrics.ts';
 export {
   DefaultControllerRateLimiter,
   ItemExponentialFailureRateLimiter,

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../util/clock.ts';
 import { noLog, type Logger } from '../util/log.ts';
+import type { ClientMetrics, QueueObserver } from './metrics.ts';
 import { DefaultControllerRateLimiter, type RateLimiter } from './rateLimiter.ts';
 
 /**
@@ -11,19 +12,23 @@ export class WorkQueue {
   /** In order of arrival; `dirty` without those in `processing`. */
   #queue: string[] = [];
   #head = 0;
-  readonly #dirty = new Set<string>();
-  readonly #processing = new Set<string>();
+  /** Since when. */
+  readonly #dirty = new Map<string, number>();
+  /** Since when. */
+  readonly #processing = new Map<string, number>();
   readonly #waiting = new Map<string, { at: number; timer: Timer }>();
   readonly #getters: ((key: string | undefined) => void)[] = [];
   readonly #limiter: RateLimiter;
   readonly #log: Logger;
+  readonly #observer: QueueObserver | undefined;
   #shuttingDown = false;
   #drained: (() => void)[] = [];
 
   constructor(
     private readonly clock: Clock,
-    options: { rateLimiter?: RateLimiter; log?: Logger } = {},
+    options: { rateLimiter?: RateLimiter; log?: Logger; /** Under which name it is measured, and by whom. */ measured?: { name: string; by: ClientMetrics } } = {},
   ) {
+    this.#observer = options.measured?.by.queue(options.measured.name, this);
     this.#limiter = options.rateLimiter ?? new DefaultControllerRateLimiter(clock);
     this.#log = options.log ?? noLog;
   }
@@ -33,13 +38,19 @@ export class WorkQueue {
     return this.#queue.length - this.#head;
   }
 
+  /** When work began that has not ended, on the clock that never goes back. */
+  underWay(): Iterable<number> {
+    return this.#processing.values();
+  }
+
   get shuttingDown(): boolean {
     return this.#shuttingDown;
   }
 
   add(key: string): void {
     if (this.#shuttingDown || this.#dirty.has(key)) return;
-    this.#dirty.add(key);
+    this.#dirty.set(key, this.clock.monotonic());
+    this.#observer?.added();
     if (this.#processing.has(key)) return;
     const getter = this.#getters.shift();
     if (getter) {
@@ -67,6 +78,7 @@ export class WorkQueue {
 
   /** Adds `key` when its failures so far allow it. */
   addRateLimited(key: string): void {
+    this.#observer?.retried();
     this.addAfter(key, this.#limiter.when(key));
   }
 
@@ -97,6 +109,8 @@ export class WorkQueue {
 
   /** The work on `key` has ended, well or not. */
   done(key: string): void {
+    const since = this.#processing.get(key);
+    if (since !== undefined) this.#observer?.done(this.clock.monotonic() - since);
     this.#processing.delete(key);
     if (this.#dirty.has(key)) {
       const getter = this.#getters.shift();
@@ -148,8 +162,10 @@ export class WorkQueue {
   }
 
   #take(key: string): void {
+    const now = this.clock.monotonic();
+    this.#observer?.taken(now - (this.#dirty.get(key) ?? now));
     this.#dirty.delete(key);
-    this.#processing.add(key);
+    this.#processing.set(key, now);
   }
 
   #checkDrained(): void {

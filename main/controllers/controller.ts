@@ -1,6 +1,6 @@
 import type { KubeObject } from '../api/meta.ts';
 import { keyOf } from '../api/meta.ts';
-import { EventRecorder, WorkQueue, type Client, type InformerFactory } from '../client/index.ts';
+import { EventRecorder, WorkQueue, type Client, type ClientMetrics, type InformerFactory } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
@@ -27,6 +27,8 @@ export interface ControllerContext {
   clock: Clock;
   random: Random;
   log: Logger;
+  /** Who measures the controllers' queues. */
+  metrics?: ClientMetrics;
   /** PEM of the authority that signed the API server's certificate, for every namespace's kube-root-ca.crt. */
   rootCA?: string;
   /** A token of a service account that lasts as long as a Secret; without it Secrets that ask for one get none. */
@@ -36,6 +38,44 @@ export interface ControllerContext {
   /** Holds the data of provisioned volumes; without it none can be made or removed, and they say so. */
   volumes?: EngineVolumes;
 }
+
+/** What upstream's controllers call their queues, where it is not their own name. */
+const queueNames: Record<string, string> = {
+  'bootstrap-signer': 'bootstrap_signer_queue',
+  'clusterrole-aggregation-controller': 'ClusterRoleAggregator',
+  'cronjob-controller': 'cronjob',
+  csrsigning: 'certificate',
+  'daemonset-controller': 'daemonset',
+  'deployment-controller': 'deployment',
+  'disruption-controller': 'disruption',
+  'endpoint-controller': 'endpoint',
+  'endpointslice-controller': 'endpoint_slice',
+  'endpointslicemirroring-controller': 'endpoint_slice_mirroring',
+  'ephemeral-volume-controller': 'ephemeral_volume',
+  'generic-garbage-collector': 'garbage_collector_attempt_to_delete',
+  'horizontal-pod-autoscaler': 'horizontalpodautoscaler',
+  'job-controller': 'job',
+  'namespace-controller': 'namespace',
+  'node-controller': 'node_lifecycle_controller_pods',
+  'persistent-volume-binder': 'claims',
+  'pv-protection-controller': 'pvprotection',
+  'pvc-protection-controller': 'pvcprotection',
+  'replicaset-controller': 'replicaset',
+  'replication-controller': 'replicationmanager',
+  'resource-claim-controller': 'resource_claim',
+  'resourcequota-controller': 'resourcequota_primary',
+  'root-ca-cert-publisher': 'root_ca_cert_publisher',
+  'service-account-controller': 'serviceaccount',
+  'service-cidr-controller': 'ipaddresses',
+  'statefulset-controller': 'statefulset',
+  'taint-eviction-controller': 'noexec_taint_pod',
+  'token-cleaner': 'token_cleaner',
+  'tokens-controller': 'serviceaccount_tokens_service',
+  'ttl-after-finished-controller': 'ttl_jobs_to_delete',
+  'ttl-controller': 'ttlcontroller',
+  'volume-expand': 'volume_expand',
+  'volumeattributesclass-protection-controller': 'vacprotection',
+};
 
 /** A running loop of the controller manager. Its constructor asks for informers and puts keys into a queue. */
 export interface Controller {
@@ -69,7 +109,7 @@ export abstract class QueueController implements Controller {
     this.random = context.random;
     this.log = context.log.child(name);
     this.recorder = new EventRecorder(this.client, name, context.clock, context.random, { log: this.log });
-    this.queue = new WorkQueue(context.clock, { log: this.log });
+    this.queue = new WorkQueue(context.clock, { log: this.log, ...(context.metrics ? { measured: { name: queueNames[name] ?? name, by: context.metrics } } : {}) });
   }
 
   /** Brings one object to where it should be; a rejection tries again later. `client` carries the cause. */

@@ -52,6 +52,8 @@ export class Aggregator {
   readonly #services: LiveObjects<APIService>;
   readonly #related: LiveObjects<APIService>[];
   readonly #known = new Map<string, Known>();
+  /** Told of each fall of another server. */
+  onUnavailable?: (name: string, reason: string) => void;
   #version = 0;
   #closed = false;
 
@@ -198,6 +200,7 @@ export class Aggregator {
     const status = verdict.available ? 'True' : 'False';
     if (before?.status !== status || before.reason !== verdict.reason || before.message !== verdict.message) {
       const lastTransitionTime = before?.status === status ? before.lastTransitionTime : timestamp(clock.now());
+      if (before?.status !== status && !verdict.available) this.onUnavailable?.(name, verdict.reason);
       const others = (known.service.status?.conditions ?? []).filter(({ type }) => type !== 'Available');
       await this.options.setStatus(name, [...others, { type: 'Available', status, lastTransitionTime, reason: verdict.reason, message: verdict.message }]);
     }

@@ -35,7 +35,7 @@ export interface Authenticator {
 export interface Credentials {
   authorization?: string;
   /** The verified client certificate's subject and SHA-256 fingerprint, when one was presented and our CA signed it. */
-  certificate?: { commonName: string; organizations: string[] };
+  certificate?: { commonName: string; organizations: string[]; /** Milliseconds since the epoch. */ ends?: number };
   /** Takes an annotation for the audit log. */
   note?(key: string, value: string): void;
 }

@@ -23,6 +23,8 @@ export interface Exchange {
   method: string;
   /** `gzip` among the encodings, and it is worth it on this way. */
   compress: boolean;
+  /** Told of changes that a watch was sent. */
+  watched?(changes: number, bytes: number): void;
   /** Bytes of the answer, before it is compressed; known once it has gone. */
   size?: number;
 }
@@ -133,7 +135,7 @@ function startingHeaders({ flow }: Exchange['call'], contentType: string): Recor
 const flowHeaders = (flow: Call['flow']): Record<string, string> =>
   flow ? { 'x-kubernetes-pf-flowschema-uid': flow.schema, 'x-kubernetes-pf-prioritylevel-uid': flow.level } : {};
 
-async function sendWatch(response: Response, { call }: Exchange, answer: Extract<Answer, { type: 'watch' }>, clock: Clock): Promise<void> {
+async function sendWatch(response: Response, { call, watched }: Exchange, answer: Extract<Answer, { type: 'watch' }>, clock: Clock): Promise<void> {
   const encoder = eventEncoder(call, answer.registry, () => clock.now());
   let ended = false;
   let goOn: (() => void) | undefined;
@@ -154,15 +156,20 @@ async function sendWatch(response: Response, { call }: Exchange, answer: Extract
     ended = true;
   };
   response.on('drain', () => goOn?.());
+  const encoded = (changes: WatchChange[]): Uint8Array => {
+    const bytes = encoder.changes(changes);
+    watched?.(changes.length, bytes.byteLength);
+    return bytes;
+  };
   const handle = await answer.open({
     async initial(changes) {
       for (const some of portions(changes)) {
-        if (!put(encoder.changes(some)) && !ended) await new Promise<void>((resolve) => (goOn = resolve));
+        if (!put(encoded(some)) && !ended) await new Promise<void>((resolve) => (goOn = resolve));
         if (ended) return;
       }
     },
     changes(changes) {
-      for (const some of portions(changes)) put(encoder.changes(some));
+      for (const some of portions(changes)) put(encoded(some));
     },
     bookmark: (object) => void put(encoder.other('BOOKMARK', object)),
     end(error) {

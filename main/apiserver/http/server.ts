@@ -40,6 +40,22 @@ export interface Served {
   denied: boolean;
   /** Bytes of the answer's body, where it had one as a whole. */
   size?: number;
+  /** Bytes of the request's body, by what it says itself. */
+  bodySize?: number;
+  /** When the client's certificate ends, milliseconds since the epoch. */
+  certificateEnds?: number;
+  /** When it was asked, milliseconds since the epoch. */
+  at: number;
+  /** What was asked for is deprecated. */
+  deprecated: boolean;
+}
+
+/** Who measures what a server does. */
+export interface ServedObserver {
+  observe(served: Served): void;
+  /** Changes that went to somebody who watches, and how many bytes they were. */
+  watched(info: RequestInfo, changes: number, bytes: number): void;
+  handshakeFailed(): void;
 }
 
 // Sessions with thousands of open watches need more than Node's 10 MB.
@@ -63,7 +79,7 @@ export class HttpsServer {
     private readonly clock: Clock,
     private readonly log: Logger,
     tls: ServingCertificate,
-    private readonly served: (served: Served) => void,
+    private readonly observer?: ServedObserver,
   ) {
     this.#bodies = new BodyReader(clock);
     this.#loopback = this.#create(tls, false);
@@ -115,6 +131,7 @@ export class HttpsServer {
     });
     server.on('tlsClientError', (error, socket) => {
       this.log.debug('TLS handshake failed', { error: error.message });
+      this.observer?.handshakeFailed();
       // Node closes its own sockets then, not a tunnel's stream.
       socket.destroy();
     });
@@ -126,6 +143,10 @@ export class HttpsServer {
     const started = this.clock.monotonic();
     const incoming = this.#incoming(request, (listener) => onGone(request, response, listener));
     const exchange: Exchange = {
+      watched: (changes, bytes) => {
+        const { info } = incoming as Partial<Call>;
+        if (info) this.observer?.watched(info, changes, bytes);
+      },
       call: incoming,
       method: incoming.method,
       compress: tunnelled && String(request.headers['accept-encoding'] ?? '').includes('gzip'),
@@ -167,8 +188,11 @@ export class HttpsServer {
   }
 
   #report(incoming: Incoming & Partial<Call>, code: number, started: number, size?: number): void {
-    const { info, user, method, userAgent, waited = 0, denied = false } = incoming;
-    if (info) this.served({ info, user, method, userAgent, code, milliseconds: this.clock.monotonic() - started, waited, denied, size });
+    const { info, user, method, userAgent, waited = 0, denied = false, deprecated = false, credentials, wire, now } = incoming;
+    if (!info) return;
+    const bodySize = Number(wire?.headers['content-length']) || undefined;
+    const milliseconds = this.clock.monotonic() - started;
+    this.observer?.observe({ info, user, method, userAgent, code, milliseconds, waited, denied, size, bodySize, certificateEnds: credentials?.certificate?.ends, at: now, deprecated });
   }
 
   #incoming(request: Request, onGone: (listener: () => void) => void): Incoming {
@@ -249,9 +273,10 @@ function credentialsOf(request: Request): Credentials {
 }
 
 function subjectOf(socket: TLSSocket): Credentials['certificate'] | null {
-  const subject = socket.getPeerCertificate().subject as unknown as Record<string, string | string[]> | undefined;
+  const { subject: found, valid_to: ends } = socket.getPeerCertificate();
+  const subject = found as unknown as Record<string, string | string[]> | undefined;
   if (!subject?.CN) return null;
-  return { commonName: [subject.CN].flat()[0]!, organizations: subject.O === undefined ? [] : [subject.O].flat() };
+  return { commonName: [subject.CN].flat()[0]!, organizations: subject.O === undefined ? [] : [subject.O].flat(), ends: Date.parse(ends) };
 }
 
 function refuseUpgrade(socket: Duplex, call: Exchange['call'], error: StatusError): void {

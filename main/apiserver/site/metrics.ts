@@ -1,8 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { Counter, Gauge, Histogram, Registry as Metrics } from 'prom-client';
 import type { Store } from '../../store/index.ts';
+import type { Aggregator } from '../aggregation/index.ts';
 import type { RequestInfo } from '../auth/types.ts';
 import type { Answer } from '../call.ts';
-import type { Served } from '../http/server.ts';
+import type { Served, ServedObserver } from '../http/server.ts';
 import { isStream } from '../longRunning.ts';
 import { rootOf } from '../registry/keys.ts';
 import type { ResourceTable } from '../registry/resources.ts';
@@ -54,8 +56,28 @@ export function describeStorage(resources: ResourceTable, store: Store, metrics:
   });
 }
 
+/** Which API servers, this one or others, cannot be asked (upstream: kube-aggregator/pkg/controllers/status/metrics). */
+export function describeAvailability(aggregator: Pick<Aggregator, 'registered' | 'onUnavailable'>, metrics: Metrics): void {
+  const registers = [metrics];
+  new Gauge({
+    name: 'aggregator_unavailable_apiservice',
+    help: 'APIServices by name: 1 for those that are not available.',
+    labelNames: ['name'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { metadata, status } of aggregator.registered()) {
+        const available = status?.conditions?.some((condition) => condition.type === 'Available' && condition.status === 'True');
+        this.set({ name: metadata!.name! }, available ? 0 : 1);
+      }
+    },
+  });
+  const falls = new Counter({ name: 'aggregator_unavailable_apiservice_total', help: 'How often APIServices became unavailable, by name and reason.', labelNames: ['name', 'reason'], registers });
+  aggregator.onUnavailable = (name, reason) => falls.inc({ name, reason });
+}
+
 /** Counts and times requests under Kubernetes' own metric names (upstream: endpoints/metrics/metrics.go). */
-export class RequestMetrics {
+export class RequestMetrics implements ServedObserver {
   readonly #metrics = new Metrics();
   readonly #requests = new Counter({
     name: 'apiserver_request_total',
@@ -87,10 +109,40 @@ export class RequestMetrics {
   readonly #authentications = new Counter({ name: 'authentication_attempts', help: 'Requests by whether it became clear who asks.', labelNames: ['result'], registers: [this.#metrics] });
   readonly #users = new Counter({ name: 'authenticated_user_requests', help: 'Requests by who asks.', labelNames: ['username'], registers: [this.#metrics] });
   readonly #authorizations = new Counter({ name: 'authorization_attempts_total', help: 'Requests by whether they were allowed.', labelNames: ['result'], registers: [this.#metrics] });
+  readonly #bodySizes = new Histogram({
+    name: 'apiserver_request_body_size_bytes',
+    help: 'Bytes of the bodies of requests.',
+    labelNames: ['group', 'resource', 'verb'],
+    buckets: Array.from({ length: 31 }, (_, i) => 50_000 + 100_000 * i),
+    registers: [this.#metrics],
+  });
+  readonly #watchEvents = new Counter({ name: 'apiserver_watch_events_total', help: 'Changes that were sent to those who watch.', labelNames: ['group', 'version', 'resource'], registers: [this.#metrics] });
+  readonly #watchSizes = new Histogram({
+    name: 'apiserver_watch_events_sizes',
+    help: 'Bytes of changes that were sent to those who watch; of those that went together each counts for its share.',
+    labelNames: ['group', 'version', 'resource'],
+    buckets: [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072],
+    registers: [this.#metrics],
+  });
+  readonly #certificates = new Histogram({
+    name: 'apiserver_client_certificate_expiration_seconds',
+    help: 'How long the certificates of clients that ask are still good.',
+    buckets: [0, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 345_600, 604_800, 2_592_000, 7_776_000, 15_552_000, 31_104_000],
+    registers: [this.#metrics],
+  });
+  readonly #deprecated = new Gauge({
+    name: 'apiserver_requested_deprecated_apis',
+    help: 'Deprecated kinds that have been asked for.',
+    labelNames: ['group', 'version', 'resource', 'subresource', 'removed_release'],
+    registers: [this.#metrics],
+  });
+  readonly #handshakes = new Counter({ name: 'apiserver_tls_handshake_errors_total', help: 'TLS handshakes that failed.', registers: [this.#metrics] });
   // Children are looked up once a kind of request: hashing labels for every request costs more than the rest.
   readonly #known = new Map<string, { requests: Counter.Internal; durations: Histogram.Internal<string>; serviceTimes: Histogram.Internal<string>; sizes?: Histogram.Internal<string> }>();
 
-  constructor({ gitVersion, gitCommit, gitTreeState, buildDate, goVersion, compiler, platform, major, minor }: VersionInfo) {
+  readonly #watchedKinds = new Map<string, { events: Counter.Internal; sizes: Histogram.Internal<string> }>();
+
+  constructor({ gitVersion, gitCommit, gitTreeState, buildDate, goVersion, compiler, platform, major, minor }: VersionInfo, private readonly others?: Metrics) {
     describeProcess(this.#metrics);
     const build = new Gauge({
       name: 'kubernetes_build_info',
@@ -101,7 +153,7 @@ export class RequestMetrics {
     build.set({ major, minor, git_version: gitVersion, git_commit: gitCommit, git_tree_state: gitTreeState, build_date: buildDate, go_version: goVersion, compiler, platform }, 1);
   }
 
-  observe({ info, user, code, milliseconds, waited, denied, size }: Served): void {
+  observe({ info, user, code, milliseconds, waited, denied, size, bodySize, certificateEnds, at, deprecated }: Served): void {
     const { verb, group, version, resource, subresource } = info;
     const scope = scopeOf(info);
     // Anybody can ask for any path: what is not there counts as one.
@@ -131,6 +183,24 @@ export class RequestMetrics {
       known.serviceTimes.observe(Math.max(0, milliseconds - waited) / 1000);
     }
     if (size !== undefined) known.sizes?.observe(size);
+    if (bodySize && info.isResourceRequest) this.#bodySizes.observe({ group, resource, verb }, bodySize);
+    if (certificateEnds !== undefined) this.#certificates.observe((certificateEnds - at) / 1000);
+    if (deprecated) this.#deprecated.set({ group, version, resource, subresource, removed_release: '' }, 1);
+  }
+
+  watched({ group, version, resource }: RequestInfo, changes: number, bytes: number): void {
+    const key = `${group} ${version} ${resource}`;
+    let known = this.#watchedKinds.get(key);
+    if (!known) {
+      const labels = { group, version, resource };
+      this.#watchedKinds.set(key, (known = { events: this.#watchEvents.labels(labels), sizes: this.#watchSizes.labels(labels) }));
+    }
+    known.events.inc(changes);
+    for (let i = 0; i < changes; i++) known.sizes.observe(bytes / changes);
+  }
+
+  handshakeFailed(): void {
+    this.#handshakes.inc();
   }
 
   /** Where others publish theirs. */
@@ -139,7 +209,7 @@ export class RequestMetrics {
   }
 
   async answer(): Promise<Answer> {
-    return { type: 'text', code: 200, contentType: this.#metrics.contentType, body: await this.#metrics.metrics() };
+    return { type: 'text', code: 200, contentType: this.#metrics.contentType, body: (await this.#metrics.metrics()) + ((await this.others?.metrics()) ?? '') };
   }
 }
 
@@ -161,6 +231,12 @@ function describeProcess(metrics: Metrics): void {
   gauge('process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss());
   gauge('process_heap_bytes', 'Process heap size in bytes.', () => process.memoryUsage().heapUsed);
   gauge('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', () => Math.round(performance.timeOrigin / 1000));
+  // Where the kernel says so.
+  if (process.platform === 'linux') {
+    gauge('process_open_fds', 'Number of open file descriptors.', () => readdirSync('/proc/self/fd').length);
+    gauge('process_max_fds', 'Maximum number of open file descriptors.', () => Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]));
+    gauge('process_virtual_memory_bytes', 'Virtual memory size in bytes.', () => Number(/^VmSize:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024);
+  }
   new Counter({
     name: 'process_cpu_seconds_total',
     help: 'Total user and system CPU time spent in seconds.',

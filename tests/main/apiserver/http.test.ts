@@ -327,6 +327,15 @@ describe('what is there', () => {
     expect(text).toMatch(/^authentication_attempts\{result="success"\} [1-9]\d*$/m);
     expect(text).toMatch(/^authenticated_user_requests\{username="[\w:]+"\} [1-9]\d*$/m);
     expect(text).toMatch(/^authorization_attempts_total\{result="allowed"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^etcd_request_duration_seconds_count\{operation="create",group="test.skiff",resource="widgets"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^etcd_requests_total\{operation="list",group="test.skiff",resource="widgets"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^apiserver_storage_events_received_total\{group="test.skiff",resource="widgets"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^apiserver_storage_list_fetched_objects_total\{group="test.skiff",resource="widgets"\} \d+$/m);
+    expect(text).toMatch(/^apiserver_watch_events_total\{group="test.skiff",version="v1",resource="widgets"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^apiserver_watch_events_sizes_count\{group="test.skiff",version="v1",resource="widgets"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^apiserver_client_certificate_expiration_seconds_count [1-9]\d*$/m);
+    expect(text).toMatch(/^apiserver_request_body_size_bytes_count\{group="test.skiff",resource="widgets",verb="create"\} [1-9]\d*$/m);
+    expect(text).toMatch(/^apiserver_tls_handshake_errors_total \d+$/m);
     expect(text).toMatch(/^kubernetes_build_info\{major="1",minor="36",.*\} 1$/m);
   });
 });
