@@ -73,6 +73,7 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
       return store.problem;
     },
     isOutdated: (revision, age) => store.isOutdated(revision, age),
+    fresh: (revision) => store.fresh(revision),
     get: (key) => store.get(key),
     async list(prefix, options) {
       const result = await measured(prefix, 'list', () => store.list(prefix, options));
