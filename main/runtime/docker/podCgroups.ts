@@ -4,14 +4,15 @@ import type { Engine } from './engine.ts';
 import type { Helpers } from './helpers.ts';
 import { label, type Labels } from './labels.ts';
 
-/** The kernel's control groups, as the engine's machine has them. */
-const binds = ['/sys/fs/cgroup:/cgroup'];
+/** Where helpers find the kernel's control groups, as the engine's machine has them. */
+const root = '/cgroup';
+const binds = [`/sys/fs/cgroup:${root}`];
 
 /**
  * Writes what a group may use; waits for the group, which the engine makes with its first container. An empty argument leaves
  * things as they are. With version 1 of the groups each kind of resource has its own tree, and swap counts beside memory.
  */
-const limitScript = [
+export const limitScript = (root: string): string => [
   'name=$1; shares=$2; weight=$3; quota=$4; period=$5; memory=$6',
   'group() {',
   '  tries=0',
@@ -22,18 +23,18 @@ const limitScript = [
   '}',
   'put() { [ -z "$2" ] || printf %s "$2" > "$at/$1" || exit 1; }',
   'limit() { [ "$1" = -1 ] && printf max || printf %s "$1"; }',
-  'if [ -f /cgroup/cgroup.controllers ]; then',
-  '  group /cgroup',
+  `if [ -f ${root}/cgroup.controllers ]; then`,
+  `  group ${root}`,
   '  put cpu.weight "$weight"',
   '  [ -z "$quota" ] || put cpu.max "$(limit "$quota") $period"',
   '  [ -z "$memory" ] || put memory.max "$(limit "$memory")"',
   'else',
-  '  for tree in /cgroup/cpu /cgroup/cpu,cpuacct; do [ -d $tree ] && break; done',
+  `  for tree in ${root}/cpu ${root}/cpu,cpuacct; do [ -d $tree ] && break; done`,
   '  group $tree',
   '  put cpu.shares "$shares"',
   '  put cpu.cfs_period_us "$period"',
   '  put cpu.cfs_quota_us "$quota"',
-  '  group /cgroup/memory',
+  `  group ${root}/memory`,
   // The limit of both may never be the lower one.
   '  both=; [ -f "$at/memory.memsw.limit_in_bytes" ] && both=$memory',
   '  if [ -n "$both" ] && ! { printf %s "$memory" > "$at/memory.limit_in_bytes"; } 2>/dev/null; then put memory.memsw.limit_in_bytes "$both"; fi',
@@ -45,8 +46,8 @@ const limitScript = [
 /** The engine leaves groups behind that it made for others: they go when nothing is in them. */
 const removeScript = [
   'for name in "$@"; do for try in 1 2 3 4 5; do',
-  '  find /cgroup -depth -type d -name "$name" -exec rmdir {} + 2>/dev/null',
-  '  [ -n "$(find /cgroup -type d -name "$name" 2>/dev/null)" ] || break',
+  `  find ${root} -depth -type d -name "$name" -exec rmdir {} + 2>/dev/null`,
+  `  [ -n "$(find ${root} -type d -name "$name" 2>/dev/null)" ] || break`,
   '  sleep 0.1',
   'done; done',
 ].join('\n');
@@ -78,7 +79,7 @@ export class PodCgroups {
     const parent = sandbox[label.cgroup];
     if (!parent) throw new RuntimeError('invalid', 'the container engine has no control group for the pod');
     const given = [cpuShares, cpuShares === undefined ? undefined : weightOf(cpuShares), cpuQuota ?? -1, cpuPeriod ?? 100_000, memoryLimit ?? -1];
-    const { code, output } = await this.helpers.run(binds, limitScript, [nameOf(parent), ...given.map((one) => String(one ?? ''))]);
+    const { code, output } = await this.helpers.run(binds, limitScript(root), [nameOf(parent), ...given.map((one) => String(one ?? ''))]);
     if (code !== 0) throw new RuntimeError('other', `the pod's control group could not be given its limits: ${output.trim()}`);
   }
 
