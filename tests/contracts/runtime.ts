@@ -136,6 +136,12 @@ export function runtimeContract(name: string, start: () => Promise<RuntimeUnderT
       return { config, sandbox, container };
     };
 
+    /** Resolves when the container has written its first line: from then on it hears what it is told. */
+    const said = async (id: string) => {
+      const enough = new AbortController();
+      await runtime.logs(id, { follow: true, signal: enough.signal }, () => enough.abort());
+    };
+
     it('says what it runs on', async () => {
       const info = await runtime.info();
       expect(info.name).not.toBe('');
@@ -199,6 +205,7 @@ export function runtimeContract(name: string, start: () => Promise<RuntimeUnderT
       const started = await runtime.containerStatus(id);
       expect(started.state).toBe('running');
       expect(started.startedAt).toBeGreaterThanOrEqual(started.createdAt);
+      await said(id);
       await runtime.stopContainer(id, 10);
       const [stopped] = await runtime.listContainers({ podUid: config.uid });
       expect(stopped).toMatchObject({ id, state: 'exited', exitCode: 0, reason: 'Completed' });

@@ -90,6 +90,8 @@ class DockerRuntime implements Runtime {
   readonly #labels = new Map<string, Labels>();
   /** How containers began and ended, by id; holds as long as the state is the same and no event said otherwise. */
   readonly #endings = new Map<string, { state: string; ending: ContainerEnding }>();
+  /** What was stopped from here, by id: newer engines (Docker 28) answer before their own list knows of it. */
+  readonly #stopped = new Set<string>();
   readonly #watchers = new Set<{ onEvent(event: RuntimeEvent): void; onGap(): void }>();
   #events: EventStream | undefined;
   readonly #privileges: Privileges;
@@ -200,11 +202,13 @@ class DockerRuntime implements Runtime {
   }
 
   async startContainer(id: string): Promise<void> {
+    this.#stopped.delete(id);
     await tolerate([304], () => this.#docker.getContainer(id).start());
   }
 
   async stopContainer(id: string, graceSeconds: number): Promise<void> {
     await tolerate([304, 404], () => this.#docker.getContainer(id).stop({ t: Math.min(Math.max(0, Math.round(graceSeconds)), longestGrace) }));
+    this.#stopped.add(id);
   }
 
   async removeContainer(id: string): Promise<void> {
@@ -375,7 +379,7 @@ class DockerRuntime implements Runtime {
     const wanted = Object.entries({ [label.cluster]: this.#cluster, ...labels }).map(([key, value]) => `${key}=${value}`);
     const found = (await engineCall(() => this.#docker.listContainers({ all: true, filters: { label: wanted } }))) as ListedContainer[];
     for (const { Id, Labels } of found) this.#labels.set(Id, Labels);
-    return found;
+    return found.map((info) => (info.State === 'running' && this.#stopped.has(info.Id) ? { ...info, State: 'exited' } : info));
   }
 
   async #withEnding(info: ListedContainer): Promise<Container | undefined> {
@@ -436,6 +440,7 @@ class DockerRuntime implements Runtime {
   /** Resolves when the container has ended. */
   async #kill(id: string): Promise<void> {
     await tolerate([404, 409], () => this.#docker.getContainer(id).kill());
+    this.#stopped.add(id);
   }
 
   async #remove(id: string): Promise<void> {
@@ -452,6 +457,7 @@ class DockerRuntime implements Runtime {
   #forget(id: string): void {
     this.#labels.delete(id);
     this.#endings.delete(id);
+    this.#stopped.delete(id);
   }
 }
 
