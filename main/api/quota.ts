@@ -118,11 +118,11 @@ export function quotaUsage(resource: GroupResource, object: KubeObject, now: num
   return usage;
 }
 
-/** A pod that has ended, or that should be gone by now, costs nothing but its place in the store. */
+/** A pod that has ended, or that should be gone for as long as it had to go, costs nothing but its place in the store. */
 function addPod(usage: Amounts, pod: Pod, now: number): void {
   const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata ?? {};
   if (ended.has(pod.status?.phase ?? '')) return;
-  if (deletionTimestamp && deletionGracePeriodSeconds !== undefined && now > Date.parse(deletionTimestamp)) return;
+  if (deletionTimestamp && deletionGracePeriodSeconds !== undefined && now > Date.parse(deletionTimestamp) + deletionGracePeriodSeconds * 1000) return;
   usage.pods = one;
   const [requests, limits] = [podResources(pod.spec!, 'requests', pod.status), podResources(pod.spec!, 'limits', pod.status)];
   for (const name in requests) {

@@ -7,7 +7,7 @@ import type { NodeInfo } from './nodeInfo.ts';
 import type { PodInfo } from './podInfo.ts';
 import type { PreFiltered, Profile } from './profile.ts';
 import type { Random } from '../util/random.ts';
-import { unresolvable, type Status } from './status.ts';
+import { failed, unresolvable, type Status } from './status.ts';
 
 const name = 'DefaultPreemption';
 const noVictims = unresolvable(name, 'No preemption victims found for incoming pod');
@@ -119,6 +119,7 @@ export class DefaultPreemption {
         victims.push(other);
         if (violating.includes(other)) violations++;
       }
+      if (victims.length === 0) return failed(name, `expected at least one victim pod on node "${node.name}"`);
       return { node: node.name, victims: victims.sort(moreImportantFirst), violations };
     } finally {
       for (const other of [...gone]) restore(other);

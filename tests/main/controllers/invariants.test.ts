@@ -1,127 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Job, Pod, StatefulSet } from '../../../main/api/index.ts';
+import type { Job, StatefulSet } from '../../../main/api/index.ts';
 import { scaledValue } from '../../../main/api/intstr.ts';
 import { controllerOf, timestamp } from '../../../main/api/meta.ts';
-import { Client, InformerFactory, resources } from '../../../main/client/index.ts';
-import type { Controller, ControllerContext } from '../../../main/controllers/index.ts';
+import { resources } from '../../../main/client/index.ts';
 import { DeploymentController } from '../../../main/controllers/deployment.ts';
 import { JobController } from '../../../main/controllers/job/jobController.ts';
 import { ReplicaSetController } from '../../../main/controllers/replicaSet.ts';
 import { StatefulSetController } from '../../../main/controllers/statefulSet/statefulSetController.ts';
-import { noLog } from '../../../main/util/log.ts';
-import { FakeClock, settle } from '../../support/fakeClock.ts';
-import { FakeServer } from '../../support/fakeServer.ts';
-import { makeDeployment, seededRandom } from '../../support/objects.ts';
-import { UnreliableTransport } from '../../support/unreliable.ts';
+import { settle } from '../../support/fakeClock.ts';
+import { makeDeployment } from '../../support/objects.ts';
+import { Stormy } from './stormy.ts';
 
-/** Controllers that are killed, cut off and kept in the dark by chance. */
-class Stormy {
-  readonly clock = new FakeClock();
-  readonly server = new FakeServer(this.clock);
-  readonly chance;
-  readonly transport;
-  #informers: InformerFactory | undefined;
-  #controllers: Controller[] = [];
-  /** Pods as they are in the store at its latest revision. */
-  readonly pods = new Map<string, Pod>();
-
-  constructor(
-    seed: number,
-    private readonly constructors: (new (context: ControllerContext) => Controller)[],
-    /** Called at every revision at which pods have changed. */
-    check: (change: { type: string; pod: Pod }) => void,
-  ) {
-    this.chance = seededRandom(seed);
-    this.transport = new UnreliableTransport(this.server, this.chance);
-    this.server.onChange = ({ type, def, object }) => {
-      if (def.resource !== 'pods') return;
-      const pod = object as Pod;
-      if (type === 'DELETED') this.pods.delete(pod.metadata!.name!);
-      else this.pods.set(pod.metadata!.name!, pod);
-      check({ type, pod });
-    };
-  }
-
-  async start(): Promise<void> {
-    const client = new Client(this.transport, { userAgent: 'test' });
-    const informers = new InformerFactory(client, this.clock, noLog);
-    const context = { client, informers, clock: this.clock, random: this.chance, log: noLog };
-    this.#informers = informers;
-    this.#controllers = this.constructors.map((C) => new C(context));
-    informers.start();
-    await settle();
-    await informers.synced();
-    for (const controller of this.#controllers) controller.start();
-    await settle();
-  }
-
-  async stop(): Promise<void> {
-    this.#informers?.stop();
-    await Promise.all(this.#controllers.map((controller) => controller.stop()));
-  }
-
-  pick<T>(items: T[]): T | undefined {
-    return items[Math.floor(this.chance.next() * items.length)];
-  }
-
-  /** What may go wrong around the controllers between two steps of the pods. `lag`: their caches may fall behind. */
-  async storm({ lag = true } = {}): Promise<void> {
-    const dice = this.chance.next();
-    if (dice < 0.1) {
-      await this.stop();
-      this.server.resume();
-      await this.start();
-    } else if (lag && dice < 0.25) this.server.pause(resources.pods);
-    else if (lag && dice < 0.35) this.server.pause();
-    else if (dice < 0.6) this.server.resume();
-    // Caches are not behind for so long that controllers cease to wait for what they have set in motion.
-    if (dice > 0.7) await this.clock.advance(Math.floor(this.chance.next() * 8_000));
-    await settle();
-  }
-
-  async calm(): Promise<void> {
-    this.transport.unsent = this.transport.unanswered = 0;
-    this.server.resume();
-    await settle();
-    await this.clock.advance(20 * 60_000);
-  }
-
-  /** What the kubelet does to one pod: it becomes ready, or is gone at its end. */
-  moveOne(): void {
-    const movable = [...this.pods.values()].filter((pod) => pod.metadata!.deletionTimestamp || !pod.status?.phase || pod.status.phase === 'Pending');
-    const pod = this.pick(movable);
-    if (!pod) return;
-    if (pod.metadata!.deletionTimestamp) this.remove(pod);
-    else this.#become(pod, 'Running', [{ type: 'Ready', status: 'True', lastTransitionTime: timestamp(this.clock.now()) }]);
-  }
-
-  /** The kubelet's last word about a pod that is to go; finalizers keep the object. */
-  remove(pod: Pod): void {
-    const { name, finalizers } = pod.metadata!;
-    if (finalizers?.length) this.#become(pod, 'Failed', []);
-    else this.server.drop(resources.pods, 'default', name!);
-  }
-
-  end(pod: Pod, phase: 'Succeeded' | 'Failed'): void {
-    this.#become(pod, phase, []);
-  }
-
-  #become(pod: Pod, phase: string, conditions: NonNullable<Pod['status']>['conditions']): void {
-    if (!this.server.find(resources.pods, 'default', pod.metadata!.name!)) return;
-    this.server.change(resources.pods, 'default', pod.metadata!.name!, (p) => {
-      p.spec!.nodeName ??= 'node-1';
-      p.status = { ...p.status, phase, conditions };
-    });
-  }
-}
-
+/** The same stories every time; `RUNS=300` tells so many others. */
+const runs = process.env.RUNS ? { numRuns: Number(process.env.RUNS) } : { numRuns: 15, seed: 2026 };
+const patience = { timeout: process.env.RUNS ? 3_600_000 : 120_000 };
 const scenario = { seed: fc.nat(), unsent: fc.constantFrom(0, 0.05, 0.2) };
 const meta = (name: string) => ({ name, namespace: 'default' });
 const template = { metadata: { labels: { app: 'x' } }, spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } };
 
 describe('whatever goes wrong meanwhile', () => {
-  it('a rollout never has more pods than maxSurge allows, nor fewer than maxUnavailable', { timeout: 120_000 }, async () => {
+  it('a rollout never has more pods than maxSurge allows, nor fewer than maxUnavailable', patience, async () => {
     const bound = fc.oneof(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 100 }).map((p) => `${p}%`));
     const record = fc.record({ ...scenario, replicas: fc.integer({ min: 1, max: 6 }), maxSurge: bound, maxUnavailable: bound, rollover: fc.boolean() });
     await fc.assert(
@@ -175,11 +74,11 @@ describe('whatever goes wrong meanwhile', () => {
         expect(broken).toEqual([]);
         expect(images).toEqual(Array(replicas).fill('web:3'));
       }),
-      { numRuns: 15 },
+      runs,
     );
   });
 
-  it('a Job counts no pod twice and forgets none', { timeout: 120_000 }, async () => {
+  it('a Job counts no pod twice and forgets none', patience, async () => {
     const record = fc.record({ ...scenario, completions: fc.integer({ min: 1, max: 8 }), parallelism: fc.integer({ min: 1, max: 4 }), indexed: fc.boolean() });
     await fc.assert(
       fc.asyncProperty(record, async ({ seed, unsent, completions, parallelism, indexed }) => {
@@ -230,14 +129,18 @@ describe('whatever goes wrong meanwhile', () => {
         expect(status?.uncountedTerminatedPods ?? {}).toEqual({});
         // Of an indexed job the numbers count, however often one was done.
         if (indexed) expect(status!.completedIndexes).toBe(completions === 1 ? '0' : completions === 2 ? '0,1' : `0-${completions - 1}`);
-        // One that was deleted while it ran may have been counted as failed at once, and succeed all the same (upstream's isPodFailed).
-        else expect(status!.succeeded).toBeGreaterThanOrEqual([...succeeded].filter((uid) => !failed.has(uid)).length);
+        else {
+          expect(status!.succeeded).toBeGreaterThanOrEqual(completions);
+          // A pod too many, which a lost answer may leave, is let go before it is deleted: it may succeed uncounted (upstream's
+          // deleteJobPods). One deleted while it ran may count as failed at once, and succeed all the same (isPodFailed).
+          if (unsent === 0) expect(status!.succeeded).toBeGreaterThanOrEqual([...succeeded].filter((uid) => !failed.has(uid)).length);
+        }
       }),
-      { numRuns: 15 },
+      runs,
     );
   });
 
-  it('a StatefulSet never has two pods of one number, and begins none before those below are ready', { timeout: 120_000 }, async () => {
+  it('a StatefulSet never has two pods of one number, and begins none before those below are ready', patience, async () => {
     const record = fc.record({ ...scenario, replicas: fc.integer({ min: 1, max: 4 }), parallel: fc.boolean() });
     await fc.assert(
       fc.asyncProperty(record, async ({ seed, unsent, replicas, parallel }) => {
@@ -292,7 +195,7 @@ describe('whatever goes wrong meanwhile', () => {
         expect(pods.map((pod) => pod.metadata!.name).sort()).toEqual(Array.from({ length: replicas + 1 }, (_, i) => `db-${i}`));
         expect(pods.every((pod) => controllerOf(pod)?.name === 'db' && pod.spec!.containers[0]!.image === 'i:2')).toBe(true);
       }),
-      { numRuns: 15 },
+      runs,
     );
   });
 });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ResourceQuotaSpec } from '../../../main/api/index.ts';
+import { quotaUsage } from '../../../main/api/quota.ts';
 import { resources } from '../../../main/client/index.ts';
 import { ResourceQuotaController } from '../../../main/controllers/resourceQuota.ts';
 import { settle } from '../../support/fakeClock.ts';
@@ -61,6 +62,14 @@ it('a pod that should be gone by now costs nothing from the next full count on',
   await cluster.clock.advance(5 * 60_000);
   await settle();
   expect(status()!.used).toEqual({ pods: '0' });
+});
+
+it('a pod on its way out counts until it should have been gone for as long as it had to go', () => {
+  const leaving = makePod('a');
+  const at = Date.parse('2026-01-01T00:00:30Z');
+  leaving.metadata = { ...leaving.metadata, deletionTimestamp: '2026-01-01T00:00:30Z', deletionGracePeriodSeconds: 30 };
+  const places = (now: number) => quotaUsage({ group: '', resource: 'pods' }, leaving, now).pods?.toString();
+  expect([places(at + 30_000), places(at + 30_001)]).toEqual(['1', undefined]);
 });
 
 it('scopes choose the pods', async () => {
