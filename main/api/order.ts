@@ -11,7 +11,11 @@ const places = new WeakMap<ObjectSchema, ReadonlyMap<string, number>>();
 
 function placesOf(schema: ObjectSchema): ReadonlyMap<string, number> {
   let known = places.get(schema);
-  if (!known) places.set(schema, (known = new Map([...schema.fields.keys()].map((name, place) => [name, place]))));
+  if (!known) {
+    // The kind comes first of all in Go.
+    const names = [...(schema.fields.has('kind') && schema.gvk ? ['kind'] : []), ...schema.fields.keys()];
+    places.set(schema, (known = new Map([...new Set(names)].map((name, place) => [name, place]))));
+  }
   return known;
 }
 

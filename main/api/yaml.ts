@@ -1,4 +1,4 @@
-import { isNode, isScalar, LineCounter, parseAllDocuments, visit, type CollectionTag, type Document, type ScalarTag, type Tags } from 'yaml';
+import { isNode, isScalar, Lexer, LineCounter, parseAllDocuments, visit, type CollectionTag, type Document, type ScalarTag, type Tags } from 'yaml';
 import type { Json } from './json.ts';
 import { yamlError } from './yamlError.ts';
 
@@ -17,6 +17,17 @@ export class YamlError extends Error {
 const maxLength = 3 * 1024 * 1024;
 /** How often one anchor may stand for something, nested ones multiplied: enough for manifests, too little for a bomb. */
 const maxAliasCount = 1000;
+
+/**
+ * Keys, values and marks. Each costs time and some hundred bytes while a text is read, so that three megabytes of short ones would
+ * hold everybody up for half a minute; the largest definitions that are in use have 200,000.
+ */
+const maxWords = 500_000;
+
+function checkWords(text: string): void {
+  let words = 0;
+  for (const _ of new Lexer().lex(text)) if (++words > maxWords) throw new YamlError(`yaml: the text has more than ${maxWords} words: send it as JSON`);
+}
 
 // kubectl and the apiserver read YAML 1.1 through a Go library that differs from the standard in these points:
 // octal numbers may be written 0o17, numbers beyond all bounds stay text, dates and base 60 are text.
@@ -78,11 +89,28 @@ export function parseYamlDocuments(text: string): Json[] {
     .filter((value) => value !== null);
 }
 
-/** Keys that stand twice in one map, in upstream's words; the last one counts. */
-export function yamlDuplicates(text: string): string[] {
+/** One document as `parseYaml` reads it, and the keys that stand twice in one map, in upstream's words; the last one counts. */
+export function parseYamlWithDuplicates(text: string): { value: Json; duplicates(): string[] } {
+  if (jsonLike.test(text)) {
+    try {
+      return { value: JSON.parse(text) as Json, duplicates: () => duplicatesOf(text) };
+    } catch {
+      // As in parseYaml.
+    }
+  }
   const lines = new LineCounter();
+  const documents = read(text, lines);
+  return { value: documents.length ? toJson(documents[0]!) : null, duplicates: () => duplicatesIn(documents, lines) };
+}
+
+function duplicatesOf(text: string): string[] {
+  const lines = new LineCounter();
+  return duplicatesIn(read(text, lines), lines);
+}
+
+function duplicatesIn(documents: readonly Document[], lines: LineCounter): string[] {
   const complaints: string[] = [];
-  for (const document of read(text, lines))
+  for (const document of documents)
     visit(document, {
       Map(_, map) {
         const seen = new Set<unknown>();
@@ -98,6 +126,7 @@ export function yamlDuplicates(text: string): string[] {
 
 function read(text: string, lineCounter?: LineCounter): Document[] {
   if (text.length > maxLength) throw new YamlError(`the text is longer than ${maxLength} characters`);
+  if (text.length > maxWords) checkWords(text);
   try {
     const documents = parseAllDocuments(text, {
       version: '1.1',

@@ -4,7 +4,7 @@ import { decodeProtobuf } from '../../api/protobuf.ts';
 import { DecodeError } from '../../api/decode.ts';
 import { withNumberTexts } from '../../api/numberText.ts';
 import { badRequest, type StatusError } from '../../api/status.ts';
-import { parseYaml, yamlDuplicates, YamlError } from '../../api/yaml.ts';
+import { parseYamlWithDuplicates, YamlError } from '../../api/yaml.ts';
 import { duplicateFields, isSameText } from '../../api/duplicates.ts';
 import type { Call } from '../call.ts';
 import { bodyFormat } from './negotiate.ts';
@@ -35,8 +35,8 @@ export async function parseBody(call: Call, kind?: string): Promise<Parsed | und
     case 'yaml': {
       const text = body.bytes.toString('utf8');
       try {
-        const value = parseYaml(text);
-        return { value, duplicates: (others) => (isSameText(text, value) ? others : [...yamlDuplicates(text), ...others]), unrecognized, trusted: false };
+        const { value, duplicates } = parseYamlWithDuplicates(text);
+        return { value, duplicates: (others) => (isSameText(text, value) ? others : [...duplicates(), ...others]), unrecognized, trusted: false };
       } catch (error) {
         if (error instanceof YamlError) throw unrecognized(error.inGo);
         throw error;

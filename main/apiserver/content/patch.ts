@@ -2,7 +2,7 @@ import { cloneJson } from '../../api/json.ts';
 import { jsonError, nestedTooDeep } from '../../api/jsonError.ts';
 import { badRequest, failure } from '../../api/status.ts';
 import { duplicateFields, isSameText } from '../../api/duplicates.ts';
-import { parseYaml, yamlDuplicates, YamlError } from '../../api/yaml.ts';
+import { parseYamlWithDuplicates, YamlError } from '../../api/yaml.ts';
 import type { Call } from '../call.ts';
 import { unsupportedMediaType } from './negotiate.ts';
 
@@ -43,7 +43,12 @@ async function parsePatch(call: Call, type: PatchType): Promise<ReadPatch> {
   const wrong = () => badRequest(type === 'strategic' ? jsonError(text) : `error decoding patch: ${jsonError(text)}`);
   if (type !== 'apply' && nestedTooDeep(text)) throw wrong();
   try {
-    const patch: unknown = type === 'apply' ? parseYaml(text) : JSON.parse(text);
+    if (type === 'apply') {
+      const { value, duplicates } = parseYamlWithDuplicates(text);
+      // Appliers send JSON, though the type says YAML.
+      return { patch: value, complaints: isSameText(text, value) ? [] : duplicates() };
+    }
+    const patch: unknown = JSON.parse(text);
     return { patch, complaints: complaintsOf(type, text, patch) };
   } catch (error) {
     if (error instanceof YamlError) throw badRequest(`error decoding YAML: error converting YAML to JSON: ${error.inGo}`);
@@ -54,9 +59,7 @@ async function parsePatch(call: Call, type: PatchType): Promise<ReadPatch> {
 const operationMembers = new Set(['from', 'op', 'path', 'value']);
 
 function complaintsOf(type: PatchType, text: string, patch: unknown): string[] {
-  // Appliers send JSON, though the type says YAML.
   if (type !== 'json' && isSameText(text, patch)) return [];
-  if (type === 'apply') return yamlDuplicates(text);
   if (type !== 'json') return duplicateFields(text);
   const unknown = (Array.isArray(patch) ? (patch as unknown[]) : []).flatMap((operation, i) =>
     Object.keys(operation ?? {}).filter((name) => !operationMembers.has(name)).map((name) => `unknown field ${JSON.stringify(`[${i}].${name}`)}`),

@@ -34,7 +34,11 @@ export async function subresource(serving: Serving, call: Call, registry: Regist
       if (info.verb === 'patch') return patchObject(serving, call, registry, part);
       throw notAllowed();
     case 'view':
-      if (info.verb === 'get') return { type: 'object', code: 200, object: part.get(objectOf(await registry.get(info.namespace, info.name))) };
+      if (info.verb === 'get') {
+        const object = objectOf(await registry.get(info.namespace, info.name));
+        part.check?.(object);
+        return { type: 'object', code: 200, object: part.get(object) };
+      }
       if (info.verb === 'update') return putView(serving, call, registry, part);
       if (info.verb === 'patch') return patchView(serving, call, registry, part);
       throw notAllowed();

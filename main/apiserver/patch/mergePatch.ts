@@ -20,7 +20,12 @@ function merge(target: unknown, patch: unknown): unknown {
     if (value === null) delete merged[name];
     else if (value !== undefined) setMember(merged, name, merge(Object.hasOwn(merged, name) ? merged[name] : undefined, value));
   }
-  return merged;
+  // For upstream's library it is a map now, which is written in order.
+  return inNameOrder(merged);
+}
+
+export function inNameOrder(target: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(target).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Sets a member whatever its name is: `__proto__` too is only a name. */

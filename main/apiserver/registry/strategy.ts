@@ -183,6 +183,8 @@ export type Subresource<T extends KubeObject> =
       /** Another kind that shows a part of the object (scale). */
       kind: GroupVersionKind;
       verbs: string[];
+      /** Throws where the object has nothing to show to who only looks. */
+      check?(object: T): void;
       get(object: T): KubeObject;
       /** Puts the view's part into a private copy of the object. */
       apply(object: T, view: KubeObject): void;

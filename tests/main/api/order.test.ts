@@ -14,6 +14,11 @@ describe('the order in which Go writes an object', () => {
     expect(Object.keys(labels)).toEqual(['b', 'a']);
   });
 
+  it('begins with the kind', () => {
+    const status = schemaOf({ group: '', version: 'v1', kind: 'Status' })!;
+    expect(JSON.stringify(inGoOrder(status, { apiVersion: 'v1', code: 404, kind: 'Status', metadata: {} }))).toBe('{"kind":"Status","apiVersion":"v1","metadata":{},"code":404}');
+  });
+
   it('takes no copy of what is in order', () => {
     const object = { metadata: { name: 'a', labels: { a: '1', b: '2' } }, spec: { containers: [{ name: 'a', image: 'x' }] } };
     expect(inGoOrder(pod, object)).toBe(object);

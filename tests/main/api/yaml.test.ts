@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseYaml, parseYamlDocuments, YamlError, yamlDuplicates } from '../../../main/api/yaml.ts';
+import { parseYaml, parseYamlDocuments, parseYamlWithDuplicates, YamlError } from '../../../main/api/yaml.ts';
 
 describe('YAML', () => {
   it.each([
@@ -40,7 +40,7 @@ describe('YAML', () => {
     expect(parseYaml('base: &b {x: 1, z: 2}\nall:\n  <<: *b\n  z: 3\n')).toEqual({ base: { x: 1, z: 2 }, all: { x: 1, z: 3 } });
     const twice = 'a: 1\nb:\n  c: 1\n  c: 2\na: 2\n';
     expect(parseYaml(twice)).toEqual({ a: 2, b: { c: 2 } });
-    expect(yamlDuplicates(twice)).toEqual(['line 5: key "a" already set in map', 'line 4: key "c" already set in map']);
+    expect(parseYamlWithDuplicates(twice).duplicates()).toEqual(['line 5: key "a" already set in map', 'line 4: key "c" already set in map']);
   });
 
   it('of several documents is read document by document', () => {
@@ -63,6 +63,8 @@ describe('YAML', () => {
     expect(() => parseYaml(laughs.join('\n'))).toThrow(YamlError);
     expect(() => parseYaml(`a: ${'['.repeat(50_000)}`)).toThrow(YamlError);
     expect(() => parseYaml('#'.repeat(4 * 1024 * 1024))).toThrow(YamlError);
+    expect(() => parseYaml(`a:\n${'- 1\n'.repeat(200_000)}`)).toThrow('the text has more than 500000 words: send it as JSON');
+    expect(parseYaml(`a: |\n${'  some, more: text\n'.repeat(100_000)}`)).toHaveProperty('a');
   });
 });
 

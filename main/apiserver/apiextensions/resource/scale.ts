@@ -1,12 +1,14 @@
 import type { CustomResourceSubresourceScale } from '../../../api/index.ts';
 import type { KubeObject } from '../../../api/meta.ts';
-import { internalError, type FieldError } from '../../../api/status.ts';
+import { badRequest, internalError, type FieldError } from '../../../api/status.ts';
 import { check } from '../../registry/define.ts';
 import type { Subresource } from '../../registry/strategy.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { isJsonObject } from '../schema/types.ts';
 
 const maxInt32 = 2 ** 31 - 1;
+/** What whoever changes a scale is given of an object that does not say how many it wants. */
+const unset = -(2 ** 31);
 const stepsOf = (path: string) => path.replace(/^\./, '').split('.');
 
 interface ScaleView extends KubeObject {
@@ -24,9 +26,11 @@ export function scaleOf({ specReplicasPath, statusReplicasPath, labelSelectorPat
     type: 'view',
     kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
     verbs: ['get', 'patch', 'update'],
+    check(object) {
+      if (read(object, specReplicasPath) === undefined) throw internalError(`the spec replicas field ${JSON.stringify(specReplicasPath)} does not exist`);
+    },
     get(object) {
-      const replicas = read(object, specReplicasPath);
-      if (replicas === undefined) throw internalError(`the spec replicas field ${JSON.stringify(specReplicasPath)} does not exist`);
+      const replicas = read(object, specReplicasPath) ?? unset;
       const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata ?? {};
       const selector = labelSelectorPath ? read(object, labelSelectorPath) : undefined;
       const scale: ScaleView = {
@@ -50,6 +54,7 @@ export function scaleOf({ specReplicasPath, statusReplicasPath, labelSelectorPat
     validate: (view): FieldError[] =>
       check((errors) => {
         const replicas = (view as ScaleView).spec?.replicas ?? 0;
+        if (replicas === unset) throw badRequest(`the spec replicas field ${JSON.stringify(specReplicasPath)} cannot be empty`);
         if (replicas < 0) errors.invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
       }),
   };

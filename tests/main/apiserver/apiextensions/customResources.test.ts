@@ -247,6 +247,16 @@ describe('subresources', () => {
     expect((await get('a')).spec?.replicas).toBe(5);
   });
 
+  it('set replicas that nobody has spoken of, which cannot be shown', async () => {
+    await create(widget('b', {}));
+    const message = async (request: Promise<unknown>) => (await server.refusal(request))?.message;
+    const scaled = (patch: object) => server.request('PATCH', `${widgets()}/b/scale`, patch, { contentType: 'application/merge-patch+json' });
+    expect(await message(server.request('GET', `${widgets()}/b/scale`))).toContain('the spec replicas field ".spec.replicas" does not exist');
+    expect(await message(scaled({ metadata: {} }))).toBe('the spec replicas field ".spec.replicas" cannot be empty');
+    await scaled({ spec: { replicas: 3 } });
+    expect((await get('b')).spec?.replicas).toBe(3);
+  });
+
   it('have fields to select by', async () => {
     await create(widget('a', { color: 'red' }));
     await create(widget('b', { color: 'blue' }));
