@@ -8,7 +8,7 @@ import { ApiClient } from './client.mjs';
 import { newDirectory } from './engine.mjs';
 
 /** As many ports of loopback that nobody has. */
-async function freePorts(count) {
+export async function freePorts(count) {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => new Promise((resolve) => server.once('listening', resolve))));
   const ports = servers.map((server) => server.address().port);

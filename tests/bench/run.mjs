@@ -1,5 +1,5 @@
 // npm run bench [-- PART … --n N --c C --times N]: measures the built engine and prints one JSON line a figure.
-// Parts: store, rules, start, idle, api, pods, network, reference, schedule; all of them by default. Nothing here asserts a time.
+// Parts: store, etcd, rules, start, idle, api, pods, network, reference, schedule; all of them by default. Nothing here asserts a time.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'vite';
 import { measureApi } from './api.mjs';
+import { withEtcd } from './etcd.mjs';
 import { newDirectory, startEngine } from './engine.mjs';
 import { measureNetwork } from './network.mjs';
 import { measurePods } from './pods.mjs';
@@ -52,6 +53,7 @@ async function measureAlone(part, run) {
 
 report({ op: 'machine', node: process.version, cpu: os.cpus()[0].model, cores: os.cpus().length, memoryGiB: os.totalmem() / 2 ** 30, load: os.loadavg()[0] });
 if (wanted('store')) await measureAlone('store', ({ measureStore }) => measureStore(report, { n }));
+if (wanted('etcd')) await measureAlone('store', ({ measureEtcd }) => withEtcd((etcd) => measureEtcd(report, { n, ...etcd })));
 if (wanted('rules')) await measureAlone('rules', ({ measureRules }) => measureRules(report));
 if (['start', 'idle', 'api', 'pods', 'network', 'reference', 'schedule'].some(wanted)) execFileSync(process.execPath, [path.join(root, 'tools/build.mjs'), 'node', 'agent'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
 if (wanted('start')) await measureStart({ times, objects });

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { openDiskStore, type Store } from '../../main/store/index.ts';
+import { openDiskStore, openEtcdStore, type Store } from '../../main/store/index.ts';
 import { realClock } from '../../main/util/clock.ts';
 import { noLog } from '../../main/util/log.ts';
 
@@ -29,7 +29,11 @@ async function longestBlock(work: () => Promise<void>): Promise<number> {
   return longest;
 }
 
-async function measure(report: Report, op: string, count: number, width: number, work: (i: number) => Promise<unknown>): Promise<void> {
+/** What an etcd beside us has used up, milliseconds. */
+type Beside = () => number | undefined;
+
+async function measure(report: Report, op: string, count: number, width: number, work: (i: number) => Promise<unknown>, beside?: Beside): Promise<void> {
+  const besideBefore = beside?.() ?? 0;
   const cpu = process.cpuUsage();
   const began = performance.now();
   let next = 0;
@@ -39,7 +43,7 @@ async function measure(report: Report, op: string, count: number, width: number,
   await Promise.all(Array.from({ length: width }, loop));
   const ms = performance.now() - began;
   const { user, system } = process.cpuUsage(cpu);
-  report({ op, n: count, c: width, perSecond: (count / ms) * 1000, usPerOp: (ms / count) * 1000, cpuUsPerOp: (user + system) / count });
+  report({ op, n: count, c: width, perSecond: (count / ms) * 1000, usPerOp: (ms / count) * 1000, cpuUsPerOp: (user + system) / count, ...(beside ? { etcdCpuUsPerOp: (((beside() ?? 0) - besideBefore) * 1000) / count } : {}) });
 }
 
 async function fill(store: Store, count: number): Promise<void> {
@@ -80,4 +84,25 @@ export async function measureStore(report: Report, { n }: { n: number }): Promis
   } finally {
     fs.rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** The same writes and reads with the store in an etcd, alone and with a second engine that writes as much. */
+export async function measureEtcd(report: Report, { n, url, beside }: { n: number; url: string; beside: Beside }): Promise<void> {
+  const open = (writer: string) => openEtcdStore({ servers: [url], prefix: '/bench', writer, clock: realClock, log: noLog });
+  const put = (store: Store, i: number) => store.put(key(i), (revision) => `{"r":${revision},"b":"${body}"}`, { cause });
+  const store = await open('a');
+  await measure(report, 'etcd-put', n, 1, (i) => put(store, i), beside);
+  await measure(report, 'etcd-put', n * 5, 32, (i) => put(store, i), beside);
+  await measure(report, 'etcd-get-any', 100_000, 1, (i) => store.get(key(i % n)), beside);
+  const get = async (i: number) => (await store.fresh(), store.get(key(i % n)));
+  await measure(report, 'etcd-get', n, 1, get, beside);
+  await measure(report, 'etcd-get', n * 5, 32, get, beside);
+  const began = performance.now();
+  const other = await open('b');
+  report({ op: `etcd-open-${other.count('/')}`, ms: performance.now() - began });
+  await measure(report, 'etcd-put-beside-an-idle-engine', n * 5, 32, (i) => put(store, i), beside);
+  await measure(report, 'etcd-put-by-two', n * 5, 32, (i) => put(i % 2 ? store : other, i), beside);
+  await measure(report, 'etcd-history-oldest-1000', 5, 1, () => store.history({ after: store.compactedRevision, limit: 1000 }), beside);
+  await other.close();
+  await store.close();
 }
