@@ -11,6 +11,7 @@ import { Registry as MetricsRegistry } from 'prom-client';
 import type { ClusterState } from '../preload/contract.ts';
 import { lastUsedLabel } from './api/legacyTokens.ts';
 import { parseYaml } from './api/yaml.ts';
+import { type ApiAddress, ApiAddresses } from './apiAddresses.ts';
 import { type Answer, auditPolicy, begun, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
 import { bootstrapCluster, certificateSigner, ensureAuthority, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KeptAuthority, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
@@ -256,7 +257,7 @@ class Engine implements Cluster {
       random,
       log: log.child('apiserver'),
       strategies: builtinStrategies({
-        store, objects, random, rbac, authorizer, tokens, otherTokens, serviceCIDR, nodePorts: [30000, 32767], kubelets, featureGates: this.options.featureGates,
+        store, objects, random, rbac, authorizer, tokens, otherTokens, serviceCIDR, nodePorts: [30000, 32767], shared: engine !== undefined, kubelets, featureGates: this.options.featureGates,
         components: [controlLoopCheck('scheduler'), controlLoopCheck('controller-manager'), { ...storeCheck(store), name: 'etcd-0' }],
       }),
       admission: builtinAdmission,
@@ -281,6 +282,9 @@ class Engine implements Cluster {
     });
     this.#stops.push(() => api.close());
     const kubeletListener = this.#kubeletListeners(api);
+    const publish = (addresses: ApiAddress[]) => ensureEndpoints(this.#client(api, 'system:apiserver', 'kube-apiserver'), addresses);
+    const addresses = engine && new ApiAddresses({ store, id: engineId(this.#files), publish, clock, log });
+    if (addresses) this.#stops.push(() => addresses.stop());
     const nodes = new Nodes({
       cluster: this.options.name,
       directory: this.#files.directory,
@@ -302,7 +306,7 @@ class Engine implements Cluster {
       api: { address: serviceIP, port: 443 },
       certificate: certificates.edge,
       onFailure: (error) => void this.#fail(error),
-      publishApi: (endpoint) => ensureEndpoints(this.#client(api, 'system:apiserver', 'kube-apiserver'), endpoint),
+      publishApi: (address) => (addresses ? addresses.set(address) : publish([address])),
       clock,
       random,
       log,

@@ -182,10 +182,13 @@ async function ensureAuthentication(client: Client, { clientCa, frontProxyCa }: 
   else if (current.data?.['client-ca-file'] !== clientCa || current.data['requestheader-client-ca-file'] !== frontProxyCa) await configMaps.update({ ...current, data: { ...current.data, ...data } });
 }
 
-/** The endpoints of `kubernetes` are the API server's own business; a changed address replaces the old one. */
-export async function ensureEndpoints(client: Client, { ip, port }: { ip: string; port: number }): Promise<void> {
+/** The endpoints of `kubernetes` are the API servers' own business; those that have changed replace the old ones. All have one port. */
+export async function ensureEndpoints(client: Client, addresses: readonly { ip: string; port: number }[]): Promise<void> {
   const metadata = { name: 'kubernetes', namespace: 'default', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } };
-  const subsets = [{ addresses: [{ ip }], ports: [{ name: 'https', port, protocol: 'TCP' }] }];
+  const ips = addresses.map(({ ip }) => ip).sort();
+  const { port } = addresses[0]!;
+  const ports = [{ name: 'https', port, protocol: 'TCP' as const }];
+  const subsets = [{ addresses: ips.map((ip) => ({ ip })), ports }];
   const endpoints = client.of(resources.endpoints);
   const slices = client.of(resources.endpointSlices);
   const [{ items: existing }, { items: existingSlices }] = await Promise.all([
@@ -197,20 +200,21 @@ export async function ensureEndpoints(client: Client, { ip, port }: { ip: string
     kind: 'EndpointSlice',
     metadata: { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
     addressType: 'IPv4',
-    endpoints: [{ addresses: [ip], conditions: { ready: true } }],
-    ports: [{ name: 'https', port, protocol: 'TCP' }],
+    endpoints: ips.map((ip) => ({ addresses: [ip], conditions: { ready: true } })),
+    ports,
   };
   const current = existing[0];
   const currentSlice = existingSlices[0];
+  const subset = current?.subsets?.[0];
   await Promise.all([
     !current
       ? endpoints.create({ apiVersion: 'v1', kind: 'Endpoints', metadata, subsets })
-      : current.subsets?.[0]?.addresses?.[0]?.ip !== ip || current.subsets[0].ports?.[0]?.port !== port
+      : !equalJson(subset?.addresses?.map(({ ip }) => ip), ips) || subset?.ports?.[0]?.port !== port
         ? endpoints.update({ ...current, subsets })
         : undefined,
     !currentSlice
       ? slices.create(slice)
-      : currentSlice.endpoints?.[0]?.addresses?.[0] !== ip || currentSlice.ports?.[0]?.port !== port
+      : !equalJson(currentSlice.endpoints?.map((endpoint) => endpoint.addresses[0]), ips) || currentSlice.ports?.[0]?.port !== port
         ? slices.update({ ...currentSlice, endpoints: slice.endpoints, ports: slice.ports })
         : undefined,
   ]);

@@ -370,6 +370,11 @@ export class StoreCore implements Store {
     this.#journal.reached?.();
   }
 
+  /** Looks anew how far back the history reaches. */
+  reconsider(): void {
+    this.#watches.wake();
+  }
+
   /** Nothing that is written from now on can be told from what was there: the store is of no use any more. */
   fail(error: Error): void {
     this.#fail(this.#batch, error);

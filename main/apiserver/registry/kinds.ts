@@ -53,7 +53,7 @@ import { secret } from './core/secret.ts';
 import { service } from './core/service.ts';
 import { serviceAccount } from './core/serviceAccount.ts';
 import { ServiceAddresses } from './core/serviceAddresses.ts';
-import { ServicePorts } from './core/servicePorts.ts';
+import { RememberedPorts, ServicePorts, StoredPorts } from './core/servicePorts.ts';
 import { endpointSlice } from './discovery/endpointSlice.ts';
 import { rbacStrategies } from './rbac/roles.ts';
 import { priorityClass } from './scheduling/priorityClass.ts';
@@ -77,6 +77,8 @@ export interface BuiltinOptions {
   serviceCIDR: string;
   /** First and last port that Services of type NodePort get. */
   nodePorts: readonly [number, number];
+  /** Other API servers write to the same store. */
+  shared?: boolean;
   /** The kubelet of a node, which measures; undefined: none runs there. */
   kubelets(node: string): KubeletApi | undefined;
   /** What `componentstatuses` tells of, each under its name. */
@@ -86,11 +88,11 @@ export interface BuiltinOptions {
 
 /** Every kind that the API server serves by itself. */
 export function builtinStrategies(options: BuiltinOptions): Strategy[] {
-  const { store, objects, random, rbac, authorizer, tokens, otherTokens = [], serviceCIDR, nodePorts, kubelets, components = [], featureGates } = options;
+  const { store, objects, random, rbac, authorizer, tokens, otherTokens = [], serviceCIDR, nodePorts, shared = false, kubelets, components = [], featureGates } = options;
   const stored = () => objects.list<Service>({ group: '', version: 'v1', resource: 'services' });
   const allocators = {
     addresses: new ServiceAddresses(serviceCIDR, objects, new Registry(of(ipAddress), store, objects, random), random),
-    ports: new ServicePorts(...nodePorts, stored, random),
+    ports: new ServicePorts(...nodePorts, shared ? new StoredPorts(store, stored) : new RememberedPorts(stored), random),
   };
   return [
     of(namespace),

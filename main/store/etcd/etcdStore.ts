@@ -26,6 +26,8 @@ export interface EtcdStoreOptions extends TlsOptions {
   memoChars?: number;
   /** A connection that is silent for so long is asked for a sign of life, milliseconds; default 10 s. */
   keepAlive?: number;
+  /** A call that takes longer has failed, milliseconds; default 5 s. */
+  timeout?: number;
 }
 
 /** How many keys are read at a time. */
@@ -36,8 +38,8 @@ const pageSize = 500;
  * CorruptionError.
  */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
-  const { clock, log, servers, ca, cert, key, keepAlive } = options;
-  const channel = new Channel({ servers, ca, cert, key, clock, ...(keepAlive === undefined ? {} : { keepAlive }) });
+  const { clock, log } = options;
+  const channel = new Channel(options);
   const keyspace = new Keyspace(options.prefix);
   const memos = new MemoKeeper(options.memoChars ?? 3 * 1024 * 1024);
   const causes = new Causes();

@@ -378,11 +378,32 @@ export class EtcdJournal implements Journal {
     }
   }
 
+  /** Goes on where a connection was lost, unless that lasts. */
   async *read(after: number, to: number): AsyncGenerator<StoredEvent[]> {
+    const { clock } = this.#options;
+    let cursor = after;
+    let until = clock.monotonic() + patience;
+    for (let wait = firstRetry; ; wait = Math.min(wait * 2, longestRetry)) {
+      try {
+        for await (const events of this.#readOnce(cursor, to)) {
+          cursor = events.at(-1)!.entry.modRevision;
+          until = clock.monotonic() + patience;
+          yield events;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof EtcdError)) throw error;
+        if (isFinal(error) || clock.monotonic() >= until || this.#closed) throw new UnavailableError(error.message);
+      }
+      await clock.sleep(wait);
+    }
+  }
+
+  /** Throws EtcdError, CompactedError. */
+  async *#readOnce(after: number, to: number): AsyncGenerator<StoredEvent[]> {
     const { channel, keyspace, causes } = this.#options;
     const at = await this.#locate(after).catch((error: unknown) => {
-      if (!(error instanceof EtcdError)) throw error;
-      throw tells(error, code.outOfRange, 'compacted') ? new CompactedError(after, this.#oldest) : new UnavailableError(error.message);
+      throw error instanceof EtcdError && tells(error, code.outOfRange, 'compacted') ? new CompactedError(after, this.#oldest) : error;
     });
     const arrived: (Buffer | EtcdError)[] = [];
     let wake = () => {};
@@ -402,10 +423,10 @@ export class EtcdJournal implements Journal {
         while (arrived.length === 0) await new Promise<void>((resolve) => (wake = resolve));
         const next = arrived.shift()!;
         stream.resume();
-        if (next instanceof EtcdError) throw new UnavailableError(next.message);
+        if (next instanceof EtcdError) throw next;
         const { canceled, compactRevision, cancelReason, events } = watchResponse(next);
         if (canceled) {
-          if (compactRevision === 0) throw new UnavailableError(cancelReason);
+          if (compactRevision === 0) throw new EtcdError(code.unavailable, cancelReason);
           await this.#learnOldest(compactRevision);
           throw new CompactedError(after, this.#oldest);
         }
@@ -426,6 +447,7 @@ export class EtcdJournal implements Journal {
     try {
       const journal = await this.#read(at);
       this.#oldest = Math.max(this.#oldest, journal ? journalRecord(journal).revision : 0);
+      this.#core?.reconsider();
     } catch (error) {
       // Compacted further meanwhile: the next who reads learns of it.
       if (!(error instanceof EtcdError)) throw error;

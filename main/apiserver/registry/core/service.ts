@@ -58,7 +58,7 @@ export function service(allocators: ServiceAllocators): Strategy<Service> {
       return (committed) => (committed ? allocation.releaseOld() : allocation.undo());
     },
     async afterDelete(object, context) {
-      for (const port of portsOf(object)) allocators.ports.release(port);
+      for (const port of portsOf(object)) await allocators.ports.release(context, port);
       for (const ip of addressesOf(object)) await allocators.addresses.release(context, ip);
     },
     fields: (object) => ({ 'spec.clusterIP': object.spec?.clusterIP ?? '', 'spec.type': object.spec?.type ?? '' }),
@@ -201,18 +201,18 @@ class Allocation {
 
   /** Takes what the Service asks for or needs; throws 422 where something is taken already. */
   async take(): Promise<void> {
-    this.#takePorts();
+    await this.#takePorts();
     if (needsClusterIP(this.object) && !isHeadless(this.object) && !isLeftAsItWas(this.object, this.old)) await this.#takeAddresses();
   }
 
   async undo(): Promise<void> {
-    for (const port of this.#took.ports) this.allocators.ports.release(port);
+    for (const port of this.#took.ports) await this.allocators.ports.release(this.context, port);
     for (const ip of this.#took.addresses) await this.allocators.addresses.release(this.context, ip);
   }
 
   async releaseOld(): Promise<void> {
     const kept = { addresses: new Set(addressesOf(this.object)), ports: new Set(portsOf(this.object)) };
-    for (const port of this.#had.ports) if (!kept.ports.has(port)) this.allocators.ports.release(port);
+    for (const port of this.#had.ports) if (!kept.ports.has(port)) await this.allocators.ports.release(this.context, port);
     for (const ip of this.#had.addresses) if (!kept.addresses.has(ip)) await this.allocators.addresses.release(this.context, ip);
   }
 
@@ -240,37 +240,37 @@ class Allocation {
     spec.clusterIP = ips[0];
   }
 
-  #takePorts(): void {
+  async #takePorts(): Promise<void> {
     const { object } = this;
     const spec = object.spec!;
     if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') {
-      spec.ports?.forEach((port, i) => port.nodePort && this.#takePort(port.nodePort, `spec.ports[${i}].nodePort`));
+      for (const [i, port] of (spec.ports ?? []).entries()) if (port.nodePort) await this.#takePort(port.nodePort, `spec.ports[${i}].nodePort`);
       // TCP and UDP of one service port share a node port.
       const byPort = new Map((spec.ports ?? []).filter((port) => port.nodePort).map((port) => [port.port, port.nodePort!]));
       for (const port of spec.ports ?? []) {
         if (port.nodePort || !needsNodePort(object)) continue;
-        port.nodePort = byPort.get(port.port) ?? this.#newPort();
+        port.nodePort = byPort.get(port.port) ?? (await this.#newPort());
         byPort.set(port.port, port.nodePort);
       }
     }
     if (!needsHealthCheck(object)) return;
-    if (spec.healthCheckNodePort) this.#takePort(spec.healthCheckNodePort, 'spec.healthCheckNodePort');
-    else spec.healthCheckNodePort = this.#newPort();
+    if (spec.healthCheckNodePort) await this.#takePort(spec.healthCheckNodePort, 'spec.healthCheckNodePort');
+    else spec.healthCheckNodePort = await this.#newPort();
   }
 
-  #takePort(port: number, field: string): void {
+  async #takePort(port: number, field: string): Promise<void> {
     const { ports } = this.allocators;
     if (this.#had.ports.has(port) || this.#took.ports.includes(port)) return;
     if (!ports.contains(port))
       throw this.#refusal(field, port, `provided port is not in the valid range. The range of valid ports is ${ports.first}-${ports.last}`);
-    if (!ports.take(port)) throw this.#refusal(field, port, 'provided port is already allocated');
+    if (!(await ports.take(this.context, port))) throw this.#refusal(field, port, 'provided port is already allocated');
     this.#took.ports.push(port);
   }
 
-  #newPort(): number {
+  async #newPort(): Promise<number> {
     // A dry run shows a port that stands for any (pkg/registry/core/service/portallocator/operation.go).
     const dry = this.#took.ports.length ? Math.max(...this.#took.ports) : beforeDryPorts;
-    const port = this.context.dryRun ? dry + 1 : this.allocators.ports.next();
+    const port = this.context.dryRun ? dry + 1 : await this.allocators.ports.next(this.context);
     this.#took.ports.push(port);
     return port;
   }

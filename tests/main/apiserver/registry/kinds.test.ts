@@ -7,7 +7,7 @@ let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await TestCluster.start();
   await bootstrapCluster(cluster.client());
-  await ensureEndpoints(cluster.client(), { ip: '10.244.0.2', port: 6443 });
+  await ensureEndpoints(cluster.client(), [{ ip: '10.244.0.2', port: 6443 }]);
   await cluster.ask('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
 });
 afterAll(() => cluster.close());
@@ -37,7 +37,7 @@ describe('a fresh cluster', () => {
   it('is left alone by a second start', async () => {
     const before = cluster.store.revision;
     await bootstrapCluster(cluster.client());
-    await ensureEndpoints(cluster.client(), { ip: '10.244.0.2', port: 6443 });
+    await ensureEndpoints(cluster.client(), [{ ip: '10.244.0.2', port: 6443 }]);
     expect(cluster.store.revision).toBe(before);
   });
 });
