@@ -105,7 +105,7 @@ export class StoreCore implements Store {
   #flushing: Promise<void> | undefined;
   #failed: StoreFailedError | undefined;
   /** Why the last writes failed, where later ones may not. */
-  #trouble: NoSpaceError | UnavailableError | undefined;
+  #trouble: NoSpaceError | undefined;
   /** While the journal has a part of a batch: nothing else may become visible. */
   #appending = false;
   /** What others wrote meanwhile. */
@@ -464,9 +464,9 @@ export class StoreCore implements Store {
    * Where it is known that nothing is, because there was no room, or whoever keeps the store tells what there is, later writes are tried again.
    */
   #fail(batch: Batch, error: unknown): void {
-    if (error instanceof NoSpaceError || error instanceof UnavailableError) this.#trouble = error;
-    else this.#failed ??= new StoreFailedError(error);
-    const failed = this.#failed ?? this.#trouble!;
+    if (error instanceof NoSpaceError) this.#trouble = error;
+    else if (!(error instanceof UnavailableError)) this.#failed ??= new StoreFailedError(error);
+    const failed = this.#failed ?? (error as Error);
     for (const { writes, losers } of new Set([batch, this.#batch])) {
       // Some of the batch's writes may have been committed before something else failed; rejecting those again is without effect.
       for (const { write, event } of writes) {

@@ -160,7 +160,7 @@ export class Channel {
   #failure: Error | undefined;
 
   #why(error: Error): string {
-    const told = this.#failure ?? error;
+    const told = this.#failure ?? (error.cause instanceof Error ? failureOf(error.cause) : error);
     return told.message || (told as NodeJS.ErrnoException).code || String(told);
   }
 

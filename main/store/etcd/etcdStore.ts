@@ -74,10 +74,10 @@ async function load(channel: Channel, keyspace: Keyspace, causes: Causes, memos:
     // The key behind the last one.
     from = more && last ? Buffer.concat([last.key, Buffer.alloc(1)]) : undefined;
   }
-  if (!journal) return { revision: 0, compacted: 0, entries, at, clusterId, version: 0, positions: [{ revision: 0, at, time: 0 }] };
+  if (!journal) return { revision: 0, compacted: 0, entries, at, clusterId, version: 0, positions: [{ revision: 0, at, time: 0 }], author: undefined };
   const newest = positionOf(journal);
   const oldest = await oldestPosition(channel, keyspace, journal);
-  return { revision: newest.revision, compacted: oldest.revision, entries, at, clusterId, version: journal.version, positions: [oldest, newest] };
+  return { revision: newest.revision, compacted: oldest.revision, entries, at, clusterId, version: journal.version, positions: [oldest, newest], author: journalRecord(journal) };
 }
 
 function positionOf(journal: KeyValue): Position {

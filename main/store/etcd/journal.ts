@@ -11,7 +11,7 @@ import { eventsOf, groupsOf, pastEventsOf, type Group } from './groups.ts';
 import type { Keyspace } from './keyspace.ts';
 import { compactRequest, methods, rangeRequest, rangeResponse, TxnRequest, txnResponse, watchRequest, watchResponse, type KeyValue, type ResponseHeader } from './messages.ts';
 import { Positions, type Position } from './positions.ts';
-import { headOf, journalRecord, writeRecord } from './record.ts';
+import { headOf, journalRecord, writeRecord, type JournalRecord } from './record.ts';
 
 /** etcd takes 128 operations in a transaction (--max-txn-ops); one is the journal's. */
 const mostWrites = 127;
@@ -50,7 +50,14 @@ export interface Loaded extends StartState {
   version: number;
   /** Where the oldest revision that can be read back stands, and the newest. */
   positions: Position[];
+  /** Whose the last transaction was, if there was one. */
+  author: Author | undefined;
 }
+
+/** Tells a transaction from all others. */
+type Author = Pick<JournalRecord, 'writer' | 'batch'>;
+
+const tagOf = ({ writer, batch }: Author): string => `${writer} ${batch}`;
 
 /** The transaction under way. */
 interface Attempt {
@@ -73,6 +80,8 @@ export class EtcdJournal implements Journal {
   #core: StoreCore | undefined;
   /** The version of the journal up to which everything has been heard. */
   #version = 0;
+  /** Where the last transaction that is known stands, and whose it is; undefined: there has been none. */
+  #newest: { at: number; author: string | undefined } = { at: 0, author: undefined };
   #oldest = 0;
   #batches = 0;
   #attempt: Attempt | undefined;
@@ -109,7 +118,8 @@ export class EtcdJournal implements Journal {
     this.#feed.start(loaded.at);
   }
 
-  #take({ at, version, compacted, positions }: Loaded): void {
+  #take({ at, version, compacted, positions, author }: Loaded): void {
+    this.#newest = { at: positions.at(-1)!.at, author: author && tagOf(author) };
     this.#seen = Math.max(this.#seen, at);
     this.#version = version;
     this.#oldest = compacted;
@@ -134,21 +144,24 @@ export class EtcdJournal implements Journal {
     let { request, count } = this.#request(events, attempt.batch, mostWrites);
     try {
       for (let wait = firstRetry; ; wait = Math.min(wait * 2, longestRetry)) {
-        if (attempt.done) return count;
         if (this.#failure) throw this.#failure;
-        if (attempt.lost) throw new UnavailableError('it is not known whether the last write was done');
+        this.#checkLost(attempt);
+        if (attempt.done) return count;
         if (this.#version > version) throw new OvertakenError();
         try {
           const { header, succeeded, range } = txnResponse(await this.#call(methods.txn, request));
+          this.#checkLost(attempt);
           if (succeeded) {
-            this.#at({ revision: events[count - 1]!.entry.modRevision, at: header.revision, time: events[count - 1]!.time }, version + 1);
+            this.#at({ revision: events[count - 1]!.entry.modRevision, at: header.revision, time: events[count - 1]!.time }, version + 1, { writer: this.#options.writer, batch: attempt.batch });
             return count;
           }
           // Unless an attempt before this one was done and its answer lost, somebody was faster.
-          await this.#heard(range?.kvs[0], until);
+          const now = range?.kvs[0]?.version ?? 0;
+          if (now < version) throw this.#fail(new CorruptionError('the journal of the store in etcd is older than what was read from it'));
+          await this.#until(() => this.#version >= now || attempt.lost, until);
         } catch (error) {
           if (!(error instanceof EtcdError)) throw error;
-          if (tells(error, code.invalidArgument, 'too large') || tells(error, code.invalidArgument, 'too many operations')) {
+          if (isTooMuch(error)) {
             if (count === 1) throw new TooLargeError(error.message);
             ({ request, count } = this.#request(events, attempt.batch, 1));
           } else if (tells(error, code.resourceExhausted, 'space exceeded')) throw new NoSpaceError(error);
@@ -159,6 +172,10 @@ export class EtcdJournal implements Journal {
     } finally {
       this.#attempt = undefined;
     }
+  }
+
+  #checkLost({ lost }: Attempt): void {
+    if (lost) throw new UnavailableError('the history was compacted, so it is not known whether the last write was done');
   }
 
   /** A transaction of the first events, as many as one can hold: no key twice. */
@@ -192,22 +209,18 @@ export class EtcdJournal implements Journal {
     if (version <= this.#version) return;
     if (version !== this.#version + 1) throw new CorruptionError(`the journal of the store in etcd was written ${version} times, and ${this.#version} are known`);
     const attempt = this.#attempt;
-    if (attempt && record.writer === this.#options.writer && record.batch === attempt.batch) attempt.done = true;
+    if (attempt && !attempt.lost && record.writer === this.#options.writer && record.batch === attempt.batch) attempt.done = true;
     else this.#core!.ingest(eventsOf(group, keyspace, causes, memos));
-    this.#at({ revision: record.revision, at: group.at, time: record.writes.at(-1)![1] }, version);
+    this.#at({ revision: record.revision, at: group.at, time: record.writes.at(-1)![1] }, version, record);
   }
 
-  #at(position: Position, version: number): void {
-    this.#version = Math.max(this.#version, version);
+  #at(position: Position, version: number, author: Author): void {
+    if (version > this.#version) {
+      this.#version = version;
+      this.#newest = { at: position.at, author: tagOf(author) };
+    }
     this.#positions.add(position);
     this.#wake();
-  }
-
-  /** Resolves when the feed has brought what `journal` tells of. */
-  async #heard(journal: KeyValue | undefined, until: number): Promise<void> {
-    const version = journal?.version ?? 0;
-    if (version < this.#version) throw this.#fail(new CorruptionError('the journal of the store in etcd is older than what was read from it'));
-    await this.#until(() => this.#version >= version || this.#attempt?.lost === true, until);
   }
 
   /** Resolves when `done` holds; rejects with an UnavailableError when the time is up. */
@@ -290,11 +303,11 @@ export class EtcdJournal implements Journal {
   /** After a connection was lost: whether etcd still is what it was. */
   async #checkPast(): Promise<void> {
     await this.#read();
-    const { at, revision } = this.#positions.newest;
-    if (revision === 0) return;
+    const { at, author } = this.#newest;
+    if (author === undefined) return;
     try {
       const journal = await this.#read(at);
-      if (journal?.modRevision === at && journalRecord(journal).revision === revision) return;
+      if (journal?.modRevision === at && tagOf(journalRecord(journal)) === author) return;
     } catch (error) {
       // What is compacted can no longer be compared.
       if (error instanceof EtcdError && tells(error, code.outOfRange, 'compacted')) return;
@@ -477,6 +490,10 @@ export class EtcdJournal implements Journal {
 }
 
 const tells = (error: EtcdError, wanted: number, words: string): boolean => error.code === wanted && error.message.includes(words);
+
+/** Whether a smaller request might be taken: by etcd's own limits, or by gRPC's, which it derives from them. */
+const isTooMuch = (error: EtcdError): boolean =>
+  tells(error, code.invalidArgument, 'too large') || tells(error, code.invalidArgument, 'too many operations') || tells(error, code.resourceExhausted, 'larger than max');
 
 /** Whether trying again can be of no use. */
 const isFinal = (error: EtcdError): boolean => ([code.permissionDenied, code.unauthenticated] as number[]).includes(error.code);

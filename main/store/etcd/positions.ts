@@ -29,10 +29,6 @@ export class Positions {
     this.#known = [];
   }
 
-  get newest(): Position {
-    return this.#known.at(-1)!;
-  }
-
   /** The last one that is not behind `revision`, and the one after it. */
   around(revision: number): [Position | undefined, Position | undefined] {
     const i = this.#behind(revision);
