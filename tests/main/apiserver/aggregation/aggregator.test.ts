@@ -1,6 +1,6 @@
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { APIService } from '../../../../main/api/index.ts';
 import type { KubeObject } from '../../../../main/api/meta.ts';
 import { dialDirectly } from '../../../../main/apiserver/egress/index.ts';
@@ -20,7 +20,8 @@ describe('an aggregated API server', () => {
   let caBundle: string;
   let asked: { url: string; user: unknown; groups: unknown; authorization: unknown; certificate: string }[];
   let broken: boolean;
-  const clock = new FakeClock();
+  let clock: FakeClock;
+  let proxy: Awaited<ReturnType<TestAuthority['client']>>;
   const services = '/apis/apiregistration.k8s.io/v1/apiservices';
   const ask = <T = KubeObject>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown) => harness.local.request<T>({ method, path, body }).then((answer) => answer.body);
   const condition = async () => (await ask<APIService>('GET', `${services}/v1.fruit.example.com`)).status?.conditions?.[0];
@@ -33,10 +34,19 @@ describe('an aggregated API server', () => {
     }
   };
 
+  const register = () =>
+    ask('POST', services, { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata: { name: 'v1.fruit.example.com' }, spec: { group: 'fruit.example.com', version: 'v1', groupPriorityMinimum: 100, versionPriority: 10, caBundle, service: { name: 'kubernetes', namespace: 'default' } } });
+  const serve = async () => {
+    await ask('POST', '/api/v1/namespaces/default/services', { apiVersion: 'v1', kind: 'Service', metadata: { name: 'kubernetes' }, spec: { ports: [{ port: 443 }] } });
+    await ask('POST', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'k', labels: { 'kubernetes.io/service-name': 'kubernetes' } }, ports: [{ port: 6443 }], endpoints: [{ addresses: ['10.244.1.9'] }] });
+    await until('True');
+  };
+
   beforeAll(async () => {
     const authority = await TestAuthority.create();
     caBundle = Buffer.from(authority.certificate).toString('base64');
-    const [serving, proxy] = await Promise.all([authority.server(), authority.client('front-proxy-client', [])]);
+    const serving = await authority.server();
+    proxy = await authority.client('front-proxy-client', []);
     backend = https.createServer({ cert: serving.certificate, key: serving.key, ca: authority.certificate, requestCert: true }, (request, response) => {
       const { subject } = (request.socket as unknown as { getPeerCertificate(): { subject?: { CN: string } } }).getPeerCertificate();
       asked.push({ url: request.url!, user: request.headers['x-remote-user'], groups: request.headers['x-remote-group'], authorization: request.headers.authorization, certificate: subject?.CN ?? '' });
@@ -48,7 +58,10 @@ describe('an aggregated API server', () => {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
     await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve));
+  });
+  beforeEach(async () => {
     const { port } = backend.address() as AddressInfo;
+    clock = new FakeClock();
     asked = [];
     broken = false;
     harness = await start({
@@ -59,8 +72,8 @@ describe('an aggregated API server', () => {
       frontProxy: proxy,
     });
   });
-  afterAll(async () => {
-    await harness.close();
+  afterEach(() => harness.close());
+  afterAll(() => {
     backend.closeAllConnections();
     backend.close();
   });
@@ -74,7 +87,7 @@ describe('an aggregated API server', () => {
   });
 
   it('is not there as long as its Service is not', async () => {
-    await ask('POST', services, { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata: { name: 'v1.fruit.example.com' }, spec: { group: 'fruit.example.com', version: 'v1', groupPriorityMinimum: 100, versionPriority: 10, caBundle, service: { name: 'kubernetes', namespace: 'default' } } });
+    await register();
     await until('False');
     expect(await condition()).toMatchObject({ type: 'Available', reason: 'ServiceNotFound', message: 'service/kubernetes in "default" is not present' });
     for (const client of [harness.remote, harness.local])
@@ -82,9 +95,8 @@ describe('an aggregated API server', () => {
   });
 
   it('answers for its group once it is there, and is told who asks', async () => {
-    await ask('POST', '/api/v1/namespaces/default/services', { apiVersion: 'v1', kind: 'Service', metadata: { name: 'kubernetes' }, spec: { ports: [{ port: 443 }] } });
-    await ask('POST', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'k', labels: { 'kubernetes.io/service-name': 'kubernetes' } }, ports: [{ port: 6443 }], endpoints: [{ addresses: ['10.244.1.9'] }] });
-    await until('True');
+    await register();
+    await serve();
     expect(await condition()).toMatchObject({ reason: 'Passed', message: 'all checks passed' });
     asked.length = 0;
     expect((await harness.remote.request({ method: 'GET', path: '/apis/fruit.example.com/v1/namespaces/default/apples/red', query: { pretty: true } })).body).toMatchObject({ kind: 'Apple' });
@@ -92,6 +104,8 @@ describe('an aggregated API server', () => {
   });
 
   it('is found by discovery', async () => {
+    await register();
+    await serve();
     const { groups } = await ask<{ groups: { name: string }[] }>('GET', '/apis');
     expect(groups).toContainEqual({ name: 'fruit.example.com', versions: [{ groupVersion: 'fruit.example.com/v1', version: 'v1' }], preferredVersion: { groupVersion: 'fruit.example.com/v1', version: 'v1' } });
     expect(await ask('GET', '/apis/fruit.example.com')).toMatchObject({ kind: 'APIGroup', name: 'fruit.example.com' });
@@ -102,6 +116,8 @@ describe('an aggregated API server', () => {
   });
 
   it('is asked again and again, and is not there when it fails', async () => {
+    await register();
+    await serve();
     broken = true;
     await clock.advance(30_000);
     await until('False');
@@ -109,6 +125,8 @@ describe('an aggregated API server', () => {
   });
 
   it('goes with its registration', async () => {
+    await register();
+    await serve();
     await ask('DELETE', `${services}/v1.fruit.example.com`);
     await settle();
     expect(await ask<{ groups: { name: string }[] }>('GET', '/apis').then(({ groups }) => groups.map(({ name }) => name))).not.toContain('fruit.example.com');

@@ -43,8 +43,10 @@ describe('a fresh cluster', () => {
 });
 
 describe('a pod', () => {
+  const makePod = (name: string) => cluster.ask<Pod>('POST', pods, { metadata: { name }, spec: { containers: [{ name: 'c', image: 'nginx' }] } });
+
   it('gets the defaults, the account and the tolerations that Kubernetes gives', async () => {
-    const pod = await cluster.ask<Pod>('POST', pods, { metadata: { name: 'a' }, spec: { containers: [{ name: 'c', image: 'nginx' }] } });
+    const pod = await makePod('defaults');
     expect(pod.status).toEqual({ phase: 'Pending', qosClass: 'BestEffort' });
     const { spec } = pod;
     expect(spec).toMatchObject({
@@ -69,34 +71,37 @@ describe('a pod', () => {
   });
 
   it('may change its image and nothing else of its containers', async () => {
-    const pod = await cluster.ask<Pod>('GET', `${pods}/a`);
+    const pod = await makePod('changed');
     const changed = (over: object) => ({ ...pod, spec: { ...pod.spec, containers: [{ ...pod.spec!.containers[0], ...over }] } });
-    expect((await cluster.ask<Pod>('PUT', `${pods}/a`, changed({ image: 'nginx:2' }))).spec!.containers[0]!.image).toBe('nginx:2');
-    const again = await cluster.ask<Pod>('GET', `${pods}/a`);
-    const refusal = await cluster.refusal('PUT', `${pods}/a`, { ...again, spec: { ...again.spec, hostNetwork: false, nodeName: 'x' } });
-    expect(refusal).toContain('Pod "a" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`');
+    expect((await cluster.ask<Pod>('PUT', `${pods}/changed`, changed({ image: 'nginx:2' }))).spec!.containers[0]!.image).toBe('nginx:2');
+    const again = await cluster.ask<Pod>('GET', `${pods}/changed`);
+    const refusal = await cluster.refusal('PUT', `${pods}/changed`, { ...again, spec: { ...again.spec, hostNetwork: false, nodeName: 'x' } });
+    expect(refusal).toContain('Pod "changed" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`');
     expect(refusal).toContain('+ "NodeName": "x"');
   });
 
   it('is bound to a node once', async () => {
-    const binding = { metadata: { name: 'a' }, target: { kind: 'Node', name: 'n1' } };
+    const binding = { metadata: { name: 'bound' }, target: { kind: 'Node', name: 'n1' } };
     const definition = { group: '', version: 'v1', resource: 'pods', kind: 'Pod', namespaced: true };
-    const before = await cluster.client().of(definition).get('default', 'a');
+    await makePod('bound');
+    const before = await cluster.client().of(definition).get('default', 'bound');
     const asRead = JSON.stringify(before);
-    await cluster.ask('POST', `${pods}/a/binding`, binding);
+    await cluster.ask('POST', `${pods}/bound/binding`, binding);
     // Others hold the very object that was there.
     expect(JSON.stringify(before)).toBe(asRead);
-    const pod = await cluster.ask<Pod>('GET', `${pods}/a`);
+    const pod = await cluster.ask<Pod>('GET', `${pods}/bound`);
     expect(pod.spec!.nodeName).toBe('n1');
     expect(pod.status!.conditions).toMatchObject([{ type: 'PodScheduled', status: 'True' }]);
-    expect(await cluster.refusal('POST', `${pods}/a/binding`, binding)).toBe(
-      'Operation cannot be fulfilled on pods/binding "a": pod a is already assigned to node "n1"',
+    expect(await cluster.refusal('POST', `${pods}/bound/binding`, binding)).toBe(
+      'Operation cannot be fulfilled on pods/binding "bound": pod bound is already assigned to node "n1"',
     );
   });
 
   it('is found by the fields that kubelets and schedulers look for', async () => {
-    const found = await cluster.client().of({ group: '', version: 'v1', resource: 'pods', kind: 'Pod', namespaced: true }).list('', { fieldSelector: 'spec.nodeName=n1' });
-    expect(found.items.map((o) => o.metadata!.name)).toEqual(['a']);
+    await makePod('found');
+    await cluster.ask('POST', `${pods}/found/binding`, { metadata: { name: 'found' }, target: { kind: 'Node', name: 'n2' } });
+    const found = await cluster.client().of({ group: '', version: 'v1', resource: 'pods', kind: 'Pod', namespaced: true }).list('', { fieldSelector: 'spec.nodeName=n2' });
+    expect(found.items.map((o) => o.metadata!.name)).toEqual(['found']);
   });
 });
 

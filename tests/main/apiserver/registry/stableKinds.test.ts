@@ -6,9 +6,12 @@ import type { UserInfo } from '../../../../main/apiserver/index.ts';
 import { TestCluster } from './testCluster.ts';
 
 let cluster: TestCluster;
+/** The priority levels of a cluster in which nobody has made one. */
+let levels: string[];
 beforeAll(async () => {
   cluster = await TestCluster.start();
   await bootstrapCluster(cluster.client());
+  levels = await namesOf('prioritylevelconfigurations');
 });
 afterAll(() => cluster.close());
 
@@ -16,15 +19,15 @@ const flow = '/apis/flowcontrol.apiserver.k8s.io/v1';
 const networking = '/apis/networking.k8s.io/v1';
 const storage = '/apis/storage.k8s.io/v1';
 const devices = '/apis/resource.k8s.io/v1';
+const namesOf = async (resource: string) => (await cluster.ask<{ items: KubeObject[] }>('GET', `${flow}/${resource}`)).items.map(({ metadata }) => metadata!.name!);
 const named = (name: string, more: object): KubeObject => ({ metadata: { name }, ...more });
 
 describe('a fresh cluster', () => {
   it('has the mandatory and the suggested flows, and its service range', async () => {
-    const names = async (path: string) => (await cluster.ask<{ items: KubeObject[] }>('GET', path)).items.map(({ metadata }) => metadata!.name);
-    expect(await names(`${flow}/prioritylevelconfigurations`)).toEqual([
+    expect(levels).toEqual([
       'catch-all', 'exempt', 'global-default', 'leader-election', 'node-high', 'system', 'workload-high', 'workload-low',
     ]);
-    expect(await names(`${flow}/flowschemas`)).toContain('kube-system-service-accounts');
+    expect(await namesOf('flowschemas')).toContain('kube-system-service-accounts');
     expect((await cluster.ask<ServiceCIDR>('GET', `${networking}/servicecidrs/kubernetes`)).spec).toEqual({ cidrs: ['10.96.0.0/16'] });
   });
 });
