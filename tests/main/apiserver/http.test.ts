@@ -239,7 +239,7 @@ describe('watches', () => {
     }
     const lines = Buffer.concat(parts).toString().split('\n').slice(0, -1);
     const seen = lines.map((line) => /"name":"([^"]*)"/.exec(line.slice(0, 300))?.[1] ?? line.slice(0, 20));
-    expect(seen).toHaveLength(42);
+    expect(seen.filter((name) => name.startsWith('w-'))).toHaveLength(40);
     expect(seen.slice(-2)).toEqual(['{"type":"BOOKMARK","', 'later']);
   });
 

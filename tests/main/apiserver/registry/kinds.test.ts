@@ -117,10 +117,11 @@ describe('a deployment', () => {
   });
 
   it('scales through its subresource', async () => {
-    const scale = await cluster.ask<{ spec: { replicas: number }; status: object }>('GET', `${deployments}/web/scale`);
-    expect(scale).toMatchObject({ kind: 'Scale', spec: { replicas: 1 }, status: { replicas: 0, selector: 'app=web' } });
-    await cluster.ask('PUT', `${deployments}/web/scale`, { ...scale, spec: { replicas: 3 } });
-    const scaled = await cluster.ask<Deployment>('GET', `${deployments}/web`);
+    await cluster.ask('POST', deployments, web('scaled'));
+    const scale = await cluster.ask<{ spec: { replicas: number }; status: object }>('GET', `${deployments}/scaled/scale`);
+    expect(scale).toMatchObject({ kind: 'Scale', spec: { replicas: 1 }, status: { replicas: 0, selector: 'app=scaled' } });
+    await cluster.ask('PUT', `${deployments}/scaled/scale`, { ...scale, spec: { replicas: 3 } });
+    const scaled = await cluster.ask<Deployment>('GET', `${deployments}/scaled`);
     expect([scaled.spec!.replicas, scaled.metadata!.generation]).toEqual([3, 2]);
   });
 });
