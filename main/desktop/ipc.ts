@@ -1,10 +1,10 @@
 import type { IpcMainEvent, IpcMainInvokeEvent } from 'electron';
 import { eventChannel, frameChannel, type Calls } from '../../preload/channels.ts';
 import type { BridgeRequest, ShellEvent, ShellState } from '../../preload/contract.ts';
+import { externalUrl } from '../../preload/links.ts';
 import type { Settings } from '../bridge/index.ts';
 import type { Contents, ElectronApi } from './electron.ts';
 import type { EngineProxy } from './engineProxy.ts';
-import { externalUrl } from './links.ts';
 import { pageOrigin } from './page.ts';
 
 export interface IpcOptions {
@@ -34,7 +34,7 @@ export function serveIpc(electron: Pick<ElectronApi, 'ipcMain' | 'shell'>, optio
   handle('skiff:kubeconfig', (action) => options.engine.mergeKubeconfig(action === 'remove' ? 'remove' : 'add'));
   handle('skiff:openExternal', async (url) => {
     const target = externalUrl(String(url));
-    if (!target) throw new Error('Only https links are opened.');
+    if (!target) throw new Error('Only https links, and those to this computer, are opened.');
     await electron.shell.openExternal(target);
   });
 

@@ -1,5 +1,5 @@
 import type { ElectronApi, Window } from './electron.ts';
-import { externalUrl } from './links.ts';
+import { externalUrl } from '../../preload/links.ts';
 import { pageOrigin } from './page.ts';
 
 export interface WindowOptions {

@@ -7,6 +7,7 @@ import type {
   StreamHandlers,
   WatchHandle,
 } from '../../preload/contract.ts';
+import { externalUrl } from '../../preload/links.ts';
 import type { ConnectedBridge } from './bridge.ts';
 
 /** The session cookie of this page is no longer good: the shell was restarted, or the link was opened long ago. */
@@ -122,8 +123,9 @@ export class WebBridge implements ConnectedBridge {
   }
 
   openExternal(url: string): Promise<void> {
-    if (new URL(url).protocol !== 'https:') return Promise.reject(new Error(`not an https link: ${url}`));
-    this.#browser.open(url);
+    const target = externalUrl(url);
+    if (!target) return Promise.reject(new Error(`not an https link: ${url}`));
+    this.#browser.open(target);
     return Promise.resolve();
   }
 

@@ -1,7 +1,10 @@
 import { kindScreens } from './index.ts';
 
 /** Kinds in the order in which people make them. */
-const wished = ['Deployment', 'ConfigMap', 'Secret', 'PersistentVolume', 'PersistentVolumeClaim', 'Service', 'Namespace'];
+const wished = [
+  'Deployment', 'Pod', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob', 'Service', 'Ingress', 'ConfigMap', 'Secret', 'PersistentVolumeClaim', 'PersistentVolume',
+  'Namespace', 'HorizontalPodAutoscaler',
+];
 
 /** The kinds that have a form. */
 export const creatableKinds = (): string[] => wished.filter((kind) => kindScreens.hasForm(kind));

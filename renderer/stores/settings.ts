@@ -34,5 +34,7 @@ export const useSettings = defineStore('settings', () => {
     language: setting<LanguageChoice>('language', 'system'),
     /** The namespace that lists show; empty for all. */
     namespace: setting('namespace', ''),
+    /** Whether screens say what their subject is, for those who learn. */
+    explanations: setting('explanations', true),
   };
 });

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { languageOf, messages } from '../../renderer/i18n/index.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { languageOf, makeI18n, messages, type Language } from '../../renderer/i18n/index.ts';
 
 type Tree = { [key: string]: string | Tree };
 
@@ -43,6 +43,14 @@ describe('the languages', () => {
       for (const [, key] of text.matchAll(/\btitle: '([a-z]\w*\.\w+)'/g)) if (!en.has(key!)) missing.push(`${file}: ${key}`);
     }
     expect(missing).toEqual([]);
+  });
+
+  it.each<Language>(['en', 'zh'])('can be read by the screens: %s', (language) => {
+    const complaints = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const { t } = makeI18n(language).global;
+    for (const key of en.keys()) t(key, {});
+    expect(complaints.mock.calls).toEqual([]);
+    complaints.mockRestore();
   });
 
   it('are chosen by the system’s tag', () => {

@@ -25,7 +25,7 @@ export const arrows = {
   'main/bridge': { to: ['preload'], why: 'the bridge speaks to an API server over TLS, as any client does' },
   'main/web': { to: ['main/cluster', 'main/bridge', 'preload'], why: 'a shell knows the cluster by its public type and the window by the contract' },
   'main/desktop': { to: ['main/cluster', 'main/bridge', 'preload'], why: 'a shell knows the cluster by its public type and the window by the contract' },
-  preload: { to: ['main/api'], why: 'the contract is types; it reaches nothing that runs' },
+  preload: { to: ['main/api'], why: 'the contract is types and what they mean; it reaches nothing that runs' },
   renderer: { to: ['preload', 'main/api'], why: 'the window is one more API client: it goes through renderer/client and the contract' },
 };
 
@@ -34,10 +34,10 @@ export const doors = {
   'main/networkPolicy': ['main/proxy/dataplane/index.ts'],
   'main/node': ['main/proxy/model.ts', 'main/proxy/dataplane/index.ts', 'main/networkPolicy/model.ts', 'main/networkPolicy/dataplane/index.ts', 'main/dns/records.ts', 'main/dns/server.ts', 'main/dns/ask.ts'],
   preload: ['main/api'],
-  renderer: ['preload/contract.ts', 'main/api'],
+  renderer: ['preload/contract.ts', 'preload/links.ts', 'main/api'],
   'main/bridge': ['preload/contract.ts'],
   'main/web': ['preload/contract.ts'],
-  'main/desktop': ['preload/contract.ts', 'preload/channels.ts'],
+  'main/desktop': ['preload/contract.ts', 'preload/channels.ts', 'preload/links.ts'],
 };
 
 const open = ['main/util', 'main/api'];

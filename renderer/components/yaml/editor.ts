@@ -8,6 +8,7 @@ import { indentWithTab } from '@codemirror/commands';
 import { keymap } from '@codemirror/view';
 import { basicSetup, EditorView } from 'codemirror';
 import { parseManifest, type TextFinding } from '../../yaml/parse.ts';
+import { fieldHelp } from './help.ts';
 
 export interface EditorOptions {
   parent: HTMLElement;
@@ -19,6 +20,8 @@ export interface EditorOptions {
   phrases: Readonly<Record<string, string>>;
   diagnose(text: string): readonly TextFinding[] | Promise<readonly TextFinding[]>;
   onChange(text: string): void;
+  /** The cursor is elsewhere. */
+  onCursor(offset: number): void;
 }
 
 /** A YAML editor over CodeMirror. */
@@ -42,6 +45,10 @@ const look = EditorView.theme({
   '.cm-cursor': { borderLeftColor: 'var(--fg)' },
   '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': { backgroundColor: 'rgba(var(--v-theme-primary), 0.22) !important' },
   '.cm-tooltip': { backgroundColor: 'var(--surface)', color: 'var(--fg)', border: '1px solid var(--line)', borderRadius: '6px' },
+  '.cm-tooltip .cm-completionInfo': { maxHeight: '300px', overflow: 'auto' },
+  '.cm-field': { padding: '8px 10px', maxWidth: '440px', maxHeight: '300px', overflow: 'auto', fontFamily: 'var(--font)', fontSize: '12.5px', lineHeight: '1.45' },
+  '.cm-field-type': { color: 'var(--fg-soft)' },
+  '.cm-field-words': { margin: '4px 0 0', whiteSpace: 'pre-wrap' },
   '.cm-panels': { backgroundColor: 'var(--surface)', color: 'var(--fg)' },
   '.cm-collapsedLines': { color: 'var(--fg-soft)', background: 'var(--hover)', padding: '2px 12px' },
   '.cm-collapsedLines::before, .cm-collapsedLines::after': { content: '"" !important' },
@@ -68,7 +75,7 @@ export function makeEditor(options: EditorOptions): Editor {
     return all.map(({ from, to, severity, message }) => ({ from: Math.min(from, text.length), to: Math.min(to, text.length), severity, message }));
   };
 
-  const view = new EditorView({
+  const view: EditorView = new EditorView({
     parent: options.parent,
     doc: options.text,
     extensions: [
@@ -82,10 +89,12 @@ export function makeEditor(options: EditorOptions): Editor {
       colors.of(highlighting(options.dark)),
       access.of(reading(options.readonly)),
       merge.of([]),
+      fieldHelp(() => view.state.readOnly),
       lintGutter(),
       linter(findings, { delay: 400 }),
       EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false', tabindex: '0' }),
       EditorView.updateListener.of((update) => {
+        if (update.selectionSet || update.docChanged) options.onCursor(update.state.selection.main.head);
         if (!update.docChanged) return;
         serverFindings = [];
         options.onChange(update.state.doc.toString());

@@ -13,4 +13,10 @@ export default {
   cordoned: '{name} takes no new pods',
   uncordon: 'Uncordon',
   uncordoned: '{name} takes new pods again',
+  suspend: 'Suspend',
+  suspended: '{name} is suspended',
+  unsuspend: 'Go on',
+  unsuspended: '{name} goes on',
+  runNow: 'Run now',
+  ranNow: 'A Job of {name} was made',
 };

@@ -7,4 +7,5 @@ export default {
   address: 'Address',
   noEndpoints: 'No pod answers for this Service: none with the labels {selector} is there.',
   noSelector: 'This Service has no selector; its endpoints are made by somebody else.',
+  open: 'On this computer',
 };

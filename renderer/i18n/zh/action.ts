@@ -13,4 +13,10 @@ export default {
   cordoned: '{name} 不再接受新的 Pod',
   uncordon: '解除封锁',
   uncordoned: '{name} 重新接受新的 Pod',
+  suspend: '挂起',
+  suspended: '{name} 已挂起',
+  unsuspend: '继续',
+  unsuspended: '{name} 已继续',
+  runNow: '立即运行',
+  ranNow: '已创建 {name} 的一个 Job',
 };

@@ -7,4 +7,5 @@ export default {
   address: '地址',
   noEndpoints: '没有 Pod 为此服务应答：没有带标签 {selector} 的 Pod。',
   noSelector: '此服务没有选择算符，其端点由其他程序创建。',
+  open: '在本机访问',
 };

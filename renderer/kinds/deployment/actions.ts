@@ -42,16 +42,6 @@ export function revisionsOf(deployment: Deployment, replicaSets: readonly Replic
 
 const path = (deployment: Deployment, subresource?: string) => objectPath(core.deployments, deployment, subresource);
 
-export async function scale(deployment: Deployment, replicas: number): Promise<void> {
-  await client().api.patch(path(deployment, 'scale'), 'merge', { spec: { replicas } });
-}
-
-/** As `kubectl rollout restart` does it: a new annotation in the template makes a new revision. */
-export async function restart(deployment: Deployment): Promise<void> {
-  const restartedAt = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-  await client().api.patch(path(deployment), 'strategic', { spec: { template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': restartedAt } } } } });
-}
-
 export async function setPaused(deployment: Deployment, paused: boolean): Promise<void> {
   await client().api.patch(path(deployment), 'strategic', { spec: { paused } });
 }

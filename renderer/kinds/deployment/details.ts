@@ -1,8 +1,9 @@
-import { mdiPause, mdiPlay, mdiRestart } from '@mdi/js';
+import { mdiPause, mdiPlay } from '@mdi/js';
 import type { Deployment } from '../../../main/api/index.ts';
 import type { KindDetails } from '../types.ts';
 import { editAction } from '../edit.ts';
-import { restart, setPaused } from './actions.ts';
+import { restartAction } from '../workload/actions.ts';
+import { setPaused } from './actions.ts';
 import DeploymentSummary from './DeploymentSummary.vue';
 import HistoryTab from './HistoryTab.vue';
 
@@ -11,17 +12,7 @@ export const details: KindDetails<Deployment> = {
   tabs: [{ id: 'history', title: 'object.history', component: HistoryTab }],
   actions: [
     editAction('Deployment'),
-    {
-      id: 'restart',
-      title: 'action.restart',
-      icon: mdiRestart,
-      shown: ({ spec }) => !spec?.paused,
-      confirm: 'action.restartQuestion',
-      async run(deployment) {
-        await restart(deployment);
-        return 'action.restarted';
-      },
-    },
+    restartAction(({ spec }: Deployment) => !spec?.paused),
     {
       id: 'pause',
       title: 'action.pause',

@@ -2,6 +2,7 @@ import type { Deployment } from '../../../main/api/index.ts';
 import { core } from '../../client/index.ts';
 import { ageColumn, countColumn, labelsColumn, nameColumn, namespaceColumn } from '../columns.ts';
 import type { KindList } from '../types.ts';
+import { imagesOf } from '../workload/images.ts';
 import { deploymentStatus } from './status.ts';
 
 export const list: KindList<Deployment> = {
@@ -18,7 +19,7 @@ export const list: KindList<Deployment> = {
     },
     countColumn('updated', 'column.upToDate', ({ status }) => status?.updatedReplicas ?? 0),
     countColumn('available', 'column.available', ({ status }) => status?.availableReplicas ?? 0),
-    { id: 'images', title: 'column.images', width: 140, grow: 2, text: ({ spec }) => (spec?.template.spec?.containers ?? []).map(({ image }) => image).join(', ') },
+    { id: 'images', title: 'column.images', width: 140, grow: 2, text: ({ spec }) => imagesOf(spec?.template.spec) },
     labelsColumn(),
     ageColumn(),
   ],

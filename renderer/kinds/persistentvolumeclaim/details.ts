@@ -1,4 +1,5 @@
 import type { KindDetails } from '../types.ts';
+import { editAction } from '../edit.ts';
 import PersistentVolumeClaimSummary from './PersistentVolumeClaimSummary.vue';
 
-export const details: KindDetails = { summary: PersistentVolumeClaimSummary };
+export const details: KindDetails = { summary: PersistentVolumeClaimSummary, actions: [editAction('PersistentVolumeClaim')] };

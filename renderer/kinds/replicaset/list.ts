@@ -3,6 +3,7 @@ import { controllerOf } from '../../../main/api/meta.ts';
 import { core } from '../../client/index.ts';
 import { ageColumn, countColumn, labelsColumn, nameColumn, namespaceColumn } from '../columns.ts';
 import type { KindList } from '../types.ts';
+import { imagesOf } from '../workload/images.ts';
 import { ownerRoute } from '../owners.ts';
 
 export const list: KindList<ReplicaSet> = {
@@ -13,7 +14,7 @@ export const list: KindList<ReplicaSet> = {
     countColumn('current', 'column.current', ({ status }) => status?.replicas ?? 0),
     countColumn('ready', 'column.ready', ({ status }) => status?.readyReplicas ?? 0),
     { id: 'owner', title: 'column.owner', width: 160, grow: 1, text: (set) => controllerOf(set)?.name ?? '', to: ownerRoute },
-    { id: 'images', title: 'column.images', width: 180, grow: 2, text: ({ spec }) => (spec?.template?.spec?.containers ?? []).map(({ image }) => image).join(', ') },
+    { id: 'images', title: 'column.images', width: 180, grow: 2, text: ({ spec }) => imagesOf(spec?.template?.spec) },
     labelsColumn(),
     ageColumn(),
   ],

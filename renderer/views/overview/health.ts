@@ -68,7 +68,7 @@ export function troubles(pods: readonly Pod[], deployments: readonly Deployment[
     const key = `${namespace}/${controllerOf(pod)?.uid ?? pod.metadata?.name}/${summary.word}`;
     const known = found.get(key);
     if (known) known.others++;
-    else found.set(key, { namespace, name: pod.metadata?.name ?? '', kind: 'Pod', word: summary.word, tone, why: warning?.message ?? troubleOf(pod) ?? '', others: 0 });
+    else found.set(key, { namespace, name: pod.metadata?.name ?? '', kind: 'Pod', word: summary.word, tone, why: warning?.message ?? troubleOf(pod) ?? endOf(pod), others: 0 });
   }
   for (const deployment of deployments) {
     const status = deploymentStatus(deployment);
@@ -77,6 +77,12 @@ export function troubles(pods: readonly Pod[], deployments: readonly Deployment[
     found.set(`${namespace}/${name}/deployment`, { namespace, name, kind: 'Deployment', word: status.text, tone: status.tone, why: status.title ?? '', others: 0 });
   }
   return [...found.values()];
+}
+
+/** How a program ended that left no words of its own. */
+function endOf(pod: Pod): string {
+  const ended = (pod.status?.containerStatuses ?? []).find(({ state }) => state?.terminated && state.terminated.exitCode !== 0);
+  return ended ? `${ended.name}: exit code ${ended.state!.terminated!.exitCode}` : '';
 }
 
 /** Warnings of one reason with much the same message, about however many objects. */

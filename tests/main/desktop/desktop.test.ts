@@ -98,7 +98,7 @@ describe('the desktop shell', () => {
     await expect(invoke('skiff:state', webContents, webContents.mainFrame)).rejects.toThrow('Only the window');
     webContents.mainFrame.url = 'skiff-app://window/index.html';
     await expect(invoke('skiff:request', webContents, webContents.mainFrame, { method: 'TRACE', path: '/' })).rejects.toThrow('not a request');
-    await expect(invoke('skiff:openExternal', webContents, webContents.mainFrame, 'javascript:alert(1)')).rejects.toThrow('https');
+    for (const url of ['javascript:alert(1)', 'http://evil.example/', 'file:///etc/passwd']) await expect(invoke('skiff:openExternal', webContents, webContents.mainFrame, url)).rejects.toThrow('https');
     const answer = invoke('skiff:request', webContents, webContents.mainFrame, { method: 'GET', path: '/version', extra: 1 });
     await settle();
     const request = worker.received.at(-1) as Extract<ToEngine, { type: 'request' }>;

@@ -127,10 +127,10 @@ describe('the bridge over HTTP and WebSocket', () => {
     expect(events).toEqual([{ type: 'navigate', path: '/api/v1/namespaces/default/pods/web' }]);
   });
 
-  it('opens https links and no others', async () => {
+  it('opens https links, and http links to this computer, and no others', async () => {
     await bridge.openExternal('https://docs.docker.com/');
-    await expect(bridge.openExternal('javascript:alert(1)')).rejects.toThrow();
-    await expect(bridge.openExternal('http://example.com')).rejects.toThrow();
-    expect(opened).toEqual(['https://docs.docker.com/']);
+    await bridge.openExternal('http://web.localhost:8080/');
+    for (const url of ['javascript:alert(1)', 'http://evil.example/', 'http://localhost.evil.example/', 'https://user:password@evil.example/']) await expect(bridge.openExternal(url)).rejects.toThrow();
+    expect(opened).toEqual(['https://docs.docker.com/', 'http://web.localhost:8080/']);
   });
 });

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Deployment } from '../../../main/api/index.ts';
-import { startClient } from '../../../renderer/client/index.ts';
-import { restart, revisionsOf, rollBack, rolloutStatus, setPaused } from '../../../renderer/kinds/deployment/actions.ts';
+import { core, startClient } from '../../../renderer/client/index.ts';
+import { revisionsOf, rollBack, rolloutStatus, setPaused } from '../../../renderer/kinds/deployment/actions.ts';
+import { restart } from '../../../renderer/kinds/workload/actions.ts';
 import { deploymentStatus } from '../../../renderer/kinds/deployment/status.ts';
 import { FakeBridge } from '../support/fakeBridge.ts';
 import { makeDeployment, makeReplicaSet } from '../support/objects.ts';
@@ -49,7 +50,7 @@ describe('a restart', () => {
   it('is a new annotation of the template, as kubectl makes it', async () => {
     const deployment = makeDeployment('web');
     bridge.api.put(deployment);
-    await restart(deployment);
+    await restart(core.deployments, deployment);
     expect(stored().spec?.template.metadata?.annotations?.['kubectl.kubernetes.io/restartedAt']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
     expect(stored().spec?.template.spec?.containers).toHaveLength(1);
   });

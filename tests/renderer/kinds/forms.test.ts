@@ -142,7 +142,7 @@ describe('the form of a Deployment', () => {
   });
 
   it('offers the images that the nodes hold, by the names that people write', async () => {
-    const { localImages } = await import('../../../renderer/kinds/deployment/form/images.ts');
+    const { localImages } = await import('../../../renderer/kinds/podTemplate/images.ts');
     const node = { status: { images: [{ names: ['docker.io/library/nginx:1.27', 'docker.io/library/nginx@sha256:1'] }, { names: ['docker.io/me/app:1'] }, { names: ['ghcr.io/x/y:2', 'docker.io/library/skiff-node:abc'] }] } };
     expect(localImages([node, node])).toEqual(['ghcr.io/x/y:2', 'me/app:1', 'nginx:1.27']);
   });
@@ -210,7 +210,7 @@ describe('the form of a Deployment', () => {
 describe('what selects the pods of a Deployment', () => {
   it('is changed on them too, and their other labels stay', async () => {
     screen = await mountScreen('/edit/Deployment/default/none');
-    const { followName, setSelector } = await import('../../../renderer/kinds/deployment/form/selector.ts');
+    const { followName, setSelector } = await import('../../../renderer/kinds/podTemplate/selector.ts');
     const values: Record<string, unknown> = { 'spec.selector.matchLabels': { app: 'a' }, 'spec.template.metadata.labels': { app: 'a', version: 'v1' } };
     const fields = { get: (path: string) => values[path], set: (path: string, value: unknown) => (values[path] = value) } as unknown as Parameters<typeof setSelector>[0];
     setSelector(fields, { tier: 'front' });

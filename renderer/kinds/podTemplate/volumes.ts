@@ -1,4 +1,4 @@
-import type { Volume } from '../../../../main/api/index.ts';
+import type { Volume } from '../../../main/api/index.ts';
 
 /** The kinds of volumes that the form shows. */
 export const volumeKinds = ['emptyDir', 'configMap', 'secret', 'persistentVolumeClaim', 'hostPath'] as const;

@@ -1,4 +1,4 @@
-import type { EnvVar } from '../../../../main/api/index.ts';
+import type { EnvVar } from '../../../main/api/index.ts';
 
 /** Where the value of a variable comes from. */
 export type EnvSource = 'value' | 'configMapKeyRef' | 'secretKeyRef' | 'fieldRef' | 'resourceFieldRef';

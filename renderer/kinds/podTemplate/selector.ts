@@ -1,4 +1,4 @@
-import type { FormContext } from '../../../form/context.ts';
+import type { FormContext } from '../../form/context.ts';
 
 type Labels = Record<string, string>;
 const selectorPath = 'spec.selector.matchLabels';

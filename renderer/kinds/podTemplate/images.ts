@@ -1,4 +1,4 @@
-import type { Node } from '../../../../main/api/index.ts';
+import type { Node } from '../../../main/api/index.ts';
 
 /** The images that nodes hold, by the names that people write: those start with no pull. */
 export function localImages(nodes: readonly Node[]): string[] {
