@@ -31,6 +31,11 @@ export class Engine {
     return isAtLeast(await this.apiVersion(), version);
   }
 
+  /** Whether archives reach into the mounts of a container that was never started: Podman mounts as it starts, and would write beside them. */
+  async reachesMounts(): Promise<boolean> {
+    return !isPodman(await this.#askVersion());
+  }
+
   /** Where the engine keeps a volume, on the engine's own machine. */
   mountpoint(volume: string): Promise<string> {
     let known = this.#mountpoints.get(volume);
@@ -70,10 +75,9 @@ export class Engine {
 
   async #askInfo(): Promise<RuntimeInfo> {
     const [version, info] = await Promise.all([this.#askVersion(), engineCall(() => this.docker.info())]);
-    const components = (version as { Components?: { Name: string }[] }).Components ?? [];
     const security: string[] = info.SecurityOptions ?? [];
     return {
-      name: components.some((component) => /podman/i.test(component.Name)) ? 'podman' : 'docker',
+      name: isPodman(version) ? 'podman' : 'docker',
       version: version.Version,
       os: info.OSType,
       architecture: architectures[info.Architecture] ?? info.Architecture,
@@ -95,6 +99,8 @@ export class Engine {
     };
   }
 }
+
+const isPodman = (version: Docker.DockerVersion) => ((version as { Components?: { Name: string }[] }).Components ?? []).some(({ Name }) => /podman/i.test(Name));
 
 const isRootless = (security: string[]) => security.some((option) => option.includes('rootless'));
 

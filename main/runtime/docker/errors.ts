@@ -39,7 +39,8 @@ function engineMessage(failure: EngineFailure): string {
 
 function codeOf(status: number, message: string): RuntimeErrorCode {
   if (status === 404) return /no such image/i.test(message) ? 'imageNotFound' : 'notFound';
-  if (status === 409) return 'conflict';
+  // Podman has no status of its own for what a container's state does not allow.
+  if (status === 409 || (status === 500 && message.includes('container state improper'))) return 'conflict';
   if (status === 400) return 'invalid';
   if (status === 502 || status === 503 || status === 504) return 'unavailable';
   return 'other';

@@ -12,7 +12,8 @@ interface EngineEvent {
   timeNano?: number;
 }
 
-const types: Record<string, RuntimeEvent['type']> = { create: 'created', start: 'started', die: 'exited', destroy: 'removed', oom: 'oom' };
+/** `remove` is Podman's word. */
+const types: Record<string, RuntimeEvent['type']> = { create: 'created', start: 'started', die: 'exited', destroy: 'removed', remove: 'removed', oom: 'oom' };
 const retryMs = { first: 100, most: 2000 };
 
 /**

@@ -12,7 +12,7 @@ import { collectImageFiles, type ImageFile } from './imageFiles.ts';
 import { label } from './labels.ts';
 
 /** Counts the changes of what is in the image; a new number makes every engine get a new image. */
-const recipe = 4;
+const recipe = 5;
 
 /** What the image is called; its tag follows from what is in it. */
 export const nodeImage = `skiff-node:${createHash('sha256').update(`recipe ${recipe}`).digest('hex').slice(0, 12)}`;

@@ -41,6 +41,7 @@ const smallTools = [
   'chmod',
   'chgrp',
   'readlink',
+  'tar',
 ];
 const neededTools = ['sh', 'ip', 'cat', 'sleep', 'mkfifo', 'mkdir', 'rm', 'ln', 'find', 'stat', 'du', 'chmod', 'chgrp', 'readlink'];
 

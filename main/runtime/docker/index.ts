@@ -111,7 +111,7 @@ class DockerRuntime implements Runtime {
     };
     this.#helpers = new Helpers(helpers);
     this.#logUsage = new LogUsage(this.#helpers, options.clock);
-    this.#volumes = new EngineVolumes(helpers, this.#helpers);
+    this.#volumes = new EngineVolumes(helpers, this.#helpers, this.#engine);
     this.#podCgroups = new PodCgroups(this.#engine, this.#helpers, options.cluster);
     this.#imageVolumes = new ImageVolumes({ docker: this.#docker, cluster: options.cluster, volumes: this.#volumes, helpers: this.#helpers });
     this.#privileges = new Privileges(helpers);

@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { RuntimeError, type Mount, type VolumeOptions, type VolumeOwnership, type VolumeUsage } from '../index.ts';
 import { engineCall, tolerate } from './errors.ts';
+import type { Engine } from './engine.ts';
 import type { Helpers, HelpersOptions } from './helpers.ts';
 import { label, type Labels } from './labels.ts';
 
@@ -50,6 +51,8 @@ const groupScript = [
   `find ${inside} -type d -exec chmod g+sx,u+x {} +`,
 ].join('\n');
 
+const copyScript = `(set -o pipefail) 2>/dev/null && set -o pipefail; tar -C ${inside}/from -cf - . | tar -C ${inside}/to -xpf -`;
+
 /** A line a volume: its number, kilobytes in use; of its file system the size of a block, blocks that are left, inodes, those that are left. */
 const usageScript = `cd ${inside}; for number in *; do used=$(du -skx "$number") && echo "$number \${used%%[!0-9]*} $(stat -f -c '%S %a %c %d' "$number")" || exit 1; done`;
 
@@ -58,6 +61,7 @@ export class EngineVolumes {
   constructor(
     private readonly options: HelpersOptions,
     private readonly helpers: Helpers,
+    private readonly engine: Pick<Engine, 'reachesMounts'>,
   ) {}
 
   async create(name: string, labels: Labels, options: VolumeOptions): Promise<void> {
@@ -96,9 +100,18 @@ export class EngineVolumes {
     await tolerate([404], () => volume.remove());
   }
 
+  /** Uses a container whose archives are those of the volume that it has. */
+  async #reach<T>(bind: string, use: (container: Docker.Container) => Promise<T>): Promise<T> {
+    if (await this.engine.reachesMounts()) return this.helpers.with([bind], ['true'], use);
+    return this.helpers.with([bind], ['sleep', '2147483647'], async (container) => {
+      await engineCall(() => container.start());
+      return use(container);
+    });
+  }
+
   /** Unpacking a directory over one that is there gives it the mode: no process has to run for it. */
   async #setMode(name: string, mode: number): Promise<void> {
-    await this.helpers.with([`${name}:${inside}`], ['true'], async (container) => {
+    await this.#reach(`${name}:${inside}`, async (container) => {
       const archive = pack();
       archive.entry({ name: `${inside.slice(1)}/`, type: 'directory', mode });
       archive.finalize();
@@ -116,22 +129,29 @@ export class EngineVolumes {
   async copy(from: string, to: string): Promise<void> {
     // The engine makes an empty one of a volume that it does not know.
     if (!(await this.exists(from))) throw new RuntimeError('notFound', `there is no volume ${from} of this cluster`);
-    await this.helpers.with([`${from}:${inside}:ro`], ['true'], (source) =>
-      this.helpers.with([`${to}:${inside}`], ['true'], async (target) => {
+    if (!(await this.engine.reachesMounts())) return this.#copyInside(from, to);
+    await this.#reach(`${from}:${inside}:ro`, (source) =>
+      this.#reach(`${to}:${inside}`, async (target) => {
         const archive = await engineCall(() => source.getArchive({ path: inside }));
         await engineCall(() => target.putArchive(archive, { path: '/' }));
       }),
     );
   }
 
+  /** Podman's archives forget whose the files are. */
+  async #copyInside(from: string, to: string): Promise<void> {
+    const { code, output } = await this.helpers.run([`${from}:${inside}/from:ro`, `${to}:${inside}/to`], copyScript, []);
+    if (code !== 0) throw new RuntimeError('other', `the volume ${from} could not be copied: ${output.trim()}`);
+  }
+
   /** Unpacks an archive at the volume's root. */
   async fill(name: string, archive: NodeJS.ReadableStream): Promise<void> {
-    await this.helpers.with([`${name}:${inside}`], ['true'], (container) => engineCall(() => container.putArchive(archive, { path: inside })));
+    await this.#reach(`${name}:${inside}`, (container) => engineCall(() => container.putArchive(archive, { path: inside })));
   }
 
   /** Whether the volume holds a file. */
   has(name: string, path: string): Promise<boolean> {
-    return this.helpers.with([`${name}:${inside}:ro`], ['true'], async (container) => (await tolerate([404], () => container.infoArchive({ path: `${inside}/${path}` }))) !== undefined);
+    return this.#reach(`${name}:${inside}:ro`, async (container) => (await tolerate([404], () => container.infoArchive({ path: `${inside}/${path}` }))) !== undefined);
   }
 
   /** `existing`: nothing is made. */
