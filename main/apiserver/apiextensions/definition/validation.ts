@@ -2,6 +2,7 @@ import type { CustomResourceDefinition, CustomResourceDefinitionNames, CustomRes
 import { equalJson } from '../../../api/json.ts';
 import { isDns1035Label, isDns1123Subdomain } from '../../../api/names.ts';
 import { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { webhookClientConfig } from '../../validation/webhooks.ts';
 import { resolvePath } from '../schema/fieldPath.ts';
 import { anySchema, type JsonSchema } from '../schema/types.ts';
@@ -52,8 +53,8 @@ function validateSpec(spec: CustomResourceDefinitionSpec, errors: FieldErrors, o
     validateDeprecation(version, `spec.versions[${i}].deprecationWarning`, errors);
   });
   validateParts(versions, errors, old);
-  if (new Set(versions.map(({ name }) => name)).size !== versions.length) errors.invalid('spec.versions', versions, 'must contain unique version names');
-  if (versions.filter(({ storage }) => storage).length !== 1) errors.invalid('spec.versions', spec.versions ?? null, 'must have exactly one version marked as storage version');
+  if (new Set(versions.map(({ name }) => name)).size !== versions.length) errors.invalid('spec.versions', shownVersions(versions), 'must contain unique version names');
+  if (versions.filter(({ storage }) => storage).length !== 1) errors.invalid('spec.versions', spec.versions ? shownVersions(versions) : null, 'must have exactly one version marked as storage version');
   // The first version has a place of its own as well.
   if (versions[0]?.name) label(versions[0].name, 'spec.version', errors);
   for (const name of ['plural', 'singular', 'kind', 'listKind'] as const) if (!spec.names?.[name]) errors.required(`spec.names.${name}`);
@@ -61,12 +62,20 @@ function validateSpec(spec: CustomResourceDefinitionSpec, errors: FieldErrors, o
   validateConversion(spec, errors, old);
 }
 
+function isShared<T>(versions: readonly CustomResourceDefinitionVersion[], part: (version: CustomResourceDefinitionVersion) => T | undefined): boolean {
+  return versions.length > 0 && versions.every((version) => part(version) !== undefined && equalJson(part(version), part(versions[0]!)));
+}
+
+/** As upstream keeps them: without what they have in common. */
+function shownVersions(versions: readonly CustomResourceDefinitionVersion[]): unknown {
+  const common = (['schema', 'subresources', 'additionalPrinterColumns', 'selectableFields'] as const).filter((name) => isShared(versions, (version) => version[name]));
+  return internal('apiextensions/v1.CustomResourceDefinitionVersion', versions.map((version) => ({ ...version, ...Object.fromEntries(common.map((name) => [name, undefined])) })));
+}
+
 /** What a version has in common with all others is judged once. */
 function validateParts(versions: readonly CustomResourceDefinitionVersion[], errors: FieldErrors, old: CustomResourceDefinition | undefined): void {
-  const shared = <T>(part: (version: CustomResourceDefinitionVersion) => T | undefined) =>
-    versions.length > 0 && versions.every((version) => part(version) !== undefined && equalJson(part(version), part(versions[0]!)));
   const each = <T>(name: string, common: string, part: (version: CustomResourceDefinitionVersion) => T | undefined, validate: (value: T, path: string, version: CustomResourceDefinitionVersion) => void) => {
-    const once = shared(part);
+    const once = isShared(versions, part);
     (once ? versions.slice(0, 1) : versions).forEach((version, i) => {
       const value = part(version);
       if (value !== undefined) validate(value, once ? `spec.${common}` : `spec.versions[${i}].${name}`, version);
@@ -78,7 +87,9 @@ function validateParts(versions: readonly CustomResourceDefinitionVersion[], err
     list.forEach((column, i) => validateColumn(column, `${path}[${i}]`, errors));
   });
   each('selectableFields', 'selectableFields', (version) => (version.selectableFields?.length ? version.selectableFields : undefined), (fields, path, version) => {
-    validateSelectable(fields, schemaOfVersion(version), path, errors);
+    // Paths that all versions have in common lead into a schema that they have in common.
+    if (path === 'spec.selectableFields' && !isShared(versions, (each) => each.schema)) errors.invalid(path, '', 'may only be set when validations.schema is included');
+    else validateSelectable(fields, schemaOfVersion(version), path, errors);
   });
 }
 
@@ -90,8 +101,10 @@ function validateSchema(version: CustomResourceDefinitionVersion, path: string, 
   if (version.subresources?.status !== undefined) validateRoot(schema, path, found);
   if (schema.nullable) found.forbidden(`${path}.nullable`, 'nullable cannot be true at the root');
   const structural = new FieldErrors();
-  validateStructural(schema as JsonSchema, structural, path);
-  if (!structural.length) {
+  // What has none of its own form is not looked at as one: what is wrong with it is told by the check of values.
+  const hasStructure = !anySchema(schema as JsonSchema, (part) => part['x-kubernetes-preserve-unknown-fields'] === false || Array.isArray(part.items));
+  if (hasStructure) validateStructural(schema as JsonSchema, structural, path);
+  if (hasStructure && !structural.length) {
     const pruned = !old?.spec.versions.some((candidate) => hasDefaults(schemaOfVersion(candidate)) && equalJson(candidate.schema, version.schema));
     validateDefaults(schema as JsonSchema, structural, path, pruned);
   }
@@ -239,7 +252,7 @@ function validateImmutable(spec: CustomResourceDefinitionSpec, old: CustomResour
 function validateStoredVersions({ spec, status }: CustomResourceDefinition, errors: FieldErrors): void {
   const stored = status?.storedVersions ?? [];
   const path = 'status.storedVersions';
-  if (!stored.length) return errors.invalid(path, stored, 'must have at least one stored version');
+  if (!stored.length) return errors.invalid(path, null, 'must have at least one stored version');
   for (const { name, storage } of spec.versions ?? []) if (storage && !stored.includes(name)) errors.invalid(path, stored, `must have the storage version ${name}`);
   stored.forEach((name, i) => {
     if (spec.versions?.some((version) => version.name === name)) return;

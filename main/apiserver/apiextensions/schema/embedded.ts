@@ -5,6 +5,17 @@ import { validateObjectMeta } from '../../registry/objectMeta.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { isJsonObject, memberOf, type JsonObject, type JsonSchema } from './types.ts';
 
+/** Why something cannot be the metadata, the kind or the apiVersion of an embedded resource. */
+export class EmbeddedError extends DecodeError {
+  constructor(
+    readonly field: string,
+    readonly value: unknown,
+    readonly detail: string,
+  ) {
+    super(`${field}: Invalid value: ${JSON.stringify(value)}: ${detail}`);
+  }
+}
+
 /* Resources within resources: `x-kubernetes-embedded-resource`. Mirrors apiextensions' pkg/apiserver/schema/objectmeta. */
 
 /**
@@ -16,7 +27,7 @@ export function settleEmbedded(value: unknown, schema: JsonSchema | undefined, d
   visit(value, schema, '', (object, path) => {
     for (const name of ['apiVersion', 'kind'] as const) {
       if (object[name] === undefined || typeof object[name] === 'string') continue;
-      if (!dropInvalid) throw new DecodeError(`${child(path, name)}: Invalid value: ${JSON.stringify(object[name])}: must be a string`);
+      if (!dropInvalid) throw new EmbeddedError(child(path, name), object[name], 'must be a string');
       delete object[name];
     }
     if (object.metadata === undefined) return;
@@ -32,7 +43,7 @@ function decodeMetadata(metadata: unknown, dropInvalid: boolean, path: string): 
     return decode(metadata);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    if (!dropInvalid) throw new DecodeError(`${path}: Invalid value: ${JSON.stringify(metadata)}: ${error.message}`);
+    if (!dropInvalid) throw new EmbeddedError(path, metadata, error.message);
   }
   // Field by field, what is none left out.
   const kept: JsonObject = {};

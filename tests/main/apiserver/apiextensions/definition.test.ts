@@ -69,6 +69,16 @@ describe('a definition', () => {
   });
 });
 
+it('shows versions without what they have in common, and knows paths into a common schema only', () => {
+  const version = (name: string, schema: JsonSchema) => ({ name, storage: false, schema, selectableFields: [{ jsonPath: '.spec.a' }] });
+  const one = spec({ type: 'string' });
+  expect(faults(definitionOf([version('v1', one), version('v2', one)]))).toContain(
+    'spec.versions: Invalid value: [{"Name":"v1","Served":true,"Storage":false,"Deprecated":false,"DeprecationWarning":null,"Schema":null,"Subresources":null,"AdditionalPrinterColumns":null,"SelectableFields":null},' +
+      '{"Name":"v2","Served":true,"Storage":false,"Deprecated":false,"DeprecationWarning":null,"Schema":null,"Subresources":null,"AdditionalPrinterColumns":null,"SelectableFields":null}]: must have exactly one version marked as storage version',
+  );
+  expect(faults(definitionOf([version('v1', one), version('v2', spec({ type: 'integer' }))]))).toContain('spec.selectableFields: Invalid value: "": may only be set when validations.schema is included');
+});
+
 describe('a schema', () => {
   it.each<[string, JsonSchema, string[]]>([
     ['says the type of everything', spec({}), [`${at}.type: Required value: must not be empty for specified object fields`]],
@@ -86,6 +96,15 @@ describe('a schema', () => {
       `${at}.properties[a].default: Invalid value: "string":  in body must be of type integer: "string"`,
     ]],
     ['has no unknown fields in defaults', spec({ type: 'object', default: { b: 1 }, properties: { a: { type: 'integer' } } }), [`${at}.default: Invalid value: {"b":1}: must not have unknown fields`]],
+    ['may have defaults in metadata of resources within', spec({ type: 'object', 'x-kubernetes-embedded-resource': true, properties: { apiVersion: { type: 'string' }, kind: { type: 'string', default: 'Pod' }, metadata: { type: 'object', default: { name: 'foo' }, properties: { labels: { type: 'object', default: { a: 'b' }, additionalProperties: { type: 'string' } } } } } }), []],
+    ['has defaults in metadata that are metadata', spec({ type: 'object', 'x-kubernetes-embedded-resource': true, properties: { kind: { type: 'string', default: '%' }, metadata: { type: 'object', properties: { name: { type: 'string', default: 42 } } } } }), [
+      expect.stringContaining(`${at}.properties[kind].default: Invalid value: "%": must result in valid metadata: kind: Invalid value: "%": may have mixed case`) as unknown as string,
+      `${at}.properties[metadata].properties[name].default: Invalid value: 42: must result in valid metadata: metadata: Invalid value: {"name":42}: json: cannot unmarshal number into Go struct field ObjectMeta.name of type string`,
+    ]],
+    ['has defaults of resources whose metadata is metadata', spec({ type: 'object', properties: { in: { type: 'object', default: { apiVersion: 'v1', kind: 'Pod', metadata: { labels: 1 } }, 'x-kubernetes-embedded-resource': true, 'x-kubernetes-preserve-unknown-fields': true } } }), [
+      `${at}.properties[in].default.metadata: Invalid value: {"labels":1}: json: cannot unmarshal number into Go struct field ObjectMeta.labels of type map[string]string`,
+    ]],
+    ['is judged as values alone where it has no structure', { 'x-kubernetes-preserve-unknown-fields': false }, [`${root}.x-kubernetes-preserve-unknown-fields: Invalid value: false: must be true or undefined`]],
     ['names keys of list maps', spec({ type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['a', 'b'], items: { type: 'object', properties: { a: { type: 'string' } } } }), [
       `${at}.x-kubernetes-list-map-keys: Invalid value: ["a","b"]: entries must all be names of item properties`,
       `${at}.items.properties[a].default: Required value: this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property`,
