@@ -248,8 +248,8 @@ export class Scheduler {
         return;
       }
       this.#queue.delete(uid);
-      this.#nominator.delete(uid);
       this.#cache.setPod(pod);
+      this.#arrived(pod, pod.spec!.nodeName);
       if (!counted || !old) this.#queue.move({ kind: 'AssignedPodAdd', pod });
       else this.#queue.move({ kind: 'AssignedPodUpdate', old, pod });
       return;
@@ -278,6 +278,14 @@ export class Scheduler {
   #nominate(pod: Pod, node: string | undefined): void {
     if (node) this.#nominator.add(new PodInfo(pod), node);
     else this.#nominator.delete(pod.metadata!.uid!);
+  }
+
+  /** A pod has a node: what was kept for it on another one others may have. */
+  #arrived(pod: Pod, node: string): void {
+    const uid = pod.metadata!.uid!;
+    const promised = this.#nominator.nodeOf(uid);
+    this.#nominator.delete(uid);
+    if (promised !== undefined && promised !== node) this.#queue.move({ kind: 'AssignedPodDelete', pod }, pod.spec!.priority ?? 0);
   }
 
   /** A pod without a node goes: what was kept for it others may have. */
@@ -368,7 +376,7 @@ export class Scheduler {
       if (this.#running) this.#bindingFailed(queued, outcome, error as Error);
       return;
     }
-    this.#nominator.delete(pod.uid);
+    this.#arrived(pod.pod, node);
     this.#attempts.record(pod, this.#clock.now(), 'Scheduled', outcome);
     lane.recorder.event(
       typed(pod.pod),

@@ -52,6 +52,17 @@ const requesting = (requests: Record<string, string>) => ({
   containers: [{ name: 'main', image: 'busybox', resources: { requests } }],
 });
 
+it('what was kept for a pod that has gone elsewhere others may have at once', async () => {
+  await add(makeNode('node-1', { cpu: '1' }), makePod('low', {}, requesting({ cpu: '750m' })));
+  await add(makePod('high', {}, { ...requesting({ cpu: '1' }), priority: 10 }));
+  expect([nodeOf('low'), pod('high').status!.nominatedNodeName]).toEqual(['node-1', 'node-1']);
+  await add(makePod('small', {}, requesting({ cpu: '250m' })));
+  expect(nodeOf('small')).toBeUndefined();
+  await add(makeNode('node-2', { cpu: '1' }));
+  await clock.advance(10_000);
+  expect([nodeOf('high'), nodeOf('small')]).toEqual(['node-2', 'node-1']);
+});
+
 describe('a pod that fits', () => {
   it('is bound to its node, with an event', async () => {
     await add(makeNode('node-1'), makePod('web-x'));
