@@ -22,7 +22,7 @@ interface Observation {
  * five minutes. Mirrors k8s.io/client-go/tools/record/events_cache.go.
  */
 export class EventCorrelator {
-  readonly #similar = new LruMap<string, { messages: Set<string>; last: number }>(cacheEntries);
+  readonly #similar = new LruMap<string, { messages: string[]; last: number }>(cacheEntries);
   readonly #seen = new LruMap<string, Observation>(cacheEntries);
   readonly #spam = new LruMap<string, TokenBucket>(cacheEntries);
 
@@ -45,12 +45,11 @@ export class EventCorrelator {
     const now = this.clock.now();
     const aggregateKey = similarKey(event);
     let record = this.#similar.get(aggregateKey);
-    if (!record || now - record.last > similarInterval) record = { messages: new Set(), last: now };
-    record.messages.add(event.message ?? '');
+    if (!record || now - record.last > similarInterval) this.#similar.set(aggregateKey, (record = { messages: [], last: now }));
+    if (!record.messages.includes(event.message ?? '')) record.messages.push(event.message ?? '');
     record.last = now;
-    this.#similar.set(aggregateKey, record);
-    if (record.messages.size < maxSimilarEvents) return { event, key: eventKey(event) };
-    record.messages.delete(record.messages.values().next().value!);
+    if (record.messages.length < maxSimilarEvents) return { event, key: eventKey(event) };
+    record.messages.shift();
     const combined: Event = {
       ...event,
       metadata: { name: this.eventName(event.involvedObject.name ?? ''), namespace: event.metadata.namespace },
@@ -81,12 +80,13 @@ export class EventCorrelator {
   }
 }
 
-function about(event: Event): (string | undefined)[] {
+/** Who says it, and of what: a uid stands for name, namespace and version. Keys are many, and stay in memory. */
+function about(event: Event): string {
   const { kind, namespace, name, uid, apiVersion } = event.involvedObject;
-  return [event.source?.component, event.source?.host, kind, namespace, name, uid, apiVersion, event.type];
+  const object = uid || [namespace, name, apiVersion].join('\0');
+  return `${event.source?.component}\0${event.source?.host}\0${kind}\0${object}\0${event.type}`;
 }
 
-const spamKey = (event: Event) => about(event).join('\0');
-const similarKey = (event: Event) => [...about(event), event.reason].join('\0');
-const eventKey = (event: Event) =>
-  [...about(event), event.reason, event.involvedObject.fieldPath, event.message].join('\0');
+const spamKey = about;
+const similarKey = (event: Event) => `${about(event)}\0${event.reason}`;
+const eventKey = (event: Event) => `${about(event)}\0${event.reason}\0${event.involvedObject.fieldPath ?? ''}\0${event.message}`;

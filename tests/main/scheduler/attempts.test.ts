@@ -28,6 +28,18 @@ it('keeps what each plugin gave each node, and what that is together', () => {
   });
 });
 
+it('keeps scores as they are, however large or odd, and each try its own nodes', () => {
+  const log = new AttemptLog();
+  const rows = [[0, 255, 7], [256, -1, 4], [0.5, 1, 2], [-3, -3, -3], [0, 0, 0]];
+  for (const [n, weighted] of rows.entries()) {
+    const outcome = outcomeOn(3);
+    const feasible = n % 2 ? outcome.feasible.toReversed() : outcome.feasible;
+    log.record(podOf(`p-${n}`), n, 'Scheduled', { ...outcome, feasible, scores: { plugins: ['NodeResourcesFit'], weighted: [weighted], totals: weighted } });
+  }
+  for (const [n, weighted] of rows.entries())
+    expect(log.last(`p-${n}`, () => undefined)!.nodes).toEqual(weighted.map((total, i) => ({ name: `node-${n % 2 ? 2 - i : i}`, scores: { NodeResourcesFit: total }, total })));
+});
+
 it('forgets the oldest tries earlier where there are many nodes', () => {
   const log = new AttemptLog();
   const outcome = outcomeOn(5000);
