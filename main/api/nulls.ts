@@ -8,7 +8,16 @@ import type { FieldSchema, FieldType, ObjectSchema } from './schema.ts';
 type Fields = Record<string, unknown>;
 /** Gives back the same value where nothing changes, else a copy that shares the rest. */
 type Change<T = unknown> = (value: T) => T;
-type Settle = (object: Fields, nullable: ReadonlyMap<string, FieldSchema>, order: readonly string[]) => Fields;
+type Settle = (object: Fields, structure: Structure) => Fields;
+
+/** What there is to know of a structure that has members which may be null. */
+interface Structure {
+  nullable: ReadonlyMap<string, FieldSchema>;
+  /** The names of those. */
+  names: readonly string[];
+  /** All members, as Go writes them. */
+  order: readonly string[];
+}
 
 /** The object as Go writes it, with null for such members; `stored`: it comes out of the store, where no list is empty. */
 export function withNulls<T extends object>(schema: ObjectSchema | undefined, object: T, stored: boolean): T {
@@ -20,13 +29,16 @@ export function withoutNulls<T extends object>(schema: ObjectSchema | undefined,
   return schema ? ((readers(schema)?.(object as Fields) ?? object) as T) : object;
 }
 
-const writing = (isUnset: (value: unknown) => boolean): Settle => (object, nullable, order) => {
-  const unset = [...nullable.keys()].filter((name) => isUnset(object[name]));
-  if (!unset.length) return object;
+const writing = (isUnset: (value: unknown) => boolean): Settle => (object, { nullable, names, order }) => {
+  let unset = 0;
+  for (let i = 0; i < names.length; i++) if (isUnset(object[names[i]!])) unset++;
+  if (unset === 0) return object;
   const written: Fields = {};
-  for (const name of order) {
-    if (unset.includes(name)) written[name] = null;
-    else if (object[name] !== undefined) written[name] = object[name];
+  for (let i = 0; i < order.length; i++) {
+    const name = order[i]!;
+    const value = object[name];
+    if (nullable.has(name) && isUnset(value)) written[name] = null;
+    else if (value !== undefined) written[name] = value;
   }
   // What the structure does not have keeps its place behind it.
   for (const name in object) if (!(name in written) && object[name] !== undefined) written[name] = object[name];
@@ -36,7 +48,7 @@ const writing = (isUnset: (value: unknown) => boolean): Settle => (object, nulla
 const writers = changesBy(writing((value) => value === undefined));
 const writersOfStored = changesBy(writing((value) => value === undefined || (Array.isArray(value) && value.length === 0)));
 
-const readers = changesBy((object, nullable) => {
+const readers = changesBy((object, { nullable }) => {
   const none = [...nullable.values()].filter(({ name }) => object[name] === null);
   if (!none.length) return object;
   const read = Object.fromEntries(Object.entries(object).filter(([name, value]) => value !== null || !nullable.has(name)));
@@ -60,7 +72,7 @@ function changesBy(settle: Settle): (schema: ObjectSchema) => Change<Fields> | u
     if (type.kind === 'object') return ofSchema(type.schema) as Change | undefined;
     if (type.kind !== 'list' && type.kind !== 'map') return undefined;
     const element = ofType(type.element);
-    return element && (type.kind === 'list' ? (list) => (Array.isArray(list) ? changedList(list, element) : list) : (map) => changedMembers(map as Fields, Object.keys(map as Fields), () => element));
+    return element && (type.kind === 'list' ? (list) => (Array.isArray(list) ? changedList(list, element) : list) : (map) => changedMap(map as Fields, element));
   }
 
   function ofSchema(schema: ObjectSchema): Change<Fields> | undefined {
@@ -69,14 +81,14 @@ function changesBy(settle: Settle): (schema: ObjectSchema) => Change<Fields> | u
     known.set(schema, undefined);
     const fields = [...schema.fields.values()];
     const nullable = new Map(fields.filter(isNullable).map((field) => [field.name, field]));
-    const inner = new Map(fields.flatMap(({ name, type }): [string, Change][] => ((change) => (change ? [[name, change]] : []))(ofType(type))));
-    const names = [...inner.keys()];
+    const inner = fields.flatMap(({ name, type }) => ((change) => (change ? [{ name, change }] : []))(ofType(type)));
     const order = ['kind', 'apiVersion', ...schema.fields.keys()].filter((name) => schema.fields.has(name));
+    const structure = { nullable, names: [...nullable.keys()], order };
     const change: Change<Fields> | undefined =
-      nullable.size || names.length
+      nullable.size || inner.length
         ? (object) => {
-            const changed = changedMembers(object, names, (name) => inner.get(name)!);
-            return nullable.size ? settle(changed, nullable, order) : changed;
+            const changed = changedMembers(object, inner);
+            return nullable.size ? settle(changed, structure) : changed;
           }
         : undefined;
     known.set(schema, change);
@@ -95,13 +107,25 @@ function changedList(list: unknown[], change: Change): unknown[] {
   return copy ?? list;
 }
 
-function changedMembers(object: Fields, names: readonly string[], changeOf: (name: string) => Change): Fields {
+function changedMembers(object: Fields, members: readonly { name: string; change: Change }[]): Fields {
   let copy: Fields | undefined;
-  for (const name of names) {
+  for (let i = 0; i < members.length; i++) {
+    const { name, change } = members[i]!;
     const before = object[name];
     if (typeof before !== 'object' || before === null) continue;
-    const after = changeOf(name)(before);
+    const after = change(before);
     if (after !== before) (copy ??= { ...object })[name] = after;
   }
   return copy ?? object;
+}
+
+function changedMap(map: Fields, change: Change): Fields {
+  let copy: Fields | undefined;
+  for (const name of Object.keys(map)) {
+    const before = map[name];
+    if (typeof before !== 'object' || before === null) continue;
+    const after = change(before);
+    if (after !== before) (copy ??= { ...map })[name] = after;
+  }
+  return copy ?? map;
 }

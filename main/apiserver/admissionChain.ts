@@ -1,7 +1,7 @@
 import type { AdmissionAttributes, AdmissionOperation, AdmissionPlugin, Settle } from './admission/types.ts';
 import type { Clock } from '../util/clock.ts';
+import type { Distribution } from '../util/series.ts';
 import type { AdmissionMetrics, Step } from './admission/metrics.ts';
-import type { Durations } from './admission/durations.ts';
 import type { ResourceDefinition } from './registry/strategy.ts';
 
 /** A plugin that has a say, and where it is told how long it took. */
@@ -12,8 +12,8 @@ interface Handling {
 }
 
 interface Times {
-  passed: Durations;
-  refused: Durations;
+  passed: Distribution;
+  refused: Distribution;
 }
 
 /**

@@ -134,11 +134,12 @@ export class InProcessTransport {
   }
 
   #incoming({ method, path, query, body, contentType, headers, causeRevision, signal }: LocalRequest): Incoming {
+    const asked = Query.of(query);
     return {
       method,
       path,
-      query: Query.of(query),
-      search: Query.of(query).toURLSearchParams().toString(),
+      query: asked,
+      search: asked === Query.empty ? '' : asked.toURLSearchParams().toString(),
       user: this.user,
       userAgent: headers?.['user-agent'] ?? this.userAgent,
       accept: headers?.accept,

@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../util/clock.ts';
+import { Counts, Distributions, type Count, type Distribution } from '../util/series.ts';
 
 /** What a queue looks like to who measures it; times on the clock that never goes back. */
 export interface MeasuredQueue {
@@ -25,12 +26,14 @@ const durations = Array.from({ length: 10 }, (_, i) => Number(`1e${i - 8}`));
  */
 export class ClientMetrics {
   readonly #queues = new Map<string, MeasuredQueue>();
-  readonly #adds: Counter<'name'>;
-  readonly #retries: Counter<'name'>;
-  readonly #waits: Histogram<'name'>;
-  readonly #works: Histogram<'name'>;
-  readonly #requests: Counter<'code' | 'host' | 'method'>;
-  readonly #latencies: Histogram<'host' | 'verb'>;
+  readonly #adds: Counts;
+  readonly #retries: Counts;
+  readonly #waits: Distributions;
+  readonly #works: Distributions;
+  readonly #requests: Counts;
+  readonly #latencies: Distributions;
+  /** By method and code. */
+  readonly #known = new Map<string, { requests: Count; latencies: Distribution }>();
 
   constructor(
     register: Registry,
@@ -38,18 +41,16 @@ export class ClientMetrics {
     /** Where the requests go. */
     private readonly host: string,
   ) {
-    const registers = [register];
-    const labelNames = ['name'] as const;
-    this.#adds = new Counter({ name: 'workqueue_adds_total', help: 'Keys that were put into the queue.', labelNames, registers });
-    this.#retries = new Counter({ name: 'workqueue_retries_total', help: 'Keys that were put into the queue again after a failure.', labelNames, registers });
-    this.#waits = new Histogram({ name: 'workqueue_queue_duration_seconds', help: 'How long keys lay in the queue.', labelNames, registers, buckets: durations });
-    this.#works = new Histogram({ name: 'workqueue_work_duration_seconds', help: 'How long the work on a key took.', labelNames, registers, buckets: durations });
+    this.#adds = new Counts(register, { name: 'workqueue_adds_total', help: 'Keys that were put into the queue.' });
+    this.#retries = new Counts(register, { name: 'workqueue_retries_total', help: 'Keys that were put into the queue again after a failure.' });
+    this.#waits = new Distributions(register, { name: 'workqueue_queue_duration_seconds', help: 'How long keys lay in the queue.', buckets: durations });
+    this.#works = new Distributions(register, { name: 'workqueue_work_duration_seconds', help: 'How long the work on a key took.', buckets: durations });
     this.#gauge(register, 'workqueue_depth', 'Keys that lie in the queue.', (queue) => queue.length);
     this.#gauge(register, 'workqueue_unfinished_work_seconds', 'For how long all work that is under way has been, together.', (queue) => this.#ages(queue).reduce((sum, age) => sum + age, 0));
     this.#gauge(register, 'workqueue_longest_running_processor_seconds', 'For how long the oldest work that is under way has been.', (queue) => Math.max(0, ...this.#ages(queue)));
-    this.#requests = new Counter({ name: 'rest_client_requests_total', help: 'Requests by status code, method and host.', labelNames: ['code', 'host', 'method'], registers });
-    this.#latencies = new Histogram({
-      name: 'rest_client_request_duration_seconds', help: 'How long requests took, by verb and host.', labelNames: ['host', 'verb'], registers,
+    this.#requests = new Counts(register, { name: 'rest_client_requests_total', help: 'Requests by status code, method and host.' });
+    this.#latencies = new Distributions(register, {
+      name: 'rest_client_request_duration_seconds', help: 'How long requests took, by verb and host.',
       buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60],
     });
   }
@@ -57,21 +58,28 @@ export class ClientMetrics {
   /** A queue of a name that was there before takes its place. */
   queue(name: string, queue: MeasuredQueue): QueueObserver {
     this.#queues.set(name, queue);
-    const [adds, retries, waits, works] = [this.#adds.labels(name), this.#retries.labels(name), this.#waits.labels(name), this.#works.labels(name)];
+    const [adds, retries, waits, works] = [this.#adds.series({ name }), this.#retries.series({ name }), this.#waits.series({ name }), this.#works.series({ name })];
     // What has not happened yet has happened no times.
-    adds.inc(0);
-    retries.inc(0);
+    adds.add(0);
+    retries.add(0);
     return {
-      added: () => adds.inc(),
-      retried: () => retries.inc(),
-      taken: (waited) => waits.observe(waited / 1000),
-      done: (worked) => works.observe(worked / 1000),
+      added: () => adds.add(),
+      retried: () => retries.add(),
+      taken: (waited) => waits.add(waited / 1000),
+      done: (worked) => works.add(worked / 1000),
     };
   }
 
   request(method: string, code: number, started: number): void {
-    this.#requests.inc({ code: String(code), host: this.host, method });
-    this.#latencies.observe({ host: this.host, verb: method }, (this.clock.monotonic() - started) / 1000);
+    const key = `${method} ${code}`;
+    let known = this.#known.get(key);
+    if (!known) {
+      const { host } = this;
+      known = { requests: this.#requests.series({ code: String(code), host, method }), latencies: this.#latencies.series({ host, verb: method }) };
+      this.#known.set(key, known);
+    }
+    known.requests.add();
+    known.latencies.add((this.clock.monotonic() - started) / 1000);
   }
 
   /** On the clock that `request` measures by. */

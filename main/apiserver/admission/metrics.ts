@@ -1,5 +1,5 @@
 import { Counter, Histogram, type Registry as Metrics } from 'prom-client';
-import { DurationHistogram, type Durations } from './durations.ts';
+import { Distributions, type Distribution } from '../../util/series.ts';
 import type { AdmissionOperation } from './types.ts';
 
 /** A step of admission, as metrics name it: `admit` may change, `validate` only judges. */
@@ -20,23 +20,22 @@ const mostCode = 600;
  * Mirrors k8s.io/apiserver/pkg/admission/metrics and pkg/admission/plugin/policy/validating/metrics.
  */
 export class AdmissionMetrics {
-  readonly #steps: Histogram<'type' | 'operation' | 'rejected'>;
-  readonly #plugins: DurationHistogram;
-  readonly #ofPlugins = new Map<string, Durations>();
+  readonly #steps: Distributions;
+  readonly #plugins: Distributions;
+  readonly #ofPlugins = new Map<string, Distribution>();
   readonly #webhookTimes: Histogram<'name' | 'type' | 'operation' | 'rejected'>;
   readonly #webhookRequests: Counter<'name' | 'type' | 'operation' | 'code' | 'rejected'>;
   readonly #webhookRejections: Counter<'name' | 'type' | 'operation' | 'error_type' | 'rejection_code'>;
   readonly #webhooksLeftOut: Counter<'name' | 'type'>;
   readonly #policyChecks: Counter<'policy' | 'policy_binding' | 'error_type' | 'enforcement_action'>;
   readonly #policyTimes: Histogram<'policy' | 'policy_binding' | 'error_type' | 'enforcement_action'>;
-  // Hashing labels for every write costs more than the rest.
-  readonly #known = new Map<string, Histogram.Internal<string>>();
+  readonly #ofSteps = new Map<string, Distribution>();
 
   constructor(metrics: Metrics) {
     const registers = [metrics];
     const prefix = 'apiserver_admission_';
-    this.#steps = new Histogram({ name: `${prefix}step_admission_duration_seconds`, help: 'How long a step of admission took.', labelNames: ['type', 'operation', 'rejected'], buckets: stepBuckets, registers });
-    this.#plugins = new DurationHistogram(metrics, { name: `${prefix}controller_admission_duration_seconds`, help: 'How long a plugin took.', buckets: stepBuckets });
+    this.#steps = new Distributions(metrics, { name: `${prefix}step_admission_duration_seconds`, help: 'How long a step of admission took.', buckets: stepBuckets });
+    this.#plugins = new Distributions(metrics, { name: `${prefix}controller_admission_duration_seconds`, help: 'How long a plugin took.', buckets: stepBuckets });
     this.#webhookTimes = new Histogram({
       name: `${prefix}webhook_admission_duration_seconds`, help: 'How long webhooks took.', labelNames: ['name', 'type', 'operation', 'rejected'], buckets: [...stepBuckets, 10, 25], registers,
     });
@@ -52,13 +51,13 @@ export class AdmissionMetrics {
 
   step(type: Step, operation: AdmissionOperation, milliseconds: number, rejected: boolean): void {
     const key = `${type} ${operation} ${rejected}`;
-    let known = this.#known.get(key);
-    if (!known) this.#known.set(key, (known = this.#steps.labels(type, operation, String(rejected))));
-    known.observe(milliseconds / 1000);
+    let durations = this.#ofSteps.get(key);
+    if (!durations) this.#ofSteps.set(key, (durations = this.#steps.series({ type, operation, rejected: String(rejected) })));
+    durations.add(milliseconds / 1000);
   }
 
   /** Where the times of one plugin go: to be asked for once. */
-  plugin(name: string, type: Step, operation: AdmissionOperation, rejected: boolean): Durations {
+  plugin(name: string, type: Step, operation: AdmissionOperation, rejected: boolean): Distribution {
     const key = `${name} ${type} ${operation} ${rejected}`;
     let durations = this.#ofPlugins.get(key);
     if (!durations) this.#ofPlugins.set(key, (durations = this.#plugins.series({ name, type, operation, rejected: String(rejected) })));

@@ -1,6 +1,7 @@
-import { Counter, Gauge, Histogram, type Registry as Metrics } from 'prom-client';
+import { Counter, Gauge, type Registry as Metrics } from 'prom-client';
 import type { RequestInfo } from '../auth/types.ts';
 import type { FlowControl } from './index.ts';
+import { Distributions, type Distribution } from '../../util/series.ts';
 import type { Level } from './levels.ts';
 
 type Labels = Record<string, string>;
@@ -91,18 +92,16 @@ export function describeFlows(flows: FlowControl, metrics: Metrics): void {
       for (const [kind, count] of Object.entries(running)) this.set({ request_kind: kind }, count);
     },
   });
-  const waits = new Histogram({
+  const waits = new Distributions(metrics, {
     name: `${prefix}request_wait_duration_seconds`,
     help: 'How long requests waited for their turn.',
-    labelNames: ['priority_level', 'flow_schema', 'execute'],
     buckets: [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30],
-    registers,
   });
-  const known = new Map<string, Histogram.Internal<string>>();
+  const known = new Map<string, Distribution>();
   flows.onStart = (level, schema, waited, runs) => {
     const key = `${level} ${schema} ${runs}`;
-    let child = known.get(key);
-    if (!child) known.set(key, (child = waits.labels({ priority_level: level, flow_schema: schema, execute: String(runs) })));
-    child.observe(waited / 1000);
+    let durations = known.get(key);
+    if (!durations) known.set(key, (durations = waits.series({ priority_level: level, flow_schema: schema, execute: String(runs) })));
+    durations.add(waited / 1000);
   };
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { Counter, Gauge, Histogram, Registry as Metrics } from 'prom-client';
+import { Counter, Gauge, Registry as Metrics } from 'prom-client';
 import type { Store } from '../../store/index.ts';
+import { Counts, Distributions, type Count, type Distribution } from '../../util/series.ts';
 import type { Aggregator } from '../aggregation/index.ts';
 import type { RequestInfo } from '../auth/types.ts';
 import type { Answer } from '../call.ts';
@@ -9,8 +10,6 @@ import { isStream } from '../longRunning.ts';
 import { rootOf } from '../registry/keys.ts';
 import type { ResourceTable } from '../registry/resources.ts';
 import type { VersionInfo } from './index.ts';
-
-const requestLabels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'] as const;
 
 /** As metrics name verbs, which is by HTTP's methods where there is one. */
 const shownVerbs: Record<string, string> = { create: 'POST', update: 'PUT' };
@@ -76,59 +75,49 @@ export function describeAvailability(aggregator: Pick<Aggregator, 'registered' |
   aggregator.onUnavailable = (name, reason) => falls.inc({ name, reason });
 }
 
+/** Requests that are alike, and where they are counted. */
+interface Kind {
+  requests: Count;
+  durations: Distribution;
+  serviceTimes: Distribution;
+  sizes?: Distribution;
+  bodySizes?: Distribution;
+}
+
 /** Counts and times requests under Kubernetes' own metric names (upstream: endpoints/metrics/metrics.go). */
 export class RequestMetrics implements ServedObserver {
   readonly #metrics = new Metrics();
-  readonly #requests = new Counter({
-    name: 'apiserver_request_total',
-    help: 'Requests by verb, resource and HTTP status code.',
-    labelNames: [...requestLabels, 'code'],
-    registers: [this.#metrics],
-  });
-  readonly #durations = new Histogram({
+  readonly #requests = new Counts(this.#metrics, { name: 'apiserver_request_total', help: 'Requests by verb, resource and HTTP status code.' });
+  readonly #durations = new Distributions(this.#metrics, {
     name: 'apiserver_request_duration_seconds',
     help: 'How long requests took, without watches and streams.',
-    labelNames: requestLabels,
     buckets: [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60],
-    registers: [this.#metrics],
   });
-  readonly #serviceTimes = new Histogram({
+  readonly #serviceTimes = new Distributions(this.#metrics, {
     name: 'apiserver_request_sli_duration_seconds',
     help: 'How long requests took, less what they waited for their turn and for webhooks.',
-    labelNames: ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'],
     buckets: [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60],
-    registers: [this.#metrics],
   });
-  readonly #sizes = new Histogram({
+  readonly #sizes = new Distributions(this.#metrics, {
     name: 'apiserver_response_sizes',
     help: 'Bytes of the answers to requests that read.',
-    labelNames: ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'],
     buckets: [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9],
-    registers: [this.#metrics],
   });
-  readonly #authentications = new Counter({ name: 'authentication_attempts', help: 'Requests by whether it became clear who asks.', labelNames: ['result'], registers: [this.#metrics] });
-  readonly #users = new Counter({ name: 'authenticated_user_requests', help: 'Requests by who asks.', labelNames: ['username'], registers: [this.#metrics] });
-  readonly #authorizations = new Counter({ name: 'authorization_attempts_total', help: 'Requests by whether they were allowed.', labelNames: ['result'], registers: [this.#metrics] });
-  readonly #bodySizes = new Histogram({
+  readonly #bodySizes = new Distributions(this.#metrics, {
     name: 'apiserver_request_body_size_bytes',
     help: 'Bytes of the bodies of requests.',
-    labelNames: ['group', 'resource', 'verb'],
     buckets: Array.from({ length: 31 }, (_, i) => 50_000 + 100_000 * i),
-    registers: [this.#metrics],
   });
-  readonly #watchEvents = new Counter({ name: 'apiserver_watch_events_total', help: 'Changes that were sent to those who watch.', labelNames: ['group', 'version', 'resource'], registers: [this.#metrics] });
-  readonly #watchSizes = new Histogram({
+  readonly #watchEvents = new Counts(this.#metrics, { name: 'apiserver_watch_events_total', help: 'Changes that were sent to those who watch.' });
+  readonly #watchSizes = new Distributions(this.#metrics, {
     name: 'apiserver_watch_events_sizes',
     help: 'Bytes of changes that were sent to those who watch; of those that went together each counts for its share.',
-    labelNames: ['group', 'version', 'resource'],
     buckets: [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072],
-    registers: [this.#metrics],
   });
-  readonly #certificates = new Histogram({
+  readonly #certificates = new Distributions(this.#metrics, {
     name: 'apiserver_client_certificate_expiration_seconds',
     help: 'How long the certificates of clients that ask are still good.',
     buckets: [0, 1800, 3600, 7200, 21_600, 43_200, 86_400, 172_800, 345_600, 604_800, 2_592_000, 7_776_000, 15_552_000, 31_104_000],
-    registers: [this.#metrics],
   });
   readonly #deprecated = new Gauge({
     name: 'apiserver_requested_deprecated_apis',
@@ -137,10 +126,16 @@ export class RequestMetrics implements ServedObserver {
     registers: [this.#metrics],
   });
   readonly #handshakes = new Counter({ name: 'apiserver_tls_handshake_errors_total', help: 'TLS handshakes that failed.', registers: [this.#metrics] });
-  // Children are looked up once a kind of request: hashing labels for every request costs more than the rest.
-  readonly #known = new Map<string, { requests: Counter.Internal; durations: Histogram.Internal<string>; serviceTimes: Histogram.Internal<string>; sizes?: Histogram.Internal<string> }>();
+  readonly #authentications = new Counts(this.#metrics, { name: 'authentication_attempts', help: 'Requests by whether it became clear who asks.' });
+  readonly #users = new Counts(this.#metrics, { name: 'authenticated_user_requests', help: 'Requests by who asks.' });
+  readonly #authorizations = new Counts(this.#metrics, { name: 'authorization_attempts_total', help: 'Requests by whether they were allowed.' });
+  readonly #known = new Map<string, Kind>();
+  readonly #authenticated = { success: this.#authentications.series({ result: 'success' }), failure: this.#authentications.series({ result: 'failure' }) };
+  readonly #authorized = { allowed: this.#authorizations.series({ result: 'allowed' }), denied: this.#authorizations.series({ result: 'denied' }) };
+  readonly #byUser = new Map<string, Count>();
+  readonly #certificateTimes = this.#certificates.series({});
 
-  readonly #watchedKinds = new Map<string, { events: Counter.Internal; sizes: Histogram.Internal<string> }>();
+  readonly #watchedKinds = new Map<string, { events: Count; sizes: Distribution }>();
 
   constructor({ gitVersion, gitCommit, gitTreeState, buildDate, goVersion, compiler, platform, major, minor }: VersionInfo, private readonly others?: Metrics) {
     describeProcess(this.#metrics);
@@ -158,33 +153,35 @@ export class RequestMetrics implements ServedObserver {
     const scope = scopeOf(info);
     // Anybody can ask for any path: what is not there counts as one.
     const what = info.isResourceRequest ? subresource : code === 404 ? '' : info.path;
-    const key = `${verb} ${group} ${version} ${resource} ${what} ${scope} ${code}`;
+    const shown = shownVerb(info);
+    const key = `${shown} ${verb} ${group} ${version} ${resource} ${what} ${scope} ${code}`;
     let known = this.#known.get(key);
     if (!known) {
-      const labels = { verb: shownVerb(info), dry_run: '', group, version, resource, subresource: what, scope, component: 'apiserver' };
-      const { dry_run: _, ...ofSizes } = labels;
+      const ofSizes = { verb: shown, group, version, resource, subresource: what, scope, component: 'apiserver' };
+      const labels = { verb: shown, dry_run: '', group, version, resource, subresource: what, scope, component: 'apiserver' };
       known = {
-        requests: this.#requests.labels({ ...labels, code: String(code) }),
-        durations: this.#durations.labels(labels),
-        serviceTimes: this.#serviceTimes.labels(ofSizes),
-        ...(verb === 'get' || verb === 'list' ? { sizes: this.#sizes.labels(ofSizes) } : {}),
+        requests: this.#requests.series({ ...labels, code: String(code) }),
+        durations: this.#durations.series(labels),
+        serviceTimes: this.#serviceTimes.series(ofSizes),
+        ...(verb === 'get' || verb === 'list' ? { sizes: this.#sizes.series(ofSizes) } : {}),
+        ...(info.isResourceRequest ? { bodySizes: this.#bodySizes.series({ group, resource, verb }) } : {}),
       };
       this.#known.set(key, known);
     }
-    known.requests.inc();
+    known.requests.add();
     // Without a user nothing was asked of the authorizer.
-    this.#authentications.inc({ result: user ? 'success' : 'failure' });
+    this.#authenticated[user ? 'success' : 'failure'].add();
     if (user) {
-      this.#users.inc({ username: shownUser(user.name) });
-      this.#authorizations.inc({ result: denied ? 'denied' : 'allowed' });
+      this.#countUser(shownUser(user.name));
+      this.#authorized[denied ? 'denied' : 'allowed'].add();
     }
     if (verb !== 'watch' && !isStream(info)) {
-      known.durations.observe(milliseconds / 1000);
-      known.serviceTimes.observe(Math.max(0, milliseconds - waited) / 1000);
+      known.durations.add(milliseconds / 1000);
+      known.serviceTimes.add(Math.max(0, milliseconds - waited) / 1000);
     }
-    if (size !== undefined) known.sizes?.observe(size);
-    if (bodySize && info.isResourceRequest) this.#bodySizes.observe({ group, resource, verb }, bodySize);
-    if (certificateEnds !== undefined) this.#certificates.observe((certificateEnds - at) / 1000);
+    if (size !== undefined) known.sizes?.add(size);
+    if (bodySize) known.bodySizes?.add(bodySize);
+    if (certificateEnds !== undefined) this.#certificateTimes.add((certificateEnds - at) / 1000);
     if (deprecated) this.#deprecated.set({ group, version, resource, subresource, removed_release: '' }, 1);
   }
 
@@ -193,14 +190,20 @@ export class RequestMetrics implements ServedObserver {
     let known = this.#watchedKinds.get(key);
     if (!known) {
       const labels = { group, version, resource };
-      this.#watchedKinds.set(key, (known = { events: this.#watchEvents.labels(labels), sizes: this.#watchSizes.labels(labels) }));
+      this.#watchedKinds.set(key, (known = { events: this.#watchEvents.series(labels), sizes: this.#watchSizes.series(labels) }));
     }
-    known.events.inc(changes);
-    for (let i = 0; i < changes; i++) known.sizes.observe(bytes / changes);
+    known.events.add(changes);
+    known.sizes.add(bytes / changes, changes);
   }
 
   handshakeFailed(): void {
     this.#handshakes.inc();
+  }
+
+  #countUser(username: string): void {
+    let count = this.#byUser.get(username);
+    if (!count) this.#byUser.set(username, (count = this.#users.series({ username })));
+    count.add();
   }
 
   /** Where others publish theirs. */

@@ -1,12 +1,13 @@
-import { Counter, Histogram, type Registry as Metrics } from 'prom-client';
+import type { Registry as Metrics } from 'prom-client';
 import { ConflictError, type Store } from '../../store/index.ts';
 import type { Clock } from '../../util/clock.ts';
+import { Counts, Distributions, type Count, type Distribution } from '../../util/series.ts';
 
 type Operation = 'create' | 'update' | 'delete' | 'list';
 interface Measures {
-  requests: Counter.Internal;
-  errors: Counter.Internal;
-  durations: Histogram.Internal<string>;
+  requests: Count;
+  errors: Count;
+  durations: Distribution;
 }
 
 /**
@@ -14,21 +15,18 @@ interface Measures {
  * (k8s.io/apiserver/pkg/storage/etcd3/metrics).
  */
 export function measuredStore(store: Store, clock: Clock, register: Metrics): Store {
-  const registers = [register];
-  const labelNames = ['operation', 'group', 'resource'] as const;
-  const requests = new Counter({ name: 'etcd_requests_total', help: 'Requests to the store by operation and kind.', labelNames, registers });
-  const errors = new Counter({ name: 'etcd_request_errors_total', help: 'Requests to the store that failed, by operation and kind.', labelNames, registers });
-  const durations = new Histogram({
-    name: 'etcd_request_duration_seconds', help: 'How long the store took, until a write was durable.', labelNames, registers,
+  const requests = new Counts(register, { name: 'etcd_requests_total', help: 'Requests to the store by operation and kind.' });
+  const errors = new Counts(register, { name: 'etcd_request_errors_total', help: 'Requests to the store that failed, by operation and kind.' });
+  const durations = new Distributions(register, {
+    name: 'etcd_request_duration_seconds', help: 'How long the store took, until a write was durable.',
     buckets: [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60],
   });
-  const kinds = ['group', 'resource'] as const;
-  const events = new Counter({ name: 'apiserver_storage_events_received_total', help: 'Changes that the store told of, by kind.', labelNames: kinds, registers });
-  const lists = new Counter({ name: 'apiserver_storage_list_total', help: 'Lists that were read from the store.', labelNames: kinds, registers });
-  const fetched = new Counter({ name: 'apiserver_storage_list_fetched_objects_total', help: 'Objects that were read from the store for lists.', labelNames: kinds, registers });
+  const events = new Counts(register, { name: 'apiserver_storage_events_received_total', help: 'Changes that the store told of, by kind.' });
+  const lists = new Counts(register, { name: 'apiserver_storage_list_total', help: 'Lists that were read from the store.' });
+  const fetched = new Counts(register, { name: 'apiserver_storage_list_fetched_objects_total', help: 'Objects that were read from the store for lists.' });
 
   // Looked up once a kind: hashing labels for every write costs more than the rest.
-  const known = new Map<string, { labels: { group: string; resource: string }; measures: Partial<Record<Operation, Measures>>; events?: Counter.Internal }>();
+  const known = new Map<string, { labels: { group: string; resource: string }; measures: Partial<Record<Operation, Measures>>; events?: Count; lists?: Count; fetched?: Count }>();
   const kindOf = (key: string) => {
     // `/registry/<group>/<resource>/…`
     const root = key.slice(0, key.indexOf('/', key.indexOf('/', '/registry/'.length) + 1) + 1);
@@ -42,25 +40,25 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
   async function measured<T>(key: string, operation: Operation, work: () => Promise<T>): Promise<T> {
     const { labels, measures } = kindOf(key);
     const of = (measures[operation] ??= {
-      requests: requests.labels({ operation, ...labels }),
-      errors: errors.labels({ operation, ...labels }),
-      durations: durations.labels({ operation, ...labels }),
+      requests: requests.series({ operation, ...labels }),
+      errors: errors.series({ operation, ...labels }),
+      durations: durations.series({ operation, ...labels }),
     });
     const started = clock.monotonic();
-    of.requests.inc();
+    of.requests.add();
     try {
       return await work();
     } catch (error) {
       // Who came second is told so, which is no failure.
-      if (!(error instanceof ConflictError)) of.errors.inc();
+      if (!(error instanceof ConflictError)) of.errors.add();
       throw error;
     } finally {
-      of.durations.observe((clock.monotonic() - started) / 1000);
+      of.durations.add((clock.monotonic() - started) / 1000);
     }
   }
   const changed = (key: string) => {
     const kind = kindOf(key);
-    (kind.events ??= events.labels(kind.labels)).inc();
+    (kind.events ??= events.series(kind.labels)).add();
   };
   return {
     get revision() {
@@ -77,9 +75,9 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
     get: (key) => store.get(key),
     async list(prefix, options) {
       const result = await measured(prefix, 'list', () => store.list(prefix, options));
-      const { labels } = kindOf(prefix);
-      lists.inc(labels);
-      fetched.inc(labels, result.entries.length);
+      const kind = kindOf(prefix);
+      (kind.lists ??= lists.series(kind.labels)).add();
+      (kind.fetched ??= fetched.series(kind.labels)).add(result.entries.length);
       return result;
     },
     count: (prefix) => store.count(prefix),
