@@ -279,6 +279,7 @@ try {
   }
   if (chosen.some((name) => name !== 'check' && name !== 'integration')) {
     installPackages();
+    findEtcd(['kubectl']);
     env.SKIFF_TEST_KUBECTL = findKubectl();
     await startDocker();
   }
