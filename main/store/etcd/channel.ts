@@ -190,17 +190,18 @@ export class Channel {
     if (keepAlive === Infinity) return;
     clock.setTimer(keepAlive, () => {
       if (this.#session !== session || session.destroyed) return;
-      const timer = clock.setTimer(keepAlive, () => {
+      const giveUp = () => {
         this.#failure ??= new Error('it gives no sign of life');
         this.#lost(session);
         session.destroy();
-      });
-      // A connection that is still being made cannot be asked.
-      const asked = !session.connecting && session.ping((error) => {
+      };
+      // One that is still being made has had its time.
+      if (session.connecting) return giveUp();
+      const timer = clock.setTimer(keepAlive, giveUp);
+      session.ping((error) => {
         timer.cancel();
         if (!error) this.#keepAlive(session);
       });
-      if (!asked && !session.connecting) timer.cancel();
     });
   }
 }

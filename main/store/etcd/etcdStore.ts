@@ -43,7 +43,16 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   const keyspace = new Keyspace(options.prefix);
   const memos = new MemoKeeper(options.memoChars ?? 3 * 1024 * 1024);
   const causes = new Causes();
-  const loadNow = () => load(channel, keyspace, causes, memos);
+  const loadNow = async (): Promise<Loaded> => {
+    for (;;) {
+      try {
+        return await load(channel, keyspace, causes, memos);
+      } catch (error) {
+        // Compacted between two pages.
+        if (!(error instanceof EtcdError) || error.code !== code.outOfRange) throw error;
+      }
+    }
+  };
   try {
     const loaded = await loadNow();
     const journal = new EtcdJournal({ channel, keyspace, clock, log, causes, memos, writer: options.writer, clusterId: loaded.clusterId, load: loadNow });

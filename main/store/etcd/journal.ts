@@ -184,9 +184,12 @@ export class EtcdJournal implements Journal {
     const txn = new TxnRequest(keyspace.journal, this.#version);
     const keys = new Set<string>();
     let count = 0;
+    let bytes = 0;
     for (const event of events) {
       const { key, value } = event.entry;
-      if (count === most || keys.has(key) || (count > 0 && txn.length + value.length > mostBytes)) break;
+      // A tombstone stands in the journal's value.
+      bytes += value.length;
+      if (count === most || keys.has(key) || (count > 0 && bytes > mostBytes)) break;
       keys.add(key);
       count++;
       if (event.type === 'put') txn.put(keyspace.bytesOf(key), headOf(event.entry), value);

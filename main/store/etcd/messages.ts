@@ -101,10 +101,6 @@ export class TxnRequest {
     });
   }
 
-  get length(): number {
-    return this.#writer.length;
-  }
-
   /** The value is the texts together. */
   put(key: Buffer, ...texts: string[]): void {
     this.#writer.message(2, (op) =>

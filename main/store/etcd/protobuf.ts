@@ -12,16 +12,9 @@ export class ProtoWriter {
   #end: number;
 
   /** `head` bytes stay free before the message. */
-  constructor(
-    private readonly head = 0,
-    initial = 512,
-  ) {
+  constructor(head = 0, initial = 512) {
     this.#buffer = Buffer.allocUnsafe(initial);
     this.#end = head;
-  }
-
-  get length(): number {
-    return this.#end - this.head;
   }
 
   /** The message behind the free bytes. */
