@@ -458,7 +458,7 @@ class NodeKubelet implements Kubelet {
     const more = ({ pod }: PodWorker) => Number(allocation.asksForMore(pod));
     const priority = ({ pod }: PodWorker) => pod.spec?.priority ?? 0;
     const guaranteed = ({ pod }: PodWorker) => Number(qosClassOf(pod) === 'Guaranteed');
-    const since = (worker: PodWorker) => Date.parse(worker.status()?.conditions?.find(({ type }) => type === 'PodResizePending')?.lastTransitionTime ?? '') || 0;
+    const since = (worker: PodWorker) => Date.parse(worker.status()?.conditions?.find(({ type }) => type === 'PodResizePending')?.lastTransitionTime ?? '') || Number.MAX_SAFE_INTEGER;
     for (const worker of waiting.sort((a, b) => more(a) - more(b) || priority(b) - priority(a) || guaranteed(b) - guaranteed(a) || since(a) - since(b))) worker.tryResize();
   }
 
