@@ -87,6 +87,8 @@ export class VolumeProvisioner extends QueueController {
     // From now on an object tells of the volume, and what becomes of the one becomes of the other.
     const isMade = this.#volumes.get(volumeName(claim)) !== undefined || claim.spec!.volumeName === volumeName(claim);
     if (isMade) this.#making.delete(keyOf(claim));
+    // The binder is at work on it: whoever writes in between only makes it begin again.
+    if (isMade && !deletionTimestamp && claim.status?.phase !== 'Bound') return;
     // Its volume is there, or nobody wants one any more.
     if (isMade || claim.spec!.volumeName || deletionTimestamp) return this.#letGo(client, claim);
     if (!isForUs(claim)) return;
