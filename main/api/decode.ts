@@ -249,8 +249,8 @@ class Decoder {
 /** Large and small numbers as JSON writes them. */
 const goNumber = (value: number) => JSON.stringify(value).replace('e+', 'e');
 
-/** Base64 as Go reads it: with padding, line breaks ignored. */
-function checkedBase64(text: string): string {
+/** Base64 as Go reads it: with padding, line breaks ignored. Throws a DecodeError. */
+export function checkedBase64(text: string): string {
   const compact = /[\r\n]/.test(text) ? text.replace(/[\r\n]/g, '') : text;
   if (compact.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(compact)) return compact;
   const bad = /^[A-Za-z0-9+/]*/.exec(compact)![0].length;

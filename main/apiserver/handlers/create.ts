@@ -36,6 +36,7 @@ export const create =
       return { type: 'object', code: 201, object: await answer(strategy, registry, context, object), plainOnly: true };
     }
     await admit.mutate('CREATE', object, undefined);
+    settleNamespace(object, context.namespace, definition.namespaced);
     dedupOwners(object, context.warnings, true);
     const entry = await registry.create(context, object, async (final) => {
       const settle = await admit.validate('CREATE', final, undefined);

@@ -50,6 +50,7 @@ export async function patchObject(serving: Serving, call: Call, registry: Regist
       strategy.defaults?.(object);
       if (type !== 'apply') await manageFieldsOnUpdate(registry, context, current, object, info.subresource);
       await admit.mutate(current ? 'UPDATE' : 'CREATE', object, current);
+      settleNamespace(object, context.namespace, definition.namespaced);
       dedupOwners(object, context.warnings, true);
       return object;
     },

@@ -58,6 +58,7 @@ export async function put(serving: Serving, call: Call, registry: Registry, subr
       if (statusOnly && current) changed = withSpecOf(current, changed);
       await manageFieldsOnUpdate(registry, context, current, changed, info.subresource);
       await admit.mutate(current ? 'UPDATE' : 'CREATE', changed, current);
+      settleNamespace(changed, context.namespace, definition.namespaced);
       dedupOwners(changed, context.warnings, true);
       return changed;
     },

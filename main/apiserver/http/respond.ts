@@ -51,7 +51,8 @@ function write(response: Response, { call, method }: Exchange, encoded: Encoded,
 
 /** `299 - "text"` (RFC 2616, 14.46), each text once. */
 function warningHeaders(warnings: string[]): string[] {
-  return [...new Set(warnings)].map((text) => `299 - "${quotable(text)}"`);
+  // A header cannot carry control characters, and half a warning would mislead (upstream: util/net, NewWarningHeader).
+  return [...new Set(warnings)].filter((text) => !/\p{Cc}/u.test(text)).map((text) => `299 - "${quotable(text)}"`);
 }
 
 function quotable(text: string): string {
@@ -59,7 +60,7 @@ function quotable(text: string): string {
   for (const char of text.replaceAll(/["\\]/g, '\\$&')) {
     const code = char.codePointAt(0)!;
     // Headers carry bytes; kubectl reads them as UTF-8.
-    quoted += code < 0x20 || code === 0x7f ? ' ' : code < 0x80 ? char : Buffer.from(char).toString('latin1');
+    quoted += code < 0x80 ? char : Buffer.from(char).toString('latin1');
   }
   return quoted;
 }

@@ -7,7 +7,7 @@
  * apply request: `serverSideApply(live, applied, write)`; defaults; nothing more. POST and PUT: `updateManagedFields`
  * after defaults and before admission.
  */
-export { applyJsonPatch } from './jsonPatch.ts';
+export { applyJsonPatch, carryOutAll, OperationError } from './jsonPatch.ts';
 export { applyMergePatch } from './mergePatch.ts';
 export { goValue } from './goText.ts';
 export { applyStrategicMergePatch } from './strategicMergePatch.ts';

@@ -10,8 +10,8 @@ const maxOperations = 10_000;
 /** How much JSON all copies of a patch may add, characters: forty copies of what grows with each are a million millions. Upstream: JSONPatchMaxCopyBytes. */
 const maxCopied = 3 * 2 ** 20;
 
-/** Why an operation cannot be carried out. Clients are not told, as upstream's are not. */
-class OperationError extends Error {}
+/** Why an operation cannot be carried out. Clients are not told, as upstream's are not; whose webhook made the patch is. */
+export class OperationError extends Error {}
 
 type Container = Record<string, unknown> | unknown[];
 
@@ -26,20 +26,25 @@ export function applyJsonPatch<T extends object>(doc: T, patch: unknown): T {
   if (odd !== undefined) throw badRequest(`error decoding patch: json: cannot unmarshal ${jsonKind(odd)} into Go value of type handlers.jsonPatchOp`);
   if (patch.length > maxOperations)
     throw failure(413, 'RequestEntityTooLarge', `Request entity too large: The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`);
-  let root: unknown = cloneJson(doc);
   try {
-    let copied = 0;
-    const copy = (value: unknown): unknown => {
-      const text = JSON.stringify(value);
-      copied += text.length;
-      if (copied > maxCopied) throw new OperationError(`the accumulated size of the copies exceeds ${maxCopied}`);
-      return JSON.parse(text) as unknown;
-    };
-    for (const operation of patch as (Record<string, unknown> | null)[]) root = carryOut(root as Container, operation ?? {}, copy);
+    return carryOutAll(doc, patch as (Record<string, unknown> | null)[]);
   } catch (error) {
     if (error instanceof OperationError) throw failure(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
     throw error;
   }
+}
+
+/** The same for a patch that is a list of objects, without a limit. Throws an OperationError in the words of upstream's library. */
+export function carryOutAll<T extends object>(doc: T, patch: readonly (Record<string, unknown> | null)[]): T {
+  let root: unknown = cloneJson(doc);
+  let copied = 0;
+  const copy = (value: unknown): unknown => {
+    const text = JSON.stringify(value);
+    copied += text.length;
+    if (copied > maxCopied) throw new OperationError(`the accumulated size of the copies exceeds ${maxCopied}`);
+    return JSON.parse(text) as unknown;
+  };
+  for (const operation of patch) root = carryOut(root as Container, operation ?? {}, copy);
   return root as T;
 }
 
@@ -73,7 +78,7 @@ function carryOut(root: Container, operation: Record<string, unknown>, copy: (va
     case 'test': {
       const actual = path === '' ? root : getOrMissing(root, path);
       const wanted = operation.value ?? null;
-      if (!equalJson(actual ?? null, wanted)) throw new OperationError(`testing value ${path} failed`);
+      if (!equalJson(actual ?? null, wanted)) throw new OperationError(`testing value ${path} failed: test failed`);
       return root;
     }
     default:
@@ -90,13 +95,14 @@ function pointer(operation: Record<string, unknown>, member: 'path' | 'from'): s
 }
 
 /** The container that a pointer leads into, and the last part of the pointer. */
-function find(root: Container, path: string): { container: Container; key: string } {
+function find(root: Container, path: string, before = 'doc is missing path: ', after = ''): { container: Container; key: string } {
+  const missing = () => new OperationError(`${before}${path}${after}: missing value`);
   const parts = path.split('/');
-  if (parts.length < 2) throw new OperationError(`doc is missing path: ${path}`);
+  if (parts.length < 2) throw missing();
   let container: unknown = root;
   for (const part of parts.slice(1, -1)) {
     container = member(container as Container, unescape(part));
-    if (typeof container !== 'object' || container === null) throw new OperationError(`doc is missing path: ${path}`);
+    if (typeof container !== 'object' || container === null) throw missing();
   }
   return { container: container as Container, key: unescape(parts.at(-1)!) };
 }
@@ -128,21 +134,21 @@ function getOrMissing(root: Container, path: string): unknown {
 }
 
 function add(root: Container, path: string, value: unknown): void {
-  const { container, key } = find(root, path);
+  const { container, key } = find(root, path, 'add operation does not apply: doc is missing path: "', '"');
   if (!Array.isArray(container)) setMember(container, key, value);
   else if (key === '-') container.push(value);
   else container.splice(index(key, container.length), 0, value);
 }
 
 function remove(root: Container, path: string): void {
-  const { container, key } = find(root, path);
+  const { container, key } = find(root, path, 'remove operation does not apply: doc is missing path: "', '"');
   if (Array.isArray(container)) container.splice(index(key, container.length - 1), 1);
   else if (Object.hasOwn(container, key)) delete container[key];
-  else throw new OperationError(`Unable to remove nonexistent key: ${key}`);
+  else throw new OperationError(`error in remove for path: '${path}': Unable to remove nonexistent key: ${key}: missing value`);
 }
 
 function replace(root: Container, path: string, value: unknown): void {
-  const { container, key } = find(root, path);
+  const { container, key } = find(root, path, 'replace operation does not apply: doc is missing path: ', '');
   if (Array.isArray(container)) container[index(key, container.length - 1)] = value;
   // What is not there is added, as by upstream's library.
   else setMember(container, key, value);

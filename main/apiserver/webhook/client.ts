@@ -1,6 +1,8 @@
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
-import { failure, StatusError, type StatusReason } from '../../api/status.ts';
+import { jsonError } from '../../api/jsonError.ts';
+import { badRequest, failure, StatusError, type StatusReason } from '../../api/status.ts';
+import { checkTypeMeta } from '../content/decode.ts';
 import type { Status } from '../../api/index.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Random } from '../../util/random.ts';
@@ -57,10 +59,10 @@ export class WebhookClient {
     if (signal?.aborted) gone();
     signal?.addEventListener('abort', gone, { once: true });
     try {
-      const { code, text } = await this.#send(url, this.#agentOf(config, url), JSON.stringify(body), ended.signal);
-      return answerOf(code, text);
+      const { code, text, contentType } = await this.#send(url, this.#agentOf(config, url), JSON.stringify(body), ended.signal);
+      return answerOf(code, text, contentType);
     } catch (error) {
-      if (error instanceof StatusError || error instanceof AnswerError) throw error;
+      if (error instanceof StatusError || error instanceof AnswerError || error instanceof AuthoritiesError) throw error;
       throw new Error(`Post ${JSON.stringify(url.href)}: ${(ended.signal.aborted ? (ended.signal.reason as Error) : goError(error)).message}`, { cause: error });
     } finally {
       timer.cancel();
@@ -73,7 +75,7 @@ export class WebhookClient {
     this.#agents.clear();
   }
 
-  async #send(url: URL, agent: TunnelAgent, body: string, signal: AbortSignal): Promise<{ code: number; text: string }> {
+  async #send(url: URL, agent: TunnelAgent, body: string, signal: AbortSignal): Promise<HttpAnswer> {
     for (let attempt = 1; ; attempt++) {
       const sent = { reused: false, answered: false };
       try {
@@ -111,6 +113,9 @@ export class WebhookClient {
   }
 }
 
+/** The authorities that a configuration names cannot be read; nobody was asked. */
+export class AuthoritiesError extends Error {}
+
 /** An answer that is none; its message stands alone. */
 class AnswerError extends Error {}
 
@@ -135,10 +140,12 @@ const unbracketed = (host: string) => host.replace(/^\[|\]$/g, '');
 function authoritiesOf({ caBundle }: WebhookClientConfig): string[] | undefined {
   if (!caBundle) return undefined;
   const pem = Buffer.from(caBundle, 'base64').toString('utf8');
-  return pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
+  const found = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g);
+  if (!found) throw new AuthoritiesError('unable to load root certificates: unable to parse bytes as PEM block');
+  return found;
 }
 
-function send(url: URL, agent: TunnelAgent, body: string, signal: AbortSignal, sent: { reused: boolean; answered: boolean }): Promise<{ code: number; text: string }> {
+function send(url: URL, agent: TunnelAgent, body: string, signal: AbortSignal, sent: { reused: boolean; answered: boolean }): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason as Error);
     const request = https.request(url, {
@@ -160,15 +167,32 @@ function send(url: URL, agent: TunnelAgent, body: string, signal: AbortSignal, s
         if (size > maxAnswerBytes) response.destroy(new Error('the answer is too large'));
         else parts.push(part);
       });
-      response.on('end', () => resolve({ code: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
+      response.on('end', () => resolve({ code: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8'), contentType: response.headers['content-type'] ?? '' }));
       response.on('error', reject);
     });
     request.end(body);
   });
 }
 
+interface HttpAnswer {
+  code: number;
+  text: string;
+  contentType: string;
+}
+
+/** Why a text is no object, in upstream's words, who reads what is no JSON as YAML. */
+function unreadable(text: string, value: unknown): string {
+  if (value === undefined && /^\s*[{[]/.test(text)) return `couldn't get version/kind; json parse error: ${jsonError(text)}`;
+  try {
+    checkTypeMeta(value ?? text, (why) => badRequest(why));
+    return 'there is no such answer';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** Mirrors k8s.io/client-go/rest/request.go (transformResponse). Throws StatusError. */
-function answerOf(code: number, text: string): unknown {
+function answerOf(code: number, text: string, contentType: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -177,7 +201,7 @@ function answerOf(code: number, text: string): unknown {
   }
   if (code >= 200 && code < 300) {
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-    throw new AnswerError(`couldn't get version/kind; json parse error: invalid answer ${JSON.stringify(text.slice(0, 100))}`);
+    throw new AnswerError(text ? unreadable(text, value) : `0-length response with status code: ${code} and content type: ${contentType}`);
   }
   const status = value as Status | undefined;
   if (status?.kind === 'Status' && status.status === 'Failure') throw new StatusError({ ...status, code: status.code ?? code });

@@ -130,6 +130,8 @@ describe('bodies', () => {
     const body = JSON.stringify({ metadata: { name: 'warned' }, spec: { color: 'écarlate' } });
     const { headers } = await ask({ method: 'POST', path: `${base}?dryRun=All`, headers: { 'content-type': 'application/json' }, body });
     expect(Buffer.from(String(headers.warning), 'latin1').toString('utf8')).toBe('299 - "spec.color: écarlate is no color"');
+    const odd = JSON.stringify({ metadata: { name: 'warned' }, spec: { color: 'two\nlines' } });
+    expect((await ask({ method: 'POST', path: `${base}?dryRun=All`, headers: { 'content-type': 'application/json' }, body: odd })).headers.warning).toBeUndefined();
   });
 
   it('that are no JSON are refused', async () => {

@@ -1,6 +1,8 @@
 import type { Status } from '../../../api/index.ts';
+import { checkedBase64 } from '../../../api/decode.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { badRequest, StatusError } from '../../../api/status.ts';
+import { AuthoritiesError } from '../../webhook/index.ts';
 import type { RejectionCause, WebhookType } from '../metrics.ts';
 import { reject } from '../attributes.ts';
 import { matchConditionsHold } from '../expressions/index.ts';
@@ -88,7 +90,9 @@ export async function callWebhook({ hook }: RegisteredWebhook, match: Match, att
   let answer: unknown;
   try {
     answer = await services.webhooks.post(hook.clientConfig, review, { timeoutMs: (hook.timeoutSeconds ?? 10) * 1000, tellTimeout: true });
+    checkReadable(answer, version);
   } catch (error) {
+    if (error instanceof AuthoritiesError) throw new CallError(hook.name, `could not get REST client: ${error.message}`);
     throw new CallError(hook.name, `failed to call webhook: ${error instanceof Error ? error.message : String(error)}`);
   }
   const response = responseOf(answer, uid, version, mutating);
@@ -101,7 +105,23 @@ export async function callWebhook({ hook }: RegisteredWebhook, match: Match, att
 
 function reviewOf(uid: string, version: string, match: Match, attributes: AdmissionAttributes): KubeObject {
   const { object = null, oldObject = null } = attributes;
-  return { kind: 'AdmissionReview', apiVersion: `admission.k8s.io/${version}`, request: { uid, ...requestOf(match, attributes), object, oldObject } } as KubeObject;
+  const { dryRun, options, ...request } = requestOf(match, attributes);
+  return { kind: 'AdmissionReview', apiVersion: `admission.k8s.io/${version}`, request: { uid, ...request, object, oldObject, dryRun, options } } as KubeObject;
+}
+
+const known = new Set(['admission.k8s.io/v1', 'admission.k8s.io/v1beta1']);
+
+/** Whether it is an answer to a review at all. Throws what upstream's client says. */
+function checkReadable(answer: unknown, version: string): void {
+  const { kind = '', apiVersion = '', response } = answer as { kind?: string; apiVersion?: string; response?: AdmissionResponse };
+  // Both may be left out; another answer says so itself.
+  if (kind && apiVersion) {
+    if (kind !== 'AdmissionReview' || !known.has(apiVersion))
+      throw new Error(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "k8s.io/apiserver/pkg/util/webhook/client.go:71"`);
+    const given = apiVersion.slice('admission.k8s.io/'.length);
+    if (given !== version) throw new Error(`converting (${given}.AdmissionReview) to (${version}.AdmissionReview): unknown conversion`);
+  }
+  if (typeof response?.patch === 'string') checkedBase64(response.patch);
 }
 
 /** What the webhook says, or why it is not to be understood. */
@@ -111,7 +131,7 @@ function responseOf(answer: unknown, uid: string, version: string, mutating: boo
   if (version === 'v1beta1') return response.patch ? { ...response, patchType: 'JSONPatch' } : response;
   if (response.uid !== uid) return `expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response.uid ?? '')}`;
   if (kind !== 'AdmissionReview' || apiVersion !== 'admission.k8s.io/v1')
-    return `expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got ${apiVersion ?? ''}, Kind=${kind ?? ''}`;
+    return `expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got ${apiVersion || '/'}, Kind=${kind ?? ''}`;
   const { patch, patchType } = response;
   if (!mutating && patch) return 'validating webhook may not return response.patch';
   if (!mutating && patchType !== undefined) return 'validating webhook may not return response.patchType';

@@ -1,6 +1,7 @@
-import type { KubeObject } from '../../../api/meta.ts';
+import { jsonError, jsonKind } from '../../../api/jsonError.ts';
+import { parseApiVersion, type KubeObject } from '../../../api/meta.ts';
 import { internalError } from '../../../api/status.ts';
-import { applyJsonPatch } from '../../patch/index.ts';
+import { carryOutAll } from '../../patch/index.ts';
 import { replaceObject } from '../attributes.ts';
 import { isExempt, type Match } from '../matching.ts';
 import { seenAs, takeBack } from '../versions.ts';
@@ -20,10 +21,12 @@ export function mutatingWebhooks(services: AdmissionServices): AdmissionPlugin {
     const seen = await seenAs(attributes, match, services);
     const { patch, patchType } = await callWebhook(webhook, match, seen, services, true);
     if (!patch) return false;
-    if (patchType !== 'JSONPatch') throw new CallError(hook.name, `unsupported patch type ${JSON.stringify(patchType)}`);
+    const operations = operationsOf(hook.name, patch);
+    if (!operations.length) return false;
     if (!attributes.object) throw internalError(`admission webhook ${JSON.stringify(hook.name)} attempted to modify the object, which is not supported for this operation`);
-    if (seen === attributes) return replaceObject(attributes.object, patched(attributes.object, patch, attributes));
-    replaceObject(seen.object!, patched(seen.object!, patch, seen));
+    if (patchType !== 'JSONPatch') throw new CallError(hook.name, `unsupported patch type ${JSON.stringify(patchType)}`);
+    if (seen === attributes) return replaceObject(attributes.object, patched(attributes.object, operations, attributes));
+    replaceObject(seen.object!, patched(seen.object!, operations, seen));
     return replaceObject(attributes.object, await takeBack(attributes, seen, match, services));
   }
 
@@ -66,9 +69,35 @@ export function mutatingWebhooks(services: AdmissionServices): AdmissionPlugin {
   };
 }
 
-function patched(object: KubeObject, patch: string, attributes: AdmissionAttributes): KubeObject {
+type Operations = (Record<string, unknown> | null)[];
+
+/** What a webhook's patch (base64) says to do. Throws a CallError. */
+function operationsOf(webhook: string, patch: string): Operations {
+  const refuse = (why: string) => new CallError(webhook, `received undecodable patch in webhook response: ${why}`, 503);
+  const text = Buffer.from(patch, 'base64').toString('utf8');
+  let value: unknown;
   try {
-    return attributes.settle(applyJsonPatch(object, JSON.parse(Buffer.from(patch, 'base64').toString('utf8')) as unknown));
+    value = JSON.parse(text);
+  } catch {
+    throw refuse(jsonError(text));
+  }
+  if (!Array.isArray(value)) {
+    if (value === null) return [];
+    throw refuse(`json: cannot unmarshal ${jsonKind(value)} into Go value of type jsonpatch.Patch`);
+  }
+  const odd = value.find((operation) => operation !== null && (typeof operation !== 'object' || Array.isArray(operation))) as unknown;
+  if (odd !== undefined) throw refuse(`json: cannot unmarshal ${jsonKind(odd)} into Go value of type jsonpatch.Operation`);
+  return value as Operations;
+}
+
+function patched(object: KubeObject, operations: Operations, attributes: AdmissionAttributes): KubeObject {
+  try {
+    const { apiVersion, kind } = object;
+    const after = attributes.settle(carryOutAll(object, operations));
+    if (after.apiVersion === apiVersion && after.kind === kind) return after;
+    // Nothing becomes another kind.
+    const nameOf = (of: KubeObject) => `${parseApiVersion(of.apiVersion ?? '').version}.${of.kind ?? ''}`;
+    throw new Error(`converting (${nameOf(after)}) to (${nameOf(object)}): unknown conversion`);
   } catch (error) {
     throw internalError(error instanceof Error ? error.message : String(error));
   }

@@ -84,6 +84,55 @@ describe('admission webhooks', () => {
     expect(made.data).toEqual({ own: '1', first: 'own+first+second', second: 'own+first' });
   });
 
+  it('must send patches that can be read: else it counts as no answer', async () => {
+    const patches: [string, string][] = [
+      ['***', 'failed to call webhook: illegal base64 data at input byte 0'],
+      [btoa('{nope'), "received undecodable patch in webhook response: invalid character 'n' looking for beginning of object key string"],
+      [btoa('{"a":1}'), 'received undecodable patch in webhook response: json: cannot unmarshal object into Go value of type jsonpatch.Patch'],
+      [btoa('[1]'), 'received undecodable patch in webhook response: json: cannot unmarshal number into Go value of type jsonpatch.Operation'],
+    ];
+    const now = { rawPatch: '' };
+    hooks.answers['/patch'] = () => now;
+    await register('Mutating', 'patching', to('/patch'));
+    for (const [rawPatch, why] of patches) {
+      now.rawPatch = rawPatch;
+      expect(await cluster.refusal('POST', configMaps, configMap('a'))).toBe(`Internal error occurred: failed calling webhook "hook-0.example.com": ${why}`);
+    }
+    const { webhooks, metadata } = await cluster.ask<MutatingWebhookConfiguration>('GET', `${registrations}/mutatingwebhookconfigurations/patching`);
+    await cluster.ask('PUT', `${registrations}/mutatingwebhookconfigurations/patching`, { metadata, webhooks: [{ ...webhooks![0], failurePolicy: 'Ignore' }] });
+    await cluster.ask('POST', configMaps, configMap('a'));
+  });
+
+  it('must send patches that can be carried out, and leave kind and namespace alone', async () => {
+    const patches: [object, string][] = [
+      [{ op: 'remove', path: '/data/x' }, "Internal error occurred: error in remove for path: '/data/x': Unable to remove nonexistent key: x: missing value"],
+      [{ op: 'test', path: '/metadata/name', value: 'b' }, 'Internal error occurred: testing value /metadata/name failed: test failed'],
+      [{ op: 'replace', path: '/spec/x/y', value: 1 }, 'Internal error occurred: replace operation does not apply: doc is missing path: /spec/x/y: missing value'],
+      [{ op: 'add', path: '/spec/x/y', value: 1 }, 'Internal error occurred: add operation does not apply: doc is missing path: "/spec/x/y": missing value'],
+      [{ op: 'turn', path: '/data' }, 'Internal error occurred: Unexpected kind: turn'],
+      [{ op: 'replace', path: '/kind', value: 'Pod' }, 'Internal error occurred: converting (v1.Pod) to (v1.ConfigMap): unknown conversion'],
+      [{ op: 'replace', path: '/metadata/namespace', value: 'other' }, 'the namespace of the provided object does not match the namespace sent on the request'],
+    ];
+    const operation = { now: {} };
+    hooks.answers['/patch'] = () => ({ patch: [operation.now] });
+    await register('Mutating', 'patching', to('/patch'));
+    for (const [patch, refusal] of patches) {
+      operation.now = patch;
+      expect(await cluster.refusal('POST', configMaps, configMap('a', { k: 'v' }))).toBe(refusal);
+    }
+    operation.now = { op: 'remove', path: '/metadata/namespace' };
+    expect((await cluster.ask<ConfigMap>('POST', configMaps, configMap('a'))).metadata!.namespace).toBe('shop');
+    await expect(cluster.ask('GET', '/api/v1/namespaces/other/configmaps/a')).rejects.toMatchObject({ code: 404 });
+  });
+
+  it('are not asked where the authorities that sign for them cannot be read', async () => {
+    await register('Mutating', 'unsigned', { clientConfig: { ...hooks.clientConfig('/'), caBundle: btoa('no certificate') } });
+    expect(await cluster.refusal('POST', configMaps, configMap('a'))).toBe(
+      'Internal error occurred: failed calling webhook "hook-0.example.com": could not get REST client: unable to load root certificates: unable to parse bytes as PEM block',
+    );
+    expect(hooks.seen).toEqual([]);
+  });
+
   it('that cannot be reached stop the request, unless they may be ignored', async () => {
     await register('Validating', 'gone', to('/gone'));
     expect(await cluster.refusal('POST', configMaps, configMap('one'))).toBe(
