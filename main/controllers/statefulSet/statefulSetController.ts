@@ -47,6 +47,8 @@ interface Rollout {
   replicas: Pod[];
   /** Pods with numbers that are not wanted, the highest first. */
   condemned: Pod[];
+  /** How many of an old revision this step has deleted: they do not count any more. */
+  replaced: number;
 }
 
 /** Pods with numbers, names and volumes of their own. Mirrors pkg/controller/statefulset. */
@@ -234,23 +236,28 @@ export class StatefulSetController extends QueueController {
 
   /** Deletes a pod of an old revision, from the highest number to the partition: it comes back in the new one. */
   async #rollOn(rollout: Rollout): Promise<void> {
-    const { client, set, replicas, update } = rollout;
+    const { set, replicas, update } = rollout;
     const { partition = 0, maxUnavailable } = set.spec!.updateStrategy?.rollingUpdate ?? {};
     const now = this.clock.now();
     if (maxUnavailable !== undefined) return this.#rollTogether(rollout, partition, Math.max(1, scaledValue(maxUnavailable, replicas.length, false)));
     for (const pod of replicas.slice(partition).reverse()) {
-      if (revisionOf(pod) !== update.metadata!.name && !isGoing(pod))
-        return this.#statefulPods.delete(client, set, pod);
+      if (revisionOf(pod) !== update.metadata!.name && !isGoing(pod)) return this.#replace(rollout, pod);
       if (isUnavailable(set, pod, now)) return;
     }
   }
 
   /** Deletes as many of an old revision, from the highest number to the partition, as leave no more than `most` unavailable. */
-  async #rollTogether({ client, set, replicas, update }: Rollout, partition: number, most: number): Promise<void> {
+  async #rollTogether(rollout: Rollout, partition: number, most: number): Promise<void> {
+    const { set, replicas, update } = rollout;
     const now = this.clock.now();
     const room = most - replicas.filter((pod) => isUnavailable(set, pod, now)).length;
     const old = replicas.slice(partition).filter((pod) => revisionOf(pod) !== update.metadata!.name && !isGoing(pod));
-    for (const pod of old.toReversed().slice(0, Math.max(0, room))) await this.#statefulPods.delete(client, set, pod);
+    for (const pod of old.toReversed().slice(0, Math.max(0, room))) await this.#replace(rollout, pod);
+  }
+
+  async #replace(rollout: Rollout, pod: Pod): Promise<void> {
+    await this.#statefulPods.delete(rollout.client, rollout.set, pod);
+    rollout.replaced++;
   }
 
   async #updateStatus(rollout: Rollout): Promise<void> {
@@ -270,7 +277,7 @@ export class StatefulSetController extends QueueController {
 
 const isParallel = (set: StatefulSet) => set.spec!.podManagementPolicy === 'Parallel';
 
-function plan(seen: Omit<Rollout, 'replicas' | 'condemned'>): Rollout {
+function plan(seen: Omit<Rollout, 'replicas' | 'condemned' | 'replaced'>): Rollout {
   const { set, pods, current, update } = seen;
   const start = startOf(set);
   const byOrdinal = new Map(pods.map((pod) => [ordinalOf(pod), pod]));
@@ -281,7 +288,7 @@ function plan(seen: Omit<Rollout, 'replicas' | 'condemned'>): Rollout {
   const condemned = pods
     .filter((pod) => ordinalOf(pod) >= 0 && !isInRange(set, pod))
     .sort((a, b) => ordinalOf(b) - ordinalOf(a));
-  return { ...seen, replicas, condemned };
+  return { ...seen, replicas, condemned, replaced: 0 };
 }
 
 /** Whether a pod with this number is still made in the old revision. */
@@ -291,7 +298,7 @@ function staysCurrent(set: StatefulSet, ordinal: number): boolean {
   return type === 'RollingUpdate' && ordinal < startOf(set) + (set.status?.currentReplicas ?? 0);
 }
 
-function statusOf({ set, pods, current, update, collisions }: Rollout, now: number): StatefulSetStatus {
+function statusOf({ set, pods, current, update, collisions, replaced }: Rollout, now: number): StatefulSetStatus {
   const minReadySeconds = set.spec!.minReadySeconds ?? 0;
   const replicas = replicasOf(set);
   const ready = pods.filter(isRunningAndReady);
@@ -309,7 +316,7 @@ function statusOf({ set, pods, current, update, collisions }: Rollout, now: numb
     replicas: pods.filter(isCreated).length,
     readyReplicas: ready.length || undefined,
     availableReplicas: ready.filter((pod) => isPodAvailable(pod, minReadySeconds, now)).length,
-    currentReplicas: (complete ? updated : inRevision(current)) || undefined,
+    currentReplicas: Math.max(0, (complete ? updated : inRevision(current)) - replaced) || undefined,
     updatedReplicas: updated || undefined,
     currentRevision: (complete ? update : current).metadata!.name,
     updateRevision: update.metadata!.name,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { StatefulSetSpec } from '../../../main/api/index.ts';
+import type { StatefulSet, StatefulSetSpec } from '../../../main/api/index.ts';
 import { failure } from '../../../main/api/status.ts';
 import { resources } from '../../../main/client/index.ts';
 import { StatefulSetController } from '../../../main/controllers/statefulSet/statefulSetController.ts';
@@ -143,8 +143,13 @@ describe('an update', () => {
   it('goes from the highest number to the lowest, and waits for each', async () => {
     await create(3);
     await live();
+    const told: unknown[] = [];
+    cluster.server.onChange = ({ def, object }) => {
+      if (def.resource === 'statefulsets' && pod('db-2')?.metadata!.deletionTimestamp) told.push((object as StatefulSet).status?.currentReplicas);
+    };
     await setImage('db:2');
     expect(pod('db-2')!.metadata!.deletionTimestamp).toBeDefined();
+    expect(told).toEqual([2]);
     expect(pod('db-1')!.metadata!.deletionTimestamp).toBeUndefined();
     await cluster.reap();
     await settle(30);
