@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { BridgeSession, EndpointClient, watchFailures } from './bridge/index.ts';
-import { createCluster, type Cluster } from './cluster.ts';
+import { createCluster, deleteCluster, type Cluster } from './cluster.ts';
 import { makeData } from './clusterFiles.ts';
 import type { FromEngine, ToEngine } from './engineMessages.ts';
 import { startIsOver } from './loader.ts';
@@ -31,7 +31,9 @@ function session(window: number): BridgeSession {
 async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<void> {
   const { options, resources } = message;
   await makeData(options.data);
-  cluster = createCluster({ ...options, resources, log: createLog(path.join(options.data, 'skiff.log')) });
+  const log = createLog(path.join(options.data, 'skiff.log'));
+  if (options.action === 'reset') await deleteCluster({ ...options, resources, log, onProgress: (step) => post({ type: 'state', state: { phase: 'starting', step } }) });
+  cluster = createCluster({ ...options, resources, log });
   cluster.onState((state) => {
     if (state.phase === 'running' && !client && cluster?.endpoint) {
       client = new EndpointClient(cluster.endpoint);

@@ -3,13 +3,11 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import * as electron from 'electron';
 import { EngineProxy, startDesktop } from './desktop/index.ts';
-import { parseOptions } from './options.ts';
+import { desktopOptions, UsageError, type Options } from './options.ts';
 import { outFolder } from './outFolder.ts';
 import { realClock } from './util/clock.ts';
 
-// Packaged: the options come from the settings of the app, not from files that were opened with it.
-const words = process.argv.slice(electron.app.isPackaged ? 1 : 2).filter((word) => word.startsWith('--') && !word.startsWith('--no-sandbox'));
-const options = parseOptions(electron.app.isPackaged ? [] : words);
+const options = readOptions();
 const resources = electron.app.isPackaged ? process.resourcesPath : undefined;
 const engine = new EngineProxy(() => new Worker(path.join(outFolder, 'main', 'engine.mjs')), options, resources);
 
@@ -26,3 +24,14 @@ startDesktop(electron, {
   electron.dialog.showErrorBox('Skiff', error.message);
   electron.app.exit(1);
 });
+
+/** Packaged: those of every start, and not what the system adds to files that are opened with the app. Words that are no options end the app with a box that says so. */
+function readOptions(): Options {
+  try {
+    return desktopOptions(electron.app.isPackaged ? [] : process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    electron.dialog.showErrorBox('Skiff', error.message);
+    process.exit(2);
+  }
+}

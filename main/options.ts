@@ -76,6 +76,9 @@ export function defaultData(env: NodeJS.ProcessEnv = process.env, platform: Node
   return path.join(env.XDG_DATA_HOME || path.join(home, '.local', 'share'), 'skiff');
 }
 
+/** Options whose value may stand behind them. */
+const takesValue = new Set(['--data', '--name', '--runtime', '--nodes', '--port', '--scheduler-config', '--feature-gates', '--audit-policy', '--audit-log']);
+
 /** A word of the command line that Skiff does not take; the message says which and why. */
 export class UsageError extends Error {}
 
@@ -192,6 +195,15 @@ function wholeEtcd({ servers, prefix = defaultPrefix, ...files }: Partial<EtcdOp
   if (!servers) throw new UsageError('--etcd-prefix, --etcd-cafile, --etcd-certfile and --etcd-keyfile go with --etcd-servers');
   if (!files.certFile !== !files.keyFile) throw new UsageError('--etcd-certfile and --etcd-keyfile go together');
   return { servers, prefix, ...files };
+}
+
+/**
+ * The words that Electron was started with, its own program and the app's folder aside: files to open stand between the
+ * options, and Chromium takes the switch of its sandbox. Throws UsageError.
+ */
+export function desktopOptions(words: string[]): Options {
+  const isValue = (index: number) => index > 0 && takesValue.has(words[index - 1]!);
+  return parseOptions(words.filter((word, index) => isValue(index) || (word.startsWith('-') && !word.startsWith('--no-sandbox'))));
 }
 
 /** Reads `A=true,B=false` as component-base's featuregate does. Throws UsageError. */

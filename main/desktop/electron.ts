@@ -8,13 +8,13 @@ export type Contents = Pick<electron.WebContents, 'id' | 'on' | 'once' | 'send' 
 
 export type Window = Pick<
   electron.BrowserWindow,
-  'on' | 'once' | 'show' | 'focus' | 'restore' | 'isMinimized' | 'isFullScreen' | 'getBounds' | 'loadURL'
+  'on' | 'once' | 'show' | 'focus' | 'restore' | 'maximize' | 'isMinimized' | 'isMaximized' | 'getNormalBounds' | 'loadURL'
 > & { readonly webContents: Contents };
 
 export type NativeNotification = Pick<electron.Notification, 'on' | 'show'>;
 
 export interface ElectronApi {
-  app: Pick<electron.App, 'requestSingleInstanceLock' | 'quit' | 'on' | 'whenReady' | 'isReady' | 'getLocale' | 'getVersion'>;
+  app: Pick<electron.App, 'requestSingleInstanceLock' | 'quit' | 'on' | 'whenReady' | 'isReady' | 'getLocale' | 'getVersion' | 'setAppUserModelId'>;
   BrowserWindow: new (options: electron.BrowserWindowConstructorOptions) => Window;
   Menu: {
     buildFromTemplate(template: electron.MenuItemConstructorOptions[]): electron.Menu;
@@ -28,6 +28,7 @@ export interface ElectronApi {
   nativeImage: { createFromPath(path: string): electron.NativeImage };
   nativeTheme: Pick<electron.NativeTheme, 'shouldUseDarkColors'>;
   protocol: Pick<electron.Protocol, 'registerSchemesAsPrivileged' | 'handle'>;
+  screen: Pick<electron.Screen, 'getAllDisplays'>;
   session: { defaultSession: Pick<electron.Session, 'setPermissionRequestHandler' | 'setPermissionCheckHandler' | 'setDevicePermissionHandler'> };
   shell: Pick<electron.Shell, 'openExternal'>;
 }

@@ -25,7 +25,7 @@ export class EngineProxy {
 
   constructor(
     private readonly spawn: () => EngineWorker,
-    private readonly options: Options,
+    private options: Options,
     private readonly resources?: string,
   ) {}
 
@@ -41,6 +41,8 @@ export class EngineProxy {
     worker.on('exit', (code) => this.#lost(worker, `the engine ended with code ${code}`));
     this.#change({ phase: 'starting', step: '' });
     worker.postMessage({ type: 'start', options: this.options, resources: this.resources });
+    // What was asked for once is not asked for by a restart.
+    this.options = { ...this.options, action: 'start' };
   }
 
   /** Stops the control plane; pods keep running in Docker. Gives up waiting when the worker is gone. */

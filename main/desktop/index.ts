@@ -1,6 +1,6 @@
 /** The desktop shell: window, tray, notifications, menu, files; the only room that knows Electron. */
 import path from 'node:path';
-import type { ShellState } from '../../preload/contract.ts';
+import type { ShellEvent, ShellState } from '../../preload/contract.ts';
 import { Settings } from '../bridge/index.ts';
 import type { Clock } from '../util/clock.ts';
 import type { ElectronApi, Window } from './electron.ts';
@@ -12,7 +12,7 @@ import { createNotifier } from './notifications.ts';
 import { registerPageScheme, servePage } from './page.ts';
 import { textsFor } from './texts.ts';
 import { createTray } from './tray.ts';
-import { createWindow } from './window.ts';
+import { createWindow, type WindowBounds } from './window.ts';
 
 export type { ElectronApi } from './electron.ts';
 export { EngineProxy, type EngineWorker } from './engineProxy.ts';
@@ -30,6 +30,9 @@ export interface DesktopOptions {
   settingsFile: string;
 }
 
+/** As `electron-builder.yml` has it. */
+const appId = 'dev.skiff.app';
+
 /** Runs the desktop until the user quits. A second start hands its files to the first and ends. */
 export async function startDesktop(electron: ElectronApi, options: DesktopOptions): Promise<void> {
   const { app } = electron;
@@ -41,6 +44,8 @@ export async function startDesktop(electron: ElectronApi, options: DesktopOption
   const settings = new Settings(options.settingsFile);
   let window: Window | undefined;
   let quitting = false;
+  /** The first window has been opened. */
+  let started = false;
   // Files may be opened before the window is there to show them.
   const waiting: string[] = manifestArguments(options.argv);
 
@@ -48,10 +53,12 @@ export async function startDesktop(electron: ElectronApi, options: DesktopOption
     event.preventDefault();
     void openFiles([file]);
   });
-  app.on('second-instance', (_event, argv) => {
-    show();
-    void openFiles(manifestArguments(argv));
+  app.on('second-instance', (_event, argv, directory) => {
+    void show();
+    void openFiles(manifestArguments(argv).map((file) => path.resolve(directory, file)));
   });
+  // Windows shows notifications of apps that say who they are; the installer's shortcut says the same.
+  app.setAppUserModelId(appId);
   await app.whenReady();
 
   const texts = textsFor(app.getLocale());
@@ -61,14 +68,11 @@ export async function startDesktop(electron: ElectronApi, options: DesktopOption
 
   const quit = () => app.quit();
   const restart = () => void options.engine.restart();
-  const tray = createTray(electron, { icons: options.icons, texts, open: () => show(), restart, quit });
+  const tray = createTray(electron, { icons: options.icons, platform: options.platform, texts, open: () => void show(), restart, quit });
   const notifier = createNotifier(electron, {
     texts,
     clock: options.clock,
-    open(target) {
-      show();
-      ipc.broadcast({ type: 'navigate', path: target });
-    },
+    open: (target) => void show().then(() => tell({ type: 'navigate', path: target })),
   });
   setMenu(electron, {
     platform: options.platform,
@@ -86,11 +90,11 @@ export async function startDesktop(electron: ElectronApi, options: DesktopOption
   tray.update(options.engine.state);
   options.engine.start();
 
-  const saved = (await settings.all())['window.bounds'];
-  open(isBounds(saved) ? saved : undefined);
+  await reopen();
+  started = true;
   await openFiles(waiting.splice(0));
 
-  app.on('activate', () => show());
+  app.on('activate', () => void show());
   // The cluster goes on in the tray when the window is closed.
   app.on('window-all-closed', () => {});
   app.on('before-quit', (event) => {
@@ -104,7 +108,13 @@ export async function startDesktop(electron: ElectronApi, options: DesktopOption
     });
   });
 
-  function open(bounds?: { x: number; y: number; width: number; height: number }): void {
+  /** Opens the window where it was. */
+  async function reopen(): Promise<void> {
+    const saved = (await settings.all())['window.bounds'];
+    if (!window) open(isBounds(saved) ? saved : undefined);
+  }
+
+  function open(bounds?: WindowBounds): void {
     const created = createWindow(electron, {
       preload: path.join(options.out, 'preload', 'index.cjs'),
       bounds,
@@ -117,23 +127,28 @@ export async function startDesktop(electron: ElectronApi, options: DesktopOption
     window = created;
   }
 
-  function show(): void {
+  async function show(): Promise<void> {
     if (!app.isReady()) return;
-    if (!window) return open();
+    if (!window) return reopen();
     if (window.isMinimized()) window.restore();
     window.show();
     window.focus();
   }
 
+  /** A window that was opened for it hears of it when its page is there. */
+  function tell(event: ShellEvent): void {
+    const contents = window?.webContents;
+    const send = () => ipc.broadcast(event);
+    if (contents?.isLoading()) contents.once('did-finish-load', send);
+    else send();
+  }
+
   async function openFiles(paths: string[]): Promise<void> {
     if (paths.length === 0) return;
-    if (!window) return void waiting.push(...paths);
+    if (!started) return void waiting.push(...paths);
     const files = await readManifests(paths);
-    const target = window;
-    const send = () => ipc.broadcast({ type: 'manifests', files });
-    if (target.webContents.isLoading()) target.webContents.once('did-finish-load', send);
-    else send();
-    show();
+    await show();
+    tell({ type: 'manifests', files });
   }
 
   async function pickManifests(): Promise<void> {
@@ -145,7 +160,7 @@ export async function startDesktop(electron: ElectronApi, options: DesktopOption
   }
 }
 
-function isBounds(value: unknown): value is { x: number; y: number; width: number; height: number } {
+function isBounds(value: unknown): value is WindowBounds {
   if (value === null || typeof value !== 'object') return false;
   const bounds = value as Record<string, unknown>;
   return ['x', 'y', 'width', 'height'].every((key) => Number.isFinite(bounds[key]));

@@ -10,7 +10,10 @@ export function registerPageScheme(electron: Pick<ElectronApi, 'protocol'>): voi
   electron.protocol.registerSchemesAsPrivileged([{ scheme, privileges: { standard: true, secure: true, supportFetchAPI: false, codeCache: true } }]);
 }
 
-/** Serves the built window, and nothing else, under the scheme; refuses every permission that a page can ask for. */
+/** Buttons copy texts. Nothing else that a page can ask for is ours. */
+const isGranted = (permission: string) => permission === 'clipboard-sanitized-write';
+
+/** Serves the built window, and nothing else, under the scheme. */
 export function servePage(electron: Pick<ElectronApi, 'protocol' | 'session'>, directory: string): void {
   electron.protocol.handle(scheme, async (request) => {
     const url = new URL(request.url);
@@ -21,7 +24,7 @@ export function servePage(electron: Pick<ElectronApi, 'protocol' | 'session'>, d
     });
   });
   const session = electron.session.defaultSession;
-  session.setPermissionRequestHandler((_contents, _permission, answer) => answer(false));
-  session.setPermissionCheckHandler(() => false);
+  session.setPermissionRequestHandler((_contents, permission, answer) => answer(isGranted(permission)));
+  session.setPermissionCheckHandler((_contents, permission) => isGranted(permission));
   session.setDevicePermissionHandler(() => false);
 }

@@ -5,6 +5,7 @@ import type { Texts } from './texts.ts';
 export interface TrayOptions {
   /** The folder with tray.png, tray@2x.png. */
   icons: string;
+  platform: NodeJS.Platform;
   texts: Texts;
   open(): void;
   restart(): void;
@@ -26,6 +27,8 @@ export function describeState(state: ClusterState, texts: Texts): string {
 /** The tray icon with the cluster's state, its menu made anew with every state. */
 export function createTray(electron: Pick<ElectronApi, 'Tray' | 'Menu' | 'nativeImage' | 'clipboard'>, options: TrayOptions): { update(state: ClusterState): void; destroy(): void } {
   const image = electron.nativeImage.createFromPath(`${options.icons}/tray.png`);
+  // The menu bar of macOS is light or dark as its background is: it draws the icon's shape in the colour that fits.
+  if (options.platform === 'darwin') image.setTemplateImage(true);
   const tray = new electron.Tray(image);
   tray.on('click', options.open);
   return {

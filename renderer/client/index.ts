@@ -1,7 +1,7 @@
 import type { Bridge } from '../../preload/contract.ts';
 import { Api } from './api.ts';
 import { LiveLists } from './liveLists.ts';
-import type { Timing } from './liveList.ts';
+import { browserTiming, type Timing } from './liveList.ts';
 
 export { Api, causesOf, isConflict, isNotFound, messageOf, StatusError, UnreachableError } from './api.ts';
 export type { DeleteOptions, PatchType, WriteOptions } from './api.ts';
@@ -16,14 +16,15 @@ export interface Client {
   bridge: Bridge;
   api: Api;
   lists: LiveLists;
+  timing: Timing;
 }
 
 let current: Client | undefined;
 
 /** Chosen once, before the window is mounted. */
-export function startClient(bridge: Bridge, timing?: Timing): Client {
+export function startClient(bridge: Bridge, timing: Timing = browserTiming): Client {
   const api = new Api(bridge);
-  current = { bridge, api, lists: new LiveLists(api, timing) };
+  current = { bridge, api, lists: new LiveLists(api, timing), timing };
   return current;
 }
 

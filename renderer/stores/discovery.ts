@@ -28,6 +28,8 @@ interface GroupList {
   groups?: { name: string; versions?: { version: string }[] }[];
 }
 
+const retryMs = 3_000;
+
 const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
 
 /** The kinds that the server serves, one entry a kind in its preferred version. */
@@ -44,13 +46,18 @@ export const useDiscovery = defineStore('discovery', () => {
     return kinds;
   });
 
+  let cancelRetry: (() => void) | undefined;
+
+  /** What cannot be read is asked for again until it can be. */
   async function load(): Promise<void> {
+    cancelRetry?.();
     try {
       const [legacy, groups] = await Promise.all([discover('/api'), discover('/apis')]);
       resources.value = [...legacy, ...groups];
       error.value = '';
     } catch (failure) {
       error.value = messageOf(failure);
+      cancelRetry = client().timing.after(retryMs, () => void load());
     }
   }
 

@@ -97,3 +97,11 @@ export function placeAt(text: string, offset: number): Place {
   const after = /^[^\s:]*/.exec(text.slice(offset))![0];
   return { apiVersion: top('apiVersion'), kind: top('kind'), path, key: line.isEmpty ? '' : line.key, value, siblings, column, from: offset - word.length, to: offset + after.length };
 }
+
+/** The column at which the line after this one begins: deeper after a key that has no value yet, or one of a text of several lines. */
+export function indentAfter(line: string): number {
+  const { column, isEmpty, rest, dashes, key } = read(line, 0);
+  if (isEmpty) return line.length;
+  if (!key && dashes.length > 0 && rest === undefined && /-\s*$/.test(line)) return column;
+  return /^\s*([|>][-+\d]*)?\s*(#.*)?$/.test(rest ?? 'x') ? column + 2 : column;
+}

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { defaultData, parseOptions, usage, UsageError } from '../../main/options.ts';
+import { defaultData, parseOptions, usage, UsageError, desktopOptions } from '../../main/options.ts';
 
 describe('the options of a start', () => {
   test('nothing asked is one node on whatever runtime answers', () => {
@@ -67,5 +67,16 @@ describe('the options of a start', () => {
     const table = fs.readFileSync(new URL('../../README.md', import.meta.url), 'utf8').match(/^\| `--[a-z-]+/gm)!.map((flag) => flag.slice(3));
     expect(flags.length).toBeGreaterThan(10);
     expect(table).toEqual(flags);
+  });
+});
+
+describe('the words that the desktop app was started with', () => {
+  test('hold options with their values, files to open and a switch of Chromium', () => {
+    expect(desktopOptions(['--no-sandbox', '--data', '/srv/skiff', 'pod.yaml', '--name=blue', '--audit-policy', 'policy.yaml', '--reset'])).toMatchObject({ data: '/srv/skiff', name: 'blue', auditPolicy: expect.stringMatching(/policy\.yaml$/), action: 'reset' });
+  });
+
+  test('are refused where they are no options', () => {
+    expect(() => desktopOptions(['--nodes', 'many'])).toThrow('--nodes takes a whole number');
+    expect(() => desktopOptions(['--heedless'])).toThrow('is not an option of Skiff');
   });
 });

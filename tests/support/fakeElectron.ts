@@ -57,10 +57,14 @@ export class FakeWindow extends Emitter implements Window {
   isMinimized(): boolean {
     return false;
   }
-  isFullScreen(): boolean {
-    return false;
+  maximized = false;
+  maximize(): void {
+    this.maximized = true;
   }
-  getBounds(): electron.Rectangle {
+  isMaximized(): boolean {
+    return this.maximized;
+  }
+  getNormalBounds(): electron.Rectangle {
     return { x: 1, y: 2, width: 900, height: 700 };
   }
   loadURL(url: string): Promise<void> {
@@ -85,6 +89,9 @@ export function fakeElectron(options: { first?: boolean; locale?: string } = {})
     page: undefined as ((request: Request) => Response | Promise<Response>) | undefined,
     permission: undefined as ((permission: string) => boolean) | undefined,
     picks: [] as string[],
+    appId: '',
+    templates: 0,
+    displays: [{ x: 0, y: 0, width: 1920, height: 1080 }],
   };
 
   class FakeApp extends Emitter {
@@ -103,6 +110,9 @@ export function fakeElectron(options: { first?: boolean; locale?: string } = {})
     }
     getLocale(): string {
       return options.locale ?? 'en-US';
+    }
+    setAppUserModelId(id: string): void {
+      did.appId = id;
     }
     getVersion(): string {
       return '0.1.0';
@@ -152,12 +162,13 @@ export function fakeElectron(options: { first?: boolean; locale?: string } = {})
     },
     dialog: { showOpenDialog: () => Promise.resolve({ canceled: did.picks.length === 0, filePaths: did.picks }) },
     ipcMain,
-    nativeImage: { createFromPath: (path) => ({ path }) as unknown as electron.NativeImage },
+    nativeImage: { createFromPath: (path) => ({ path, setTemplateImage: () => did.templates++ }) as unknown as electron.NativeImage },
     nativeTheme: { shouldUseDarkColors: false },
     protocol: {
       registerSchemesAsPrivileged: (schemes) => void did.schemes.push(...schemes),
       handle: (_scheme, handler) => void (did.page = handler as unknown as (request: Request) => Response | Promise<Response>),
     },
+    screen: { getAllDisplays: () => did.displays.map((workArea) => ({ workArea }) as electron.Display) },
     session: {
       defaultSession: {
         setPermissionRequestHandler: (handler) => {

@@ -1,3 +1,5 @@
+import { visible } from '../visible.ts';
+
 /** A stretch of text in one look. Colours are the terminal's sixteen, by number. */
 export interface Span {
   text: string;
@@ -12,7 +14,7 @@ interface Look {
 
 /**
  * What a log line may do is to colour itself. Every other escape sequence (titles, links, clipboard, cursor) and
- * every control character is taken out, and what is left is shown as text.
+ * every control character is taken out, and what is left is shown as text, with what would not be seen written out.
  */
 const sequences = /\x1b\[([0-9;:?<=>]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)|\x1b[ -/]*[0-~]?|\x9b[0-?]*[ -/]*[@-~]?|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]/g;
 
@@ -21,7 +23,7 @@ export function ansiSpans(line: string): Span[] {
   let look: Look = {};
   let at = 0;
   const push = (text: string) => {
-    if (text !== '') spans.push({ text, ...look });
+    if (text !== '') spans.push({ text: visible(text), ...look });
   };
   for (const match of line.matchAll(sequences)) {
     push(line.slice(at, match.index));
@@ -32,7 +34,7 @@ export function ansiSpans(line: string): Span[] {
   return spans;
 }
 
-export const plainText = (line: string): string => line.replace(sequences, '');
+export const plainText = (line: string): string => visible(line.replace(sequences, ''));
 
 function applySgr(look: Look, parameters: string): Look {
   let next: Look = { ...look };

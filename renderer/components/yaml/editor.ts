@@ -1,5 +1,5 @@
 import { yaml as yamlLanguage } from '@codemirror/lang-yaml';
-import { defaultHighlightStyle, foldEffect, foldable, forceParsing, indentUnit, syntaxHighlighting } from '@codemirror/language';
+import { defaultHighlightStyle, foldEffect, foldable, forceParsing, indentService, indentUnit, syntaxHighlighting } from '@codemirror/language';
 import { linter, lintGutter, forceLinting, type Diagnostic } from '@codemirror/lint';
 import { unifiedMergeView } from '@codemirror/merge';
 import { Compartment, EditorState, type Extension } from '@codemirror/state';
@@ -8,6 +8,7 @@ import { indentWithTab } from '@codemirror/commands';
 import { keymap } from '@codemirror/view';
 import { basicSetup, EditorView } from 'codemirror';
 import { parseManifest, type TextFinding } from '../../yaml/parse.ts';
+import { indentAfter } from '../../yaml/place.ts';
 import { fieldHelp } from './help.ts';
 
 export interface EditorOptions {
@@ -83,6 +84,7 @@ export function makeEditor(options: EditorOptions): Editor {
       keymap.of([indentWithTab]),
       yamlLanguage(),
       indentUnit.of('  '),
+      indentService.of((context, at) => indentAfter(context.lineAt(at, -1).text)),
       EditorState.tabSize.of(2),
       EditorState.phrases.of(options.phrases),
       look,

@@ -3,6 +3,7 @@ export default {
   what: 'What this is',
   cluster: {
     title: 'How this cluster works',
+    names: { objects: 'API server', controllers: 'Controllers', scheduler: 'Scheduler', kubelet: 'Kubelet', network: 'Services and kube-proxy' },
     objects: 'You write down what you want as an object: in a form, in YAML or with kubectl. The API server checks it and keeps it; nothing else talks to the store.',
     controllers: 'Controllers watch objects and act until what is there is what is wanted. A Deployment’s makes a ReplicaSet, a ReplicaSet’s makes pods. None of them gives orders to another: they meet in the objects.',
     scheduler: 'The scheduler gives each new pod a node that has room for what it requests. It starts nothing itself: it writes the node’s name into the pod.',

@@ -5,6 +5,7 @@ export default {
   logs: 'Logs',
   terminal: 'Terminal',
   history: 'History',
+  changes: 'Changes',
   deleted: 'This object has been deleted. What is shown was its last state.',
   missing: '{name} is not there (any more).',
   metadata: 'Metadata',

@@ -3,6 +3,7 @@ export default {
   what: '这是什么',
   cluster: {
     title: '此集群如何工作',
+    names: { objects: 'API 服务器', controllers: '控制器', scheduler: '调度器', kubelet: 'kubelet', network: '服务与 kube-proxy' },
     objects: '您通过表单、YAML 或 kubectl，把期望状态写成一个对象。API 服务器对其进行校验并保存；除它之外，没有其他组件直接访问存储。',
     controllers: '控制器监视对象并采取行动，直到实际状态与期望状态一致。Deployment 控制器创建 ReplicaSet，ReplicaSet 控制器创建 Pod。它们之间互不下达命令，而是通过对象协作。',
     scheduler: '调度器为每个新 Pod 选择一个能满足其资源请求的节点。它自己不启动任何东西，只是把节点名称写入 Pod。',

@@ -5,6 +5,7 @@ export default {
   logs: '日志',
   terminal: '终端',
   history: '历史',
+  changes: '变更记录',
   deleted: '此对象已被删除。显示的是它最后的状态。',
   missing: '{name} 不存在（或已被删除）。',
   metadata: '元数据',

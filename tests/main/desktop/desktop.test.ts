@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -45,7 +45,7 @@ describe('the desktop shell', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  async function start(options: { first?: boolean; locale?: string; argv?: string[] } = {}) {
+  async function start(options: { first?: boolean; locale?: string; argv?: string[]; platform?: NodeJS.Platform } = {}) {
     const fake = fakeElectron(options);
     const engine = new EngineProxy(() => {
       workers.push(new FakeWorker());
@@ -54,7 +54,7 @@ describe('the desktop shell', () => {
     await startDesktop(fake.api, {
       engine,
       clock,
-      platform: 'linux',
+      platform: options.platform ?? 'linux',
       argv: options.argv ?? ['skiff'],
       out: folder,
       icons: '/icons',
@@ -77,7 +77,7 @@ describe('the desktop shell', () => {
     expect(window.webContents.openHandler!({ url: 'file:///etc/passwd' } as never)).toEqual({ action: 'deny' });
     expect(window.webContents.openHandler!({ url: 'https://kubernetes.io/docs' } as never)).toEqual({ action: 'deny' });
     expect(did.opened).toEqual(['https://kubernetes.io/docs']);
-    expect(did.permission!('notifications')).toBe(false);
+    expect(['notifications', 'clipboard-read', 'clipboard-sanitized-write'].map((permission) => did.permission!(permission))).toEqual([false, false, true]);
   });
 
   test('the page is served from its scheme, with a policy, and nothing beside it', async () => {
@@ -140,7 +140,62 @@ describe('the desktop shell', () => {
       ['Pod default/web-5d4f-aaaaa has failed', 'CrashLoopBackOff (app): exit code 1\nand 2 more pods'],
     ]);
     did.notifications[0]!.click();
+    await settle();
     expect(window.webContents.sent.at(-1)!.args[0]).toEqual({ type: 'navigate', path: '/api/v1/namespaces/default/pods/web-5d4f-aaaaa' });
+  });
+
+  test('a notification opens a window where there is none, which hears of the pod once its page is there', async () => {
+    const { worker, did, window } = await start();
+    window.emit('close');
+    window.emit('closed');
+    worker.say({ type: 'podFailure', failure: failure('web-5d4f-aaaaa') });
+    await clock.advance(2000);
+    did.notifications[0]!.click();
+    await expect.poll(() => FakeWindow.all.length).toBe(2);
+    const opened = FakeWindow.all[1]!;
+    expect(opened.options).toMatchObject({ x: 1, y: 2, width: 900, height: 700 });
+    await expect.poll(() => opened.webContents.sent.map(({ args }) => args[0])).toContainEqual({ type: 'navigate', path: '/api/v1/namespaces/default/pods/web-5d4f-aaaaa' });
+  });
+
+  test('files that are opened while there is no window open one', async () => {
+    const { app, window } = await start();
+    window.emit('closed');
+    await writeFile(path.join(folder, 'pod.yaml'), 'kind: Pod');
+    app.emit('open-file', { preventDefault() {} }, path.join(folder, 'pod.yaml'));
+    await expect.poll(() => FakeWindow.all[1]?.webContents.sent.map(({ args }) => args[0])).toContainEqual({ type: 'manifests', files: [{ name: 'pod.yaml', text: 'kind: Pod' }] });
+  });
+
+  test('the window comes back as it was left, and in sight where its screen is gone', async () => {
+    const left = async (bounds: object) => {
+      await writeFile(path.join(folder, 'settings.json'), JSON.stringify({ 'window.bounds': bounds }));
+      const { window } = await start();
+      window.emit('ready-to-show');
+      return window;
+    };
+    const seen = await left({ x: 100, y: 50, width: 800, height: 600, maximized: true });
+    expect([seen.options.x, seen.options.width, seen.maximized]).toEqual([100, 800, true]);
+    const gone = await left({ x: 2500, y: 50, width: 800, height: 600 });
+    expect([gone.options.x, gone.options.width, gone.maximized]).toEqual([undefined, 800, false]);
+  });
+
+  test('a reset is asked for once, not at every restart', async () => {
+    const worker = () => workers.at(-1)!.received.at(-1) as { options: { action: string } };
+    const engine = new EngineProxy(() => {
+      workers.push(new FakeWorker());
+      return workers.at(-1)!;
+    }, parseOptions(['--reset']));
+    engine.start();
+    expect(worker().options.action).toBe('reset');
+    await engine.restart();
+    expect(worker().options.action).toBe('start');
+  });
+
+  test('says who it is, and lets the menu bar of macOS colour its icon', async () => {
+    const { did } = await start();
+    expect(did.appId).toBe('dev.skiff.app');
+    expect(await readFile('electron-builder.yml', 'utf8')).toContain(`appId: ${did.appId}\n`);
+    expect(did.templates).toBe(0);
+    expect((await start({ platform: 'darwin' })).did.templates).toBe(1);
   });
 
   test('it speaks Chinese where the user does', async () => {
@@ -160,7 +215,7 @@ describe('the desktop shell', () => {
     const file = path.join(folder, 'manifests/pod.yaml');
     await writeFile(file, 'kind: Pod');
     await writeFile(path.join(folder, 'manifests/readme.txt'), 'no');
-    app.emit('second-instance', {}, ['skiff', '--flag', file]);
+    app.emit('second-instance', {}, ['skiff', '--flag', 'pod.yaml'], path.join(folder, 'manifests'));
     app.emit('open-file', { preventDefault() {} }, path.join(folder, 'manifests'));
     await expect.poll(() => window.webContents.sent.filter((s) => (s.args[0] as { type: string }).type === 'manifests').length).toBe(2);
     const events = window.webContents.sent.map((s) => s.args[0] as { type: string; files?: { name: string }[] }).filter((e) => e.type === 'manifests');

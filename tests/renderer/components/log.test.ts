@@ -64,3 +64,11 @@ describe('the lines of a log', () => {
     expect(buffer.lines.at(-1)?.text).toBe('half');
   });
 });
+
+describe('what is not seen', () => {
+  it('is written out, so that no line looks like another one', () => {
+    expect(plainText('invoice\u202Efdp.exe\u200B')).toBe('invoice\\u202efdp.exe\\u200b');
+    expect(ansiSpans('\x1b[31ma\u2066b')).toEqual([{ text: 'a\\u2066b', color: 1 }]);
+    expect(plainText('\u{1F469}\u200D\u{1F680}')).toBe('\u{1F469}\u200D\u{1F680}');
+  });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { placeAt } from '../../../renderer/yaml/place.ts';
+import { indentAfter, placeAt } from '../../../renderer/yaml/place.ts';
 
 /** The place of `|` in a text. */
 function place(text: string) {
@@ -54,5 +54,20 @@ describe('where the cursor is in a manifest', () => {
 
   it('is in one document of several', () => {
     expect(place('kind: Pod\nspec: {}\n---\nkind: Service\nspec:\n  ty|\n---\nkind: Secret')).toMatchObject({ kind: 'Service', path: ['spec'] });
+  });
+});
+
+describe('the line after this one', () => {
+  it.each([
+    ['spec:', 2],
+    ['  containers: # of the pod', 4],
+    ['  - name: a', 4],
+    ['  - ports:', 6],
+    ['  replicas: 2', 2],
+    ['  text: |', 4],
+    ['    -', 6],
+    ['  ', 2],
+  ])('begins as deep as %j says', (line, column) => {
+    expect(indentAfter(line)).toBe(column);
   });
 });
