@@ -11,7 +11,15 @@ const maxOperations = 10_000;
 const maxCopied = 3 * 2 ** 20;
 
 /** Why an operation cannot be carried out. Clients are not told, as upstream's are not; whose webhook made the patch is. */
-export class OperationError extends Error {}
+export class OperationError extends Error {
+  constructor(
+    message: string,
+    /** It is that of a test. */
+    readonly ofTest = false,
+  ) {
+    super(message);
+  }
+}
 
 type Container = Record<string, unknown> | unknown[];
 
@@ -78,7 +86,7 @@ function carryOut(root: Container, operation: Record<string, unknown>, copy: (va
     case 'test': {
       const actual = path === '' ? root : getOrMissing(root, path);
       const wanted = operation.value ?? null;
-      if (!equalJson(actual ?? null, wanted)) throw new OperationError(`testing value ${path} failed: test failed`);
+      if (!equalJson(actual ?? null, wanted)) throw new OperationError(`testing value ${path} failed: test failed`, true);
       return root;
     }
     default:

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../../api/meta.ts';
 import { schemaOf } from '../../../api/schema.ts';
 import { StatusError } from '../../../api/status.ts';
 import { celLimits, CelList, CelMap, CelObject, toJson, type Value } from '../../cel/index.ts';
-import { applyConfiguration, applyJsonPatch, patchSchemaOf, type PatchSchema } from '../../patch/index.ts';
+import { applyConfiguration, carryOutAll, OperationError, patchSchemaOf, type PatchSchema } from '../../patch/index.ts';
 import { reject } from '../attributes.ts';
 import { matchConditionsHold, OutOfBudget, RequestEvaluation } from '../expressions/index.ts';
 import { isExemptFromPolicies, type Match } from '../matching.ts';
@@ -147,21 +147,13 @@ function patched(object: KubeObject, value: Value): KubeObject {
     if (content !== undefined) checkTypeNames(content);
     return { op: text('op') ?? '', path: text('path') ?? '', ...(text('from') ? { from: text('from') } : {}), ...(content === undefined ? {} : { value: toJson(content) }) };
   });
-  // A test that fails means that nothing is to be done.
-  const failing = (index: number) => {
-    try {
-      applyJsonPatch(object, operations.slice(0, index + 1));
-      return false;
-    } catch {
-      return true;
-    }
-  };
   try {
-    return applyJsonPatch(object, operations);
+    return carryOutAll(object, operations);
   } catch (error) {
-    const first = operations.findIndex((_operation, index) => failing(index));
-    if (operations[first]?.op === 'test') return object;
-    throw new Error(`JSON Patch: ${operations[first] ? `${operations[first].op} operation does not apply: ` : ''}${(error as Error).message}`);
+    if (!(error instanceof OperationError)) throw error;
+    // A test that fails means that nothing is to be done.
+    if (error.ofTest) return object;
+    throw new Error(`JSON Patch: ${error.message}`);
   }
 }
 

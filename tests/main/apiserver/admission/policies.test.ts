@@ -114,6 +114,19 @@ describe('admission policies', () => {
     expect(made.metadata!.labels).toEqual({ 'a/b': 'c', done: 'yes' });
   });
 
+  it('change nothing by a patch whose test fails, and say why another cannot be carried out', async () => {
+    const patching = (name: string, operations: string) =>
+      policy('Mutating', name, { matchConditions: [{ name: 'mine', expression: `object.metadata.name == '${name}'` }], mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: `[${operations}]` } }] });
+    await patching('tested', 'JSONPatch{op: "test", path: "/data/k", value: "w"}, JSONPatch{op: "add", path: "/data/l", value: "1"}');
+    await bind('Mutating', 'tested');
+    await patching('missing', 'JSONPatch{op: "remove", path: "/data/nope"}');
+    await bind('Mutating', 'missing');
+    expect((await cluster.ask<ConfigMap>('POST', configMaps, configMap('tested', { k: 'v' }))).data).toEqual({ k: 'v' });
+    expect(await cluster.refusal('POST', configMaps, configMap('missing', { k: 'v' }))).toContain(
+      "denied request: JSON Patch: error in remove for path: '/data/nope': Unable to remove nonexistent key: nope: missing value",
+    );
+  });
+
   it('are refused with the compiler\'s words when an expression is none', async () => {
     expect(await cluster.refusal('POST', `/apis/${group}/v1/validatingadmissionpolicies`, {
       apiVersion: `${group}/v1`,
