@@ -16,8 +16,8 @@ export interface FeedOptions {
   onGroup(group: Group): void;
   /** Called before a watch is begun again. Rejects with an EtcdError while that cannot be, with another error where it must not be. */
   check(): Promise<void>;
-  /** What comes next is compacted already. */
-  onCompacted(): void;
+  /** What comes next is compacted already, up to that revision of etcd. */
+  onCompacted(revision: number): void;
   /** It is over. */
   onFailure(error: Error): void;
 }
@@ -69,7 +69,7 @@ export class Feed {
       if (canceled) {
         stream.cancel();
         this.#stream = undefined;
-        if (compactRevision > this.#at) return this.options.onCompacted();
+        if (compactRevision > this.#at) return this.options.onCompacted(compactRevision);
         return this.#again(new EtcdError(code.unavailable, cancelReason || 'etcd ended the watch'));
       }
       if (this.#problem) this.options.log.info('etcd is heard again', { server: this.options.channel.server });

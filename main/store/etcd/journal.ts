@@ -105,7 +105,7 @@ export class EtcdJournal implements Journal {
       log,
       onGroup: (group) => this.#hear(group),
       check: () => this.#checkPast(),
-      onCompacted: () => void this.#restart(),
+      onCompacted: (revision) => this.#missed(revision),
       onFailure: (error) => this.#fail(error),
     });
   }
@@ -164,13 +164,25 @@ export class EtcdJournal implements Journal {
           if (isTooMuch(error)) {
             if (count === 1) throw new TooLargeError(error.message);
             ({ request, count } = this.#request(events, attempt.batch, 1));
-          } else if (tells(error, code.resourceExhausted, 'space exceeded')) throw new NoSpaceError(error);
-          else if (isFinal(error) || clock.monotonic() >= until) throw new UnavailableError(error.message);
+          } else if (tells(error, code.resourceExhausted, 'space exceeded')) {
+            // etcd says so also of the write that took the last room (server/etcdserver/apply: quotaApplierV3).
+            if (!(await this.#isBehind(version))) throw new NoSpaceError(error);
+            await this.#until(() => this.#version > version || attempt.lost, until);
+          } else if (isFinal(error) || clock.monotonic() >= until) throw new UnavailableError(error.message);
           else await clock.sleep(wait);
         }
       }
     } finally {
       this.#attempt = undefined;
+    }
+  }
+
+  /** Whether more has been written than `version` counts. */
+  async #isBehind(version: number): Promise<boolean> {
+    try {
+      return ((await this.#read())?.version ?? 0) > version;
+    } catch (error) {
+      throw error instanceof EtcdError ? new UnavailableError(error.message) : error;
     }
   }
 
@@ -317,6 +329,13 @@ export class EtcdJournal implements Journal {
       if (!(error instanceof EtcdError) || !tells(error, code.outOfRange, 'future')) throw error;
     }
     throw new CorruptionError(`etcd at ${this.#options.channel.server} no longer holds what was read from it at revision ${at}: it was set back to an older state, which the next start reads`);
+  }
+
+  /** Of what is compacted, all may be known: the engine's own writes are answered before they are heard. */
+  #missed(compacted: number): void {
+    const { at } = this.#newest;
+    if (at + 1 >= compacted) this.#feed.start(at);
+    else void this.#restart();
   }
 
   /** What happened meanwhile cannot be read: begins anew from what there is. */

@@ -148,6 +148,19 @@ describe.skipIf(!etcdProgram)('a store in an etcd that', () => {
     await checkConsistency(away);
   }, 60_000);
 
+  it('is compacted right behind the writes has their watches go on', async () => {
+    const etcd = await start(['--unsafe-no-fsync']);
+    const store = await open(etcd.url);
+    const heard = listen(store, '/');
+    for (let round = 1; round <= 100; round++) {
+      await put(store, '/a', `${round}`);
+      await store.compact(store.revision);
+    }
+    await until(() => heard.events.length === 100);
+    expect(heard.ended).toBeUndefined();
+    await checkConsistency(store);
+  });
+
   it('lost the journal is of no use', async () => {
     const etcd = await start();
     const store = await open(etcd.url);
