@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
 /** What each bundle is made of; a change of name, size or time below one of these makes it stale. */
-const bundles = {
+export const bundles = {
   node: { sources: ['main', 'preload', 'vite.node.config.ts'], config: 'vite.node.config.ts', mode: 'production', out: 'out/main' },
-  agent: { sources: ['main/node', 'main/proxy', 'main/dns', 'main/util', 'main/api', 'vite.node.config.ts'], config: 'vite.node.config.ts', mode: 'agent', out: 'out/node' },
+  agent: { sources: ['main/node', 'main/proxy', 'main/networkPolicy', 'main/dns', 'main/util', 'main/api', 'vite.node.config.ts'], config: 'vite.node.config.ts', mode: 'agent', out: 'out/node' },
   preload: { sources: ['preload', 'vite.preload.config.ts'], config: 'vite.preload.config.ts', mode: 'production', out: 'out/preload' },
   renderer: { sources: ['renderer', 'preload', 'main/api', 'vite.renderer.config.ts'], config: 'vite.renderer.config.ts', mode: 'production', out: 'out/renderer' },
 };
