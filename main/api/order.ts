@@ -7,44 +7,65 @@ import type { FieldType, ObjectSchema } from './schema.ts';
 
 type Members = Record<string, unknown>;
 
-const places = new WeakMap<ObjectSchema, ReadonlyMap<string, number>>();
+/** What is known of a member of a structure: where it stands, and what is to be done within it. */
+interface Place {
+  at: number;
+  /** Absent for what has no order within. */
+  within?: FieldType;
+}
 
-function placesOf(schema: ObjectSchema): ReadonlyMap<string, number> {
+const places = new WeakMap<ObjectSchema, ReadonlyMap<string, Place>>();
+
+function placesOf(schema: ObjectSchema): ReadonlyMap<string, Place> {
   let known = places.get(schema);
   if (!known) {
     // The kind comes first of all in Go.
     const names = [...(schema.fields.has('kind') && schema.gvk ? ['kind'] : []), ...schema.fields.keys()];
-    places.set(schema, (known = new Map([...new Set(names)].map((name, place) => [name, place]))));
+    const placeOf = (name: string, at: number): Place => {
+      const { type } = schema.fields.get(name)!;
+      return hasOrder(type) ? { at, within: type } : { at };
+    };
+    places.set(schema, (known = new Map([...new Set(names)].map((name, at) => [name, placeOf(name, at)]))));
   }
   return known;
 }
 
-/** The same value where it is in order, else a copy that shares what is. Of a kind that is not built in, all are maps. */
+const hasOrder = (type: FieldType): boolean => type.kind === 'object' || type.kind === 'map' || (type.kind === 'list' && hasOrder(type.element));
+
+/** Parts that have been found or put in order: those that an update leaves alone are not looked at again. Nobody changes them. */
+const settled = new WeakSet<object>();
+
+/**
+ * The same value where it is in order, else a copy that shares what is. Of a kind that is not built in, all are maps. The value's
+ * parts must not be changed afterwards.
+ */
 export function inGoOrder(schema: ObjectSchema | undefined, value: Members): Members {
-  return schema ? structure(schema, value) : (anything(value) as Members);
+  return schema ? structure(schema, value, true) : (anything(value) as Members);
 }
 
-function structure(schema: ObjectSchema, value: Members): Members {
+function structure(schema: ObjectSchema, value: Members, top = false): Members {
   const order = placesOf(schema);
-  const placeOf = (name: string) => order.get(name) ?? order.size;
   let ordered = true;
   let last = -1;
   let copy: Members | undefined;
   for (const name in value) {
-    const place = placeOf(name);
-    if (place < last) ordered = false;
-    last = place;
+    const place = order.get(name);
+    const at = place?.at ?? order.size;
+    if (at < last) ordered = false;
+    last = at;
+    if (!place?.within) continue;
     const before = value[name];
-    const field = schema.fields.get(name);
-    if (!field || typeof before !== 'object' || before === null) continue;
-    const after = ofType(field.type, before);
+    if (typeof before !== 'object' || before === null || (top && settled.has(before))) continue;
+    const after = ofType(place.within, before);
+    if (top) settled.add(after);
     if (after !== before) (copy ??= { ...value })[name] = after;
   }
-  const settled = copy ?? value;
-  return ordered ? settled : Object.fromEntries(Object.entries(settled).sort(([a], [b]) => placeOf(a) - placeOf(b)));
+  const whole = copy ?? value;
+  const placeOf = (name: string) => order.get(name)?.at ?? order.size;
+  return ordered ? whole : Object.fromEntries(Object.entries(whole).sort(([a], [b]) => placeOf(a) - placeOf(b)));
 }
 
-function ofType(type: FieldType, value: object): unknown {
+function ofType(type: FieldType, value: object): object {
   switch (type.kind) {
     case 'object':
       return structure(type.schema, value as Members);
@@ -90,7 +111,7 @@ function map(value: Members, change: (element: object) => unknown): Members {
       else copy[name] = after;
     }
   }
-  const settled = copy ?? value;
+  const whole = copy ?? value;
   // fromEntries defines members, so that `__proto__` is only a name.
-  return ordered ? settled : Object.fromEntries(Object.entries(settled).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return ordered ? whole : Object.fromEntries(Object.entries(whole).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
