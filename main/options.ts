@@ -76,106 +76,90 @@ export function defaultData(env: NodeJS.ProcessEnv = process.env, platform: Node
   return path.join(env.XDG_DATA_HOME || path.join(home, '.local', 'share'), 'skiff');
 }
 
-/** Options whose value may stand behind them. */
-const takesValue = new Set(['--data', '--name', '--runtime', '--nodes', '--port', '--scheduler-config', '--feature-gates', '--audit-policy', '--audit-log']);
-
 /** A word of the command line that Skiff does not take; the message says which and why. */
 export class UsageError extends Error {}
 
+/** What has been read so far. */
+interface Reading extends Options {
+  etcdParts: Partial<EtcdOptions>;
+}
+
+function numberIn(flag: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < min || value > max) throw new UsageError(`${flag} takes a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
+  return value;
+}
+
+/** Options without a value. */
+const switches = new Map<string, (options: Reading) => void>([
+  ['--headless', (options) => void (options.headless = true)],
+  ['--open', (options) => void (options.open = true)],
+  ['--dual-stack', (options) => void (options.dualStack = true)],
+  ['--reset', (options) => void (options.action = 'reset')],
+  ['--delete', (options) => void (options.action = 'delete')],
+  ['--help', (options) => void (options.action = 'help')],
+  ['-h', (options) => void (options.action = 'help')],
+]);
+
+/** Options with a value, which stands behind them. */
+const settings = new Map<string, (options: Reading, value: string) => void>([
+  ['--data', (options, value) => void (options.data = path.resolve(value))],
+  [
+    '--name',
+    (options, value) => {
+      options.name = value;
+      // It becomes part of container, network and context names.
+      if (!/^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/.test(value)) throw new UsageError(`--name takes at most 40 lower case letters, digits and dashes, not ${JSON.stringify(value)}`);
+    },
+  ],
+  [
+    '--runtime',
+    (options, value) => {
+      if (value !== 'docker' && value !== 'simulated' && value !== 'auto') throw new UsageError(`--runtime takes docker, simulated or auto, not ${JSON.stringify(value)}`);
+      options.runtime = value;
+    },
+  ],
+  ['--nodes', (options, value) => void (options.nodes = numberIn('--nodes', value, 1, 5000))],
+  ['--port', (options, value) => void (options.port = numberIn('--port', value, 0, 65535))],
+  ['--etcd-servers', ({ etcdParts }, value) => void (etcdParts.servers = etcdServers(value))],
+  [
+    '--etcd-prefix',
+    ({ etcdParts }, value) => {
+      const prefix = value.replace(/\/+$/, '');
+      if (!/^(\/[^/\s]+)+$/.test(prefix)) throw new UsageError(`--etcd-prefix takes a path such as ${defaultPrefix}, not ${JSON.stringify(prefix)}`);
+      etcdParts.prefix = prefix;
+    },
+  ],
+  ['--etcd-cafile', ({ etcdParts }, value) => void (etcdParts.caFile = path.resolve(value))],
+  ['--etcd-certfile', ({ etcdParts }, value) => void (etcdParts.certFile = path.resolve(value))],
+  ['--etcd-keyfile', ({ etcdParts }, value) => void (etcdParts.keyFile = path.resolve(value))],
+  ['--scheduler-config', (options, value) => void (options.schedulerConfig = path.resolve(value))],
+  ['--feature-gates', (options, value) => void (options.featureGates = { ...options.featureGates, ...featureGates(value) })],
+  ['--audit-policy', (options, value) => void (options.auditPolicy = path.resolve(value))],
+  ['--audit-log', (options, value) => void (options.auditLog = path.resolve(value))],
+]);
+
 /** Reads `--flag value` and `--flag=value`. Throws UsageError. */
 export function parseOptions(words: string[]): Options {
-  const options: Options = { action: 'start', headless: false, open: false, data: defaultData(), name: 'default', runtime: 'auto', nodes: 1, dualStack: false, port: 0 };
+  const reading: Reading = { action: 'start', headless: false, open: false, data: defaultData(), name: 'default', runtime: 'auto', nodes: 1, dualStack: false, port: 0, etcdParts: {} };
   const rest = [...words];
-  const etcd: Partial<EtcdOptions> = {};
-  const take = (flag: string, inline: string | undefined): string => {
-    const value = inline ?? rest.shift();
-    if (value === undefined || value === '') throw new UsageError(`${flag} needs a value`);
-    return value;
-  };
-  const number = (flag: string, text: string, min: number, max: number): number => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < min || value > max) throw new UsageError(`${flag} takes a whole number from ${min} to ${max}, not ${JSON.stringify(text)}`);
-    return value;
-  };
   while (rest.length > 0) {
     const word = rest.shift()!;
     const equals = word.startsWith('--') ? word.indexOf('=') : -1;
     const flag = equals > 0 ? word.slice(0, equals) : word;
-    const inline = equals > 0 ? word.slice(equals + 1) : undefined;
-    switch (flag) {
-      case '--headless':
-        options.headless = true;
-        break;
-      case '--open':
-        options.open = true;
-        break;
-      case '--data':
-        options.data = path.resolve(take(flag, inline));
-        break;
-      case '--name':
-        options.name = take(flag, inline);
-        // It becomes part of container, network and context names.
-        if (!/^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/.test(options.name))
-          throw new UsageError(`--name takes at most 40 lower case letters, digits and dashes, not ${JSON.stringify(options.name)}`);
-        break;
-      case '--runtime': {
-        const value = take(flag, inline);
-        if (value !== 'docker' && value !== 'simulated' && value !== 'auto') throw new UsageError(`--runtime takes docker, simulated or auto, not ${JSON.stringify(value)}`);
-        options.runtime = value;
-        break;
-      }
-      case '--nodes':
-        options.nodes = number(flag, take(flag, inline), 1, 5000);
-        break;
-      case '--dual-stack':
-        options.dualStack = true;
-        break;
-      case '--port':
-        options.port = number(flag, take(flag, inline), 0, 65535);
-        break;
-      case '--etcd-servers':
-        etcd.servers = etcdServers(take(flag, inline));
-        break;
-      case '--etcd-prefix':
-        etcd.prefix = take(flag, inline).replace(/\/+$/, '');
-        if (!/^(\/[^/\s]+)+$/.test(etcd.prefix)) throw new UsageError(`--etcd-prefix takes a path such as ${defaultPrefix}, not ${JSON.stringify(etcd.prefix)}`);
-        break;
-      case '--etcd-cafile':
-        etcd.caFile = path.resolve(take(flag, inline));
-        break;
-      case '--etcd-certfile':
-        etcd.certFile = path.resolve(take(flag, inline));
-        break;
-      case '--etcd-keyfile':
-        etcd.keyFile = path.resolve(take(flag, inline));
-        break;
-      case '--scheduler-config':
-        options.schedulerConfig = path.resolve(take(flag, inline));
-        break;
-      case '--feature-gates':
-        options.featureGates = { ...options.featureGates, ...featureGates(take(flag, inline)) };
-        break;
-      case '--audit-policy':
-        options.auditPolicy = path.resolve(take(flag, inline));
-        break;
-      case '--audit-log':
-        options.auditLog = path.resolve(take(flag, inline));
-        break;
-      case '--reset':
-        options.action = 'reset';
-        break;
-      case '--delete':
-        options.action = 'delete';
-        break;
-      case '--help':
-      case '-h':
-        options.action = 'help';
-        break;
-      default:
-        throw new UsageError(`${JSON.stringify(word)} is not an option of Skiff`);
+    const setting = settings.get(flag);
+    if (setting) {
+      const value = equals > 0 ? word.slice(equals + 1) : rest.shift();
+      if (value === undefined || value === '') throw new UsageError(`${flag} needs a value`);
+      setting(reading, value);
+      continue;
     }
+    const turnOn = switches.get(flag);
+    if (!turnOn) throw new UsageError(`${JSON.stringify(word)} is not an option of Skiff`);
+    turnOn(reading);
   }
-  if (Object.keys(etcd).length > 0) options.etcd = wholeEtcd(etcd);
+  const { etcdParts, ...options } = reading;
+  if (Object.keys(etcdParts).length > 0) options.etcd = wholeEtcd(etcdParts);
   if (options.etcd && options.action === 'reset')
     throw new UsageError(`--reset cannot be used with --etcd-servers, since other engines may use what is there: end them, remove the keys with "etcdctl del --prefix ${options.etcd.prefix}/", and start with --delete and then anew`);
   return options;
@@ -202,7 +186,7 @@ function wholeEtcd({ servers, prefix = defaultPrefix, ...files }: Partial<EtcdOp
  * options, and Chromium takes the switch of its sandbox. Throws UsageError.
  */
 export function desktopOptions(words: string[]): Options {
-  const isValue = (index: number) => index > 0 && takesValue.has(words[index - 1]!);
+  const isValue = (index: number) => index > 0 && settings.has(words[index - 1]!);
   return parseOptions(words.filter((word, index) => isValue(index) || (word.startsWith('-') && !word.startsWith('--no-sandbox'))));
 }
 

@@ -76,6 +76,7 @@ describe('the words that the desktop app was started with', () => {
   });
 
   test('are refused where they are no options', () => {
+    expect(desktopOptions(['--etcd-servers', 'http://127.0.0.1:2379', '--etcd-prefix', '/a', 'pod.yaml'])).toMatchObject({ etcd: { servers: ['http://127.0.0.1:2379'], prefix: '/a' } });
     expect(() => desktopOptions(['--nodes', 'many'])).toThrow('--nodes takes a whole number');
     expect(() => desktopOptions(['--heedless'])).toThrow('is not an option of Skiff');
   });
