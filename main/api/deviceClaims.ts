@@ -1,10 +1,14 @@
 import type { DeviceClass, Pod } from './index.ts';
+import { isExtended } from './resourceNames.ts';
 
 /** On claims that stand for a pod's extended resources. */
 export const extendedClaimAnnotation = 'resource.kubernetes.io/extended-resource-claim';
 
 /** Before the name of a class: the extended resource that every class is without being asked. */
 export const implicitResourcePrefix = 'deviceclass.resource.kubernetes.io/';
+
+/** Whether devices may stand behind a resource of this name. */
+export const mayBeDevices = (resource: string): boolean => resource.startsWith(implicitResourcePrefix) || isExtended(resource);
 
 /** Keys (`namespace/name`) of the claims for devices that the pod uses, as far as they are known. */
 export function deviceClaimKeys({ metadata, spec, status }: Pod): string[] {

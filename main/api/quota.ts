@@ -8,11 +8,11 @@ import type {
   Service,
 } from './index.ts';
 import { controllerOf, type KubeObject } from './meta.ts';
-import { classesOfResources, extendedClaimAnnotation, implicitResourcePrefix } from './deviceClaims.ts';
+import { classesOfResources, extendedClaimAnnotation, implicitResourcePrefix, mayBeDevices } from './deviceClaims.ts';
 import { podResources } from './podAmounts.ts';
 import { qosClass } from './qos.ts';
 import { Quantity, quantityOf } from './quantity.ts';
-import { isExtended, isHugePage } from './resourceNames.ts';
+import { isHugePage } from './resourceNames.ts';
 
 // What objects cost under a ResourceQuota. Mirrors pkg/quota/v1/evaluator/core.
 
@@ -83,7 +83,8 @@ export function amountsOf(list: Record<string, string> | undefined): Amounts {
   return amounts;
 }
 
-const isDeviceClaim = ({ group, resource }: GroupResource) => group === 'resource.k8s.io' && resource === 'resourceclaims';
+/** Whether such objects ask for devices. */
+export const isDeviceClaim = ({ group, resource }: GroupResource): boolean => group === 'resource.k8s.io' && resource === 'resourceclaims';
 
 /** Whether objects of this resource count for what a quota calls `name`. */
 export function countsFor({ group, resource }: GroupResource, name: string, facts = noFacts): boolean {
@@ -102,9 +103,7 @@ export function countsFor({ group, resource }: GroupResource, name: string, fact
   }
 }
 
-const isCountedRequest = (name: string) => isHugePage(name) || isExtendedOrDevices(name);
-
-const isExtendedOrDevices = (name: string) => isExtended(name) || name.startsWith(implicitResourcePrefix);
+const isCountedRequest = (name: string) => isHugePage(name) || mayBeDevices(name);
 
 /** What the object costs at `now` (milliseconds since the epoch), by the names that a quota may limit. */
 export function quotaUsage(resource: GroupResource, object: KubeObject, now: number, facts = noFacts): Amounts {
@@ -127,7 +126,7 @@ function addPod(usage: Amounts, pod: Pod, now: number): void {
   const [requests, limits] = [podResources(pod.spec!, 'requests', pod.status), podResources(pod.spec!, 'limits', pod.status)];
   for (const name in requests) {
     usage[`requests.${name}`] = requests[name]!;
-    if (!isExtendedOrDevices(name)) usage[name] = requests[name]!;
+    if (!mayBeDevices(name)) usage[name] = requests[name]!;
   }
   for (const name in limits) usage[`limits.${name}`] = limits[name]!;
 }

@@ -2,7 +2,7 @@ import type { DeviceClass, Pod, ResourceQuota, ResourceResourceClaim } from '../
 import { equalJson } from '../api/json.ts';
 import { keyOf, type KubeObject } from '../api/meta.ts';
 import { Quantity } from '../api/quantity.ts';
-import { addAmounts, amountsOf, countsFor, deviceFacts, matchesScopes, quotaUsage, type Amounts, type DeviceFacts } from '../api/quota.ts';
+import { addAmounts, amountsOf, countsFor, deviceFacts, isDeviceClaim, matchesScopes, quotaUsage, type Amounts, type DeviceFacts } from '../api/quota.ts';
 import { isConflict, isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer, type InformerFactory, type ResourceDef } from '../client/index.ts';
 import type { Timer } from '../util/clock.ts';
@@ -119,8 +119,8 @@ export class ResourceQuotaController extends QueueController {
   }
 
   /** Only for claims for devices. */
-  #factsFor({ group, resource }: DiscoveredResource): DeviceFacts | undefined {
-    if (group !== 'resource.k8s.io' || resource !== 'resourceclaims') return undefined;
+  #factsFor(resource: DiscoveredResource): DeviceFacts | undefined {
+    if (!isDeviceClaim(resource)) return undefined;
     return deviceFacts(this.#classes.list(), (namespace, name) => this.#pods.get(`${namespace}/${name}`), (namespace) => this.#claims.list(namespace));
   }
 

@@ -2,7 +2,7 @@ import type { DeviceClass, Pod, ResourceQuota, ResourceResourceClaim } from '../
 import { cloneJson } from '../../api/json.ts';
 import type { GroupVersionResource, KubeObject } from '../../api/meta.ts';
 import { Quantity } from '../../api/quantity.ts';
-import { addAmounts, amountsOf, countsFor, deviceFacts, matchesScopes, quotaUsage, totalUsage, unspecified, type Amounts, type DeviceFacts } from '../../api/quota.ts';
+import { addAmounts, amountsOf, countsFor, deviceFacts, isDeviceClaim, matchesScopes, quotaUsage, totalUsage, unspecified, type Amounts, type DeviceFacts } from '../../api/quota.ts';
 import { is, reject } from './attributes.ts';
 import type { AdmissionAttributes, AdmissionPlugin, Settle } from './types.ts';
 
@@ -89,7 +89,7 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
       // A change may bring a pod or claim under another quota, or make it or a service cost more.
       if (is(resource, '', 'pods')) return !subresource || subresource === 'resize';
       if (is(resource, '', 'persistentvolumeclaims')) return !subresource || subresource === 'status';
-      if (is(resource, 'resource.k8s.io', 'resourceclaims')) return !subresource;
+      if (isDeviceClaim(resource)) return !subresource;
       return is(resource, '', 'services') && !subresource;
     },
     async validate(attributes) {
@@ -110,7 +110,7 @@ const claimResource: GroupVersionResource = { group: 'resource.k8s.io', version:
 /** For claims for devices, and for pods where extended resources are limited that may be devices. */
 async function factsFor({ objects, namespace, resource }: AdmissionAttributes, quotas: ResourceQuota[]): Promise<DeviceFacts | undefined> {
   const limitsExtended = ({ spec }: ResourceQuota) => Object.keys(spec?.hard ?? {}).some((name) => name.startsWith('requests.') && name.includes('/'));
-  if (!is(resource, 'resource.k8s.io', 'resourceclaims') && !(is(resource, '', 'pods') && quotas.some(limitsExtended))) return undefined;
+  if (!isDeviceClaim(resource) && !(is(resource, '', 'pods') && quotas.some(limitsExtended))) return undefined;
   const [classes, pods, claims] = await Promise.all([
     objects.list<DeviceClass>({ ...claimResource, resource: 'deviceclasses' }),
     objects.list<Pod>(podResource, namespace),

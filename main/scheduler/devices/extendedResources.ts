@@ -1,14 +1,10 @@
 import type { Container, ContainerExtendedResourceRequest, DeviceClass, DeviceRequest, Pod } from '../../api/index.ts';
-import { classesOfResources, implicitResourcePrefix } from '../../api/deviceClaims.ts';
+import { classesOfResources } from '../../api/deviceClaims.ts';
 import { isSidecar } from '../../api/podAmounts.ts';
 import { parseQuantity } from '../../api/quantity.ts';
-import { isExtended } from '../../api/resourceNames.ts';
 import type { Informer } from '../../client/index.ts';
 
 /* Extended resources that are devices: what a pod asks for by `resources` becomes a claim. Mirrors plugins/dynamicresources/extendeddynamicresources.go. */
-
-/** Whether devices may stand behind a resource of this name. */
-export const mayBeDevices = (resource: string): boolean => resource.startsWith(implicitResourcePrefix) || isExtended(resource);
 
 /** The class of devices that a node without such a resource of its own gives for it; undefined: none. */
 export type ClassOfResource = (resource: string) => DeviceClass | undefined;

@@ -1,5 +1,5 @@
 import type { AllocationResult, ContainerExtendedResourceRequest, DeviceClass, Pod, ResourceResourceClaim, ResourceSlice } from '../../api/index.ts';
-import { extendedClaimAnnotation } from '../../api/deviceClaims.ts';
+import { extendedClaimAnnotation, mayBeDevices } from '../../api/deviceClaims.ts';
 import { equalJson } from '../../api/json.ts';
 import { controllerOf, keyOf, timestamp } from '../../api/meta.ts';
 import { matchesNodeSelector } from '../../api/nodeSelector.ts';
@@ -10,7 +10,7 @@ import type { Random } from '../../util/random.ts';
 import { Allocator, type CompileSelector } from '../devices/allocator.ts';
 import { hasToBeMadeReady, isOverdue, readiness } from '../devices/binding.ts';
 import { DevicesInUse } from '../devices/devicesInUse.ts';
-import { mayBeDevices, requestsFor, type ClassOfResource } from '../devices/extendedResources.ts';
+import { requestsFor, type ClassOfResource } from '../devices/extendedResources.ts';
 import { canBeReserved, claimsOfPod, isReservedFor } from '../devices/podClaims.ts';
 import { AllocationError, alternativesOf, InvalidPoolError } from '../devices/requests.ts';
 import { labelsChanged } from '../events.ts';
