@@ -1,5 +1,6 @@
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { parseApiVersion, timestamp, type KubeObject } from '../../api/meta.ts';
+import { inGoOrder } from '../../api/order.ts';
 import { badRequest } from '../../api/status.ts';
 import { compareObjects } from './compare.ts';
 import { conflictError, type Conflict } from './conflicts.ts';
@@ -193,14 +194,7 @@ function refreshLastApplied(object: KubeObject, applied: KubeObject): void {
   if (!annotations?.[lastAppliedAnnotation]) return;
   const copy = cloneJson(applied);
   if (copy.metadata?.annotations) delete copy.metadata.annotations[lastAppliedAnnotation];
-  annotations[lastAppliedAnnotation] = `${JSON.stringify(inNameOrder(copy))}\n`;
-}
-
-/** Members in the order of their names, as Go writes maps. */
-function inNameOrder(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(inNameOrder);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, member]) => [name, inNameOrder(member)]));
+  annotations[lastAppliedAnnotation] = `${JSON.stringify(inGoOrder(undefined, copy as unknown as Record<string, unknown>))}\n`;
 }
 
 /**

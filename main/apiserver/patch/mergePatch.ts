@@ -24,7 +24,7 @@ function merge(target: unknown, patch: unknown): unknown {
   return inNameOrder(merged);
 }
 
-export function inNameOrder(target: Record<string, unknown>): Record<string, unknown> {
+function inNameOrder(target: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(target).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
