@@ -143,8 +143,8 @@ class Engine implements Cluster {
   readonly #listeners = new Set<(state: ClusterState) => void>();
   readonly #files: ClusterFiles;
   readonly #log: Logger;
-  /** What was started, to be stopped in reverse. */
   #clientMetrics: ClientMetrics | undefined;
+  /** What was started, to be stopped in reverse. */
   readonly #stops: (() => Promise<void> | void)[] = [];
   #stopping: Promise<void> | undefined;
   #entry: KubeconfigEntry | undefined;

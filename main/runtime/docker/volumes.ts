@@ -130,8 +130,8 @@ export class EngineVolumes {
     // The engine makes an empty one of a volume that it does not know.
     if (!(await this.exists(from))) throw new RuntimeError('notFound', `there is no volume ${from} of this cluster`);
     if (!(await this.engine.reachesMounts())) return this.#copyInside(from, to);
-    await this.#reach(`${from}:${inside}:ro`, (source) =>
-      this.#reach(`${to}:${inside}`, async (target) => {
+    await this.helpers.with([`${from}:${inside}:ro`], ['true'], (source) =>
+      this.helpers.with([`${to}:${inside}`], ['true'], async (target) => {
         const archive = await engineCall(() => source.getArchive({ path: inside }));
         await engineCall(() => target.putArchive(archive, { path: '/' }));
       }),

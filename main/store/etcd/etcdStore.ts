@@ -95,7 +95,7 @@ function positionOf(journal: KeyValue): Position {
 }
 
 /** Where the history begins that etcd still has. */
-async function oldestPosition(channel: Channel, keyspace: Keyspace, { createRevision }: KeyValue): Promise<Position> {
+async function oldestPosition(channel: Channel, keyspace: Keyspace, { createRevision }: Pick<KeyValue, 'createRevision'>): Promise<Position> {
   const compacted = await compactedRevision(channel, keyspace);
   const beginning: Position = { revision: 0, at: createRevision - 1, time: 0 };
   if (compacted < createRevision) return beginning;
@@ -104,7 +104,7 @@ async function oldestPosition(channel: Channel, keyspace: Keyspace, { createRevi
     return kvs[0] ? positionOf(kvs[0]) : beginning;
   } catch (error) {
     // Compacted once more in between.
-    if (error instanceof EtcdError && error.code === code.outOfRange) return oldestPosition(channel, keyspace, { createRevision } as KeyValue);
+    if (error instanceof EtcdError && error.code === code.outOfRange) return oldestPosition(channel, keyspace, { createRevision });
     throw error;
   }
 }

@@ -9,7 +9,7 @@ import { code, EtcdError, type Channel } from './channel.ts';
 import { Feed } from './feed.ts';
 import { eventsOf, groupsOf, pastEventsOf, type Group } from './groups.ts';
 import type { Keyspace } from './keyspace.ts';
-import { compactRequest, methods, rangeRequest, rangeResponse, TxnRequest, txnResponse, watchRequest, watchResponse, type KeyValue, type ResponseHeader } from './messages.ts';
+import { compactRequest, methods, rangeRequest, rangeResponse, responseHeader, TxnRequest, txnResponse, watchRequest, watchResponse, type KeyValue, type ResponseHeader } from './messages.ts';
 import { Positions, type Position } from './positions.ts';
 import { headOf, journalRecord, writeRecord, type JournalRecord } from './record.ts';
 
@@ -304,8 +304,7 @@ export class EtcdJournal implements Journal {
   async #call(method: string, request: Buffer): Promise<Buffer> {
     const before = this.#seen;
     const answer = await this.#options.channel.call(method, request);
-    // All answers that are used have their header first.
-    this.#checkHeader(rangeResponse(answer).header, before);
+    this.#checkHeader(responseHeader(answer), before);
     return answer;
   }
 

@@ -168,6 +168,12 @@ function keyValueOf(buffer: Buffer): KeyValue {
 
 const noHeader: ResponseHeader = { clusterId: '', revision: 0 };
 
+/** The header of any response: its first field. */
+export function responseHeader(buffer: Buffer): ResponseHeader {
+  for (const { field, bytes } of fieldsOf(buffer)) if (field === 1) return headerOf(bytes);
+  return noHeader;
+}
+
 export function rangeResponse(buffer: Buffer): RangeResponse {
   const response: RangeResponse = { header: noHeader, kvs: [], more: false };
   for (const { field, number, bytes } of fieldsOf(buffer)) {
