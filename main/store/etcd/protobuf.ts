@@ -29,13 +29,6 @@ export class ProtoWriter {
     this.#number(value);
   }
 
-  text(field: number, text: string): void {
-    this.#nested(field, () => {
-      this.#reserve(text.length * 3);
-      this.#end += writeText(this.#buffer, text, this.#end);
-    });
-  }
-
   bytesField(field: number, bytes: Uint8Array): void {
     this.#reserve(20 + bytes.length);
     this.#tag(field, wire.bytes);
@@ -131,4 +124,3 @@ export function* fieldsOf(buffer: Buffer): Generator<ProtoField> {
     }
   }
 }
-

@@ -13,7 +13,7 @@ describe('messages of protobuf', () => {
       fc.property(fc.maxSafeNat(), fc.string({ unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)) }), (number, text) => {
         const writer = new ProtoWriter();
         writer.varint(1, number);
-        writer.text(2, text);
+        writer.texts(2, text);
         writer.message(16, (inner) => inner.texts(3, text, '\n', text));
         const [first, second, third] = read(writer);
         expect(first).toMatchObject({ field: 1, number });
@@ -34,7 +34,7 @@ describe('messages of protobuf', () => {
 
   it('one that is cut off, or of a type that nobody knows, is refused', () => {
     const writer = new ProtoWriter();
-    writer.text(1, 'cut off');
+    writer.texts(1, 'cut off');
     expect(() => [...fieldsOf(writer.bytes.subarray(0, 9))]).toThrow('a message ends within a field');
     expect(() => [...fieldsOf(Buffer.from([0x80]))]).toThrow('a message ends within a field');
     expect(() => [...fieldsOf(Buffer.from([0x0b]))]).toThrow('unknown wire type 3');
