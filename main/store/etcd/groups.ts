@@ -54,6 +54,9 @@ export function pastEventsOf(group: Group, keyspace: Keyspace, causes: Causes): 
   });
 }
 
+/** Whether etcd has forgotten what was replaced: it tells of the write at the revision that it has compacted to as if that had made the key. */
+export const lacksPrevious = ({ type, entry, previous }: StoredEvent): boolean => !previous && (type === 'delete' || entry.createRevision !== entry.modRevision);
+
 function changeOf(changes: Group['changes'], key: string, keyspace: Keyspace): WatchEvent {
   return changes.get(keyspace.bytesOf(key).toString('latin1'))!;
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
 import { code, EtcdError, type Channel } from './channel.ts';
 import { Feed } from './feed.ts';
-import { eventsOf, groupsOf, pastEventsOf, type Group } from './groups.ts';
+import { eventsOf, groupsOf, lacksPrevious, pastEventsOf, type Group } from './groups.ts';
 import type { Keyspace } from './keyspace.ts';
 import { compactRequest, methods, rangeRequest, rangeResponse, responseHeader, TxnRequest, txnResponse, watchRequest, watchResponse, type KeyValue, type ResponseHeader } from './messages.ts';
 import { Positions, type Position } from './positions.ts';
@@ -464,10 +464,16 @@ export class EtcdJournal implements Journal {
           await this.#learnOldest(compactRevision);
           throw new CompactedError(after, this.#oldest);
         }
-        const found = groupsOf(events, keyspace)
-          .filter(({ record }) => record)
-          .flatMap((group) => pastEventsOf(group, keyspace, causes))
-          .filter(({ entry: { modRevision } }) => modRevision > cursor && modRevision <= to);
+        const found: StoredEvent[] = [];
+        for (const group of groupsOf(events, keyspace)) {
+          if (!group.record) continue;
+          const past = pastEventsOf(group, keyspace, causes).filter(({ entry: { modRevision } }) => modRevision > cursor && modRevision <= to);
+          if (past.some(lacksPrevious)) {
+            await this.#learnOldest(group.at);
+            throw new CompactedError(after, this.#oldest);
+          }
+          found.push(...past);
+        }
         if (found.length === 0) continue;
         cursor = found.at(-1)!.entry.modRevision;
         yield found;

@@ -148,6 +148,19 @@ describe.skipIf(!etcdProgram)('a store in an etcd that', () => {
     await checkConsistency(away);
   }, 60_000);
 
+  it('has compacted what a write replaced no longer tells of that write', async () => {
+    const etcd = await start();
+    const there = await open(etcd.url);
+    for (const value of ['one', 'two', 'three']) await put(there, '/a', value);
+    await there.compact(1);
+    const here = await open(etcd.url);
+    expect((await here.history({ after: 1 })).map(({ previous }) => previous?.value)).toEqual(['one', 'two']);
+    await there.compact(2);
+    await expect(here.history({ after: 1 })).rejects.toBeInstanceOf(CompactedError);
+    await until(() => here.compactedRevision === 2);
+    expect((await here.history({ after: 2 })).map(({ previous }) => previous?.value)).toEqual(['two']);
+  });
+
   it('is compacted right behind the writes has their watches go on', async () => {
     const etcd = await start(['--unsafe-no-fsync']);
     const store = await open(etcd.url);
