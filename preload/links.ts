@@ -1,5 +1,5 @@
 /** Addresses of this very computer: nothing that is said to them leaves it. */
-const isHere = (host: string) => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host) || host.endsWith('.localhost');
+export const isHere = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(host) || host.endsWith('.localhost');
 
 /** The URL that a text is, normalised: https, or http where it stays on this computer; undefined for every other scheme and for what is no URL. */
 export function externalUrl(text: string): string | undefined {

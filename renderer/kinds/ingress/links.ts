@@ -1,4 +1,5 @@
 import type { Ingress, IngressBackend } from '../../../main/api/index.ts';
+import { isHere } from '../../../preload/links.ts';
 
 export interface IngressRow {
   host: string;
@@ -8,9 +9,6 @@ export interface IngressRow {
   /** Where this computer's browser reaches it; undefined for hosts that lead elsewhere, and before it has an address. */
   url: string | undefined;
 }
-
-/** Names that lead to this computer without anybody's doing (RFC 6761). */
-const isLocal = (host: string) => host === '' || host === 'localhost' || host.endsWith('.localhost');
 
 /** One row a path of an Ingress. */
 export function linksOf({ spec, status }: Ingress): IngressRow[] {
@@ -23,7 +21,7 @@ export function linksOf({ spec, status }: Ingress): IngressRow[] {
     const isSecure = secure.has(host);
     const port = isSecure ? (tls ?? 443) : (plain ?? 80);
     const shown = port === (isSecure ? 443 : 80) ? '' : `:${port}`;
-    const isReached = address !== undefined && isLocal(host) && !host.startsWith('*');
+    const isReached = address !== undefined && (host === '' || isHere(host)) && !host.startsWith('*');
     return {
       host,
       path,
