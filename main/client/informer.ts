@@ -6,6 +6,7 @@ import type { Logger } from '../util/log.ts';
 import type { Client } from './client.ts';
 import { Indexer } from './indexer.ts';
 import type { ResourceDef } from './resources.ts';
+import { SharedParts } from './sharing.ts';
 
 export interface InformerOptions {
   fieldSelector?: string;
@@ -43,6 +44,7 @@ const relistBackoff = { initial: 800, max: 30_000, factor: 2, resetAfter: 120_00
 /** Mirrors k8s.io/client-go/tools/cache (reflector.go, shared_informer.go). */
 export class SharedInformer<T extends KubeObject> implements Informer<T> {
   readonly #indexer = new Indexer<T>();
+  readonly #parts = new SharedParts<T>();
   readonly #handlers = new Set<InformerHandlers<T>>();
   readonly #backoff: Backoff;
   readonly #abort = new AbortController();
@@ -192,7 +194,8 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     });
   }
 
-  #put(object: T): void {
+  #put(fresh: T): void {
+    const object = this.#parts.share(fresh, this.#indexer.get(keyOf(fresh)));
     const old = this.#indexer.set(object);
     for (const handlers of this.#handlers) {
       if (!old) {

@@ -46,7 +46,7 @@ it('follows a collection from its list on', async () => {
   await settle();
   expect(seen).toEqual(['+default/a', '+default/b', '~default/a 1→2', '-default/b']);
   expect(informer.get('default/a')!.data).toEqual({ v: '2' });
-  expect(informer.get('default/a')).toBe(server.find(resources.configMaps, 'default', 'a'));
+  expect(informer.get('default/a')).toEqual(server.find(resources.configMaps, 'default', 'a'));
 });
 
 it('keeps no record of who owns which field, and leaves it to the server', async () => {
