@@ -18,6 +18,7 @@ import { startNetworkPolicy, type NetworkPolicyEnforcement } from './networkPoli
 import { connectAgent, type NodeAgent } from './node/index.ts';
 import { startProxy, type Proxy } from './proxy/index.ts';
 import { ClusterNode, type NodePlace } from './nodes/clusterNode.ts';
+import { keepRangeTrue } from './nodes/range.ts';
 import { isSwitchedOff, startNodeRequests } from './nodes/requests.ts';
 import { ShortWay } from './nodes/shortWay.ts';
 import type { DockerMachines, EngineDiscovery, Machine, Runtime } from './runtime/index.ts';
@@ -239,6 +240,7 @@ export class Nodes {
     await Promise.all(
       nodes.map(async (node) => {
         const object = known.get(node.place.name);
+        await this.#keepRangeTrue(node);
         if (object && isSwitchedOff(object)) await node.setPower(false);
         else await node.join();
       }),
@@ -247,6 +249,10 @@ export class Nodes {
     if (this.#machines) this.#startNetwork(this.#machines, informers);
     await this.#publishApi();
     if (!this.#ended) this.#takeRequests(informers);
+  }
+
+  #keepRangeTrue({ place }: ClusterNode): Promise<void> {
+    return keepRangeTrue(this.options.client('system:cloud-controller-manager', 'cloud-node-lifecycle-controller'), place, this.options.log);
   }
 
   async stop(): Promise<void> {
@@ -300,6 +306,7 @@ export class Nodes {
   async #add(name: string): Promise<void> {
     const node = this.#put(name, freeIndex([...this.#nodes.values()].map(({ place }) => place)));
     await node.prepare();
+    await this.#keepRangeTrue(node);
     await node.join();
     await this.#publishApi();
   }

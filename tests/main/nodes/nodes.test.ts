@@ -119,6 +119,35 @@ test('the API answers at the first node that there is', async () => {
   expect(published).toBe('172.16.0.2');
 });
 
+test('a node whose machine is in another network than before gets the range of addresses there, and keeps what users gave it', async () => {
+  await nodes.stop();
+  const before = node('node-1')!;
+  server.change(resources.nodes, '', 'node-1', (found) => {
+    found.spec = { ...found.spec, podCIDR: '10.77.1.0/24', podCIDRs: ['10.77.1.0/24'], taints: [{ key: 'dedicated', value: 'db', effect: 'NoSchedule' }], unschedulable: true };
+    found.metadata!.labels!.mine = 'yes';
+  });
+  nodes = newNodes();
+  nodes.prepareSimulated(createSimulatedRuntime({ clock, random: seededRandom(), startDelayMs: 0 }));
+  await nodes.start(informers);
+  await settle();
+  const after = node('node-1')!;
+  expect(after.metadata!.uid).not.toBe(before.metadata!.uid);
+  expect(after.metadata!.labels).toEqual({ ...before.metadata!.labels, mine: 'yes' });
+  expect(after.spec).toMatchObject({ podCIDR: '10.0.1.0/24', podCIDRs: ['10.0.1.0/24'], unschedulable: true, taints: [{ key: 'dedicated' }] });
+  expect(after.status!.conditions!.find(({ type }) => type === 'Ready')!.status).toBe('True');
+  expect(await isAlive('node-1')).toBe(true);
+});
+
+test('a node that is where it was stays the same', async () => {
+  await nodes.stop();
+  const before = node('node-1')!;
+  nodes = newNodes();
+  nodes.prepareSimulated(createSimulatedRuntime({ clock, random: seededRandom(), startDelayMs: 0 }));
+  await nodes.start(informers);
+  await settle();
+  expect(node('node-1')!.metadata!.uid).toBe(before.metadata!.uid);
+});
+
 test('the place of a removed node is given to the next', async () => {
   await server.client('kubectl').of(resources.nodes).delete('', 'node-1');
   await clock.advance(1000);
