@@ -107,10 +107,10 @@ export class EndpointSliceController extends QueueController {
       for (const type of ['IPv4', 'IPv6']) this.#said.delete(`${key} ${type}`);
       this.#triggers.forget(key);
     }
-    if (!service || !selectsPods(service) || service.metadata!.deletionTimestamp) return;
+    if (!service || !selectsPods(service)) return;
     const slices = this.#slices
       .byIndex(byService, key)
-      .filter((slice) => slice.metadata!.labels?.[managedByLabel] === manager);
+      .filter(({ metadata }) => metadata!.labels?.[managedByLabel] === manager && !metadata!.deletionTimestamp);
     const pods = selectedPods(this.#pods, service);
     const trigger = this.#triggers.next(service, pods);
     const contents = this.#contents(service, pods);
@@ -122,6 +122,8 @@ export class EndpointSliceController extends QueueController {
     );
     for (const slice of slices)
       if (!types.has(slice.addressType as 'IPv4') || !isOwnedBy(slice, service)) plan.delete.push(slice);
+    // The garbage collector is about to remove the slices of a service on its way out: it must not meet new ones.
+    if (service.metadata!.deletionTimestamp) plan.create = [];
     const metadata = sliceMetadata(service);
     for (const slice of plan.keep) {
       if (!equalJson(slice.metadata!.labels, metadata.labels))

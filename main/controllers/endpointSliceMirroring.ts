@@ -5,6 +5,7 @@ import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { managedByLabel, serviceNameLabel } from './endpointSlice.ts';
+import { repackSubsets } from './endpointSubsets.ts';
 import { isNamespaceTerminating } from './podControl.ts';
 import { packSlices, type SliceContent } from './slicePacking.ts';
 import { WrittenRevisions } from './written.ts';
@@ -63,15 +64,15 @@ export class EndpointSliceMirroringController extends QueueController {
     const slices = this.#slices.byIndex(byEndpoints, key);
     const endpointSlices = client.of(resources.endpointSlices);
     const mirrored = endpoints && service && !service.spec?.selector && shouldMirror(endpoints) ? endpoints : undefined;
-    const owned = slices.filter((slice) =>
-      slice.metadata!.ownerReferences?.some((ref) => ref.uid === mirrored?.metadata!.uid),
-    );
-    const plan = packSlices(owned, mirrored ? contentsOf(mirrored) : []);
-    plan.delete.push(...slices.filter((slice) => !owned.includes(slice)));
+    const plan = packSlices(slices, mirrored ? contentsOf(mirrored) : [], maxPerSubset);
+    // The garbage collector is about to remove the slices of endpoints on their way out: it must not meet new ones.
+    if (mirrored?.metadata!.deletionTimestamp) plan.create = [];
     const metadata = mirrored && sliceMetadata(mirrored);
     if (metadata) {
       const right = ({ metadata: m }: EndpointSlice) =>
-        equalJson(m!.labels, metadata.labels) && equalJson(m!.annotations ?? {}, metadata.annotations);
+        equalJson(m!.labels, metadata.labels) &&
+        equalJson(m!.annotations ?? {}, metadata.annotations) &&
+        equalJson(m!.ownerReferences, metadata.ownerReferences);
       plan.update.push(...plan.keep.filter((slice) => !right(slice)));
     }
     const gone = plan.delete.map(({ metadata: { namespace, name } = {} }) =>
@@ -83,10 +84,10 @@ export class EndpointSliceMirroringController extends QueueController {
       this.#written.wrote(key, await endpointSlices.create({ metadata, ...content })),
     );
     const update = plan.update.map(async (slice) => {
-      const { labels, annotations } = metadata!;
+      const { labels, annotations, ownerReferences } = metadata!;
       this.#written.wrote(
         key,
-        await endpointSlices.update({ ...slice, metadata: { ...slice.metadata, labels, annotations } }),
+        await endpointSlices.update({ ...slice, metadata: { ...slice.metadata, labels, annotations, ownerReferences } }),
       );
     });
     try {
@@ -113,7 +114,7 @@ function sliceMetadata(endpoints: Endpoints) {
 
 function contentsOf(endpoints: Endpoints): SliceContent[] {
   const contents = new Map<string, SliceContent>();
-  for (const { addresses = [], notReadyAddresses = [], ports: subsetPorts = [] } of endpoints.subsets ?? []) {
+  for (const { addresses = [], notReadyAddresses = [], ports: subsetPorts = [] } of repackSubsets(endpoints.subsets ?? [])) {
     const ports = subsetPorts.map(({ name, port, protocol, appProtocol }) => ({
       name: name ?? '',
       port,

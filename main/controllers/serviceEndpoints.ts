@@ -1,4 +1,5 @@
 import type { ContainerPort, Pod, Service, ServicePort } from '../api/index.ts';
+import { formatIP, parseIP } from '../api/ip.ts';
 import { equalJson } from '../api/json.ts';
 import { isPodFinished } from './pods.ts';
 
@@ -13,10 +14,16 @@ export const selectsPods = (service: Service): boolean =>
 export const hasClusterIP = (service: Service): boolean =>
   Boolean(service.spec?.clusterIP) && service.spec?.clusterIP !== 'None';
 
+/** As Kubernetes writes addresses, however the kubelet has written them. */
 export const podAddresses = (pod: Pod): string[] => {
-  const ips = (pod.status?.podIPs ?? []).map(({ ip }) => ip);
-  return ips.length > 0 ? ips : pod.status?.podIP ? [pod.status.podIP] : [];
+  const ips = (pod.status?.podIPs ?? []).map(({ ip }) => canonical(ip));
+  return ips.length > 0 ? ips : pod.status?.podIP ? [canonical(pod.status.podIP)] : [];
 };
+
+function canonical(ip: string): string {
+  const parsed = ip.includes(':') ? parseIP(ip) : undefined;
+  return parsed ? formatIP(parsed) : ip;
+}
 
 /** Whether the pod can be reached, or at least is on its way out with its address still there. */
 export function belongsInEndpoints(pod: Pod, includeTerminating: boolean): boolean {

@@ -22,9 +22,9 @@ export interface SlicePlan {
 /**
  * How to bring the slices to hold `contents`, with few writes: endpoints stay where they are, gaps are filled in slices
  * that change anyway, then in others, and only what is left goes to new ones. Mirrors reconcileByPortMapping of
- * k8s.io/endpointslice/reconciler.go.
+ * k8s.io/endpointslice/reconciler.go. `most`: endpoints in a slice.
  */
-export function packSlices(existing: EndpointSlice[], contents: SliceContent[]): SlicePlan {
+export function packSlices(existing: EndpointSlice[], contents: SliceContent[], most = maxEndpoints): SlicePlan {
   const plan: SlicePlan = { create: [], update: [], delete: [], keep: [] };
   const left = new Set(existing);
   for (const content of contents) {
@@ -32,7 +32,7 @@ export function packSlices(existing: EndpointSlice[], contents: SliceContent[]):
       (slice) => slice.addressType === content.addressType && equalJson(slice.ports ?? [], content.ports),
     );
     for (const slice of slices) left.delete(slice);
-    pack(slices, content, plan);
+    pack(slices, content, plan, most);
   }
   plan.delete.push(...left);
   reuse(plan);
@@ -54,7 +54,7 @@ function reuse(plan: SlicePlan): void {
 const identity = (endpoint: Endpoint) =>
   JSON.stringify([endpoint.addresses, endpoint.hostname, endpoint.nodeName, endpoint.targetRef?.uid]);
 
-function pack(slices: EndpointSlice[], content: SliceContent, plan: SlicePlan): void {
+function pack(slices: EndpointSlice[], content: SliceContent, plan: SlicePlan, most: number): void {
   const desired = new Map(content.endpoints.map((endpoint) => [identity(endpoint), endpoint]));
   const states = slices.map((slice) => {
     const endpoints: Endpoint[] = [];
@@ -68,18 +68,18 @@ function pack(slices: EndpointSlice[], content: SliceContent, plan: SlicePlan): 
     return { slice, endpoints, changed: !equalJson(endpoints, slice.endpoints ?? []) };
   });
   const rest = [...desired.values()];
-  const roomOf = ({ endpoints }: { endpoints: Endpoint[] }) => maxEndpoints - endpoints.length;
+  const roomOf = ({ endpoints }: { endpoints: Endpoint[] }) => most - endpoints.length;
   const changing = states.filter(({ changed, endpoints }) => changed && endpoints.length > 0);
   for (const state of changing.sort((a, b) => roomOf(a) - roomOf(b))) state.endpoints.push(...rest.splice(0, roomOf(state)));
   const { addressType, ports } = content;
   while (rest.length > 0) {
     // A slice that could stay as it is is only touched when it takes all of the rest, and of those the fullest.
-    const takes = states.filter((state) => !state.changed && rest.length < maxEndpoints && roomOf(state) >= rest.length);
+    const takes = states.filter((state) => !state.changed && rest.length < most && roomOf(state) >= rest.length);
     const fullest = takes.sort((a, b) => roomOf(a) - roomOf(b))[0];
     if (fullest) {
       fullest.endpoints.push(...rest.splice(0));
       fullest.changed = true;
-    } else plan.create.push({ addressType, ports, endpoints: rest.splice(0, maxEndpoints) });
+    } else plan.create.push({ addressType, ports, endpoints: rest.splice(0, most) });
   }
   const placeholder = content.endpoints.length === 0;
   for (const [i, { slice, endpoints, changed }] of states.entries()) {

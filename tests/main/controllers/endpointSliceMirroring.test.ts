@@ -65,3 +65,36 @@ it('endpoints of a service that selects pods are left to the controller of slice
   await add(undefined, { app: 'db' });
   expect(slices()).toEqual([]);
 });
+
+it('one slice holds as many as a subset may, and ports of the same addresses stand together', async () => {
+  await add();
+  const addresses = Array.from({ length: 300 }, (_, i) => ({ ip: `192.0.${2 + Math.floor(i / 250)}.${i % 250}` }));
+  cluster.server.change(resources.endpoints, 'default', 'db', (endpoints) => {
+    endpoints.subsets = [
+      { addresses, ports: [{ name: 'sql', port: 5432 }] },
+      { addresses, ports: [{ name: 'metrics', port: 9187 }] },
+    ];
+  });
+  await settle();
+  expect(slices().map(({ endpoints, ports }) => [endpoints!.length, ports!.map(({ name }) => name)])).toEqual([[300, ['sql', 'metrics']]]);
+});
+
+it('slices that are of other endpoints become those of these', async () => {
+  const labels = {
+    'kubernetes.io/service-name': 'db',
+    'endpointslice.kubernetes.io/managed-by': 'endpointslicemirroring-controller.k8s.io',
+  };
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'Endpoints', name: 'db', uid: 'of-before', controller: true }];
+  cluster.server.seed(resources.endpointSlices, {
+    metadata: { name: 'db-abc', namespace: 'default', labels, ownerReferences },
+    addressType: 'IPv4',
+    ports: [{ name: '', port: 5432, protocol: 'TCP' }],
+    endpoints: [],
+  });
+  cluster.server.pause();
+  await add();
+  cluster.server.resume();
+  await settle();
+  const { uid } = cluster.server.find(resources.endpoints, 'default', 'db')!.metadata!;
+  expect(slices()).toMatchObject([{ metadata: { name: 'db-abc', ownerReferences: [{ uid }] } }]);
+});

@@ -159,6 +159,38 @@ describe('a service with a selector', () => {
     expect(slices()[0]!.endpoints).toMatchObject([{ hints: { forZones: [{ name: 'east' }] } }]);
   });
 
+  it('that waits for its finalizers still follows its pods, in the slices that it has', async () => {
+    await addService({ ipFamilies: ['IPv4'] });
+    await addPod('a', '10.244.1.2');
+    cluster.server.change(resources.services, 'default', 'web', ({ metadata }) => {
+      metadata!.finalizers = ['service.kubernetes.io/load-balancer-cleanup'];
+      metadata!.deletionTimestamp = timestamp(cluster.clock.now());
+    });
+    await addPod('b', '10.244.1.3');
+    expect(slices().map((slice) => slice.endpoints!.length)).toEqual([2]);
+    cluster.server.drop(resources.endpointSlices, 'default', slices()[0]!.metadata!.name!);
+    await settle();
+    expect(slices()).toEqual([]);
+  });
+
+  it('leaves a slice alone that is on its way out, and makes another in its place', async () => {
+    await addService({ ipFamilies: ['IPv4'] });
+    await addPod('a', '10.244.1.2');
+    const { name } = slices()[0]!.metadata!;
+    cluster.server.change(resources.endpointSlices, 'default', name!, ({ metadata }) => {
+      metadata!.finalizers = ['example.com/wait'];
+      metadata!.deletionTimestamp = timestamp(cluster.clock.now());
+    });
+    await addPod('b', '10.244.1.3');
+    expect(slices().map(({ metadata, endpoints: list }) => [metadata!.name === name, list!.length])).toEqual([[true, 1], [false, 2]]);
+  });
+
+  it('writes addresses as Kubernetes does, however the kubelet has', async () => {
+    await addService({ ipFamilies: ['IPv6'] });
+    await addPod('a', 'fd00:0010:0244:0001:0000:0000:0000:0002');
+    expect(slices()[0]!.endpoints).toMatchObject([{ addresses: ['fd00:10:244:1::2'] }]);
+  });
+
   it('takes its Endpoints along when it goes', async () => {
     await addService();
     await addPod('a', '10.244.1.2');
