@@ -11,7 +11,6 @@ import {
   findMatchingVolume,
   hasAccessModes,
   isVolumeBoundToClaim,
-  noProvisioner,
   provisionedByAnnotation,
   provisionerAnnotation,
   requestedSize,
@@ -24,7 +23,8 @@ import {
 import { podClaimKeys } from '../api/podClaims.ts';
 import { created, resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
-import { addPodClaimIndex, podsOfClaim } from './pods.ts';
+import { addPodClaimIndex, isPodFinished, podsOfClaim } from './pods.ts';
+import { builtInPrefix, provisionerOf } from './provisionerNames.ts';
 import { isRecyclable, recycledVolume, recyclerKey, recyclerPod, recyclesClaimOf } from './volumeRecycler.ts';
 
 /** How often a claim that waits is looked at again, and says again why. */
@@ -120,7 +120,9 @@ export class PersistentVolumeBinder extends QueueController {
     if (claim.spec!.volumeName) return this.#syncRequestedVolume(client, claim);
     const storageClass = this.#classes.get(claimClass(claim));
     const delayed = storageClass?.volumeBindingMode === 'WaitForFirstConsumer';
-    const volume = findMatchingVolume(claim, this.#volumes.list(), { delayBinding: delayed });
+    // A volume that is reserved for the claim must be able to do what is asked for, as any other.
+    const able = this.#volumes.list().filter((candidate) => hasAccessModes(candidate, claim));
+    const volume = findMatchingVolume(claim, able, { delayBinding: delayed });
     if (volume) return this.#bind(client, volume, claim);
     if (await this.#assignDefaultClass(client, claim)) return;
     const waitsForConsumer = delayed && !claim.metadata!.annotations?.[selectedNodeAnnotation];
@@ -166,9 +168,9 @@ export class PersistentVolumeBinder extends QueueController {
       const message = `storageclass.storage.k8s.io "${claimClass(claim)}" not found`;
       return this.#say(claim, 'Warning', 'ProvisioningFailed', message);
     }
-    const { provisioner } = storageClass;
-    if (provisioner === noProvisioner) {
-      return this.#say(claim, 'Warning', 'ProvisioningFailed', `no volume plugin matched name: ${noProvisioner}`);
+    const provisioner = provisionerOf(storageClass);
+    if (provisioner.startsWith(builtInPrefix)) {
+      return this.#say(claim, 'Warning', 'ProvisioningFailed', `no volume plugin matched name: ${provisioner}`);
     }
     const { namespace, name, annotations } = claim.metadata!;
     if (annotations?.[provisionerAnnotation] !== provisioner) {
@@ -195,6 +197,11 @@ export class PersistentVolumeBinder extends QueueController {
       const message = `Cannot bind to requested volume "${volume.metadata!.name}": ${problem}`;
       this.#say(claim, 'Warning', 'VolumeMismatch', message);
     } else if (volume) {
+      // Nobody has asked for this volume by name: it is tried again, and the claim stays as it is.
+      if (claim.metadata!.annotations?.[boundByControllerAnnotation]) {
+        const { namespace, name } = volume.spec!.claimRef!;
+        throw new Error(`invalid binding of claim "${keyOf(claim)}" to volume "${volume.metadata!.name}": volume already claimed by "${namespace}/${name}"`);
+      }
       const message = `volume "${volume.metadata!.name}" already bound to a different claim.`;
       this.#say(claim, 'Warning', 'FailedBinding', message);
     }
@@ -321,22 +328,30 @@ export class PersistentVolumeBinder extends QueueController {
   async #release(client: Client, volume: PersistentVolume): Promise<void> {
     if (volume.status?.phase === 'Failed') return;
     const released = await this.#setVolumeStatus(client, volume, 'Released');
-    if (released.spec!.persistentVolumeReclaimPolicy === 'Recycle' && isRecyclable(released)) return this.#recycle(client, released);
+    if (released.spec!.persistentVolumeReclaimPolicy === 'Recycle') {
+      if (this.#isStillUsed(released)) return this.queue.addAfter(`volume/${released.metadata!.name}`, resync);
+      if (isRecyclable(released)) return this.#recycle(client, released);
+    }
     const failure = reclaimFailure(released);
     if (!failure) return;
     await this.#setVolumeStatus(client, released, 'Failed', failure.message);
     this.#sayOfVolume(released, failure.reason, failure.message);
   }
 
+  /** Whether pods have a volume whose claim is gone; then it says so. */
+  #isStillUsed(volume: PersistentVolume): boolean {
+    const { namespace, name } = volume.spec!.claimRef!;
+    const key = `${namespace}/${name}`;
+    const users = podsOfClaim(this.#pods, key).filter((pod) => !isPodFinished(pod));
+    // A claim of that name is a new one, with another volume.
+    if (users.length === 0 || this.#claims.get(key)) return false;
+    this.#sayOfVolume(volume, 'VolumeFailedRecycle', `Volume is used by pods: ${users.map(keyOf).join(',')}`, 'Normal');
+    return true;
+  }
+
   /** Has a pod empty the volume; then anybody may claim it again. Mirrors pv_controller.go (recycleVolumeOperation). */
   async #recycle(client: Client, volume: PersistentVolume): Promise<void> {
     const name = volume.metadata!.name!;
-    const { namespace, name: claimName } = volume.spec!.claimRef!;
-    const users = podsOfClaim(this.#pods, `${namespace}/${claimName}`).filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
-    if (users.length > 0 && !this.#claims.get(`${namespace}/${claimName}`)) {
-      this.#sayOfVolume(volume, 'VolumeFailedRecycle', `Volume is used by pods: ${users.map(keyOf).join(',')}`, 'Normal');
-      return this.queue.addAfter(`volume/${name}`, resync);
-    }
     const pods = client.of(resources.pods);
     const pod = this.#pods.get(recyclerKey(name));
     if (!pod) {
@@ -433,7 +448,7 @@ function reclaimFailure(volume: PersistentVolume): { reason: string; message: st
       // Of directories of the machine upstream's deleter takes away only such (pkg/volume/hostpath/host_path.go); here none goes.
       if (path !== undefined && !/^\/tmp\/.+/.test(path))
         return { reason: 'VolumeFailedDelete', message: `host_path deleter only supports /tmp/.+ but received provided ${path}` };
-      const problem = 'no deletable volume plugin matched';
+      const problem = path !== undefined || spec!.nfs ? 'no deletable volume plugin matched' : 'no volume plugin matched';
       const message = `error getting deleter volume plugin for volume "${metadata!.name}": ${problem}`;
       return { reason: 'VolumeFailedDelete', message };
     }

@@ -88,6 +88,22 @@ it('a claim of a class that is not there says so, and goes on when it comes', as
   expect(cluster.events('data', 'ExternalProvisioning')).toHaveLength(1);
 });
 
+it.each([
+  ['kubernetes.io/gce-pd', "external provisioner 'pd.csi.storage.gke.io' or manually"],
+  ['kubernetes.io/flocker', 'no volume plugin matched name: kubernetes.io/flocker'],
+])('a class of a provisioner that Kubernetes had once: %s', async (provisioner, told) => {
+  cluster.server.seed(resources.storageClasses, { metadata: { name: 'old' }, provisioner });
+  await addClaim('data', '1Gi', { storageClassName: 'old' });
+  expect(cluster.events('data').join()).toContain(told);
+});
+
+it('a volume that is reserved for a claim is not bound when it cannot do what the claim asks for', async () => {
+  await addVolume('mine', '1Gi', { claimRef: { namespace: 'default', name: 'data' } });
+  await addVolume('free', '1Gi', { accessModes: ['ReadWriteMany'] });
+  await addClaim('data', '1Gi', { accessModes: ['ReadWriteMany'] });
+  expect(claim('data')!.spec!.volumeName).toBe('free');
+});
+
 it('a claim that asks for a volume it cannot have says why', async () => {
   await addVolume('small', '1Gi');
   await addClaim('data', '2Gi', { volumeName: 'small' });
@@ -96,6 +112,17 @@ it('a claim that asks for a volume it cannot have says why', async () => {
   await addClaim('late', '1Gi', { volumeName: 'taken' });
   expect(cluster.events('late', 'FailedBinding')).toEqual(['volume "taken" already bound to a different claim.']);
   expect(volume('taken')!.spec!.claimRef).toEqual({ namespace: 'other', name: 'theirs' });
+});
+
+it('a claim that this controller gave a volume, and the volume is of another, stays as it is', async () => {
+  await addVolume('taken', '1Gi', { claimRef: { namespace: 'other', name: 'theirs', uid: 'theirs' } });
+  cluster.server.seed(resources.persistentVolumeClaims, {
+    metadata: { name: 'data', namespace: 'default', annotations: { 'pv.kubernetes.io/bound-by-controller': 'yes' } },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, volumeName: 'taken' },
+    status: { phase: 'Bound' },
+  });
+  await settle(20);
+  expect(claim('data')!.status).toEqual({ phase: 'Bound' });
 });
 
 it('a claim whose volume was given to another is lost, and the other keeps it', async () => {
@@ -120,7 +147,8 @@ it('what was expanded is not set back by the binding', async () => {
 });
 
 it.each([
-  ['on a node', { hostPath: undefined, local: { path: '/data' } }, 'error getting deleter volume plugin for volume "pv": no deletable volume plugin matched'],
+  ['on a node', { hostPath: undefined, local: { path: '/data' } }, 'error getting deleter volume plugin for volume "pv": no volume plugin matched'],
+  ['elsewhere', { hostPath: undefined, nfs: { server: 'nas', path: '/' } }, 'error getting deleter volume plugin for volume "pv": no deletable volume plugin matched'],
   ['on the machine', {}, 'host_path deleter only supports /tmp/.+ but received provided /data/pv'],
 ])('a volume that nobody can give back fails when it is released: %s', async (_name, source, message) => {
   await addVolume('pv', '1Gi', { persistentVolumeReclaimPolicy: 'Delete', ...source });
@@ -152,6 +180,21 @@ it('a volume that is recycled is emptied by a pod, and anybody may claim it agai
   expect(cluster.events('pv', 'VolumeRecycled')).toEqual(['Volume recycled']);
   await addClaim('next', '1Gi');
   expect(claim('next')!.status!.phase).toBe('Bound');
+});
+
+it('a volume is not emptied, nor given up, while pods of its claim are there', async () => {
+  await addVolume('pv', '1Gi', { persistentVolumeReclaimPolicy: 'Recycle', hostPath: undefined, gcePersistentDisk: { pdName: 'disk' } });
+  await addClaim('data', '1Gi');
+  cluster.server.seed(resources.pods, makePod('user', {}, { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] }));
+  cluster.server.change(resources.persistentVolumeClaims, 'default', 'data', ({ metadata }) => (metadata!.finalizers = []));
+  cluster.server.drop(resources.persistentVolumeClaims, 'default', 'data');
+  await settle(30);
+  expect(volume('pv')!.status!.phase).toBe('Released');
+  expect(cluster.events('pv', 'VolumeFailedRecycle')).toEqual(['Volume is used by pods: default/user']);
+  cluster.server.drop(resources.pods, 'default', 'user');
+  await cluster.clock.advance(16_000);
+  await settle(30);
+  expect(volume('pv')!.status).toMatchObject({ phase: 'Failed', message: 'No recycler plugin found for the volume!' });
 });
 
 it('a volume that cannot be emptied fails', async () => {
