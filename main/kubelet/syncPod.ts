@@ -9,7 +9,7 @@ import { killContainer, killPod } from './killPod.ts';
 import { computePodActions, type ActuatedOf, type PodActions } from './podActions.ts';
 import { podCgroupResources } from './qos.ts';
 import { updateResources, type ResizeEvents } from './resize.ts';
-import { annotation, latest, readySandbox, type RuntimeStatus } from './runtimeStatus.ts';
+import { annotation, readySandbox, type RuntimeStatus } from './runtimeStatus.ts';
 import { ephemeralContainersOf, formatPod, hashOf, initContainersOf, isRestartableInit, uidOf, type AnyContainer } from './spec.ts';
 import { StartError } from './startError.ts';
 import { createContainer, startContainer } from './startContainer.ts';
@@ -236,10 +236,13 @@ function sandboxConfig(context: KubeletContext, pod: Pod, attempt: number, ip: s
   };
 }
 
-/** Throws a StartError while a container that has ended must wait. Mirrors doBackOff. */
+/**
+ * Throws a StartError while a container that has ended must wait. One that was just killed runs in `status` still: then
+ * its predecessor's end counts, so that failing probes lead to a growing wait too. Mirrors doBackOff.
+ */
 function backOffOrThrow(context: KubeletContext, pod: Pod, container: AnyContainer, status: RuntimeStatus): void {
-  const ended = latest(status, container.name);
-  if (ended?.state !== 'exited') return;
+  const ended = status.containers.find(({ name, state }) => name === container.name && state === 'exited');
+  if (!ended) return;
   const key = `${uidOf(pod)}_${container.name}_${hashOf(container)}`;
   const finishedAt = ended.finishedAt ?? ended.createdAt;
   const { remaining, wait } = context.backoff.remaining(key, finishedAt);

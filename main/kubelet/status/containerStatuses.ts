@@ -112,7 +112,8 @@ function stateOf(runtime: Container, containerID: string, old: ContainerStatus |
           exitCode: runtime.exitCode ?? 0,
           ...(runtime.reason ? { reason: runtime.reason } : {}),
           ...(message ? { message } : {}),
-          ...(runtime.startedAt === undefined ? {} : { startedAt: timestamp(runtime.startedAt) }),
+          // One that never ran began at the epoch, as runtimes tell a kubelet.
+          startedAt: timestamp(runtime.startedAt ?? 0),
           ...(runtime.finishedAt === undefined ? {} : { finishedAt: timestamp(runtime.finishedAt) }),
           containerID,
         },

@@ -83,6 +83,20 @@ describe('liveness', () => {
     expect(h.said('web')).toContain('Killing: Container web failed liveness probe, will be restarted');
   });
 
+  it('that fails again and again lets the container wait ever longer', async () => {
+    const h = await start();
+    await h.create('web', { containers: [container({ livenessProbe: { ...http, periodSeconds: 1, failureThreshold: 1, initialDelaySeconds: 1 } })] });
+    const status = () => h.pod('web').status!.containerStatuses![0]!;
+    await h.clock.advance(3000);
+    expect(status()).toMatchObject({ restartCount: 2, state: { waiting: { reason: 'CrashLoopBackOff', message: expect.stringContaining('back-off 10s') } } });
+    await h.clock.advance(9000);
+    expect(status().restartCount).toBe(2);
+    await h.clock.advance(2000);
+    expect(status()).toMatchObject({ restartCount: 3, state: { waiting: { message: expect.stringContaining('back-off 20s') } } });
+    await h.clock.advance(180_000);
+    expect(status()).toMatchObject({ restartCount: 6, state: { waiting: { message: expect.stringContaining('back-off 2m40s') } } });
+  });
+
   it('counts the time that a probe takes into its period', async () => {
     const h = await start();
     h.agent.answer = async () => {
