@@ -135,7 +135,9 @@ export class NodeLifecycleController extends QueueController {
     for (const node of nodes) {
       const { name } = node.metadata!;
       if (this.#health.has(name!)) continue;
-      this.#health.set(name!, { probe: this.clock.now(), heartbeat: undefined, renewTime: undefined });
+      // A node that has never said anything had its time since it was made, whenever this controller began.
+      const made = readyCondition(node) ? undefined : node.metadata!.creationTimestamp;
+      this.#health.set(name!, { probe: made ? Date.parse(made) : this.clock.now(), heartbeat: made, renewTime: undefined });
       this.#say(node, 'RegisteredNode', `Registered Node ${name} in Controller`);
     }
   }

@@ -13,8 +13,8 @@ const noExecute = (node: Node | undefined): Taint[] =>
 export class TaintEvictionController extends QueueController {
   readonly #nodes: Informer<Node>;
   readonly #pods: Informer<Pod>;
-  /** Pod uid → since when it has been tolerating. */
-  readonly #since = new Map<string, number>();
+  /** Pod uid → when it is to go. What it tolerates later neither hastens that nor puts it off. */
+  readonly #due = new Map<string, number>();
 
   constructor(context: ControllerContext) {
     super(context, 'taint-eviction-controller', 8);
@@ -34,7 +34,7 @@ export class TaintEvictionController extends QueueController {
         const moved = old.spec!.nodeName !== pod.spec!.nodeName;
         if (moved || !equalJson(old.spec!.tolerations, pod.spec!.tolerations)) this.#podChanged(pod);
       },
-      delete: (pod) => this.#since.delete(pod.metadata!.uid!),
+      delete: (pod) => this.#cancel(pod),
     });
   }
 
@@ -47,20 +47,21 @@ export class TaintEvictionController extends QueueController {
     if (!pod || pod.metadata!.deletionTimestamp) return;
     const uid = pod.metadata!.uid!;
     const tolerated = toleratedFor(pod, noExecute(this.#nodes.get(pod.spec!.nodeName ?? '')));
-    if (tolerated === Infinity) {
-      if (this.#since.delete(uid)) this.#say(pod, `Cancelling deletion of Pod ${key}`);
-      return;
-    }
-    const since = this.#since.get(uid) ?? this.clock.now();
-    const wait = since + tolerated - this.clock.now();
+    if (tolerated === Infinity) return this.#cancel(pod);
+    const due = tolerated === 0 ? this.clock.now() : (this.#due.get(uid) ?? this.clock.now() + tolerated);
+    const wait = due - this.clock.now();
     if (wait > 0) {
-      this.#since.set(uid, since);
+      this.#due.set(uid, due);
       this.queue.addAfter(key, wait);
       return;
     }
-    this.#since.delete(uid);
+    this.#due.delete(uid);
     this.#say(pod, `Marking for deletion Pod ${key}`);
     await this.#evict(client, pod);
+  }
+
+  #cancel(pod: Pod): void {
+    if (this.#due.delete(pod.metadata!.uid!)) this.#say(pod, `Cancelling deletion of Pod ${keyOf(pod)}`);
   }
 
   async #evict(client: Client, pod: Pod): Promise<void> {

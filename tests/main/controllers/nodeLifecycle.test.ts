@@ -100,6 +100,33 @@ describe('a node that has fallen silent', () => {
     expect(cluster.events('patient')).toEqual(['Cancelling deletion of Pod default/patient']);
   });
 
+  it('loses a pod when it was to, whatever the pod tolerates by then', async () => {
+    cluster.server.seed(resources.pods, makePod('patient', {}, tolerating(300)));
+    silent.add('node-1');
+    await pass(100);
+    cluster.server.change(resources.pods, 'default', 'patient', (p) => {
+      for (const toleration of p.spec!.tolerations!) toleration.tolerationSeconds = 3000;
+    });
+    await pass(300);
+    expect(pod('patient')!.metadata!.deletionTimestamp).toBeDefined();
+  });
+
+  it('says of a pod that went by itself that it is not waited for any more', async () => {
+    cluster.server.seed(resources.pods, makePod('patient', {}, tolerating(300)));
+    silent.add('node-1');
+    await pass(100);
+    cluster.server.drop(resources.pods, 'default', 'patient');
+    await settle();
+    expect(cluster.events('patient')).toEqual(['Cancelling deletion of Pod default/patient']);
+  });
+
+  it('is unknown at once when it has never said anything, and was made long before this began', async () => {
+    const creationTimestamp = timestamp(cluster.clock.now() - 3_600_000);
+    cluster.server.seed(resources.nodes, { metadata: { name: 'mute', creationTimestamp }, spec: {}, status: {} });
+    await pass(10);
+    expect(ready('mute')).toMatchObject({ status: 'Unknown', reason: 'NodeStatusNeverUpdated', lastHeartbeatTime: creationTimestamp });
+  });
+
   it('evicts nobody when every node is silent: it is we who do not hear', async () => {
     cluster.server.seed(resources.pods, makePod('strict', {}, { nodeName: 'node-1' }));
     for (const name of names) silent.add(name);
