@@ -8,6 +8,8 @@ import { discover, type DiscoveredResource } from './discovery.ts';
 import { blockingDependents, foregroundFinalizer, orphanFinalizer, OwnerGraph, type GraphNode } from './ownerGraph.ts';
 
 const rediscovery = 30_000;
+/** Between looking for an owner by the word of one dependent and by that of another. */
+const anotherGuess = 1_000;
 const ignored = new Set(['/events', 'events.k8s.io/events']);
 const needed = ['list', 'watch', 'delete'];
 
@@ -99,12 +101,14 @@ export class GarbageCollector extends QueueController {
   async #attemptToDelete(client: Client, node: GraphNode): Promise<void> {
     if (node.beingDeleted && !node.deletingDependents) return;
     const latest = await this.#get(client, node);
-    if (!latest) return this.#graph.remove(node.uid);
-    if (!node.observed) return;
+    if (!latest) return this.#absent(node);
+    // Its informer tells of it soon, unless it came and went while the watch was away.
+    if (!node.observed) return this.queue.addAfter(`delete/${node.uid}`, rediscovery);
     const because = client.because(latest.metadata!.resourceVersion);
     if (node.deletingDependents) return this.#deleteDependents(because, node, latest);
     const references = latest.metadata!.ownerReferences ?? [];
     if (references.length === 0) return;
+    if (references.some((reference) => this.#isOutOfReach(node, reference))) return;
     const { solid, dangling, waiting } = await this.#classify(client, node, references);
     if (solid.length > 0) {
       if (solid.length < references.length) await this.#patch(because, node, latest, { ownerReferences: solid });
@@ -148,9 +152,17 @@ export class GarbageCollector extends QueueController {
     { apiVersion, kind, name, uid }: OwnerReference,
   ): Promise<KubeObject | undefined> {
     const resource = this.#resourceOf(apiVersion, kind);
-    if (resource.namespaced && !dependent.namespace)
-      throw new Error(`cluster-scoped objects cannot refer to namespaced owners`);
     return this.#find(client, resource, dependent.namespace, name, uid);
+  }
+
+  /** An object of the whole cluster cannot have an owner in a namespace: nobody can tell which, so it stays for ever. */
+  #isOutOfReach(dependent: GraphNode, { apiVersion, kind }: OwnerReference): boolean {
+    return !dependent.namespace && this.#resourceOf(apiVersion, kind).namespaced;
+  }
+
+  #absent(node: GraphNode): void {
+    const other = this.#graph.absent(node);
+    if (other) this.queue.addAfter(`delete/${other.uid}`, anotherGuess);
   }
 
   #get(client: Client, node: GraphNode): Promise<KubeObject | undefined> {
@@ -227,7 +239,7 @@ export class GarbageCollector extends QueueController {
         .of<KubeObject>(this.#resourceOf(node.apiVersion, node.kind))
         .delete(node.namespace, node.name, { preconditions: { uid, resourceVersion }, propagationPolicy });
     } catch (error) {
-      if (isNotFound(error)) this.#graph.remove(node.uid);
+      if (isNotFound(error)) this.#absent(node);
       // It has changed since it was read: look again.
       else if (isConflict(error)) this.queue.addRateLimited(`delete/${node.uid}`);
       else throw error;

@@ -72,28 +72,44 @@ export class OwnerGraph {
     for (const dependent of node.dependents) this.actions.attemptToDelete(dependent);
   }
 
+  /**
+   * There is no object as the node says. Dependents that call it so have lost it. If others call one that was never
+   * seen otherwise, it may be there as they say: then that node is returned, to be looked for.
+   */
+  absent(node: GraphNode): GraphNode | undefined {
+    const current = this.#nodes.get(node.uid);
+    if (!current) return undefined;
+    const others = [...current.dependents].filter((dependent) => !calls(dependent, node));
+    if (current === node && (node.observed || others.length === 0)) return void this.remove(node.uid);
+    for (const dependent of current.dependents) if (!others.includes(dependent)) this.actions.attemptToDelete(dependent);
+    const other = current === node ? others.find(({ beingDeleted }) => !beingDeleted) : undefined;
+    if (!other) return undefined;
+    const { apiVersion, kind, name } = other.owners.find(({ uid }) => uid === node.uid)!;
+    return this.#replace(node, newNode(node.uid, apiVersion, kind, other.namespace, name, false));
+  }
+
   #observed(object: KubeObject, existing: GraphNode | undefined): GraphNode {
     const { uid, name, namespace = '' } = object.metadata!;
-    if (existing && existing.namespace === namespace) {
-      existing.observed = true;
-      return existing;
-    }
-    // A dependent guessed another namespace for its owner: what is observed counts.
-    const node = newNode(uid!, object.apiVersion!, object.kind!, namespace, name!, true);
-    for (const dependent of existing?.dependents ?? []) {
-      node.dependents.add(dependent);
-      this.#checkNamespace(dependent, node);
-    }
-    this.#nodes.set(uid!, node);
+    if (existing?.observed) return existing;
+    // Dependents have only said what they believe: what is observed counts.
+    const node = this.#replace(existing, newNode(uid!, object.apiVersion!, object.kind!, namespace, name!, true));
+    for (const dependent of node.dependents) this.#check(dependent, node);
+    return node;
+  }
+
+  #replace(old: GraphNode | undefined, node: GraphNode): GraphNode {
+    for (const dependent of old?.dependents ?? []) node.dependents.add(dependent);
+    this.#nodes.set(node.uid, node);
     return node;
   }
 
   #relink(node: GraphNode, old: readonly OwnerReference[], current: readonly OwnerReference[]): void {
     for (const reference of current) {
-      const owner = this.#nodes.get(reference.uid) ?? this.#virtual(reference, node);
+      const known = this.#nodes.get(reference.uid);
+      const owner = known ?? this.#virtual(reference, node);
       if (owner.dependents.has(node)) continue;
       owner.dependents.add(node);
-      if (owner.observed) this.#checkNamespace(node, owner);
+      if (known) this.#check(node, known);
     }
     for (const before of old) {
       const owner = this.#nodes.get(before.uid);
@@ -114,16 +130,26 @@ export class OwnerGraph {
     return owner;
   }
 
-  #checkNamespace(dependent: GraphNode, owner: GraphNode): void {
-    if (owner.namespace === '' || owner.namespace === dependent.namespace) return;
+  /** A dependent that calls its owner otherwise than it is may have none. */
+  #check(dependent: GraphNode, owner: GraphNode): void {
+    if (calls(dependent, owner)) return;
     const reference = dependent.owners.find(({ uid }) => uid === owner.uid);
-    if (reference) this.actions.crossNamespace(dependent, reference);
+    if (reference && owner.observed && !isReachable(owner, dependent)) this.actions.crossNamespace(dependent, reference);
     this.actions.attemptToDelete(dependent);
   }
 
   #forgetUnused(owner: GraphNode): void {
     if (!owner.observed && owner.dependents.size === 0) this.#nodes.delete(owner.uid);
   }
+}
+
+const isReachable = (owner: GraphNode, dependent: GraphNode): boolean => owner.namespace === '' || owner.namespace === dependent.namespace;
+
+/** Whether all that the dependent says of its owner is so. */
+function calls(dependent: GraphNode, owner: GraphNode): boolean {
+  const { uid, apiVersion, kind, name } = owner;
+  const references = dependent.owners.filter((reference) => reference.uid === uid);
+  return isReachable(owner, dependent) && references.every((ref) => ref.apiVersion === apiVersion && ref.kind === kind && ref.name === name);
 }
 
 function newNode(

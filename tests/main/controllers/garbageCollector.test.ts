@@ -102,3 +102,49 @@ it('what its owner still has is left alone', async () => {
   await cluster.clock.advance(120_000);
   expect(find('child')).toBeDefined();
 });
+
+describe('dependents that do not agree on what their owner is called', () => {
+  const reference = (name: string, uid: string) => [{ apiVersion: 'v1', kind: 'Secret', name, uid }];
+  const seed = (name: string, ownerReferences: object[], namespace = 'default') =>
+    cluster.server.seed(resources.configMaps, { metadata: { name, namespace, ownerReferences } } as ConfigMap);
+
+  it.each([
+    ['before the owner was seen, the liar first', true, ['liar', 'child']],
+    ['before the owner was seen, the liar last', true, ['child', 'liar']],
+    ['after the owner was seen', false, ['liar', 'child']],
+  ])('only the one that errs goes, and the other goes with its owner: %s', async (_, unseen, order) => {
+    if (unseen) cluster.server.pause(resources.secrets);
+    const { uid } = cluster.server.seed(resources.secrets, { metadata: { name: 'owner', namespace: 'default' } }).metadata!;
+    await settle();
+    for (const who of order) {
+      seed(who, reference(who === 'liar' ? 'somebody' : 'owner', uid!));
+      await settle(40);
+    }
+    await cluster.clock.advance(2_000);
+    cluster.server.resume();
+    await settle(40);
+    expect([find('liar'), find('child') !== undefined]).toEqual([undefined, true]);
+    await cluster.client.of(resources.secrets).delete('default', 'owner');
+    await settle(40);
+    expect(find('child')).toBeUndefined();
+  });
+
+  it('an owner that is nowhere is looked for by the word of each', async () => {
+    seed('one', reference('this', 'nobody'));
+    seed('two', reference('that', 'nobody'), 'elsewhere');
+    await settle(40);
+    await cluster.clock.advance(5_000);
+    await settle(40);
+    expect([find('one'), find('two', 'elsewhere')]).toEqual([undefined, undefined]);
+  });
+});
+
+it('an object of the whole cluster with an owner in a namespace stays, and is not asked about for ever', async () => {
+  const owner = await add('owner');
+  cluster.server.seed(resources.nodes, { metadata: { name: 'node', ownerReferences: [newControllerRef(owner, kind)] } });
+  await remove('owner', 'Background');
+  const asked = cluster.server.requests.length;
+  await cluster.clock.advance(20_000);
+  expect(cluster.server.requests.slice(asked).filter(({ path }) => path.includes('/nodes/node'))).toEqual([]);
+  expect(cluster.server.find(resources.nodes, '', 'node')).toBeDefined();
+});
