@@ -6,6 +6,7 @@ import { createCluster, deleteCluster, type Cluster } from './cluster.ts';
 import { makeData } from './clusterFiles.ts';
 import type { FromEngine, ToEngine } from './engineMessages.ts';
 import { startIsOver } from './loader.ts';
+import { tidyAtRest } from './tidy.ts';
 import { createLog } from './logFile.ts';
 import { realClock } from './util/clock.ts';
 
@@ -43,6 +44,7 @@ async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<voi
   });
   await cluster.start();
   startIsOver();
+  tidyAtRest(realClock);
 }
 
 async function answer(call: number, work: () => Promise<Extract<FromEngine, { type: 'answer' }>['value']>): Promise<void> {

@@ -6,9 +6,11 @@ import { EndpointClient, Settings } from './bridge/index.ts';
 import { createCluster, deleteCluster } from './cluster.ts';
 import { clusterFiles, makeData } from './clusterFiles.ts';
 import { startIsOver } from './loader.ts';
+import { tidyAtRest } from './tidy.ts';
 import { createLog } from './logFile.ts';
 import { parseOptions, usage, UsageError, type Options } from './options.ts';
 import { outFolder } from './outFolder.ts';
+import { realClock } from './util/clock.ts';
 import { systemRandom } from './util/random.ts';
 import { startWebShell, WebMemory, type WebShell } from './web/index.ts';
 import { version } from './version.ts';
@@ -86,6 +88,7 @@ async function main(): Promise<void> {
     if (state.notice) tell(state.notice);
     if (options.open) openBrowser(shell.link());
     startIsOver();
+    tidyAtRest(realClock);
   }
 }
 
