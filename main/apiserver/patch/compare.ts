@@ -1,6 +1,6 @@
 import { equalJson } from '../../api/json.ts';
 import { ElementError, fieldElement, itemElement } from './elements.ts';
-import { insertAt, type FieldSet, type FieldSetDraft } from './fieldSet.ts';
+import { insertAt, noFields, type FieldSet, type FieldSetDraft } from './fieldSet.ts';
 import { anySchema, isAssociative, isMap, memberSchema, type PatchSchema } from './schema.ts';
 
 /** What became of the fields of an object. No field is in two of them. */
@@ -54,7 +54,7 @@ class Comparer implements Comparison {
         if (left?.length || right?.length) return this.#items(left ?? [], right ?? [], schema);
       }
     }
-    if (!equalJson(left, right)) insertAt(this.modified, this.#path, {});
+    if (!equalJson(left, right)) insertAt(this.modified, this.#path, noFields);
   }
 
   #members(left: Record<string, unknown>, right: Record<string, unknown>, schema: PatchSchema, unowned: ReadonlySet<string> | undefined): void {
@@ -92,13 +92,13 @@ class Comparer implements Comparison {
       if (l.length <= 1 && r.length <= 1) this.#step(element, l[0], r[0], item);
       // Items that cannot be told apart are one value together; who has one of several has none of them.
       else if (l.length >= 2 && r.length >= 2) {
-        if (!equalJson(l, r)) insertAt(this.modified, [...this.#path, element], {});
+        if (!equalJson(l, r)) insertAt(this.modified, [...this.#path, element], noFields);
       } else if (l.length >= 2) {
         if (r.length) this.#step(element, undefined, r[0], item);
-        insertAt(this.removed, [...this.#path, element], {});
+        insertAt(this.removed, [...this.#path, element], noFields);
       } else {
         if (l.length) this.#step(element, l[0], undefined, item);
-        insertAt(this.added, [...this.#path, element], {});
+        insertAt(this.added, [...this.#path, element], noFields);
       }
     }
   }
@@ -136,13 +136,13 @@ function byElement(items: readonly unknown[], schema: PatchSchema): Map<string, 
  * that stands for all of a value.
  */
 function wholeSet(value: unknown, schema: PatchSchema): FieldSetDraft {
-  if (schema.atomic || typeof value !== 'object' || value === null) return leaf;
-  const node: FieldSetDraft = { '.': leaf };
+  if (schema.atomic || typeof value !== 'object' || value === null) return noFields;
+  const node: FieldSetDraft = { '.': noFields };
   let bare = true;
   if (Array.isArray(value)) {
-    if (!isAssociative(schema)) return leaf;
+    if (!isAssociative(schema)) return noFields;
     for (const [element, items] of byElement(value, schema)) {
-      node[element] = items.length > 1 ? leaf : wholeSet(items[0], schema.element ?? anySchema);
+      node[element] = items.length > 1 ? noFields : wholeSet(items[0], schema.element ?? anySchema);
       bare = false;
     }
   } else {
@@ -156,7 +156,7 @@ function wholeSet(value: unknown, schema: PatchSchema): FieldSetDraft {
       bare = false;
     }
   }
-  return bare ? leaf : node;
+  return bare ? noFields : node;
 }
 
 /** Sorts in place: structures are small, and for few texts this is the quickest. */
@@ -170,5 +170,3 @@ function sorted(names: string[]): string[] {
   }
   return names;
 }
-
-const leaf: FieldSetDraft = Object.freeze({}) as FieldSetDraft;

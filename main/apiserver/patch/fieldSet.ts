@@ -12,7 +12,7 @@ export interface FieldSetDraft {
   [element: string]: FieldSetDraft;
 }
 
-export const noFields: FieldSet = {};
+export const noFields: FieldSet = Object.freeze({});
 
 export function isEmptySet(set: FieldSet): boolean {
   for (const _ in set) return false;
@@ -108,14 +108,17 @@ export function sameSet(a: FieldSet, b: FieldSet): boolean {
   return true;
 }
 
-/** Adds `node` at a path of elements; for sets in the making. */
+/**
+ * Adds `node` at a path of elements; for sets in the making. A node with nothing below it must be `noFields` itself: to
+ * look into each node on the way would cost as much as the list there is long, again for each of its items.
+ */
 export function insertAt(set: FieldSetDraft, path: readonly string[], node: FieldSetDraft): void {
   let current = set;
   for (let i = 0; i < path.length - 1; i++) {
     let next = current[path[i]!];
     if (next === undefined) current[path[i]!] = next = {};
     // It was a member with nothing below it, and stays one.
-    else if (isEmptySet(next)) next['.'] = {};
+    else if (next === noFields) current[path[i]!] = next = { '.': noFields };
     current = next;
   }
   const last = path[path.length - 1]!;

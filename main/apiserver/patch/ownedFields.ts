@@ -1,5 +1,5 @@
 import { elementText, ElementError, fieldElement, itemElement } from './elements.ts';
-import { insertAt, type FieldSet, type FieldSetDraft } from './fieldSet.ts';
+import { insertAt, noFields, type FieldSet, type FieldSetDraft } from './fieldSet.ts';
 import { goType, goValue } from './goText.ts';
 import { anySchema, isAssociative, isMap, memberSchema, type PatchSchema } from './schema.ts';
 
@@ -21,7 +21,7 @@ function visit(value: unknown, schema: PatchSchema, path: string[], set: FieldSe
       path.push(fieldElement(name));
       visit(member, memberSchema(schema, name), path, set);
       const declared = schema.fields?.has(name) === true;
-      if (member === null || (isMap(member) && Object.keys(member).length === 0) || !declared) insertAt(set, path, {});
+      if (member === null || (isMap(member) && Object.keys(member).length === 0) || !declared) insertAt(set, path, noFields);
       path.pop();
     }
   } else if (Array.isArray(value) && isAssociative(schema)) {
@@ -32,10 +32,10 @@ function visit(value: unknown, schema: PatchSchema, path: string[], set: FieldSe
     for (const [i, element] of elements.entries()) {
       path.push(element);
       if (!twice.has(element)) visit(value[i], schema.element ?? anySchema, path, set);
-      insertAt(set, path, {});
+      insertAt(set, path, noFields);
       path.pop();
     }
-  } else if (path.length > 0 && (value !== null || schema.kind === 'scalar' || schema.atomic)) insertAt(set, path, {});
+  } else if (path.length > 0 && (value !== null || schema.kind === 'scalar' || schema.atomic)) insertAt(set, path, noFields);
 }
 
 /** What is wrong with a configuration's form: paths and upstream's messages. Mirrors typed/validate.go. */

@@ -158,10 +158,15 @@ function mergeLists(original: unknown[], patch: unknown[], field: PatchField | u
   // As upstream: with $patch: replace in a list, its other items are the list.
   if (replace) return inOrder(items, [], items, key);
   const merged = [...kept];
+  const places = new Map<unknown, number>();
+  const place = (item: unknown, at: number) => {
+    const value = mapItem(item)[key];
+    if (!places.has(value)) places.set(value, at);
+  };
+  merged.forEach(place);
   for (const item of items) {
-    const value = identity(item, key);
-    const at = merged.findIndex((candidate) => mapItem(candidate)[key] === value);
-    if (at < 0) merged.push(withoutNullsIn(item));
+    const at = places.get(identity(item, key));
+    if (at === undefined) place(item, merged.push(withoutNullsIn(item)) - 1);
     else merged[at] = mergeMap(merged[at] as Members, item as Members, element ?? field!.schema);
   }
   return inOrder(merged, items, kept, key);
@@ -171,20 +176,18 @@ function mergeLists(original: unknown[], patch: unknown[], field: PatchField | u
 const withoutNullsIn = (item: unknown): unknown => withoutDirectives(withoutNulls(item));
 
 function followItemDirectives(original: unknown[], patch: unknown[], key: string): { kept: unknown[]; items: unknown[]; replace: boolean } {
-  let kept = original;
+  const gone = new Set<unknown>();
   let replace = false;
   const items: unknown[] = [];
   for (const item of patch) {
     const what = mapItem(item)[directive];
     if (what === undefined) items.push(item);
-    else if (what === 'delete') {
-      const value = identity(item, key);
-      kept = kept.filter((candidate) => mapItem(candidate)[key] !== value);
-    } else if (what === 'replace') replace = true;
+    else if (what === 'delete') gone.add(identity(item, key));
+    else if (what === 'replace') replace = true;
     else if (what === 'merge') throw plain('merging lists cannot yet be specified in the patch');
     else throw plain(`unknown patch type: ${goText(what)} in map: ${goMap(mapItem(item))}`);
   }
-  return { kept, items, replace };
+  return { kept: gone.size ? original.filter((item) => !gone.has(mapItem(item)[key])) : original, items, replace };
 }
 
 function mapItem(item: unknown): Members {

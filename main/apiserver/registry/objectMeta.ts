@@ -147,9 +147,17 @@ export function dedupOwnerReferences(metadata: ObjectMeta | undefined): string[]
   if (!refs || refs.length < 2) return [];
   const kept: OwnerReference[] = [];
   const duplicates: string[] = [];
-  for (const ref of refs)
-    if (kept.some((k) => k.uid === ref.uid && equalJson(k, ref))) duplicates.push(ref.uid);
-    else kept.push(ref);
+  const byUid = new Map<string, OwnerReference[]>();
+  for (const ref of refs) {
+    const same = byUid.get(ref.uid);
+    if (same?.some((k) => equalJson(k, ref))) {
+      duplicates.push(ref.uid);
+      continue;
+    }
+    kept.push(ref);
+    if (same) same.push(ref);
+    else byUid.set(ref.uid, [ref]);
+  }
   if (duplicates.length) metadata.ownerReferences = kept;
   return duplicates;
 }

@@ -1,12 +1,18 @@
 import type { FieldError } from '../../api/status.ts';
 import { goQuote } from './quote.ts';
 
+/** How many characters of findings are kept: a list that is shown whole for each of its items would take all memory there is. */
+const mostText = 16 * 2 ** 20;
+
 /**
  * Collects what validation finds, in upstream's words.
  * Mirrors k8s.io/apimachinery/pkg/util/validation/field/errors.go; a field's path is its text, `spec.ports[0].name`.
+ * What is found after 16 Mi characters of findings is not told.
  */
 export class FieldErrors {
   readonly all: FieldError[] = [];
+  #text = 0;
+  #last: { value: unknown; text: string } | undefined;
 
   get length(): number {
     return this.all.length;
@@ -21,7 +27,7 @@ export class FieldErrors {
   }
 
   invalid(field: string, value: unknown, detail: string): void {
-    this.#add('FieldValueInvalid', field, `Invalid value: ${show(value)}`, detail);
+    this.#add('FieldValueInvalid', field, `Invalid value: ${this.#show(value)}`, detail);
   }
 
   /** Where showing the value would help nobody. */
@@ -38,17 +44,17 @@ export class FieldErrors {
     this.#add(
       'FieldValueNotSupported',
       field,
-      `Unsupported value: ${show(value)}`,
+      `Unsupported value: ${this.#show(value)}`,
       supported.length ? `supported values: ${supported.map(goQuote).join(', ')}` : '',
     );
   }
 
   duplicate(field: string, value: unknown, detail = ''): void {
-    this.#add('FieldValueDuplicate', field, `Duplicate value: ${show(value)}`, detail);
+    this.#add('FieldValueDuplicate', field, `Duplicate value: ${this.#show(value)}`, detail);
   }
 
   notFound(field: string, value: unknown, detail = ''): void {
-    this.#add('FieldValueNotFound', field, `Not found: ${show(value)}`, detail);
+    this.#add('FieldValueNotFound', field, `Not found: ${this.#show(value)}`, detail);
   }
 
   tooLong(field: string, maximum: number): void {
@@ -64,11 +70,24 @@ export class FieldErrors {
   }
 
   add(errors: readonly FieldError[]): void {
-    this.all.push(...errors);
+    for (const error of errors) this.#keep(error);
   }
 
   #add(reason: string, field: string, body: string, detail: string): void {
-    this.all.push({ reason, field: field || '<nil>', message: detail ? `${body}: ${detail}` : body });
+    this.#keep({ reason, field: field || '<nil>', message: detail ? `${body}: ${detail}` : body });
+  }
+
+  #keep(error: FieldError): void {
+    if (this.#text > mostText) return;
+    this.#text += error.field.length + error.message.length;
+    this.all.push(error);
+  }
+
+  /** One value is often found wrong several times in a row; its text is made once. */
+  #show(value: unknown): string {
+    if (this.#text > mostText) return '';
+    if (typeof value !== 'object' || this.#last?.value !== value) this.#last = { value, text: show(value) };
+    return this.#last.text;
   }
 }
 

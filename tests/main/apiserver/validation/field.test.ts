@@ -25,3 +25,14 @@ it.each<[string, (errors: FieldErrors) => void, string]>([
 ])('says it as Kubernetes does: %s', (_name, find, expected) => {
   expect(message(find)).toBe(expected);
 });
+
+it('stops telling when a large value is wrong once for each of its items', () => {
+  const errors = new FieldErrors();
+  const scopes = Array.from({ length: 20_000 }, (_, i) => `scope-${i}`);
+  for (const _ of scopes) errors.invalid('spec.scopes', scopes, 'unsupported scope');
+  expect(errors.length).toBeGreaterThan(1);
+  expect(errors.all.reduce((sum, { message }) => sum + message.length, 0)).toBeLessThan(32 * 2 ** 20);
+  const before = errors.length;
+  errors.add([{ reason: 'FieldValueRequired', field: 'spec.a', message: 'Required value' }]);
+  expect(errors.length).toBe(before);
+});
