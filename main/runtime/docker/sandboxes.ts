@@ -12,10 +12,12 @@ const readyLine = 'skiff: sandbox ready';
 /** As long as a kubelet waits for a runtime (upstream: --runtime-request-timeout): a busy machine is no reason to begin again. */
 const readyTimeoutMs = 120_000;
 
+/** What a sandbox is when all is set up. `wait` also reaps what containers with a shared process namespace leave behind. */
+const pause = ['#!/bin/sh', 'trap "exit 0" TERM INT', `echo "${readyLine}"`, 'while :; do sleep 86400 & wait; done', ''].join('\n');
+
 /**
  * What a sandbox does before it sleeps: all of its traffic goes through its node (gateway), the two files that all
- * containers of the pod share get Kubernetes' content. `wait` also reaps what containers with a shared process
- * namespace leave behind.
+ * containers of the pod share get Kubernetes' content. Who shares its processes sees `/pause` as the first, as anywhere.
  */
 const script = [
   'set -e',
@@ -30,9 +32,7 @@ const script = [
   'fi',
   'if [ -n "$SKIFF_RESOLV_CONF" ]; then printf "%s" "$SKIFF_RESOLV_CONF" > /etc/resolv.conf; fi',
   'if [ -n "$SKIFF_HOSTS" ]; then printf "%s" "$SKIFF_HOSTS" > /etc/hosts; fi',
-  'trap "exit 0" TERM INT',
-  `echo "${readyLine}"`,
-  'while :; do sleep 86400 & wait; done',
+  `printf '%s' '${pause}' > /pause; chmod +x /pause; exec /pause`,
 ].join('\n');
 
 export interface SandboxSettings {

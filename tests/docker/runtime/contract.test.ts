@@ -19,3 +19,18 @@ describe('a container that the engine cannot start', () => {
     expect(await runtime.containerStatus(id)).toMatchObject({ state: 'exited', reason: 'StartError' });
   });
 });
+
+describe('containers that share their processes', () => {
+  let test: RuntimeUnderTest;
+  beforeAll(async () => (test = await startEngine()));
+  afterAll(() => test.dispose());
+
+  it('see a pause as the first of them', async () => {
+    const { runtime } = test;
+    const sandbox = await runtime.runSandbox(sandboxConfig(test, { sharePID: true }));
+    const id = await runtime.createContainer(sandbox, containerConfig(test, test.runs));
+    await runtime.startContainer(id);
+    const { output } = await runtime.execSync(id, ['cat', '/proc/1/cmdline'], 60_000);
+    expect(output.toString().split('\0')).toEqual(['/bin/sh', '/pause', '']);
+  });
+});
