@@ -15,6 +15,8 @@ export interface Subject {
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 /** Clocks of clients may be behind. */
 const backdated = 5 * 60 * 1000;
+/** What is asked for less than this (ms) has its whole time still before it; all else counts from where it is dated back to. */
+const short = 8 * 3600 * 1000;
 
 x509.cryptoProvider.set(webcrypto as unknown as Crypto);
 
@@ -65,7 +67,7 @@ export class Authority {
       subject: request.subjectName,
       issuer: this.issuer.subjectName,
       notBefore: new Date(now - backdated),
-      notAfter: new Date(now + lifetime),
+      notAfter: new Date(Math.min(now + lifetime - (lifetime < short ? 0 : backdated), this.issuer.notAfter.getTime())),
       signingKey: this.privateKey,
       publicKey: request.publicKey,
       signingAlgorithm: algorithm,

@@ -4,6 +4,9 @@ import { resources, type Client, type Informer } from '../../client/index.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
 import { has, kubeletClientFault, kubeletClientSigner } from './requests.ts';
 
+/** Milliseconds until it is looked whether who was not allowed is by now. */
+const askAgain = 30_000;
+
 const kinds = [
   { subresource: 'selfnodeclient', own: true, message: 'Auto approving self kubelet client certificate after SubjectAccessReview.' },
   { subresource: 'nodeclient', own: false, message: 'Auto approving kubelet client certificate after SubjectAccessReview.' },
@@ -32,6 +35,8 @@ export class CertificateApprover extends QueueController {
       await client.of(resources.certificateSigningRequests).subresource('', name, 'approval', 'PUT', approved);
       return;
     }
+    // Roles that allow it may come after the request.
+    this.enqueueAfter(name, askAgain);
   }
 
   async #allowed(client: Client, { spec }: CertificateSigningRequest, subresource: string): Promise<boolean> {

@@ -7,7 +7,7 @@ import * as x509 from '@peculiar/x509';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CertificateSigningRequest } from '../../../main/api/index.ts';
 import { certificateSigner, ensureCertificates, type ClusterCertificates } from '../../../main/bootstrap/index.ts';
-import { InformerFactory, resources } from '../../../main/client/index.ts';
+import { Client, InformerFactory, resources, type Transport } from '../../../main/client/index.ts';
 import { CertificateApprover } from '../../../main/controllers/certificates/approving.ts';
 import { CertificateCleaner } from '../../../main/controllers/certificates/cleaning.ts';
 import { CertificateSigner } from '../../../main/controllers/certificates/signing.ts';
@@ -34,6 +34,8 @@ describe('certificate requests', () => {
   let cluster: TestCluster;
   let informers: InformerFactory;
   let controllers: Controller[];
+  /** Called when somebody has been told whether a user may do something. */
+  let reviewed = () => {};
 
   beforeAll(async () => {
     directory = await mkdtemp(path.join(os.tmpdir(), 'skiff-csr-'));
@@ -44,7 +46,16 @@ describe('certificate requests', () => {
     const { clock } = cluster;
     certificates = await ensureCertificates(directory, { clock });
     const sign = certificateSigner(directory, clock);
-    const client = cluster.client();
+    const { transport } = cluster.client();
+    const listening: Transport = {
+      watch: (request, handlers) => transport.watch(request, handlers),
+      request: async (request) => {
+        const answer = await transport.request(request);
+        if (request.path.endsWith('/subjectaccessreviews')) reviewed();
+        return answer as never;
+      },
+    };
+    const client = new Client(listening, { userAgent: 'test' });
     informers = new InformerFactory(client, clock, noLog);
     const context = { client, informers, clock, random: systemRandom, log: noLog, signCertificate: (request: Buffer, usages: readonly string[], seconds: number) => sign(request, usages, seconds * 1000) };
     controllers = [new CertificateApprover(context), new CertificateSigner(context), new CertificateCleaner(context)];
@@ -93,10 +104,39 @@ describe('certificate requests', () => {
     await expect(others).rejects.toThrow('can only create a node CSR with CN=system:node:n1');
   });
 
+  it('of kubelets are approved when the roles that allow it come later', async () => {
+    const rbac = '/apis/rbac.authorization.k8s.io/v1';
+    const allow = async (resource: string) => {
+      const name = resource.replaceAll('/', '-');
+      await cluster.ask('POST', `${rbac}/clusterroles`, { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, rules: [{ verbs: ['create'], apiGroups: ['certificates.k8s.io'], resources: [resource] }] });
+      await cluster.ask('POST', `${rbac}/clusterrolebindings`, { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'joiners' }] });
+    };
+    await allow('certificatesigningrequests');
+    const body = {
+      apiVersion: 'certificates.k8s.io/v1',
+      kind: 'CertificateSigningRequest',
+      metadata: { name: 'early' },
+      spec: { request: await requestOf('CN=system:node:n1, O=system:nodes'), signerName: 'kubernetes.io/kube-apiserver-client-kubelet', usages: ['digital signature', 'client auth'], expirationSeconds: 7200 },
+    };
+    const asked = new Promise<void>((resolve) => void (reviewed = resolve));
+    await cluster.ask('POST', csrs, body, { name: 'joiner', groups: ['joiners', 'system:authenticated'] });
+    await asked;
+    await settle();
+    expect((await read('early')).status?.conditions).toBeUndefined();
+    await allow('certificatesigningrequests/nodeclient');
+    await cluster.clock.advance(31_000);
+    const { status } = await until('early', ({ certificate }) => !!certificate);
+    expect(status!.conditions).toMatchObject([{ message: 'Auto approving kubelet client certificate after SubjectAccessReview.' }]);
+    const { validFrom, validTo } = new X509Certificate(Buffer.from(status!.certificate!, 'base64'));
+    expect(Date.parse(validTo) - Date.parse(validFrom)).toBe(7_200_000 + 300_000);
+  });
+
   it('are signed when somebody approves them, and only as their signer signs', async () => {
     const jane = await create('jane', 'kubernetes.io/kube-apiserver-client', await requestOf('CN=jane'), ['client auth']);
     await decide(jane, 'Approved');
-    await until('jane', ({ certificate }) => !!certificate);
+    const signed = (await until('jane', ({ certificate }) => !!certificate)).status!.certificate!;
+    const { validFrom, validTo } = new X509Certificate(Buffer.from(signed, 'base64'));
+    expect(Date.parse(validTo) - Date.parse(validFrom)).toBe(365 * 24 * 3_600_000);
     const server = await create('server', 'kubernetes.io/kube-apiserver-client', await requestOf('CN=web', ['web']), ['server auth', 'digital signature']);
     await decide(server, 'Approved');
     expect((await until('server', ({ conditions = [] }) => conditions.length > 1)).status).toMatchObject({ conditions: [{ type: 'Approved' }, { type: 'Failed', reason: 'SignerValidationFailure', message: 'invalid usage for client certificate: server auth' }] });

@@ -277,3 +277,33 @@ it('a behaviour sets the pace', async () => {
   // Half of five: the sixth came within the period.
   expect(size()).toBe(2);
 });
+
+it('grows to the least of what was wanted within its window, and at once when that has passed', async () => {
+  const policies = [{ type: 'Percent', value: 100, periodSeconds: 15 }, { type: 'Pods', value: 4, periodSeconds: 15 }];
+  const scaleUp = { stabilizationWindowSeconds: 180, selectPolicy: 'Max', policies };
+  const scaleDown = { stabilizationWindowSeconds: 0, selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] };
+  await start(2, { behavior: { scaleUp, scaleDown } });
+  all(2, 250);
+  await rounds();
+  cluster.server.drop(resources.pods, 'default', 'web-1');
+  all(1, 500);
+  await rounds();
+  expect(size()).toBe(1);
+  all(1, 1500);
+  await rounds(6);
+  all(1, 1000);
+  await rounds();
+  all(1, 1500);
+  await rounds(4);
+  expect(size()).toBe(1);
+  expect(condition('AbleToScale')).toMatchObject({ reason: 'ScaleUpStabilized' });
+  // Three minutes after one was wanted last, the least is two; three minutes after that it is three.
+  await rounds();
+  expect(size()).toBe(2);
+  addPods(2);
+  all(2, 750);
+  await rounds(6);
+  expect(size()).toBe(2);
+  await rounds();
+  expect(size()).toBe(3);
+});
