@@ -1,6 +1,6 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod, VolumeAttributesClass } from '../api/index.ts';
 import { keyOf, type KubeObject } from '../api/meta.ts';
-import { podClaimKeys } from '../api/podClaims.ts';
+import { ephemeralClaimProblem, podClaimKeys, podClaims, type PodClaim } from '../api/podClaims.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer, type ResourceDef } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
@@ -25,7 +25,13 @@ export class PVCProtectionController extends QueueController {
     const released = (pod: Pod) => {
       for (const key of podClaimKeys(pod)) this.enqueue(key, pod);
     };
-    this.#pods.on({ update: (_, pod) => isPodFinished(pod) && released(pod), delete: released });
+    this.#pods.on({
+      update: (old, pod) => {
+        if (old.metadata!.uid !== pod.metadata!.uid) released(old);
+        if (isPodFinished(pod) || isShutDown(pod)) released(pod);
+      },
+      delete: released,
+    });
   }
 
   protected async sync(key: string, client: Client): Promise<void> {
@@ -37,12 +43,23 @@ export class PVCProtectionController extends QueueController {
 
   /** The cache may not know a pod yet: before a claim goes, the API is asked as well. */
   async #isUsed(client: Client, claim: PersistentVolumeClaim): Promise<boolean> {
-    const key = keyOf(claim);
-    const uses = (pod: Pod) => pod.spec!.nodeName && !isPodFinished(pod) && podClaimKeys(pod).includes(key);
-    if (podsOfClaim(this.#pods, key).some(uses)) return true;
+    const uses = (pod: Pod) => usesClaim(pod, claim);
+    if (podsOfClaim(this.#pods, keyOf(claim)).some(uses)) return true;
     const { items } = await client.of(resources.pods).list(claim.metadata!.namespace);
     return items.some(uses);
   }
+}
+
+/** Whether the kubelet is done with a pod, or it was deleted by force. */
+const isShutDown = ({ metadata }: Pod): boolean => metadata!.deletionTimestamp !== undefined && metadata!.deletionGracePeriodSeconds === 0;
+
+/**
+ * Whether a pod may have the claim's volume. One that has ended counts, too, as long as it is there; but a claim that was made for a
+ * pod alone goes with it.
+ */
+function usesClaim(pod: Pod, claim: PersistentVolumeClaim): boolean {
+  const isIt = ({ claimName, ephemeral }: PodClaim) => claimName === claim.metadata!.name && (!ephemeral || (!isShutDown(pod) && !ephemeralClaimProblem(pod, claim)));
+  return Boolean(pod.spec!.nodeName) && podClaims(pod).some(isIt);
 }
 
 /** Keeps a volume that is being deleted as long as a claim has it. Mirrors pkg/controller/volume/pvprotection. */

@@ -268,9 +268,34 @@ it('a claim in use, and a volume that is bound, stay until they are free', async
   await settle(20);
   expect(claim('data')!.metadata!.finalizers).toEqual(['kubernetes.io/pvc-protection']);
   expect(volume('pv')!.metadata!.deletionTimestamp).toBeDefined();
+  // A pod that has ended still is a pod that names it.
+  cluster.server.change(resources.pods, 'default', 'db', (pod) => (pod.status = { phase: 'Succeeded' }));
+  await settle(20);
+  expect(claim('data')!.metadata!.finalizers).toEqual(['kubernetes.io/pvc-protection']);
   cluster.server.drop(resources.pods, 'default', 'db');
   await settle(20);
   expect([claim('data'), volume('pv')]).toEqual([undefined, undefined]);
+});
+
+it('a claim that was made for one pod goes when the kubelet is done with that pod', async () => {
+  const { uid } = cluster.server.seed(
+    resources.pods,
+    makePod('db', {}, { nodeName: 'node-1', volumes: [{ name: 'scratch', ephemeral: { volumeClaimTemplate: { spec: {} } } }] }),
+  ).metadata!;
+  const owner = { apiVersion: 'v1', kind: 'Pod', name: 'db', uid: uid!, controller: true };
+  cluster.server.seed(resources.persistentVolumeClaims, {
+    metadata: { name: 'db-scratch', namespace: 'default', ownerReferences: [owner], finalizers: ['kubernetes.io/pvc-protection'] },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  });
+  await cluster.client.of(resources.persistentVolumeClaims).delete('default', 'db-scratch');
+  await settle(20);
+  expect(claim('db-scratch')).toBeDefined();
+  cluster.server.change(resources.pods, 'default', 'db', ({ metadata }) => {
+    metadata!.deletionTimestamp = '2026-01-01T00:00:00Z';
+    metadata!.deletionGracePeriodSeconds = 0;
+  });
+  await settle(20);
+  expect(claim('db-scratch')).toBeUndefined();
 });
 
 it('a claim that waits for its first consumer gets a volume that the consumer can reach', async () => {
