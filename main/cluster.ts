@@ -18,12 +18,14 @@ import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, ClientMetrics, InformerFactory, LeaderElector, resources } from './client/index.ts';
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
 import { engineId, openClusterStore } from './clusterStore.ts';
+import { listenOnHost, portProblem } from './cloud/index.ts';
 import { startControllers, type ControllerContext } from './controllers/index.ts';
 import { joinEngines, type Engine as StoreEngine } from './engines.ts';
 import { Nodes } from './nodes.ts';
 import { prepareMachines, type MachineFiles } from './nodes/machines.ts';
 import type { Options } from './options.ts';
 import { outFolder } from './outFolder.ts';
+import { PortForwards } from './portForward/index.ts';
 import type { DockerMachines, EngineDiscovery } from './runtime/index.ts';
 import { readSchedulerConfiguration, Scheduler, type SchedulerConfiguration } from './scheduler/index.ts';
 import { lockDirectory, lockHolder, type Store } from './store/index.ts';
@@ -42,6 +44,8 @@ export interface Cluster {
   onState(listener: (state: ClusterState) => void): () => void;
   /** How an administrator reaches the API server; undefined until it runs. */
   readonly endpoint: ApiEndpoint | undefined;
+  /** Ports of this computer that lead into pods; undefined until the API server runs. */
+  readonly forwards: PortForwards | undefined;
   /** Resolves when the control plane is ready; rejects when it cannot be. */
   start(): Promise<void>;
   /** Ends the control plane; what was answered is on disk, pods go on in Docker. */
@@ -149,6 +153,7 @@ class Engine implements Cluster {
   #stopping: Promise<void> | undefined;
   #entry: KubeconfigEntry | undefined;
   #nodes: Nodes | undefined;
+  #forwards: PortForwards | undefined;
   /** Whether scheduler and controllers are at work. */
   #loopsRun = false;
   #schedulerConfiguration: SchedulerConfiguration | undefined;
@@ -167,6 +172,10 @@ class Engine implements Cluster {
   get endpoint(): ApiEndpoint | undefined {
     const entry = this.#entry;
     return entry && { server: entry.server, ca: entry.ca, cert: entry.admin.certificate, key: entry.admin.key };
+  }
+
+  get forwards(): PortForwards | undefined {
+    return this.#forwards;
   }
 
   onState(listener: (state: ClusterState) => void): () => void {
@@ -334,6 +343,7 @@ class Engine implements Cluster {
     await writeMemory(this.#files, { port: bound, ...(dualStack ? { dualStack } : {}), ...(etcd ? { etcd: etcd.prefix } : {}) });
     const informers = await this.#startControlLoops(api, certificates, tokens, nodes, engine);
     this.#loopsRun = true;
+    this.#forwards = this.#openForwards(api, informers);
 
     const name = contextName(this.options.name === 'default' ? '' : this.options.name);
     const entry = { name, server: `https://127.0.0.1:${bound}`, ca: certificates.ca, admin: certificates.admin };
@@ -448,6 +458,22 @@ class Engine implements Cluster {
     // Also where another engine controls: the nodes follow the cluster by them.
     shared.start();
     return shared;
+  }
+
+  /** On behalf of the administrator, whose window asks for them. */
+  #openForwards(api: ApiServer, informers: InformerFactory): PortForwards {
+    const transport = api.transport({ name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] }, 'skiff-window');
+    const forwards = new PortForwards({
+      client: new Client(transport, { userAgent: 'skiff-window' }),
+      informers,
+      connect: (pod, port, signal) => transport.connect(pod, port, signal),
+      listen: listenOnHost,
+      portProblem,
+      clock: realClock,
+      log: this.#log.child('forwards'),
+    });
+    this.#stops.push(() => forwards.stopAll());
+    return forwards;
   }
 
   /** The scheduler's last try of the pod with this `uid`, node by node: why it is where it is, or nowhere. */

@@ -8,7 +8,10 @@ import type { FromEngine, ToEngine } from './engineMessages.ts';
 import { startIsOver } from './loader.ts';
 import { tidyAtRest } from './tidy.ts';
 import { createLog } from './logFile.ts';
+import type { PortForwards } from './portForward/index.ts';
 import { realClock } from './util/clock.ts';
+
+type Answer = Extract<FromEngine, { type: 'answer' }>['value'];
 
 const port = parentPort!;
 const post = (message: FromEngine) => port.postMessage(message);
@@ -38,6 +41,8 @@ async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<voi
   cluster.onState((state) => {
     if (state.phase === 'running' && !client && cluster?.endpoint) {
       client = new EndpointClient(cluster.endpoint);
+      const { forwards } = cluster;
+      forwards?.onChange(() => post({ type: 'forwards', forwards: forwards.list }));
       failures = watchFailures(client, realClock, (failure) => post({ type: 'podFailure', failure }));
     }
     post({ type: 'state', state });
@@ -47,7 +52,12 @@ async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<voi
   tidyAtRest(realClock);
 }
 
-async function answer(call: number, work: () => Promise<Extract<FromEngine, { type: 'answer' }>['value']>): Promise<void> {
+function forwards(): PortForwards {
+  if (!cluster?.forwards) throw new Error('the cluster is not running');
+  return cluster.forwards;
+}
+
+async function answer(call: number, work: () => Answer | Promise<Answer>): Promise<void> {
   try {
     post({ type: 'answer', call, value: await work() });
   } catch (error) {
@@ -77,6 +87,12 @@ port.on('message', (message: ToEngine) => {
         if (!cluster) throw new Error('the cluster is not running');
         return cluster.mergeKubeconfig(message.action);
       });
+    case 'forward':
+      return void answer(message.call, () => forwards().start(message.request));
+    case 'stopForward':
+      return void answer(message.call, () => forwards().stop(message.id) as undefined);
+    case 'freePort':
+      return void answer(message.call, () => forwards().freePort(message.near));
     case 'frame':
       if (typeof message.frame === 'string') return session(message.window).receive(message.frame);
       return session(message.window).receiveBinary(Buffer.from(message.frame.buffer, message.frame.byteOffset, message.frame.byteLength));

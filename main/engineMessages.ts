@@ -1,4 +1,4 @@
-import type { BridgeRequest, BridgeResponse, ClusterState } from '../preload/contract.ts';
+import type { BridgeRequest, BridgeResponse, ClusterState, ForwardRequest, PortForward } from '../preload/contract.ts';
 import type { PodFailure } from './bridge/index.ts';
 import type { Options } from './options.ts';
 
@@ -7,6 +7,9 @@ export type ToEngine =
   | { type: 'start'; options: Options; resources?: string }
   | { type: 'request'; call: number; request: BridgeRequest }
   | { type: 'kubeconfig'; call: number; action: 'add' | 'remove' }
+  | { type: 'forward'; call: number; request: ForwardRequest }
+  | { type: 'stopForward'; call: number; id: number }
+  | { type: 'freePort'; call: number; near: number }
   | { type: 'frame'; window: number; frame: string | Uint8Array }
   | { type: 'closeWindow'; window: number }
   | { type: 'stop' };
@@ -14,7 +17,8 @@ export type ToEngine =
 /** What the engine sends back. */
 export type FromEngine =
   | { type: 'state'; state: ClusterState }
-  | { type: 'answer'; call: number; value: BridgeResponse | { path: string } }
+  | { type: 'answer'; call: number; value: BridgeResponse | { path: string } | PortForward | number | undefined }
+  | { type: 'forwards'; forwards: readonly PortForward[] }
   | { type: 'error'; call: number; message: string }
   | { type: 'frame'; window: number; frame: string | Uint8Array }
   | { type: 'podFailure'; failure: PodFailure }

@@ -66,12 +66,18 @@ async function main(): Promise<void> {
     platform: process.platform,
     version,
     cluster: cluster.state,
+    forwards: cluster.forwards?.list ?? [],
   });
   shell = await startWebShell({
     page: path.join(outFolder, 'renderer'),
     memory: new WebMemory(path.join(clusterFiles(options.data, options.name).directory, 'web.json')),
     state: shellState,
-    onState: (listener) => cluster.onState(() => listener(shellState())),
+    onState: (listener) => {
+      const tell = () => listener(shellState());
+      const ends = [cluster.onState(tell), cluster.forwards?.onChange(tell)];
+      return () => ends.forEach((end) => end?.());
+    },
+    forwards: () => cluster.forwards,
     client: () => client,
     mergeKubeconfig: (action) => cluster.mergeKubeconfig(action),
     onLinkUsed: () => say(`web: ${shell?.link()}`),

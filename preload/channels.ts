@@ -1,4 +1,4 @@
-import type { BridgeRequest, BridgeResponse, ShellEvent, ShellState } from './contract.ts';
+import type { BridgeRequest, BridgeResponse, ForwardRequest, PortForward, ShellEvent, ShellState } from './contract.ts';
 import type { Frame } from './frames.ts';
 
 /** Every call of the window to Electron's main process: name → arguments and answer. */
@@ -8,6 +8,9 @@ export interface Calls {
   'skiff:settings': { args: []; answer: Record<string, unknown> };
   'skiff:setting': { args: [string, unknown]; answer: void };
   'skiff:kubeconfig': { args: ['add' | 'remove']; answer: { path: string } };
+  'skiff:forward': { args: [ForwardRequest]; answer: PortForward };
+  'skiff:stopForward': { args: [number]; answer: void };
+  'skiff:freePort': { args: [number]; answer: number };
   'skiff:openExternal': { args: [string]; answer: void };
 }
 

@@ -1,6 +1,7 @@
 /**
  * All that the window may ask of its shell. The same in Electron (IPC) and in the browser (HTTP and WebSocket).
- * It carries requests, watches and streams of the Kubernetes API, and not a method a feature: keep it short.
+ * It carries requests, watches and streams of the Kubernetes API, and not a method a feature: keep it short. Beside
+ * them stands only what no API server can do, such as to open a port of this computer.
  */
 
 export interface BridgeRequest {
@@ -39,12 +40,44 @@ export interface StreamHandlers {
   onClose(error?: string): void;
 }
 
+/** What a port of this computer is to lead to. */
+export interface ForwardRequest {
+  /** `pods`, `services`, `deployments.apps`: the kind as the window's addresses name it. */
+  resource: string;
+  namespace: string;
+  name: string;
+  /** The port inside the pod; of a Service its own, which leads to one of a pod. */
+  port: number;
+  /** The port of 127.0.0.1; absent: a free one. */
+  localPort?: number;
+}
+
+/** A port of this computer that leads into a pod, until it is stopped or the app ends. */
+export interface PortForward extends Required<ForwardRequest> {
+  id: number;
+  /** The pod that the next connection goes to; absent while there is none. */
+  pod?: string;
+  /** Why the last connection did not come through, or why the next one will not. */
+  problem?: ForwardProblem;
+}
+
+export interface ForwardProblem {
+  /**
+   * `missing`: the object is not there; `noPod`: none of its pods runs; `noPort`: the Service or the pod has no such
+   * port; `refused`: nothing listens on the port inside the pod; `failed`: anything else.
+   */
+  reason: 'missing' | 'noPod' | 'noPort' | 'refused' | 'failed';
+  /** As the cluster says it. */
+  message: string;
+}
+
 /** What the shell knows about the cluster before and while the API answers. */
 export interface ShellState {
   kind: 'electron' | 'web';
   platform: string;
   version: string;
   cluster: ClusterState;
+  forwards: readonly PortForward[];
 }
 
 export type ClusterState =
@@ -82,6 +115,11 @@ export interface Bridge {
   /** Small values that outlive the window (theme, language, columns), by name. */
   getSettings(): Promise<Record<string, unknown>>;
   setSetting(name: string, value: unknown): Promise<void>;
+  /** Opens a port of 127.0.0.1 that leads into a pod. All that are open stand in the shell's state, whichever window opened them. */
+  forward(request: ForwardRequest): Promise<PortForward>;
+  stopForward(id: number): Promise<void>;
+  /** A port of 127.0.0.1 that is free now: the same one, or the first that can be remembered by it. */
+  freePort(near: number): Promise<number>;
   /** https links only; asks the user's browser. */
   openExternal(url: string): Promise<void>;
 }

@@ -24,6 +24,9 @@ export function createIpcBridge(ipc: Pick<IpcRenderer, 'invoke' | 'send' | 'on'>
     mergeKubeconfig: (action) => call('skiff:kubeconfig', action),
     getSettings: () => call('skiff:settings'),
     setSetting: (name, value) => call('skiff:setting', name, value),
+    forward: (request) => call('skiff:forward', request),
+    stopForward: (id) => call('skiff:stopForward', id),
+    freePort: (near) => call('skiff:freePort', near),
     openExternal: (url) => call('skiff:openExternal', url),
   };
 }

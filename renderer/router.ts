@@ -29,6 +29,7 @@ export function makeRouter(history: RouterHistory = createWebHashHistory()): Rou
         props: true,
       },
       { path: '/apply', name: 'apply', component: applyScreen },
+      { path: '/forwards', name: 'forwards', component: () => import('./views/forwards/ForwardsView.vue') },
       { path: '/settings', name: 'settings', component: () => import('./views/settings/SettingsView.vue') },
       { path: '/:rest(.*)*', redirect: '/' },
     ],

@@ -2,13 +2,13 @@ import type { EndpointAddress, EndpointPort, Endpoints, EndpointSubset, Pod, Ser
 import { equalJson } from '../api/json.ts';
 import { keyOf, splitKey } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
+import { findPort } from '../api/servicePorts.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { isNamespaceTerminating } from './podControl.ts';
 import { isPodReady } from './pods.ts';
 import {
   belongsInEndpoints,
-  findPort,
   hasClusterIP,
   headlessLabel,
   hostnameFor,

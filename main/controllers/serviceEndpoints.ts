@@ -1,4 +1,4 @@
-import type { ContainerPort, Pod, Service, ServicePort } from '../api/index.ts';
+import type { Pod, Service } from '../api/index.ts';
 import { formatIP, parseIP } from '../api/ip.ts';
 import { equalJson } from '../api/json.ts';
 import { isPodFinished } from './pods.ts';
@@ -29,20 +29,6 @@ function canonical(ip: string): string {
 export function belongsInEndpoints(pod: Pod, includeTerminating: boolean): boolean {
   if (isPodFinished(pod) || podAddresses(pod).length === 0) return false;
   return includeTerminating || !pod.metadata!.deletionTimestamp;
-}
-
-/** The port of the pod that a service's port leads to; undefined when its target is a name that the pod has not. */
-export function findPort(pod: Pod, port: ServicePort): number | undefined {
-  const target = port.targetPort || port.port;
-  if (typeof target === 'number') return target;
-  const sideCars = (pod.spec!.initContainers ?? []).filter((container) => container.restartPolicy === 'Always');
-  const named = ({ name, protocol }: ContainerPort) =>
-    name === target && (protocol ?? 'TCP') === (port.protocol ?? 'TCP');
-  for (const container of [...pod.spec!.containers, ...sideCars]) {
-    const found = container.ports?.find(named);
-    if (found) return found.containerPort;
-  }
-  return undefined;
 }
 
 /** The pod's own name below the service's, which it gets when it asks for that service's subdomain. */

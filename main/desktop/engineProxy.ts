@@ -1,4 +1,4 @@
-import type { BridgeRequest, BridgeResponse, ClusterState } from '../../preload/contract.ts';
+import type { BridgeRequest, BridgeResponse, ClusterState, ForwardRequest, PortForward } from '../../preload/contract.ts';
 import type { PodFailure } from '../bridge/index.ts';
 import type { FromEngine, ToEngine } from '../engineMessages.ts';
 import type { Options } from '../options.ts';
@@ -16,10 +16,11 @@ export interface EngineWorker {
 export class EngineProxy {
   #worker: EngineWorker | undefined;
   #state: ClusterState = { phase: 'starting', step: '' };
+  #forwards: readonly PortForward[] = [];
   #calls = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
   #next = 1;
   #stopping: (() => void) | undefined;
-  readonly #stateListeners = new Set<(state: ClusterState) => void>();
+  readonly #stateListeners = new Set<() => void>();
   #frameListener: (window: number, frame: string | Uint8Array) => void = () => {};
   #failureListener: (failure: PodFailure) => void = () => {};
 
@@ -31,6 +32,10 @@ export class EngineProxy {
 
   get state(): ClusterState {
     return this.#state;
+  }
+
+  get forwards(): readonly PortForward[] {
+    return this.#forwards;
   }
 
   start(): void {
@@ -69,6 +74,18 @@ export class EngineProxy {
     return this.#call((call) => ({ type: 'kubeconfig', call, action }));
   }
 
+  forward(request: ForwardRequest): Promise<PortForward> {
+    return this.#call((call) => ({ type: 'forward', call, request }));
+  }
+
+  stopForward(id: number): Promise<void> {
+    return this.#call((call) => ({ type: 'stopForward', call, id }));
+  }
+
+  freePort(near: number): Promise<number> {
+    return this.#call((call) => ({ type: 'freePort', call, near }));
+  }
+
   frame(window: number, frame: string | Uint8Array): void {
     this.#worker?.postMessage({ type: 'frame', window, frame });
   }
@@ -77,7 +94,8 @@ export class EngineProxy {
     this.#worker?.postMessage({ type: 'closeWindow', window });
   }
 
-  onState(listener: (state: ClusterState) => void): void {
+  /** Called when `state` or `forwards` are others. */
+  onState(listener: () => void): void {
     this.#stateListeners.add(listener);
   }
 
@@ -109,6 +127,9 @@ export class EngineProxy {
       case 'error':
         this.#calls.get(message.call)?.reject(new Error(message.message));
         return void this.#calls.delete(message.call);
+      case 'forwards':
+        this.#forwards = message.forwards;
+        return this.#tell();
       case 'frame':
         return this.#frameListener(message.window, message.frame);
       case 'podFailure':
@@ -120,7 +141,13 @@ export class EngineProxy {
 
   #change(state: ClusterState): void {
     this.#state = state;
-    for (const listener of this.#stateListeners) listener(state);
+    // They end with the engine that holds them.
+    if (state.phase !== 'running') this.#forwards = [];
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#stateListeners) listener();
   }
 
   #lost(worker: EngineWorker, why: string): void {

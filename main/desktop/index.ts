@@ -62,7 +62,7 @@ export async function startDesktop(electron: ElectronApi, options: DesktopOption
   await app.whenReady();
 
   const texts = textsFor(app.getLocale());
-  const state = (): ShellState => ({ kind: 'electron', platform: options.platform, version: app.getVersion(), cluster: options.engine.state });
+  const state = (): ShellState => ({ kind: 'electron', platform: options.platform, version: app.getVersion(), cluster: options.engine.state, forwards: options.engine.forwards });
   servePage(electron, path.join(options.out, 'renderer'));
   const ipc = serveIpc(electron, { engine: options.engine, settings, state });
 
@@ -82,8 +82,8 @@ export async function startDesktop(electron: ElectronApi, options: DesktopOption
     openManifests: () => void pickManifests(),
   });
 
-  options.engine.onState((cluster) => {
-    tray.update(cluster);
+  options.engine.onState(() => {
+    tray.update(options.engine.state);
     ipc.broadcast({ type: 'state', state: state() });
   });
   options.engine.onPodFailure((failure) => notifier.tell(failure));

@@ -2,7 +2,7 @@ import type { IpcMainEvent, IpcMainInvokeEvent } from 'electron';
 import { eventChannel, frameChannel, type Calls } from '../../preload/channels.ts';
 import type { BridgeRequest, ShellEvent, ShellState } from '../../preload/contract.ts';
 import { externalUrl } from '../../preload/links.ts';
-import type { Settings } from '../bridge/index.ts';
+import { forwardRequest, portNumber, type Settings } from '../bridge/index.ts';
 import type { Contents, ElectronApi } from './electron.ts';
 import type { EngineProxy } from './engineProxy.ts';
 import { pageOrigin } from './page.ts';
@@ -32,6 +32,9 @@ export function serveIpc(electron: Pick<ElectronApi, 'ipcMain' | 'shell'>, optio
   handle('skiff:settings', () => options.settings.all());
   handle('skiff:setting', (name, value) => options.settings.set(String(name), value));
   handle('skiff:kubeconfig', (action) => options.engine.mergeKubeconfig(action === 'remove' ? 'remove' : 'add'));
+  handle('skiff:forward', (request) => options.engine.forward(forwardRequest(request)));
+  handle('skiff:stopForward', (id) => options.engine.stopForward(Number(id)));
+  handle('skiff:freePort', (near) => options.engine.freePort(portNumber(near)));
   handle('skiff:openExternal', async (url) => {
     const target = externalUrl(String(url));
     if (!target) throw new Error('Only https links, and those to this computer, are opened.');

@@ -7,8 +7,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
-import type { BridgeRequest, ShellEvent, ShellState } from '../../preload/contract.ts';
-import { BridgeSession, contentSecurityPolicy, pageFile, type EndpointClient, type Settings } from '../bridge/index.ts';
+import type { BridgeRequest, ForwardRequest, PortForward, ShellEvent, ShellState } from '../../preload/contract.ts';
+import { BridgeSession, contentSecurityPolicy, forwardRequest, pageFile, portNumber, type EndpointClient, type Settings } from '../bridge/index.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
 import type { WebMemory } from './memory.ts';
@@ -24,11 +24,20 @@ export interface WebShellOptions {
   onState(listener: (state: ShellState) => void): () => void;
   client(): EndpointClient | undefined;
   mergeKubeconfig(action: 'add' | 'remove'): Promise<{ path: string }>;
+  /** Undefined while the cluster is not running. */
+  forwards(): Forwards | undefined;
   /** A link was used up, so that the next browser needs another. */
   onLinkUsed?(): void;
   settings: Settings;
   random: Random;
   log: Logger;
+}
+
+/** Ports of this computer that lead into pods, as windows open and close them. */
+export interface Forwards {
+  start(request: ForwardRequest): Promise<PortForward>;
+  stop(id: number): void;
+  freePort(near: number): Promise<number>;
 }
 
 export interface WebShell {
@@ -186,9 +195,22 @@ export async function startWebShell(options: WebShellOptions): Promise<WebShell>
       case 'kubeconfig':
         if (body.action !== 'add' && body.action !== 'remove') throw new HttpError(400, 'action must be add or remove');
         return answer(response, await options.mergeKubeconfig(body.action));
+      case 'forward':
+        return answer(response, await forwards().start(checked(() => forwardRequest(body))));
+      case 'stopForward':
+        forwards().stop(Number(body.id));
+        return answer(response, {});
+      case 'freePort':
+        return answer(response, await forwards().freePort(checked(() => portNumber(body.near))));
       default:
         throw new HttpError(404, 'There is no such method.');
     }
+  }
+
+  function forwards(): Forwards {
+    const found = options.forwards();
+    if (!found) throw new HttpError(503, 'the cluster is not running');
+    return found;
   }
 
   function answer(response: ServerResponse, value: unknown): void {
@@ -248,6 +270,15 @@ export async function startWebShell(options: WebShellOptions): Promise<WebShell>
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** What a window sent and a check refuses is its mistake. */
+function checked<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw new HttpError(400, (error as Error).message);
+  }
 }
 
 function listen(server: Server, port: number): Promise<number> {

@@ -1,6 +1,8 @@
 import type {
   BridgeRequest,
   BridgeResponse,
+  ForwardRequest,
+  PortForward,
   ShellEvent,
   ShellState,
   StreamHandle,
@@ -120,6 +122,18 @@ export class WebBridge implements ConnectedBridge {
 
   async setSetting(name: string, value: unknown): Promise<void> {
     await this.#json('/bridge/setting', { name, value });
+  }
+
+  forward(request: ForwardRequest): Promise<PortForward> {
+    return this.#json('/bridge/forward', request) as Promise<PortForward>;
+  }
+
+  async stopForward(id: number): Promise<void> {
+    await this.#json('/bridge/stopForward', { id });
+  }
+
+  freePort(near: number): Promise<number> {
+    return this.#json('/bridge/freePort', { near }) as Promise<number>;
   }
 
   openExternal(url: string): Promise<void> {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { PodFailure } from '../../../main/bridge/index.ts';
 import { EngineProxy, startDesktop, type EngineWorker } from '../../../main/desktop/index.ts';
 import type { FromEngine, ToEngine } from '../../../main/engineMessages.ts';
+import type { ShellState } from '../../../preload/contract.ts';
 import { parseOptions } from '../../../main/options.ts';
 import { FakeClock, settle } from '../../support/fakeClock.ts';
 import { fakeElectron, FakeWindow } from '../../support/fakeElectron.ts';
@@ -105,6 +106,29 @@ describe('the desktop shell', () => {
     expect(request.request).toEqual({ method: 'GET', path: '/version', contentType: undefined, accept: undefined, body: undefined });
     worker.say({ type: 'answer', call: request.call, value: { status: 200, contentType: '', body: '{}', warnings: [] } });
     expect(await answer).toMatchObject({ status: 200 });
+  });
+
+  test('ports are forwarded by the engine, and what the window asks is checked', async () => {
+    const { invoke, window, worker } = await start();
+    const { webContents } = window;
+    const ask = (channel: string, ...args: unknown[]) => invoke(channel, webContents, webContents.mainFrame, ...args);
+    const state = async () => ((await ask('skiff:state')) as ShellState).forwards;
+    const request = { resource: 'pods', namespace: 'default', name: 'web', port: 80 };
+    const forward = { ...request, id: 1, localPort: 8080 };
+    worker.say(running);
+    const answer = ask('skiff:forward', { ...request, extra: 1 });
+    await settle();
+    const sent = worker.received.at(-1) as Extract<ToEngine, { type: 'forward' }>;
+    expect(sent).toEqual({ type: 'forward', call: sent.call, request });
+    worker.say({ type: 'answer', call: sent.call, value: forward });
+    expect(await answer).toEqual(forward);
+    worker.say({ type: 'forwards', forwards: [forward] });
+    expect(window.webContents.sent.at(-1)).toMatchObject({ args: [{ type: 'state', state: { forwards: [forward] } }] });
+    expect(await state()).toEqual([forward]);
+    await expect(ask('skiff:forward', { ...request, port: '80' })).rejects.toThrow('not a port');
+    await expect(ask('skiff:freePort', 'x')).rejects.toThrow('not a port');
+    worker.say({ type: 'state', state: { phase: 'failed', message: 'no' } });
+    expect(await state()).toEqual([]);
   });
 
   test('the tray tells the state and the window hears of it', async () => {

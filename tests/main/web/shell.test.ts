@@ -7,20 +7,22 @@ import { WebSocket } from 'ws';
 import { Settings } from '../../../main/bridge/index.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { systemRandom } from '../../../main/util/random.ts';
-import { startWebShell, WebMemory, type WebShell } from '../../../main/web/index.ts';
+import { startWebShell, WebMemory, type Forwards, type WebShell } from '../../../main/web/index.ts';
 import type { ShellState } from '../../../preload/contract.ts';
 
-const state: ShellState = { kind: 'web', platform: 'linux', version: '1', cluster: { phase: 'starting', step: 'x' } };
+const state: ShellState = { kind: 'web', platform: 'linux', version: '1', cluster: { phase: 'starting', step: 'x' }, forwards: [] };
 
 describe('the web shell', () => {
   let folder: string;
   let shell: WebShell;
   let announce: (state: ShellState) => void;
   let used: number;
+  let forwards: Forwards | undefined;
 
   beforeEach(async () => {
     folder = await mkdtemp(path.join(os.tmpdir(), 'skiff-web-'));
     used = 0;
+    forwards = undefined;
     await writeFile(path.join(folder, 'index.html'), '<!doctype html>');
     shell = await start();
   });
@@ -35,6 +37,7 @@ describe('the web shell', () => {
       },
       client: () => undefined,
       mergeKubeconfig: (action) => Promise.resolve({ path: `/${action}` }),
+      forwards: () => forwards,
       onLinkUsed: () => (used += 1),
       settings: new Settings(path.join(folder, 'settings.json')),
       random: systemRandom,
@@ -125,6 +128,28 @@ describe('the web shell', () => {
     const cookie = await enter();
     const answer = await call('POST', '/bridge/request', { cookie, 'x-skiff': '1' }, JSON.stringify({ method: 'GET', path: '/version' }));
     expect(answer).toMatchObject({ status: 503, body: 'the cluster is not running' });
+  });
+
+  test('ports are forwarded for the window alone, and what it asks is checked', async () => {
+    const cookie = await enter();
+    const ask = (method: string, body: unknown, headers: Record<string, string> = { cookie, 'x-skiff': '1' }) => call('POST', `/bridge/${method}`, headers, JSON.stringify(body));
+    const request = { resource: 'pods', namespace: 'default', name: 'web', port: 80 };
+    expect(await ask('forward', request)).toMatchObject({ status: 503, body: 'the cluster is not running' });
+    const stopped: number[] = [];
+    forwards = {
+      start: (asked) => (asked.name === 'web' ? Promise.resolve({ ...asked, id: 1, localPort: asked.localPort ?? 8080 }) : Promise.reject(new Error('pods "x" not found'))),
+      stop: (id) => void stopped.push(id),
+      freePort: (near) => Promise.resolve(near + 8000),
+    };
+    expect(JSON.parse((await ask('forward', { ...request, extra: 1 })).body)).toEqual({ ...request, id: 1, localPort: 8080 });
+    expect(await ask('forward', { ...request, name: 'x' })).toMatchObject({ status: 502, body: 'pods "x" not found' });
+    expect(await ask('forward', { ...request, port: '80' })).toMatchObject({ status: 400, body: 'not a port' });
+    expect((await ask('forward', request, { cookie })).status).toBe(403);
+    expect((await ask('forward', request, { 'x-skiff': '1' })).status).toBe(401);
+    expect((await ask('freePort', { near: 80 })).body).toBe('8080');
+    expect((await ask('freePort', { near: 0 })).status).toBe(400);
+    await ask('stopForward', { id: 1 });
+    expect(stopped).toEqual([1]);
   });
 
   test('a socket hears of the state, and needs session and origin', async () => {

@@ -1,4 +1,4 @@
-import type { Bridge, BridgeRequest, BridgeResponse, ShellEvent, ShellState, StreamHandle, StreamHandlers, WatchHandle } from '../../../preload/contract.ts';
+import type { Bridge, BridgeRequest, BridgeResponse, ForwardRequest, PortForward, ShellEvent, ShellState, StreamHandle, StreamHandlers, WatchHandle } from '../../../preload/contract.ts';
 import { FakeApi } from './fakeApi.ts';
 
 /** A stream that the window opened, as the other end sees it. */
@@ -22,7 +22,11 @@ export class FakeBridge implements Bridge {
     platform: 'linux',
     version: '0.1.0',
     cluster: { phase: 'running', name: 'skiff', runtime: 'docker', kubeconfig: '/home/user/.local/share/skiff/kubeconfig', server: 'https://127.0.0.1:6443' },
+    forwards: [],
   };
+  /** Asked in the place of opening a port; what it throws is the answer. */
+  refuseForward: (request: ForwardRequest) => void = () => undefined;
+  #nextForward = 1;
   #listeners = new Set<(event: ShellEvent) => void>();
 
   state(): Promise<ShellState> {
@@ -68,6 +72,27 @@ export class FakeBridge implements Bridge {
   setSetting(name: string, value: unknown): Promise<void> {
     this.settings[name] = value;
     return Promise.resolve();
+  }
+
+  async forward(request: ForwardRequest): Promise<PortForward> {
+    this.refuseForward(request);
+    const made: PortForward = { ...request, id: this.#nextForward++, localPort: request.localPort ?? (await this.freePort(request.port)), pod: `${request.name}-pod` };
+    this.setForwards([...this.shell.forwards, made]);
+    return made;
+  }
+
+  stopForward(id: number): Promise<void> {
+    this.setForwards(this.shell.forwards.filter((each) => each.id !== id));
+    return Promise.resolve();
+  }
+
+  freePort(near: number): Promise<number> {
+    return Promise.resolve(near < 1024 ? near + 8000 : near);
+  }
+
+  setForwards(forwards: readonly PortForward[]): void {
+    this.shell = { ...this.shell, forwards };
+    this.emit({ type: 'state', state: this.shell });
   }
 
   openExternal(url: string): Promise<void> {

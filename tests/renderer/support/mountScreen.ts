@@ -6,6 +6,7 @@ import { createMemoryHistory, RouterView, type RouteLocationRaw, type Router } f
 import { VApp } from 'vuetify/components/VApp';
 import { startClient, type Client } from '../../../renderer/client/index.ts';
 import ConfirmHost from '../../../renderer/components/shell/ConfirmHost.vue';
+import ForwardHost from '../../../renderer/components/shell/ForwardHost.vue';
 import NoticeList from '../../../renderer/components/shell/NoticeList.vue';
 import { makeI18n, type Language } from '../../../renderer/i18n/index.ts';
 import { makeRouter } from '../../../renderer/router.ts';
@@ -51,7 +52,7 @@ export async function mountScreen(at: RouteLocationRaw, prepare: (bridge: FakeBr
   await router.push(at);
   await router.isReady();
   const screen = options.component ?? RouterView;
-  const root = defineComponent({ render: () => h(VApp, () => [h(screen), h(ConfirmHost), h(NoticeList)]) });
+  const root = defineComponent({ render: () => h(VApp, () => [h(screen), h(ConfirmHost), h(ForwardHost), h(NoticeList)]) });
   const wrapper = mount(root, { attachTo: document.body, global: { plugins: [pinia, router, makeI18n(options.language ?? 'en'), makeVuetify()] } });
   await settleScreen();
   const follow = async () => {
