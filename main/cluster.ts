@@ -27,7 +27,7 @@ import type { Options } from './options.ts';
 import { outFolder } from './outFolder.ts';
 import { PortForwards } from './portForward/index.ts';
 import type { DockerMachines, EngineDiscovery } from './runtime/index.ts';
-import { readSchedulerConfiguration, Scheduler, type SchedulerConfiguration } from './scheduler/index.ts';
+import { readSchedulerConfiguration, Scheduler, SchedulerMetrics, type SchedulerConfiguration } from './scheduler/index.ts';
 import { lockDirectory, lockHolder, type Store } from './store/index.ts';
 import { realClock } from './util/clock.ts';
 import { noLog, type Logger } from './util/log.ts';
@@ -148,6 +148,7 @@ class Engine implements Cluster {
   readonly #files: ClusterFiles;
   readonly #log: Logger;
   #clientMetrics: ClientMetrics | undefined;
+  #schedulerMetrics: SchedulerMetrics | undefined;
   /** What was started, to be stopped in reverse. */
   readonly #stops: (() => Promise<void> | void)[] = [];
   #stopping: Promise<void> | undefined;
@@ -259,6 +260,7 @@ class Engine implements Cluster {
     let bootstrapped = false;
     const register = new MetricsRegistry();
     this.#clientMetrics = new ClientMetrics(register, clock, 'in-process');
+    this.#schedulerMetrics = new SchedulerMetrics(register);
     const api = createApiServer({
       metrics: register,
       store,
@@ -439,7 +441,7 @@ class Engine implements Cluster {
         return { ready: controllers.ready, stop: () => controllers.stop() };
       }),
       this.#lead('kube-scheduler', identity, scheduling, shared, (informers) => {
-        const scheduler = new Scheduler({ ...common, client: scheduling, informers, configuration, compileDeviceSelector });
+        const scheduler = new Scheduler({ ...common, client: scheduling, informers, configuration, compileDeviceSelector, metrics: this.#schedulerMetrics });
         this.#scheduler = scheduler;
         return {
           ready: scheduler.start(),

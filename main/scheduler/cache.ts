@@ -23,6 +23,13 @@ export class SchedulerCache {
     return (this.#list ??= byZoneInTurn(this.#nodes.values()));
   }
 
+  /** For metrics. */
+  get sizes(): { nodes: number; pods: number; assumed_pods: number } {
+    let assumed = 0;
+    for (const place of this.#places.values()) if (place.assumed) assumed++;
+    return { nodes: this.#nodes.size, pods: this.#places.size, assumed_pods: assumed };
+  }
+
   node(name: string): NodeInfo | undefined {
     return this.#nodes.get(name);
   }

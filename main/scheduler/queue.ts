@@ -14,6 +14,10 @@ export interface QueuedPod {
   timestamp: number;
   /** Failures in a row that lengthen the back-off. */
   attempts: number;
+  /** When it was first tried, on the monotonic clock; undefined: not yet. */
+  firstTried: number | undefined;
+  /** When it was tried last, on the same clock. */
+  tried: number;
   /** Plugins that have rejected it last time; empty: an error, which any change may mend. */
   rejectedBy: ReadonlySet<string>;
   /** The plugin that keeps it from being tried at all. */
@@ -59,6 +63,13 @@ export class SchedulingQueue {
     return { active: this.#active.size, backoff: this.#backoff.size, unschedulable: this.#unschedulable.size };
   }
 
+  /** Those of the unschedulable ones that a plugin keeps from being tried at all. */
+  get gated(): number {
+    let gated = 0;
+    for (const { gatedBy } of this.#unschedulable.values()) if (gatedBy) gated++;
+    return gated;
+  }
+
   has(uid: string): boolean {
     return this.#find(uid) !== undefined;
   }
@@ -68,6 +79,8 @@ export class SchedulingQueue {
       info: new PodInfo(pod),
       timestamp: this.clock.monotonic(),
       attempts: 0,
+      firstTried: undefined,
+      tried: 0,
       rejectedBy: new Set(),
       gatedBy: undefined,
     };
@@ -96,7 +109,10 @@ export class SchedulingQueue {
   /** The next pod to try; one that backs off if nobody else is there to be tried. */
   pop(): QueuedPod | undefined {
     const queued = this.#active.pop() ?? this.#popRejected();
-    if (queued) queued.attempts++;
+    if (!queued) return undefined;
+    queued.attempts++;
+    queued.tried = this.clock.monotonic();
+    queued.firstTried ??= queued.tried;
     return queued;
   }
 

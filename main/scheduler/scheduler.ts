@@ -14,6 +14,7 @@ import { defaultConfiguration, type ProfileConfiguration, type SchedulerConfigur
 import { defaultSelector } from './defaultSelector.ts';
 import { fitError } from './diagnosis.ts';
 import type { ClusterEvent } from './events.ts';
+import type { AttemptResult, SchedulerMetrics, SchedulerSizes } from './metrics.ts';
 import { Nominator } from './nominator.ts';
 import { PodInfo } from './podInfo.ts';
 import type { CompileSelector } from './devices/allocator.ts';
@@ -38,6 +39,8 @@ export interface SchedulerOptions {
   compileDeviceSelector?: CompileSelector;
   /** Which names pods may choose and what they mean; pods that name another are left alone. Default: Kubernetes' own. */
   configuration?: SchedulerConfiguration;
+  /** Told of what is done; outlives the scheduler. */
+  metrics?: SchedulerMetrics;
 }
 
 /** Pods tried in a row, and milliseconds spent on them, before everything else in the process has its turn. */
@@ -188,12 +191,14 @@ export class Scheduler {
     await this.options.informers.synced();
     if (this.#stopped) return;
     this.#running = true;
+    this.options.metrics?.follow(() => this.#sizes());
     this.#wake();
   }
 
   /** Resolves when no binding is under way any more. The informers belong to the caller and go on. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    if (this.#running) this.options.metrics?.follow(undefined);
     this.#running = false;
     this.#stop.abort();
     this.#queue.close();
@@ -209,6 +214,12 @@ export class Scheduler {
   /** How many pods wait, and for what. */
   get pending(): { active: number; backoff: number; unschedulable: number } {
     return this.#queue.sizes;
+  }
+
+  #sizes(): SchedulerSizes {
+    const { active, backoff, unschedulable } = this.#queue.sizes;
+    const { gated } = this.#queue;
+    return { pending: { active, backoff, unschedulable: unschedulable - gated, gated }, cache: this.#cache.sizes };
   }
 
   #watch(nodes: Informer<Node>): void {
@@ -324,6 +335,7 @@ export class Scheduler {
         this.#scheduleOne(queued);
       } catch (error) {
         this.#log.error('scheduling failed', { pod: queued.info.pod.metadata!.name, error: String(error) });
+        this.#measure(queued, 'error');
         this.#queue.addUnschedulable(queued, new Set());
       }
     }
@@ -340,6 +352,7 @@ export class Scheduler {
       return this.#fail(queued, outcome, 'Error', `running "${plugin}" filter plugin: ${reasons.join(', ')}`, new Set(), '');
     }
     if (!outcome.node) return this.#unschedulable(lane, queued, outcome);
+    this.options.metrics?.chosen(this.#clock.monotonic() - queued.tried);
     const node = outcome.node.name;
     this.#cache.assume(pod, node);
     const objection = lane.profile.reserve(outcome.state, pod, node);
@@ -377,6 +390,7 @@ export class Scheduler {
       return;
     }
     this.#arrived(pod.pod, node);
+    this.#measure(queued, 'scheduled');
     this.#attempts.record(pod, this.#clock.now(), 'Scheduled', outcome);
     lane.recorder.event(
       typed(pod.pod),
@@ -405,6 +419,7 @@ export class Scheduler {
     }
     const preemption = lane.profile.preempts ? lane.preemption.find(pod, outcome) : undefined;
     const candidate = preemption && 'candidate' in preemption ? preemption.candidate : undefined;
+    if (preemption) this.options.metrics?.preempted(candidate?.victims.length);
     if (candidate) this.#preempt(lane, pod, candidate);
     const words = candidate ? [] : lane.profile.postFilter(outcome.preFiltered, pod);
     if (preemption && 'message' in preemption) words.push(preemption.message);
@@ -431,6 +446,7 @@ export class Scheduler {
     plugins: ReadonlySet<string>,
     nominated: string | undefined,
   ): void {
+    this.#measure(queued, reason === 'Error' ? 'error' : 'unschedulable');
     this.#attempts.record(queued.info, this.#clock.now(), reason, { ...outcome, node: undefined }, message);
     const current = this.#current(queued);
     if (!current || current.spec!.nodeName || current.metadata!.deletionTimestamp) return;
@@ -466,6 +482,14 @@ export class Scheduler {
     const text = message.length > 1024 ? `${message.slice(0, 1021)}...` : message;
     this.#laneOf(current)!.recorder.event(typed(current), 'Warning', 'FailedScheduling', text, { action: 'Scheduling' });
     void this.#writeCondition(current, reason === 'Error' ? 'SchedulerError' : 'Unschedulable', message, nominated);
+  }
+
+  #measure(queued: QueuedPod, result: AttemptResult): void {
+    const { metrics } = this.options;
+    if (!metrics) return;
+    const now = this.#clock.monotonic();
+    metrics.attempt(queued.info.pod.spec!.schedulerName || 'default-scheduler', result, now - queued.tried);
+    if (result === 'scheduled') metrics.scheduled(queued.attempts, now - queued.firstTried!);
   }
 
   #current(queued: QueuedPod): Pod | undefined {

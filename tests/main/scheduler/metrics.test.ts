@@ -1,0 +1,83 @@
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Pod } from '../../../main/api/index.ts';
+import { InformerFactory, resources } from '../../../main/client/index.ts';
+import { Scheduler, SchedulerMetrics } from '../../../main/scheduler/index.ts';
+import { noLog } from '../../../main/util/log.ts';
+import { FakeClock, settle } from '../../support/fakeClock.ts';
+import { FakeServer } from '../../support/fakeServer.ts';
+import { makeNode, makePod, seededRandom } from '../../support/objects.ts';
+
+let clock: FakeClock;
+let server: FakeServer;
+let informers: InformerFactory;
+let scheduler: Scheduler;
+let register: Registry;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  server = new FakeServer(clock);
+  register = new Registry();
+  const client = server.client();
+  informers = new InformerFactory(client, clock, noLog);
+  scheduler = new Scheduler({ client, informers, clock, random: seededRandom(), log: noLog, metrics: new SchedulerMetrics(register) });
+  informers.start();
+  await scheduler.start();
+});
+afterEach(async () => {
+  informers.stop();
+  await scheduler.stop();
+});
+
+/** What Prometheus would read of one measure, without the buckets, and without what is zero. */
+const told = async (name: string) =>
+  (await register.getSingleMetricAsString(`scheduler_${name}`))
+    .split('\n')
+    .filter((line) => !line.startsWith('#') && !line.includes('_bucket{') && !line.endsWith(' 0'))
+    .map((line) => line.replace('scheduler_', ''))
+    .sort();
+
+async function add(...pods: Pod[]): Promise<void> {
+  for (const pod of pods) await server.client().of(resources.pods).create(pod);
+  await settle();
+}
+
+const cpu = (amount: string) => ({ containers: [{ name: 'main', image: 'busybox', resources: { requests: { cpu: amount } } }] });
+
+it('tells of tries and what came of them, of pods that wait, and of what is known', async () => {
+  server.seed(resources.nodes, makeNode('node-1', { cpu: '1' }));
+  await add(makePod('fits', {}, cpu('500m')), makePod('waits', {}, cpu('1')), makePod('gated', {}, { ...cpu('1'), schedulingGates: [{ name: 'example.com/gate' }] }));
+  expect(await told('schedule_attempts_total')).toEqual([
+    'schedule_attempts_total{profile="default-scheduler",result="scheduled"} 1',
+    'schedule_attempts_total{profile="default-scheduler",result="unschedulable"} 1',
+  ]);
+  expect(await told('pending_pods')).toEqual(['pending_pods{queue="gated"} 1', 'pending_pods{queue="unschedulable"} 1']);
+  expect(await told('cache_size')).toEqual(['cache_size{type="nodes"} 1', 'cache_size{type="pods"} 1']);
+  expect(await told('pod_scheduling_attempts')).toEqual(['pod_scheduling_attempts_count 1', 'pod_scheduling_attempts_sum 1']);
+  await clock.advance(20_000);
+  server.seed(resources.nodes, makeNode('node-2', { cpu: '1' }));
+  await settle();
+  expect(await told('pod_scheduling_attempts')).toEqual(['pod_scheduling_attempts_count 2', 'pod_scheduling_attempts_sum 3']);
+  expect(await told('pod_scheduling_sli_duration_seconds')).toEqual([
+    'pod_scheduling_sli_duration_seconds_count{attempts="1"} 1',
+    'pod_scheduling_sli_duration_seconds_count{attempts="2"} 1',
+    'pod_scheduling_sli_duration_seconds_sum{attempts="2"} 20',
+  ]);
+  expect(await told('scheduling_attempt_duration_seconds')).toContain('scheduling_attempt_duration_seconds_count{profile="default-scheduler",result="scheduled"} 2');
+  expect(await told('scheduling_algorithm_duration_seconds')).toEqual(['scheduling_algorithm_duration_seconds_count 2']);
+});
+
+it('tells of pods that make room for others', async () => {
+  server.seed(resources.nodes, makeNode('node-1', { cpu: '1' }));
+  await add(makePod('low', {}, cpu('500m')), makePod('lower', {}, cpu('500m')));
+  await add(makePod('high', {}, { ...cpu('1'), priority: 10 }));
+  expect(await told('preemption_victims')).toEqual(['preemption_victims_count 1', 'preemption_victims_sum 2']);
+  expect(await told('preemption_attempts_total')).toEqual(['preemption_attempts_total 1']);
+});
+
+it('tells of no sizes when nobody schedules any more', async () => {
+  server.seed(resources.nodes, makeNode('node-1'));
+  await settle();
+  await scheduler.stop();
+  expect(await told('cache_size')).toEqual([]);
+});
