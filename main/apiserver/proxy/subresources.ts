@@ -1,5 +1,5 @@
 import type { Node, Pod, Service } from '../../api/index.ts';
-import { badRequest, internalError, notFound, serviceUnavailable } from '../../api/status.ts';
+import { badRequest, notFound, serviceUnavailable } from '../../api/status.ts';
 import type { Answer, Call, Handler } from '../call.ts';
 import { dialEndpoint, resolveNamedPort, type Endpoint } from '../egress/index.ts';
 import { Admit } from '../handlers/admit.ts';
@@ -71,7 +71,7 @@ export const nodeProxy =
     }
     await admit(serving, call, registry, 'NodeProxyOptions', rest);
     const kubelet = serving.kubelets(name);
-    if (!kubelet) throw internalError(`error dialing backend: no kubelet runs on node ${JSON.stringify(name)}`);
+    if (!kubelet) throw serviceUnavailable(`error trying to reach service: no kubelet runs on node ${JSON.stringify(name)}`);
     if (call.method !== 'GET' && call.method !== 'HEAD') return { type: 'text', code: 405, contentType: 'text/plain; charset=utf-8', body: '405: Method Not Allowed\n' };
     const { status, contentType, body } = await kubelet.http(decodeURI(rest ?? '/'), call.query.toURLSearchParams());
     return { type: 'text', code: status, contentType, body };

@@ -124,7 +124,8 @@ function setPropagation(registry: Registry, metadata: ObjectMeta, options: Delet
   const after = before.filter((f) => f !== finalizerOrphan && f !== finalizerForeground);
   if (orphan) after.push(finalizerOrphan);
   if (foreground) after.push(finalizerForeground);
-  if (after.length === before.length && after.every((f) => before.includes(f))) return false;
+  const known = new Set(before);
+  if (after.length === before.length && after.every((f) => known.has(f))) return false;
   if (after.length) metadata.finalizers = after;
   else delete metadata.finalizers;
   return true;

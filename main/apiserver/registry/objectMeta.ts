@@ -70,7 +70,8 @@ export function validateChangedMeta(metadata: ObjectMeta, old: ObjectMeta, names
 function validateObjectMetaUpdate(metadata: ObjectMeta, old: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
   if (old.deletionTimestamp) {
-    const added = (metadata.finalizers ?? []).filter((f) => !old.finalizers?.includes(f));
+    const before = new Set(old.finalizers);
+    const added = (metadata.finalizers ?? []).filter((f) => !before.has(f));
     if (added.length)
       errors.push(
         forbiddenField(

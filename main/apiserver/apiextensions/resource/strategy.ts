@@ -193,7 +193,8 @@ const ownFinalizers = new Set(['orphan', 'foregroundDeletion', 'kubernetes']);
 
 /** Mirrors validateKubeFinalizerName of pkg/registry/customresource/validator.go. */
 function finalizerWarnings(object: KubeObject, old: KubeObject | undefined): string[] {
-  const added = (object.metadata?.finalizers ?? []).filter((name) => !old?.metadata?.finalizers?.includes(name)).sort();
+  const before = new Set(old?.metadata?.finalizers);
+  const added = (object.metadata?.finalizers ?? []).filter((name) => !before.has(name)).sort();
   return added.flatMap((name) => {
     const start = `metadata.finalizers: ${JSON.stringify(name)}: `;
     const found = isQualifiedName(name).map((message) => start + message);

@@ -106,6 +106,11 @@ describe('the proxy of pods and services', () => {
     expect(heard[0]!.headers.authorization).toBeUndefined();
   });
 
+  it('says of a node without a kubelet that it cannot be reached, for now', async () => {
+    await harness.local.request<KubeObject>({ method: 'POST', path: '/api/v1/nodes', body: { apiVersion: 'v1', kind: 'Node', metadata: { name: 'away' } } });
+    expect(await ask('GET', '/api/v1/nodes/away/proxy/healthz')).toMatchObject({ code: 503, text: expect.stringContaining('error trying to reach service: no kubelet runs on node') as string });
+  });
+
   it('answers HEAD without a body', async () => {
     expect(await ask('HEAD', `${services}/web:http/proxy/`)).toMatchObject({ code: 418, text: '' });
   });
