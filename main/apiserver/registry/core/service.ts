@@ -184,6 +184,7 @@ function dropTypeDependentFields(object: Service, old: Service): void {
 }
 
 const beforeDryPorts = 32768;
+const portTaken = 'provided port is already allocated';
 
 /** What one write takes and, once it is stored, gives back. */
 class Allocation {
@@ -244,8 +245,15 @@ class Allocation {
     const { object } = this;
     const spec = object.spec!;
     if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') {
-      for (const [i, port] of (spec.ports ?? []).entries()) if (port.nodePort) await this.#takePort(port.nodePort, `spec.ports[${i}].nodePort`);
-      // TCP and UDP of one service port share a node port.
+      const takenFor = new Map<number, number>();
+      for (const [i, { nodePort, port }] of (spec.ports ?? []).entries()) {
+        if (!nodePort) continue;
+        const field = `spec.ports[${i}].nodePort`;
+        // TCP and UDP of one service port share a node port; an update may let others share one, too (alloc.go).
+        if (!this.old && (takenFor.get(nodePort) ?? port) !== port) throw this.#refusal(field, nodePort, portTaken);
+        takenFor.set(nodePort, port);
+        await this.#takePort(nodePort, field);
+      }
       const byPort = new Map((spec.ports ?? []).filter((port) => port.nodePort).map((port) => [port.port, port.nodePort!]));
       for (const port of spec.ports ?? []) {
         if (port.nodePort || !needsNodePort(object)) continue;
@@ -254,7 +262,10 @@ class Allocation {
       }
     }
     if (!needsHealthCheck(object)) return;
-    if (spec.healthCheckNodePort) await this.#takePort(spec.healthCheckNodePort, 'spec.healthCheckNodePort');
+    const wanted = spec.healthCheckNodePort;
+    if (wanted && wanted === this.old?.spec?.healthCheckNodePort) return;
+    if (wanted && (this.#had.ports.has(wanted) || this.#took.ports.includes(wanted))) throw this.#refusal('spec.healthCheckNodePort', wanted, portTaken);
+    if (wanted) await this.#takePort(wanted, 'spec.healthCheckNodePort');
     else spec.healthCheckNodePort = await this.#newPort();
   }
 
@@ -263,7 +274,7 @@ class Allocation {
     if (this.#had.ports.has(port) || this.#took.ports.includes(port)) return;
     if (!ports.contains(port))
       throw this.#refusal(field, port, `provided port is not in the valid range. The range of valid ports is ${ports.first}-${ports.last}`);
-    if (!(await ports.take(this.context, port))) throw this.#refusal(field, port, 'provided port is already allocated');
+    if (!(await ports.take(this.context, port))) throw this.#refusal(field, port, portTaken);
     this.#took.ports.push(port);
   }
 

@@ -155,6 +155,17 @@ describe('a Service', () => {
     expect((await cluster.ask<Service>('POST', services, same)).spec!.clusterIP).toBe(made.spec!.clusterIP);
   });
 
+  it('gives a node port to one of its ports only, whatever the protocol, and none of them to its health check', async () => {
+    const ports = (...list: object[]) => ({ metadata: { name: 'shared' }, spec: { type: 'NodePort', ports: list } });
+    const [tcp, udp] = [{ name: 'tcp', port: 53, nodePort: 30053 }, { name: 'udp', port: 53, protocol: 'UDP', nodePort: 30053 }];
+    const taken = (field: string) => `Service "shared" is invalid: spec.${field}: Invalid value: 30053: provided port is already allocated`;
+    expect(await cluster.refusal('POST', services, ports(tcp, { ...udp, port: 54 }))).toBe(taken('ports[1].nodePort'));
+    const checked = { metadata: { name: 'shared' }, spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 30053, ports: [tcp] } };
+    expect(await cluster.refusal('POST', services, checked)).toBe(taken('healthCheckNodePort'));
+    expect((await cluster.ask<Service>('POST', services, ports(tcp, udp))).spec!.ports!.map(({ nodePort }) => nodePort)).toEqual([30053, 30053]);
+    await cluster.ask('DELETE', `${services}/shared`);
+  });
+
   it('keeps its node ports through updates and gives them back with its type', async () => {
     const made = await cluster.ask<Service>('POST', services, { metadata: { name: 'np' }, spec: { type: 'NodePort', ports: [{ port: 80, nodePort: 30007 }] } });
     expect(await cluster.refusal('POST', services, { metadata: { name: 'np2' }, spec: { type: 'NodePort', ports: [{ port: 80, nodePort: 30007 }] } })).toBe(
