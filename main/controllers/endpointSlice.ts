@@ -4,6 +4,7 @@ import { keyOf, newControllerRef } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
 import { findPort } from '../api/servicePorts.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
+import { together } from '../util/together.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { isNamespaceTerminating } from './podControl.ts';
 import { isPodReady } from './pods.ts';
@@ -164,7 +165,8 @@ export class EndpointSliceController extends QueueController {
         if (!isNotFound(error)) throw error;
       }),
     );
-    await Promise.all([...create, ...update, ...gone]);
+    // Whoever tries again must know of all that was written.
+    await together([...create, ...update, ...gone]);
   }
 
   /** Gives endpoints the hints of topology aware routing, where the Service asks for it. */

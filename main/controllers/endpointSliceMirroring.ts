@@ -3,6 +3,7 @@ import { equalJson } from '../api/json.ts';
 import { newControllerRef } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
+import { together } from '../util/together.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { managedByLabel, serviceNameLabel } from './endpointSlice.ts';
 import { repackSubsets } from './endpointSubsets.ts';
@@ -91,7 +92,8 @@ export class EndpointSliceMirroringController extends QueueController {
       );
     });
     try {
-      await Promise.all([...gone, ...create, ...update]);
+      // Whoever tries again must know of all that was written.
+      await together([...gone, ...create, ...update]);
     } catch (error) {
       if (!isNamespaceTerminating(error)) throw error;
     }

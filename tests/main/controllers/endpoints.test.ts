@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EndpointSlice } from '../../../main/api/index.ts';
 import { timestamp } from '../../../main/api/meta.ts';
-import { resources } from '../../../main/client/index.ts';
+import { conflict } from '../../../main/api/status.ts';
+import { Client, resources } from '../../../main/client/index.ts';
 import { EndpointsController } from '../../../main/controllers/endpoints.ts';
 import { EndpointSliceController } from '../../../main/controllers/endpointSlice.ts';
 import { packSlices } from '../../../main/controllers/slicePacking.ts';
@@ -198,6 +199,53 @@ describe('a service with a selector', () => {
     await settle();
     expect(endpoints()).toBeUndefined();
   });
+});
+
+it('a slice that is being made is not made again because another could not be written', async () => {
+  const slow = new Cluster();
+  slow.server.seed(resources.nodes, makeNode('node-1'));
+  const held: (() => void)[] = [];
+  let failing = false;
+  const client = new Client(
+    {
+      watch: (request, handlers) => slow.server.watch(request, handlers),
+      request: async (request) => {
+        const writes = request.path.includes('/endpointslices') && failing;
+        if (writes && request.method === 'PUT') throw conflict(resources.endpointSlices, 'web', 'it has changed');
+        if (writes && request.method === 'POST') await new Promise<void>((resolve) => void held.push(resolve));
+        return slow.server.request(request);
+      },
+    },
+    { userAgent: 'test' },
+  );
+  slow.more = { client };
+  const podWith = (name: string, ip: string, port: number) => ({
+    ...makePod(name, { labels: { app: 'web' } }, { nodeName: 'node-1', containers: [{ name: 'c', image: 'i', ports: [{ name: 'http', containerPort: port }] }] }),
+    status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },
+  });
+  slow.server.seed(resources.pods, podWith('a', '10.244.1.2', 8080));
+  slow.server.seed(resources.pods, podWith('b', '10.244.1.3', 9090));
+  await slow.start(EndpointSliceController);
+  await slow.client.of(resources.services).create(makeService('web', { ports: [{ name: 'http', port: 80, targetPort: 'http' }], ipFamilies: ['IPv4'] }));
+  await settle(20);
+  const [first] = slow.server.all(resources.endpointSlices);
+  failing = true;
+  slow.server.pause();
+  slow.server.drop(resources.endpointSlices, 'default', first!.metadata!.name!);
+  const other = first!.endpoints![0]!.targetRef!.name === 'a' ? 'b' : 'a';
+  slow.server.change(resources.pods, 'default', other, (pod) => (pod.status!.conditions = [{ type: 'Ready', status: 'True' }]));
+  slow.server.resume();
+  await settle(20);
+  await slow.clock.advance(5_000);
+  await settle(20);
+  expect(held).toHaveLength(1);
+  failing = false;
+  held[0]!();
+  await settle(20);
+  await slow.clock.advance(5_000);
+  await settle(20);
+  expect(slow.server.all(resources.endpointSlices).flatMap(({ endpoints: list }) => list!.map(({ targetRef }) => targetRef!.name)).sort()).toEqual(['a', 'b']);
+  await slow.stop();
 });
 
 it('a service without a selector is left to whoever fills it in', async () => {
