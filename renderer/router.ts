@@ -1,4 +1,5 @@
 import { createRouter, createWebHashHistory, type Router, type RouterHistory } from 'vue-router';
+import { lazy } from './lazy.ts';
 
 // The review of dropped manifests has a room of its own; without it, manifests open in the plain editor.
 const applyScreens = import.meta.glob<{ default: object }>('./views/apply/ApplyView.vue');
@@ -8,29 +9,29 @@ export function makeRouter(history: RouterHistory = createWebHashHistory()): Rou
   return createRouter({
     history,
     routes: [
-      { path: '/', name: 'overview', component: () => import('./views/overview/OverviewView.vue') },
-      { path: '/k/:resource', name: 'list', component: () => import('./views/list/ListView.vue'), props: true },
+      { path: '/', name: 'overview', component: lazy(() => import('./views/overview/OverviewView.vue')) },
+      { path: '/k/:resource', name: 'list', component: lazy(() => import('./views/list/ListView.vue')), props: true },
       {
         path: '/k/:resource/:namespace/:name',
         name: 'object',
-        component: () => import('./views/object/ObjectView.vue'),
+        component: lazy(() => import('./views/object/ObjectView.vue')),
         props: true,
       },
       {
         path: '/create/:kind',
         name: 'create',
-        component: () => import('./views/create/CreateView.vue'),
+        component: lazy(() => import('./views/create/CreateView.vue')),
         props: (route) => ({ kind: String(route.params.kind) }),
       },
       {
         path: '/edit/:kind/:namespace/:name',
         name: 'edit',
-        component: () => import('./views/edit/EditView.vue'),
+        component: lazy(() => import('./views/edit/EditView.vue')),
         props: true,
       },
-      { path: '/apply', name: 'apply', component: applyScreen },
-      { path: '/forwards', name: 'forwards', component: () => import('./views/forwards/ForwardsView.vue') },
-      { path: '/settings', name: 'settings', component: () => import('./views/settings/SettingsView.vue') },
+      { path: '/apply', name: 'apply', component: lazy(applyScreen) },
+      { path: '/forwards', name: 'forwards', component: lazy(() => import('./views/forwards/ForwardsView.vue')) },
+      { path: '/settings', name: 'settings', component: lazy(() => import('./views/settings/SettingsView.vue')) },
       { path: '/:rest(.*)*', redirect: '/' },
     ],
   });

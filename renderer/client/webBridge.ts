@@ -52,6 +52,8 @@ interface Channel {
 
 const firstRetry = 250;
 const longestRetry = 5_000;
+/** Milliseconds. */
+const askAgainAfter = [100, 500];
 
 /** The Bridge over same-origin HTTP and one WebSocket, for the shell that serves this page on loopback. */
 export class WebBridge implements ConnectedBridge {
@@ -73,8 +75,20 @@ export class WebBridge implements ConnectedBridge {
     return this.#json('/bridge/state') as Promise<ShellState>;
   }
 
-  request(request: BridgeRequest): Promise<BridgeResponse> {
-    return this.#json('/bridge/request', request) as Promise<BridgeResponse>;
+  async request(request: BridgeRequest): Promise<BridgeResponse> {
+    const ask = () => this.#json('/bridge/request', request) as Promise<BridgeResponse>;
+    // A browser breaks off what is on its way when an interface of the computer comes or goes, as those of containers do.
+    // What only reads may be asked again.
+    for (const pause of request.method === 'GET' ? askAgainAfter : []) {
+      try {
+        return await ask();
+      } catch (error) {
+        // That is what a fetch without an answer fails by.
+        if (!(error instanceof TypeError)) throw error;
+        await new Promise<void>((resolve) => this.#browser.setTimer(pause, resolve));
+      }
+    }
+    return ask();
   }
 
   watch(path: string, onEvent: (line: string) => void, onEnd: (error?: string) => void): WatchHandle {

@@ -2,6 +2,7 @@ import type { Component } from 'vue';
 import { defineAsyncComponent } from 'vue';
 import type { KubeObject } from '../../main/api/meta.ts';
 import { resourceId, type Resource } from '../client/index.ts';
+import { lazy } from '../lazy.ts';
 import type { KindDetails, KindList } from './types.ts';
 
 /**
@@ -41,12 +42,12 @@ export const kindScreens = {
   },
   async details(resource: Resource): Promise<KindDetails> {
     const load = details[`./${folders[resourceId(resource)]}/details.ts`];
-    return load ? load() : nothing;
+    return load ? lazy(load)() : nothing;
   },
   /** By the kind's name, as `/create/Deployment` gives it. */
   form(kind: string): Component | undefined {
     const load = forms[`./${kind.toLowerCase()}/form.vue`];
-    return load && defineAsyncComponent(load);
+    return load && defineAsyncComponent(lazy(load));
   },
   hasForm: (kind: string): boolean => `./${kind.toLowerCase()}/form.vue` in forms,
 };

@@ -40,7 +40,7 @@ beforeEach(() => {
   const browser: Browser = {
     fetch: (path, init) => {
       requests.push({ path, init });
-      return Promise.resolve(reply());
+      return Promise.resolve().then(() => reply());
     },
     socket: () => {
       const socket = new FakeSocket();
@@ -60,6 +60,31 @@ describe('the bridge over HTTP and WebSocket', () => {
     const answer = await bridge.request({ method: 'GET', path: '/api' });
     expect(answer.body).toBe('x');
     expect(requests[0]).toMatchObject({ path: '/bridge/request', init: { method: 'POST', headers: { 'X-Skiff': '1' } } });
+  });
+
+  it('asks again for what the browser broke off, where asking changes nothing', async () => {
+    const broken = (times: number) => {
+      reply = () => {
+        if (times-- > 0) throw new TypeError('Failed to fetch');
+        return new Response(JSON.stringify({ status: 200, contentType: '', body: 'x', warnings: [] }));
+      };
+    };
+    const ask = async (method: 'GET' | 'POST') => {
+      const answer = bridge.request({ method, path: '/api' }).then(({ body }) => body, (error: Error) => error.message);
+      for (let i = 0; i < 3; i++) {
+        await new Promise((resolve) => setTimeout(resolve));
+        for (const { fn } of timers.splice(0)) fn();
+      }
+      return answer;
+    };
+    broken(2);
+    expect(await ask('GET')).toBe('x');
+    expect(requests).toHaveLength(3);
+    broken(3);
+    expect(await ask('GET')).toBe('Failed to fetch');
+    broken(1);
+    expect(await ask('POST')).toBe('Failed to fetch');
+    expect(requests).toHaveLength(7);
   });
 
   it('tells an ended session from other failures', async () => {
