@@ -5,7 +5,7 @@
 import { BlockList, isIPv6 } from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { ServiceCIDR } from './api/index.ts';
+import type { Node as KubeNode, ServiceCIDR } from './api/index.ts';
 import type { KubeletApi } from './api/kubelet.ts';
 import { isAlreadyExists } from './api/status.ts';
 import { EventRecorder, resources, type Client, type InformerFactory } from './client/index.ts';
@@ -240,7 +240,7 @@ export class Nodes {
     await Promise.all(
       nodes.map(async (node) => {
         const object = known.get(node.place.name);
-        await this.#keepRangeTrue(node);
+        await this.#keepRangeTrue(node, object);
         if (object && isSwitchedOff(object)) await node.setPower(false);
         else await node.join();
       }),
@@ -251,8 +251,8 @@ export class Nodes {
     if (!this.#ended) this.#takeRequests(informers);
   }
 
-  #keepRangeTrue({ place }: ClusterNode): Promise<void> {
-    return keepRangeTrue(this.options.client('system:cloud-controller-manager', 'cloud-node-lifecycle-controller'), place, this.options.log);
+  #keepRangeTrue({ place }: ClusterNode, seen: KubeNode | undefined): Promise<void> {
+    return keepRangeTrue(this.options.client('system:cloud-controller-manager', 'cloud-node-lifecycle-controller'), seen, place, this.options.log);
   }
 
   async stop(): Promise<void> {
@@ -306,7 +306,7 @@ export class Nodes {
   async #add(name: string): Promise<void> {
     const node = this.#put(name, freeIndex([...this.#nodes.values()].map(({ place }) => place)));
     await node.prepare();
-    await this.#keepRangeTrue(node);
+    await this.#keepRangeTrue(node, this.#informers!.informer(resources.nodes).get(name));
     await node.join();
     await this.#publishApi();
   }

@@ -126,6 +126,7 @@ test('a node whose machine is in another network than before gets the range of a
     found.spec = { ...found.spec, podCIDR: '10.77.1.0/24', podCIDRs: ['10.77.1.0/24'], taints: [{ key: 'dedicated', value: 'db', effect: 'NoSchedule' }], unschedulable: true };
     found.metadata!.labels!.mine = 'yes';
   });
+  await settle();
   nodes = newNodes();
   nodes.prepareSimulated(createSimulatedRuntime({ clock, random: seededRandom(), startDelayMs: 0 }));
   await nodes.start(informers);
