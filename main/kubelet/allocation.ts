@@ -1,5 +1,6 @@
 import type { Node, Pod, PodSpec, ResourceRequirements } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
+import { podResources } from '../api/podAmounts.ts';
 import { podRequests } from '../api/podResources.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import { admit, withoutAppArmor, type Rejection } from './admission.ts';
@@ -119,8 +120,18 @@ function allocationOfStatus(pod: Pod): Allocation | undefined {
   const allocation = allocationOf(pod.spec!);
   for (const { name, resources } of [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])])
     if (resources && allocation.containers.has(name)) allocation.containers.set(name, resources);
-  if (pod.status.resources) allocation.pod = pod.status.resources;
+  const had = pod.status.resources;
+  if (had && pod.spec!.resources && !isSumOfContainers(pod.spec!, allocation, had)) allocation.pod = had;
+  else delete allocation.pod;
   return allocation;
+}
+
+/** The status tells what any pod has: of one without resources of its own, what its containers come to. */
+function isSumOfContainers({ resources: _, ...spec }: PodSpec, { containers }: Allocation, had: ResourceRequirements): boolean {
+  const given = (list: AnyContainer[]) => list.map((container) => ({ ...container, resources: containers.get(container.name) ?? {} }));
+  const own: PodSpec = { ...spec, containers: given(spec.containers), ...(spec.initContainers ? { initContainers: given(spec.initContainers) } : {}) };
+  const sum = (what: 'requests' | 'limits') => Object.fromEntries(Object.entries(podResources(own, what)).map(([name, amount]) => [name, amount.toString()]));
+  return sameResources(had, { requests: sum('requests'), limits: sum('limits') });
 }
 
 /** The same amounts, however they are written. */

@@ -9,7 +9,7 @@ import type { Rejection } from './admission.ts';
 import { resizableContainersOf } from './allocation.ts';
 import { killContainer, killPod } from './killPod.ts';
 import { containerIdOf } from './probes/probeManager.ts';
-import { podCgroupResources, qosClassOf } from './qos.ts';
+import { isHeldByContainers, podCgroupResources, qosClassOf } from './qos.ts';
 import { resizeAction, samePodResources, type ActuatedResources } from './resize.ts';
 import { ResizeState } from './resizeState.ts';
 import { annotation, latest, readRuntimeStatus, readySandbox, restartSources, type RuntimeStatus } from './runtimeStatus.ts';
@@ -29,6 +29,8 @@ const fallbackBytes = 2048;
 const retry = { first: 500, most: 16_000 };
 /** As long as a kubelet waits for a pod's volumes before it begins anew. */
 const mountTimeoutMs = 123_000;
+/** Containers stay in the control group that they were started in. */
+const withoutCgroup = 'Pod-level limits cannot be added while containers run that have no common cgroup';
 const resyncMs = { least: 60_000, spread: 30_000 };
 
 /** Where a pod stands. It only ever goes forward. */
@@ -115,8 +117,9 @@ export class PodWorker {
     this.#resize = new ResizeState(context, pod);
     if (seed.sandboxes.length === 0 && (pod.status?.phase ?? 'Pending') === 'Pending') this.#heardAt = context.clock.monotonic();
     for (const { id, state } of seed.containers) if (state === 'exited') this.#ended.add(id);
+    const { resources: whole } = context.allocation.allocatedPod(pod).spec!;
     for (const { containerID, resources } of [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])])
-      if (containerID && resources) this.#actuated.set(containerIdOf({ containerID }), { container: resources, ...(pod.spec?.resources ? { pod: pod.spec.resources } : {}) });
+      if (containerID && resources) this.#actuated.set(containerIdOf({ containerID }), { container: resources, ...(whole ? { pod: whole } : {}) });
     for (const status of [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])])
       if (status.containerID) this.#attempts.set(status.name, status.restartCount);
     for (const sandbox of seed.sandboxes) if (sandbox.state === 'ready' && sandbox.ip && !pod.spec?.hostNetwork) context.addresses.adopt(sandbox.ip, uidOf(pod));
@@ -162,7 +165,9 @@ export class PodWorker {
     if (this.#stage !== 'syncing' || this.rejection || isTerminalPhase(this.#pod.status?.phase)) return;
     const verdict = isStatic(this.#pod)
       ? { reason: 'Infeasible', message: 'In-place resize of static-pods is not supported' }
-      : this.context.allocation.resize(this.#pod);
+      : this.#lacksCgroup(this.#pod)
+        ? { reason: 'Infeasible', message: withoutCgroup }
+        : this.context.allocation.resize(this.#pod);
     const pending = this.#resize.isPending;
     if (verdict === 'allocated') {
       this.#resize.started(this.#pod);
@@ -354,7 +359,13 @@ export class PodWorker {
     return text ? (JSON.parse(text) as ContainerResources) : undefined;
   }
 
+  /** Whether only a control group could hold the pod's containers to what they may use together, and its sandbox was made without. */
+  #lacksCgroup(pod: Pod): boolean {
+    return readySandbox(this.#runtime) !== undefined && this.#podActuated() === undefined && podCgroupResources(pod) !== undefined && !isHeldByContainers(pod);
+  }
+
   #isBehind(pod: Pod): boolean {
+    if (this.#lacksCgroup(pod)) return true;
     const [wanted, actuated] = [podCgroupResources(pod), this.#podActuated()];
     return wanted !== undefined && actuated !== undefined && !samePodResources(wanted, actuated);
   }
@@ -406,6 +417,8 @@ export class PodWorker {
       signal: this.#abort.signal,
     });
     if (result.resizeFailure !== undefined) this.#resize.failed(this.#pod, result.resizeFailure);
+    // It came while the sandbox was being made.
+    else if (this.#resize.isInProgress && this.#lacksCgroup(context.allocation.allocatedPod(this.#pod))) this.#resize.failed(this.#pod, withoutCgroup);
     let failuresChanged = false;
     for (const [name, failure] of result.starts) {
       const before = this.#starts.get(name);

@@ -46,6 +46,20 @@ export function podCgroupResources(pod: Pod): ContainerResources | undefined {
   };
 }
 
+/**
+ * Whether a pod's containers stay within what they may use together just because of what each of them may: one that runs alone
+ * has the limits of its pod, several have limits of their own that come to no more.
+ */
+export function isHeldByContainers(pod: Pod): boolean {
+  const { resources, ...own } = pod.spec!;
+  const together = [...own.containers, ...initContainersOf(pod).filter(isRestartableInit)];
+  if (together.length === 1) return true;
+  const [whole, sum] = [podLimits(pod), podLimits({ ...pod, spec: own })];
+  const isHeld = (name: 'cpu' | 'memory', amount: 'milliCpu' | 'memory') =>
+    resources?.limits?.[name] === undefined || (sum[amount] <= whole[amount] && together.every((container) => container.resources?.limits?.[name] !== undefined));
+  return isHeld('cpu', 'milliCpu') && isHeld('memory', 'memory');
+}
+
 const sharesOf = (milliCpu: number) => Math.min(maxShares, Math.max(minShares, Math.floor((milliCpu * 1024) / 1000)));
 
 function quotaOf(milliCpu: number): ContainerResources {

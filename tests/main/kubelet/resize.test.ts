@@ -138,6 +138,61 @@ describe('a pod that is resized', () => {
     expect(h.pod('web').status).toMatchObject({ allocatedResources: { cpu: '4m', memory: '10m' }, resources: { requests: whole.requests, limits: { memory: '1536Mi' } } });
   });
 
+  describe('as a whole for the first time', () => {
+    const two = (limits?: Record<string, string>) => ({ containers: ['web', 'side'].map((name) => ({ name, image: 'web:1', resources: { requests: { cpu: '100m' }, ...(limits ? { limits } : {}) } })) });
+    const whole = { requests: { cpu: '200m' }, limits: { cpu: '500m' } };
+    const addWhole = async (h: Harness) => {
+      h.server.change(resources.pods, 'default', 'web', (object) => {
+        object.spec!.resources = whole;
+        object.metadata!.generation!++;
+      });
+      await settle();
+    };
+
+    it('is refused that to its containers, which nothing but a common group could hold to it', async () => {
+      const { h, updates } = await started();
+      await h.create('web', two());
+      await addWhole(h);
+      expect(h.condition('web', 'PodResizePending')).toMatchObject({ reason: 'Infeasible', message: expect.stringContaining('no common cgroup'), observedGeneration: 2 });
+      expect(h.said('web')).toContainEqual(expect.stringMatching(/^ResizeInfeasible: Pod resize Infeasible/));
+      expect(updates).toEqual([]);
+      await h.restart();
+      await settle();
+      expect(h.condition('web', 'PodResizePending')).toMatchObject({ reason: 'Infeasible' });
+      expect(updates).toEqual([]);
+      expect(h.pod('web').status!.resources).toEqual({ requests: { cpu: '200m' } });
+    });
+
+    it('has it where its containers come to no more by themselves', async () => {
+      const { h } = await started();
+      await h.create('web', two({ cpu: '250m' }));
+      await addWhole(h);
+      expect(h.condition('web', 'PodResizePending')).toBeUndefined();
+      expect(h.condition('web', 'PodResizeInProgress')).toBeUndefined();
+      expect(h.pod('web').status!.resources).toEqual(whole);
+    });
+
+    it('has it where only one container runs, which is given it', async () => {
+      const { h, updates } = await started();
+      await h.create('web', pod({ requests: { cpu: '100m' } }));
+      await addWhole(h);
+      expect(updates).toEqual([expect.objectContaining({ cpuQuota: 50_000 })]);
+      expect(h.pod('web').status!.resources).toEqual(whole);
+    });
+
+    it('is told that it failed when it came while the pod was being made without a group', async () => {
+      const { h } = await started();
+      const real = h.runtime.runSandbox.bind(h.runtime);
+      h.runtime.runSandbox = async (...given) => {
+        await addWhole(h);
+        return real(...given);
+      };
+      await h.create('web', two());
+      await settle();
+      expect(h.condition('web', 'PodResizeInProgress')).toMatchObject({ reason: 'Error', message: expect.stringContaining('no common cgroup') });
+    });
+  });
+
   it('is over at once when nothing that runs is held to what changed', async () => {
     const { h } = await started();
     const whole = (memory: string) => ({ requests: { cpu: '100m', memory }, limits: { cpu: '1', memory: '1Gi' } });
