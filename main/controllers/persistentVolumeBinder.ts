@@ -36,6 +36,8 @@ export class PersistentVolumeBinder extends QueueController {
   readonly #volumes: Informer<PersistentVolume>;
   readonly #classes: Informer<StorageClass>;
   readonly #pods: Informer<Pod>;
+  /** When volumes that could not be emptied are to be emptied again, by name. */
+  readonly #recycleAgain = new Map<string, number>();
 
   constructor(context: ControllerContext) {
     // One worker: two claims that are looked at together could take the same volume.
@@ -68,7 +70,10 @@ export class PersistentVolumeBinder extends QueueController {
         volumeChanged(volume);
         if (old.spec?.claimRef?.uid !== volume.spec?.claimRef?.uid) wakeClaimOf(old);
       },
-      delete: wakeClaimOf,
+      delete: (volume) => {
+        this.#recycleAgain.delete(volume.metadata!.name!);
+        wakeClaimOf(volume);
+      },
     });
     const classChanged = (storageClass: StorageClass) => this.#wakeClaimsOf(storageClass);
     this.#classes.on({ add: classChanged, update: (_, storageClass) => classChanged(storageClass) });
@@ -326,16 +331,21 @@ export class PersistentVolumeBinder extends QueueController {
   }
 
   async #release(client: Client, volume: PersistentVolume): Promise<void> {
-    if (volume.status?.phase === 'Failed') return;
-    const released = await this.#setVolumeStatus(client, volume, 'Released');
+    // What went wrong stays to be seen, while it is tried again.
+    const released = volume.status?.phase === 'Failed' ? volume : await this.#setVolumeStatus(client, volume, 'Released');
     if (released.spec!.persistentVolumeReclaimPolicy === 'Recycle') {
       if (this.#isStillUsed(released)) return this.queue.addAfter(`volume/${released.metadata!.name}`, resync);
       if (isRecyclable(released)) return this.#recycle(client, released);
     }
     const failure = reclaimFailure(released);
-    if (!failure) return;
-    await this.#setVolumeStatus(client, released, 'Failed', failure.message);
-    this.#sayOfVolume(released, failure.reason, failure.message);
+    if (failure) await this.#fail(client, released, failure.reason, failure.message);
+  }
+
+  /** Said once, however often it is tried. Mirrors updateVolumePhaseWithEvent. */
+  async #fail(client: Client, volume: PersistentVolume, reason: string, message: string): Promise<void> {
+    if (volume.status?.phase === 'Failed') return;
+    await this.#setVolumeStatus(client, volume, 'Failed', message);
+    this.#sayOfVolume(volume, reason, message);
   }
 
   /** Whether pods have a volume whose claim is gone; then it says so. */
@@ -355,9 +365,12 @@ export class PersistentVolumeBinder extends QueueController {
     const pods = client.of(resources.pods);
     const pod = this.#pods.get(recyclerKey(name));
     if (!pod) {
+      const wait = (this.#recycleAgain.get(name) ?? 0) - this.clock.monotonic();
+      if (wait > 0) return this.queue.addAfter(`volume/${name}`, wait);
+      this.#recycleAgain.delete(name);
       // The cache may be behind, and an emptied volume may be somebody's already.
       const live = await this.#liveVolume(client, name);
-      const stillReleased = live?.status?.phase === 'Released' && live.spec!.claimRef?.uid === volume.spec!.claimRef!.uid;
+      const stillReleased = ['Released', 'Failed'].includes(live?.status?.phase ?? '') && live!.spec!.claimRef?.uid === volume.spec!.claimRef!.uid;
       return stillReleased ? created(pods.create(recyclerPod(volume))) : undefined;
     }
     const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
@@ -368,8 +381,8 @@ export class PersistentVolumeBinder extends QueueController {
       this.#sayOfVolume(volume, 'VolumeRecycled', 'Volume recycled', 'Normal');
     } else if (ended && recyclesClaimOf(pod, volume)) {
       const message = `Recycle failed: failed to recycle volume: ${pod.status?.message || 'pod failed, pod.Status.Message unknown'}`;
-      await this.#setVolumeStatus(client, volume, 'Failed', message);
-      this.#sayOfVolume(volume, 'VolumeFailedRecycle', message);
+      await this.#fail(client, volume, 'VolumeFailedRecycle', message);
+      this.#recycleAgain.set(name, this.clock.monotonic() + resync);
     }
     await pods.delete(pod.metadata!.namespace!, pod.metadata!.name!, { preconditions: { uid: pod.metadata!.uid } });
   }

@@ -202,6 +202,20 @@ it('a volume that cannot be emptied fails', async () => {
   const message = 'Recycle failed: failed to recycle volume: deadline exceeded';
   expect(volume('pv')!.status).toMatchObject({ phase: 'Failed', message });
   expect(volume('pv')!.spec!.claimRef).toBeDefined();
+  expect(cluster.events('pv', 'VolumeFailedRecycle')).toEqual([message]);
+});
+
+it('a volume that could not be emptied is tried again after a while, and is free when that succeeds', async () => {
+  await recycle({ phase: 'Failed' });
+  await cluster.clock.advance(10_000);
+  expect(recycler()).toBeUndefined();
+  await cluster.clock.advance(5000);
+  await settle(30);
+  expect(volume('pv')!.status!.phase).toBe('Failed');
+  cluster.server.change(resources.pods, 'default', 'recycler-for-pv', (pod) => (pod.status = { phase: 'Succeeded' }));
+  await settle(30);
+  expect(volume('pv')!.status).toEqual({ phase: 'Available' });
+  expect(cluster.events('pv', 'VolumeFailedRecycle')).toHaveLength(1);
 });
 
 it('a claim that waits for a pod says for which', async () => {
