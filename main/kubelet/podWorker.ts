@@ -297,8 +297,8 @@ export class PodWorker {
   }
 
   /** What is wrong each time, and by and by that the pod has waited too long. Mirrors volume_manager.go (WaitForAttachAndMount). */
-  #tellMountFailures({ messages, unmounted, unattached }: VolumeError): void {
-    for (const message of messages) tell(this.context, this.#pod, 'Warning', 'FailedMount', message);
+  #tellMountFailures({ failures, unmounted, unattached }: VolumeError): void {
+    for (const { reason, message } of failures) tell(this.context, this.#pod, 'Warning', reason, message);
     if (this.#volumes || unmounted.length === 0) return;
     const now = this.context.clock.monotonic();
     this.#mountingSince ??= now;

@@ -1,12 +1,18 @@
-/** Volumes could not be made ready; each message is that of a FailedMount event. */
+/** What an event says of a volume: a device is mapped, everything else is mounted. */
+export interface VolumeFailure {
+  reason: 'FailedMount' | 'FailedMapVolume';
+  message: string;
+}
+
+/** Volumes could not be made ready. */
 export class VolumeError extends Error {
   constructor(
-    readonly messages: string[],
+    readonly failures: VolumeFailure[],
     /** The pod's volumes that it waits for, by its own names, and those among them that are not even attached. */
     readonly unmounted: string[] = [],
     readonly unattached: string[] = [],
   ) {
-    super(messages.join('; ') || `volumes are not attached yet: ${unattached.join(', ')}`);
+    super(failures.map(({ message }) => message).join('; ') || `volumes are not attached yet: ${unattached.join(', ')}`);
   }
 }
 

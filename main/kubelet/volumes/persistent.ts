@@ -16,7 +16,7 @@ export interface PersistentOptions extends HostPathOptions {
 export async function readyPersistent(options: PersistentOptions, pod: Pod, volume: PersistentVolume, readOnly: boolean): Promise<ReadyVolume> {
   const { hostPath, local, csi, nfs } = volume.spec!;
   const { runtime, hostFiles } = options;
-  if (volume.spec!.volumeMode === 'Block') return device(hostFiles, volume);
+  if (volume.spec!.volumeMode === 'Block') return device(hostFiles, volume, readOnly);
   if (hostPath) return { source: await hostPathSource(options, hostPath), readOnly };
   if (local) {
     if (options.place(local.path) === 'node') return { source: await hostPathSource(options, { path: local.path, type: 'Directory' }), readOnly };
@@ -39,13 +39,13 @@ export async function readyPersistent(options: PersistentOptions, pod: Pod, volu
 }
 
 /** A block device of the machine, for containers that want it raw. */
-async function device(files: HostFiles, volume: PersistentVolume): Promise<ReadyVolume> {
+async function device(files: HostFiles, volume: PersistentVolume, readOnly: boolean): Promise<ReadyVolume> {
   const { local, hostPath } = volume.spec!;
   const path = local?.path ?? hostPath?.path;
   if (path === undefined) throw new VolumeStepError('MapVolume.SetUpDevice', 'volumes of mode Block have to be local devices on this node');
   const found = await files.stat(path);
   if (found !== 'blockDevice') throw new VolumeStepError('MapVolume.SetUpDevice', found === undefined ? `path "${path}" does not exist` : `path "${path}" is not a block device`);
-  return { source: { kind: 'host', path }, readOnly: false, device: path };
+  return { source: { kind: 'host', path }, readOnly, device: path };
 }
 
 /** Gives a volume's files to the pod's group, as its policy says. Mirrors pkg/volume/csi/csi_mounter.go (applyFSGroup). */

@@ -9,7 +9,7 @@ import type { PodFacts } from '../config/downward.ts';
 import type { ObjectSource } from '../config/environment.ts';
 import { uidOf } from '../spec.ts';
 import { checkAttached, checkNodeAffinity, checkVolumeMode, volumeOfClaim } from './claims.ts';
-import { messageOf, UnattachedVolume, UnresolvedVolume, VolumeError, VolumeStepError } from './errors.ts';
+import { messageOf, UnattachedVolume, UnresolvedVolume, VolumeError, VolumeStepError, type VolumeFailure } from './errors.ts';
 import { engineVolume, podDirectory, podsDirectory, volumeDirectory } from './files.ts';
 import { hostPathSource, type HostPathOptions } from './hostPlaces.ts';
 import { memoryVolumeBytes } from './memory.ts';
@@ -81,7 +81,7 @@ export class PodVolumes {
         }
       }),
     );
-    if (failures.size > 0) throw new VolumeError(messagesOf(failures), mountable(failures), unattachedAmong(failures));
+    if (failures.size > 0) throw new VolumeError(eventsOf(failures), mountable(failures), unattachedAmong(failures));
     return ready;
   }
 
@@ -244,8 +244,8 @@ class NamedFailure {
   ) {}
 }
 
-function messagesOf(failures: Map<string, unknown>): string[] {
-  const messages: string[] = [];
+function eventsOf(failures: Map<string, unknown>): VolumeFailure[] {
+  const events: VolumeFailure[] = [];
   const unresolved: string[] = [];
   const problems: string[] = [];
   for (const [volume, failure] of failures) {
@@ -253,14 +253,18 @@ function messagesOf(failures: Map<string, unknown>): string[] {
     if (error instanceof UnresolvedVolume) {
       unresolved.push(volume);
       problems.push(error.message);
-    } else if (!(error instanceof UnattachedVolume)) messages.push(`${error instanceof VolumeStepError ? error.step : 'MountVolume.SetUp'} failed for volume "${name}" : ${messageOf(error)}`);
+    } else if (!(error instanceof UnattachedVolume)) {
+      const step = error instanceof VolumeStepError ? error.step : 'MountVolume.SetUp';
+      events.push({ reason: step.startsWith('MapVolume') ? 'FailedMapVolume' : 'FailedMount', message: `${step} failed for volume "${name}" : ${messageOf(error)}` });
+    }
   }
   if (unresolved.length > 0) {
     const unmounted = [...failures.keys()].sort().join(' ');
     // As kubelet.go (SyncPod) says what WaitForAttachAndMount came to.
-    messages.push(`Unable to attach or mount volumes: unmounted volumes=[${unmounted}], unattached volumes=[], failed to process volumes=[${unresolved.sort().join(' ')}]: ${problems.join('; ')}`);
+    const message = `Unable to attach or mount volumes: unmounted volumes=[${unmounted}], unattached volumes=[], failed to process volumes=[${unresolved.sort().join(' ')}]: ${problems.join('; ')}`;
+    events.push({ reason: 'FailedMount', message });
   }
-  return messages;
+  return events;
 }
 
 /** Volumes that the pod waits for; none where it is not even known what to wait for, which has been said. */

@@ -238,6 +238,14 @@ describe('a claim of a pod', () => {
     expect(h.said('web')).toEqual(['FailedMount: MountVolume.NodeAffinity check failed for volume "pv" : no matching NodeSelectorTerms']);
   });
 
+  it('that is no device cannot be had as one, which is told as such', async () => {
+    const h = await start();
+    await bound(h, { csi: undefined, volumeMode: 'Block', local: { path: '/dev/null' } });
+    const containers = [{ name: 'web', image: 'web:1', volumeDevices: [{ name: 'v', devicePath: '/dev/xvda' }] }];
+    await h.create('web', { ...claimed, containers });
+    expect(h.said('web')).toEqual(['FailedMapVolume: MapVolume.SetUpDevice failed for volume "pv" : path "/dev/null" is not a block device']);
+  });
+
   it('is given to the pod’s group once, as its policy says', async () => {
     const given: unknown[] = [];
     const h = await start();
