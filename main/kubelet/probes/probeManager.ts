@@ -1,7 +1,7 @@
 import type { ContainerStatus, Pod, PodStatus, Probe } from '../../api/index.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Random } from '../../util/random.ts';
-import { shouldRestart } from '../../api/containerRestart.ts';
+import { restartAction, shouldRestart } from '../../api/containerRestart.ts';
 import { allContainersOf, initContainersOf, isRestartableInit, isTerminalPhase, uidOf, type AnyContainer } from '../spec.ts';
 import type { Prober } from './prober.ts';
 import { ProbeResults, type Outcome, type ProbeKind } from './results.ts';
@@ -121,6 +121,15 @@ export class ProbeManager {
   }
 }
 
+/** Whether a container has ended in a way that has all of the pod's begin anew. Mirrors kubecontainer.ShouldAllContainersRestart. */
+function isRestartedWhole(pod: Pod, status: PodStatus): boolean {
+  const all = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])];
+  return all.some(({ name, state }) => {
+    const container = state?.terminated && allContainersOf(pod).find((one) => one.name === name);
+    return container && restartAction(container, state.terminated!.exitCode) === 'RestartAllContainers';
+  });
+}
+
 class ProbeWorker {
   #timer: Timer | undefined;
   #stopped = false;
@@ -128,6 +137,9 @@ class ProbeWorker {
   #containerId = '';
   /** Waits for a new container after its result is final for this one. */
   #onHold = false;
+  /** Whether this container has been probed. */
+  #asked = false;
+  /** How often in a row the probes ended in which way: a container that took the place of another goes on with its count. */
   #last: Outcome | undefined;
   #run = 0;
   readonly counts = { successful: 0, failed: 0, unknown: 0 };
@@ -160,7 +172,7 @@ class ProbeWorker {
   containerChanged(): void {
     const status = this.#status();
     if (this.#stopped || this.#probing || !status?.state?.running) return;
-    if (containerIdOf(status) !== this.#containerId || (status.started && this.#last === undefined && this.kind !== 'startup')) this.#schedule(0);
+    if (containerIdOf(status) !== this.#containerId || (status.started && !this.#asked && this.kind !== 'startup')) this.#schedule(0);
   }
 
   /** The time that a probe takes is part of its period: a container that does not answer must not be found out later for it. */
@@ -200,8 +212,7 @@ class ProbeWorker {
       if (this.#containerId) this.results.remove(this.kind, this.#containerId);
       this.#containerId = id;
       this.#onHold = false;
-      this.#last = undefined;
-      this.#run = 0;
+      this.#asked = false;
       const startedAt = Date.parse(status.state?.running?.startedAt ?? '');
       const ranBefore = startedAt < this.kubeletStartedAt;
       const first = initial[this.kind];
@@ -212,7 +223,7 @@ class ProbeWorker {
     if (!status.state?.running) {
       this.results.set(this.kind, id, 'failure', uid);
       const ended = status.state?.terminated;
-      return ended && !shouldRestart(this.container, this.pod.spec!, ended.exitCode) ? undefined : period;
+      return !ended || shouldRestart(this.container, this.pod.spec!, ended.exitCode) || isRestartedWhole(this.pod, podStatus) ? period : undefined;
     }
     if (this.pod.metadata?.deletionTimestamp && this.kind !== 'readiness') {
       this.results.set(this.kind, id, 'success', uid);
@@ -222,6 +233,7 @@ class ProbeWorker {
     if (delay > 0 && this.probe.initialDelaySeconds) return Math.min(delay, period);
     if (status.started ? this.kind === 'startup' : this.kind !== 'startup') return period;
 
+    this.#asked = true;
     const outcome = await this.#ask(podStatus, id);
     this.counts[outcome === 'success' ? 'successful' : outcome === 'failure' ? 'failed' : 'unknown']++;
     if (this.#stopped || outcome === undefined) return this.#stopped ? undefined : period;

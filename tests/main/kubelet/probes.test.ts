@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Harness } from './harness.ts';
+import type { ContainerStatus, Pod } from '../../../main/api/index.ts';
+import { ProbeManager } from '../../../main/kubelet/probes/probeManager.ts';
+import { exitAnnotation } from '../../../main/runtime/simulated/index.ts';
+import { FakeClock } from '../../support/fakeClock.ts';
+import { Harness, seededRandom } from './harness.ts';
 
 const http = { httpGet: { port: 'http', path: '/healthz' }, periodSeconds: 5 };
 const container = (changes: object) => ({ name: 'web', image: 'web:1', ports: [{ name: 'http', containerPort: 8080 }], ...changes });
@@ -52,6 +56,23 @@ describe('readiness', () => {
     expect(h.find('web')).toBeUndefined();
   });
 
+  it('comes again when all containers were restarted, though none would have been by itself', async () => {
+    const clock = new FakeClock();
+    const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }];
+    const containers = [{ name: 'web', image: 'web:1', restartPolicyRules: rules }, { ...container({ readinessProbe: http }), name: 'side' }];
+    const pod: Pod = { metadata: { name: 'web', namespace: 'default', uid: 'u' }, spec: { restartPolicy: 'Never', containers } };
+    const ended = (name: string, exitCode: number): ContainerStatus => ({ name, image: '', imageID: '', ready: false, restartCount: 0, containerID: `docker://${name}-0`, state: { terminated: { exitCode } } });
+    let side = ended('side', 137);
+    const statusOf = () => ({ phase: 'Running', containerStatuses: [ended('web', 42), side] });
+    const manager = new ProbeManager({ clock, random: seededRandom(), prober: async () => ({ result: 'success', output: '' }), statusOf, onChange: () => {}, event: () => {} });
+    manager.addPod(pod);
+    await clock.advance(5000);
+    side = { ...side, containerID: 'docker://side-1', restartCount: 1, started: true, state: { running: { startedAt: new Date(clock.now()).toISOString() } } };
+    await clock.advance(5000);
+    expect(manager.results.get('readiness', 'side-1')).toBe('success');
+    manager.stop();
+  });
+
   it('survives a new kubelet', async () => {
     const h = await start();
     h.agent.answer = () => ({ result: 'success', output: '' });
@@ -80,6 +101,16 @@ describe('liveness', () => {
     await h.create('web', { containers: [container({ livenessProbe: http })] });
     await h.clock.advance(10_000);
     expect(h.pod('web').status!.containerStatuses![0]!.restartCount).toBe(1);
+    expect(h.said('web')).toContain('Killing: Container web failed liveness probe, will be restarted');
+  });
+
+  it('goes on counting when the container is started again in between', async () => {
+    const h = await start();
+    await h.create('web', { containers: [container({ livenessProbe: http })] }, { annotations: { [exitAnnotation]: '1@7s' } });
+    await h.clock.advance(6999);
+    expect(h.said('web').filter((text) => text.startsWith('Killing'))).toEqual([]);
+    // It ends by itself after two failures; the next one fails for the third time.
+    await h.clock.advance(1000);
     expect(h.said('web')).toContain('Killing: Container web failed liveness probe, will be restarted');
   });
 
