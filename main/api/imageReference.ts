@@ -1,5 +1,3 @@
-import { hostOf } from '../util/imageName.ts';
-
 export { fullImageName } from '../util/imageName.ts';
 
 const domainPart = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
@@ -32,6 +30,3 @@ export function pullPolicyOf(image: string, policy: string | undefined): string 
   const match = reference.exec(image);
   return match && match[1]!.length <= maxName && !match[3] && (match[2] ?? 'latest') === 'latest' ? 'Always' : 'IfNotPresent';
 }
-
-/** The registry that an image comes from, as keys of pull secrets name it. */
-export const registryOf = (image: string): string => hostOf(image) || 'index.docker.io';

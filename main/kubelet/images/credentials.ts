@@ -1,7 +1,7 @@
 import type { Pod, Secret } from '../../api/index.ts';
 import type { RegistryAuth } from '../../runtime/index.ts';
 import type { ObjectSource } from '../config/environment.ts';
-import { registryOf } from '../../api/imageReference.ts';
+import { covers, defaultRegistry, defaultRegistryKey, keyOf, placeOf, repositoryOf, type Place } from './registryPlaces.ts';
 
 interface AuthEntry {
   username?: string;
@@ -17,28 +17,30 @@ export interface PullCredential {
   secret: string;
 }
 
-/** The pod's pull secrets that fit the image's registry, best first; secrets that are missing are passed over, as upstream does. */
+interface Entry {
+  place: Place;
+  credential: PullCredential;
+}
+
+/** The pod's pull secrets that fit the image, the most specific first; secrets that are missing are passed over, as upstream does. */
 export async function credentialsFor(pod: Pod, image: string, objects: ObjectSource): Promise<PullCredential[]> {
-  const found: { key: string; credential: PullCredential }[] = [];
+  const entries: Entry[] = [];
   for (const { name } of pod.spec?.imagePullSecrets ?? []) {
     if (!name) continue;
     const secret = await objects.secret(pod.metadata!.namespace!, name).catch(() => undefined);
-    if (secret) found.push(...matching(secret, image));
+    if (secret) entries.push(...entriesOf(secret));
   }
-  // The longest key is the most specific.
-  return found.sort((a, b) => b.key.length - a.key.length).map(({ credential }) => credential);
+  const target = repositoryOf(image);
+  const fitting = entries.filter(({ place }) => covers(place, target));
+  // What is for the engine's default registry goes by another name than the images that are there.
+  const found = fitting.length > 0 || target.host !== defaultRegistry ? fitting : entries.filter(({ place }) => place.host === defaultRegistryKey && place.path === '');
+  // Backwards: what goes on after another comes before it.
+  return found.sort((a, b) => (keyOf(a.place) < keyOf(b.place) ? 1 : keyOf(a.place) > keyOf(b.place) ? -1 : 0)).map(({ credential }) => credential);
 }
 
-function matching(secret: Secret, image: string): { key: string; credential: PullCredential }[] {
+function entriesOf(secret: Secret): Entry[] {
   const { uid, namespace, name } = secret.metadata ?? {};
-  const result: { key: string; credential: PullCredential }[] = [];
-  for (const [key, entry] of Object.entries(entriesOf(secret))) {
-    const place = key.replace(/^https?:\/\//, '').replace(/\/v[12]\/?$/, '').replace(/\/$/, '');
-    const registry = registryOf(image);
-    const full = registry === 'index.docker.io' ? `index.docker.io/${image}` : image;
-    const host = place.split('/')[0]!;
-    const fits = host === 'docker.io' || host === 'registry-1.docker.io' ? registry === 'index.docker.io' : full === place || full.startsWith(`${place}/`) || registry === host;
-    if (!fits || (place.includes('/') && !full.startsWith(place))) continue;
+  return Object.entries(authsOf(secret)).map(([key, entry]) => {
     const [username, ...rest] = entry.auth ? Buffer.from(entry.auth, 'base64').toString('utf8').split(':') : [entry.username];
     const password = entry.auth ? rest.join(':') : entry.password;
     const auth = {
@@ -47,21 +49,20 @@ function matching(secret: Secret, image: string): { key: string; credential: Pul
       ...(password ? { password } : {}),
       ...(entry.identitytoken ? { identityToken: entry.identitytoken } : {}),
     };
-    result.push({ key: place, credential: { auth, secret: `${uid}/${namespace}/${name}` } });
-  }
-  return result;
+    return { place: placeOf(key), credential: { auth, secret: `${uid}/${namespace}/${name}` } };
+  });
 }
 
-function entriesOf(secret: Secret): Record<string, AuthEntry> {
+function authsOf({ type, data }: Secret): Record<string, AuthEntry> {
   const read = (key: string): unknown => {
-    const data = secret.data?.[key];
-    if (!data) return undefined;
+    if (!data?.[key]) return undefined;
     try {
-      return JSON.parse(Buffer.from(data, 'base64').toString('utf8')) as unknown;
+      return JSON.parse(Buffer.from(data[key], 'base64').toString('utf8')) as unknown;
     } catch {
       return undefined;
     }
   };
-  const config = read('.dockerconfigjson') as { auths?: Record<string, AuthEntry> } | undefined;
-  return config?.auths ?? (read('.dockercfg') as Record<string, AuthEntry> | undefined) ?? {};
+  if (type === 'kubernetes.io/dockerconfigjson') return (read('.dockerconfigjson') as { auths?: Record<string, AuthEntry> } | undefined)?.auths ?? {};
+  if (type === 'kubernetes.io/dockercfg') return (read('.dockercfg') as Record<string, AuthEntry> | undefined) ?? {};
+  return {};
 }

@@ -57,8 +57,9 @@ describe('an image that is on the node', () => {
 
   it('is asked for again by a pod that lacks the credentials of the one that brought it', async () => {
     const h = await new Harness().start();
+    const type = 'kubernetes.io/dockerconfigjson';
     const data = { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths: { 'r.io': alice.auth } })).toString('base64') };
-    h.server.seed(resources.secrets, { metadata: { name: 'pull', namespace: 'default' }, data });
+    h.server.seed(resources.secrets, { metadata: { name: 'pull', namespace: 'default' }, type, data });
     const { pullImage } = h.runtime;
     h.runtime.pullImage = async (image, auth, onProgress) => {
       if (!auth) throw new Error('unauthorized');
