@@ -6,6 +6,7 @@ import { hostPlace } from '../../../main/kubelet/volumes/hostPlaces.ts';
 import { memoryVolumeBytes } from '../../../main/kubelet/volumes/memory.ts';
 import { RuntimeError } from '../../../main/runtime/index.ts';
 import { settle } from '../../support/fakeClock.ts';
+import { machineFiles, type HostFiles } from '../../../main/kubelet/volumes/hostPath.ts';
 import { Harness } from './harness.ts';
 
 async function start() {
@@ -239,11 +240,12 @@ describe('a claim of a pod', () => {
   });
 
   it('that is no device cannot be had as one, which is told as such', async () => {
-    const h = await start();
-    await bound(h, { csi: undefined, volumeMode: 'Block', local: { path: '/dev/null' } });
+    const hostFiles: HostFiles = { ...machineFiles, stat: async () => 'characterDevice' };
+    const h = await new Harness({ runtimeName: 'docker', kubelet: { hostFiles } }).start();
+    await bound(h, { csi: undefined, volumeMode: 'Block', local: { path: '/dev/tty' } });
     const containers = [{ name: 'web', image: 'web:1', volumeDevices: [{ name: 'v', devicePath: '/dev/xvda' }] }];
     await h.create('web', { ...claimed, containers });
-    expect(h.said('web')).toEqual(['FailedMapVolume: MapVolume.SetUpDevice failed for volume "pv" : path "/dev/null" is not a block device']);
+    expect(h.said('web')).toEqual(['FailedMapVolume: MapVolume.SetUpDevice failed for volume "pv" : path "/dev/tty" is not a block device']);
   });
 
   it('is given to the pod’s group once, as its policy says', async () => {
