@@ -1,7 +1,6 @@
 import type { ClusterRole, PolicyRule } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { selectorFromLabelSelector } from '../api/labels.ts';
-import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 
@@ -30,10 +29,8 @@ export class ClusterRoleAggregationController extends QueueController {
         for (const rule of part.rules ?? []) if (!rules.some((known) => equalJson(known, rule))) rules.push(rule);
     }
     if (equalJson(role.rules ?? [], rules)) return;
-    try {
-      await client.of(resources.clusterRoles).update({ ...role, rules });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    // With its uid, or one that has just been deleted would be made again.
+    const wanted = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name, uid: role.metadata!.uid }, rules };
+    await client.of(resources.clusterRoles).patch('', name, 'apply', wanted, { fieldManager: this.name, force: true });
   }
 }

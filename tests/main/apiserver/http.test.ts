@@ -191,7 +191,7 @@ describe('answers', () => {
 
   it('are complete also when a long list goes out in pieces, one behind the other on a connection', async () => {
     const many = '/apis/test.skiff/v1/namespaces/many/widgets';
-    const note = 'ä'.repeat(4000);
+    const note = 'ä'.repeat(30_000);
     for (let i = 100; i < 200; i++)
       await harness.local.request({ method: 'POST', path: many, body: { metadata: { name: `w-${i}`, annotations: { note } }, spec: { color: 'blue' } } });
     const whole = await ask({ path: many });

@@ -2,7 +2,6 @@ import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { resources } from '../../../main/client/index.ts';
 import { BootstrapSigner, TokenCleaner } from '../../../main/controllers/bootstrapTokens.ts';
-import { ClusterRoleAggregationController } from '../../../main/controllers/clusterRoleAggregation.ts';
 import { LegacyTokensController } from '../../../main/controllers/legacyTokens.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { Cluster } from './harness.ts';
@@ -14,7 +13,7 @@ let cluster: Cluster;
 beforeEach(async () => {
   cluster = new Cluster();
   cluster.more = { rootCA: 'the authority', issueToken: ({ name, secret }) => Promise.resolve(`token of ${name} in ${secret.name}`) };
-  await cluster.start(LegacyTokensController, TokenCleaner, BootstrapSigner, ClusterRoleAggregationController);
+  await cluster.start(LegacyTokensController, TokenCleaner, BootstrapSigner);
 });
 afterEach(() => cluster.stop());
 
@@ -86,15 +85,4 @@ describe('a bootstrap token', () => {
     await settle();
     expect(data()).toEqual({ kubeconfig: 'the way in' });
   });
-});
-
-it('a role made of others says what they allow', async () => {
-  const roles = cluster.client.of(resources.clusterRoles);
-  const rule = (resource: string) => ({ verbs: ['get'], apiGroups: [''], resources: [resource] });
-  await roles.create({ metadata: { name: 'all' }, aggregationRule: { clusterRoleSelectors: [{ matchLabels: { part: 'yes' } }] } });
-  await roles.create({ metadata: { name: 'b', labels: { part: 'yes' } }, rules: [rule('secrets'), rule('pods')] });
-  await roles.create({ metadata: { name: 'a', labels: { part: 'yes' } }, rules: [rule('pods')] });
-  await roles.create({ metadata: { name: 'c', labels: { part: 'no' } }, rules: [rule('nodes')] });
-  await settle();
-  expect(cluster.server.find(resources.clusterRoles, '', 'all')!.rules).toEqual([rule('pods'), rule('secrets')]);
 });
