@@ -159,8 +159,9 @@ export class NodeLifecycleController extends QueueController {
     }
     const now = this.clock.now();
     if (now <= health.probe + (ready ? gracePeriod : startupGracePeriod)) return;
+    // As upstream: what else is not known of it is only said together with this.
+    if (ready?.status === 'Unknown') return this.#tellPods(name!);
     const conditions = silentConditions(node, now);
-    if (equalJson(conditions, node.status?.conditions)) return this.#tellPods(name!);
     try {
       await this.client
         .because(node.metadata!.resourceVersion)
