@@ -246,7 +246,7 @@ class NodeKubelet implements Kubelet {
     );
     // Registering and looking at what runs already do not wait for one another.
     const registered = this.#keeper.start();
-    await this.#adopt();
+    const adopted = await this.#adopt();
     await options.informers.synced();
     if (this.#stopped) return;
     this.#ends.push(
@@ -263,6 +263,7 @@ class NodeKubelet implements Kubelet {
     this.#removeOrphans();
     if (!this.#isSimulated) this.#eviction.start();
     this.#listening = true;
+    if (adopted) void this.#lookAgain().catch(() => {});
     if (this.#agent) void this.#removeRemains();
   }
 
@@ -328,8 +329,8 @@ class NodeKubelet implements Kubelet {
     }
   }
 
-  /** Finds what an earlier kubelet of this node has left running: it is kept. */
-  async #adopt(): Promise<void> {
+  /** Finds what an earlier kubelet of this node has left running: it is kept. Resolves whether there is any. */
+  async #adopt(): Promise<boolean> {
     const { runtime } = this.options;
     const [sandboxes, containers] = await Promise.all([runtime.listSandboxes({ node: this.nodeName }), runtime.listContainers({ node: this.nodeName })]);
     const podOf = new Map<string, string>();
@@ -351,6 +352,18 @@ class NodeKubelet implements Kubelet {
       else await runtime.removeContainer(container.id);
     }
     for (const [uid, seed] of seeds) this.#seeds.set(uid, runtimeStatusOf(seed.sandboxes, seed.containers));
+    return seeds.size > 0;
+  }
+
+  /** What has changed between the adoption and the moment when its pod was known: nobody listened to its events yet. */
+  async #lookAgain(): Promise<void> {
+    const { runtime } = this.options;
+    const [sandboxes, containers] = await Promise.all([runtime.listSandboxes({ node: this.nodeName }), runtime.listContainers({ node: this.nodeName })]);
+    const states = new Map([...sandboxes, ...containers].map(({ id, state }) => [id, state]));
+    for (const worker of this.#workers.values()) {
+      const { sandboxes, containers } = worker.runtimeStatus;
+      if ([...sandboxes, ...containers].some(({ id, state }) => states.get(id) !== state)) worker.runtimeChanged();
+    }
   }
 
   async #startStaticPods(): Promise<void> {

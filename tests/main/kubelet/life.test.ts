@@ -379,6 +379,22 @@ describe('containers that never ran', () => {
 });
 
 describe('a kubelet that starts again', () => {
+  it('learns of a container that ends while its pod is not known yet', async () => {
+    const h = await new Harness().start();
+    await h.create('web');
+    const { id } = (await h.container('web'))!;
+    const list = h.runtime.listContainers.bind(h.runtime);
+    h.runtime.listContainers = async (filter) => {
+      h.runtime.listContainers = list;
+      const found = (await list(filter)).map((container) => ({ ...container }));
+      await h.runtime.stopContainer(id, 0);
+      return found;
+    };
+    await h.restart();
+    await settle();
+    expect(h.pod('web').status!.containerStatuses![0]).toMatchObject({ restartCount: 1, state: { running: {} } });
+  });
+
   it('finds its pods and leaves them as they are', async () => {
     const h = await new Harness().start();
     await h.create('web', {}, { annotations: { [exitAnnotation]: '1@60s' } });
