@@ -102,6 +102,7 @@ export class Algorithm {
       outcome.absent = unresolvable(preFiltered.restrictedBy[0]!, `node(s) didn't satisfy plugin(s) [${names}]`);
     }
     const wanted = feasibleNodesToFind(nodes.length, this.profile.configuration.percentageOfNodesToScore);
+    const since = this.profile.now();
     let looked = 0;
     for (; looked < nodes.length && feasible.length < wanted; looked++) {
       const node = nodes[(this.#start + looked) % nodes.length]!;
@@ -110,9 +111,11 @@ export class Algorithm {
       else feasible.push(node);
       if (status?.code === 'Error') {
         outcome.error = status;
+        this.profile.filtered(preFiltered, since, looked + 1, statuses, status);
         return;
       }
     }
+    this.profile.filtered(preFiltered, since, looked, statuses, undefined);
     if (all.length > 0) this.#start = (this.#start + looked) % all.length;
   }
 

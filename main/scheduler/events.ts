@@ -43,6 +43,26 @@ export type ClusterEvent =
   | Changed<'StorageCapacityChange', CSIStorageCapacity>
   | { kind: 'AttachmentDelete'; attachment: VolumeAttachment };
 
+/** What upstream calls them (k8s.io/kube-scheduler/framework/types.go, Label); what of a node or pod has changed is left aside. */
+const labels = {
+  PodUpdate: 'UnschedulablePodUpdate',
+  AttachmentDelete: 'storage.k8s.io/VolumeAttachmentDelete',
+  ResourceClaimChange: 'resource.k8s.io/ResourceClaim',
+  DeviceClassChange: 'resource.k8s.io/DeviceClass',
+  ResourceSliceChange: 'resource.k8s.io/ResourceSlice',
+  VolumeChange: 'PersistentVolume',
+  VolumeClaimChange: 'PersistentVolumeClaim',
+  StorageClassChange: 'storage.k8s.io/StorageClass',
+  CSINodeChange: 'storage.k8s.io/CSINode',
+  CSIDriverChange: 'storage.k8s.io/CSIDriver',
+  StorageCapacityChange: 'storage.k8s.io/CSIStorageCapacity',
+};
+
+export function labelOf(event: ClusterEvent): string {
+  const label = event.kind in labels ? labels[event.kind as keyof typeof labels] : event.kind;
+  return 'object' in event ? label + (event.old ? 'Update' : 'Add') : label;
+}
+
 type Labelled = { metadata?: { labels?: Record<string, string> } };
 
 export const labelsChanged = (old: Labelled, now: Labelled): boolean => !equalJson(old.metadata!.labels ?? {}, now.metadata!.labels ?? {});

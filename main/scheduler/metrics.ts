@@ -1,5 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import { Counts, Distributions, type Count, type Distribution } from '../util/series.ts';
+import { PluginSeries, ProfileMetrics } from './profileMetrics.ts';
+import type { QueuePart } from './queue.ts';
 
 /** How a try to find a pod a node has ended. */
 export type AttemptResult = 'scheduled' | 'unschedulable' | 'error';
@@ -9,6 +11,8 @@ export interface SchedulerSizes {
   /** Pods that wait, by where. */
   pending: Record<'active' | 'backoff' | 'unschedulable' | 'gated', number>;
   cache: Record<'nodes' | 'pods' | 'assumed_pods', number>;
+  /** Pods that wait and that a plugin has rejected, or keeps out. */
+  rejections: { plugin: string; profile: string; pods: number }[];
 }
 
 /** `count` bounds, each `factor` times the one before. */
@@ -26,6 +30,10 @@ export class SchedulerMetrics {
   readonly #waits: Distributions;
   readonly #preemptions: Count;
   readonly #victims: Distribution;
+  readonly #plugins: PluginSeries;
+  readonly #incoming: Counts;
+  /** By part and reason. */
+  readonly #entered = new Map<string, Count>();
   /** By result and profile. */
   readonly #known = new Map<string, { tries: Count; latencies: Distribution }>();
   #sizes: (() => SchedulerSizes) | undefined;
@@ -46,6 +54,9 @@ export class SchedulerMetrics {
     this.#preemptions.add(0);
     const victims = { name: 'scheduler_preemption_victims', help: 'Pods that were chosen to make room for one.', buckets: powers(1, 2, 7) };
     this.#victims = new Distributions(register, victims).series({});
+    this.#plugins = new PluginSeries(register);
+    this.#incoming = new Counts(register, { name: 'scheduler_queue_incoming_pods_total', help: 'Pods that came into a part of the queue, by what brought them there.' });
+    this.#rejections(register);
     this.#gauge(register, 'scheduler_pending_pods', 'Pods that wait, by where in the queue.', 'queue', ({ pending }) => pending);
     this.#gauge(register, 'scheduler_cache_size', 'Nodes and pods that are known, and pods on their way to a node.', 'type', ({ cache }) => cache);
   }
@@ -53,6 +64,19 @@ export class SchedulerMetrics {
   /** Whose sizes are told from now on; undefined: nobody's. */
   follow(sizes: (() => SchedulerSizes) | undefined): void {
     this.#sizes = sizes;
+  }
+
+  /** For the plugins of a profile; `now`: milliseconds on the monotonic clock. */
+  ofProfile(name: string, now: () => number): ProfileMetrics {
+    return new ProfileMetrics(this.#plugins, name, now);
+  }
+
+  /** A pod has come into a part of the queue. */
+  entered(queue: QueuePart, event: string): void {
+    const key = `${queue} ${event}`;
+    let count = this.#entered.get(key);
+    if (!count) this.#entered.set(key, (count = this.#incoming.series({ queue, event })));
+    count.add();
   }
 
   attempt(profile: string, result: AttemptResult, took: number): void {
@@ -80,6 +104,20 @@ export class SchedulerMetrics {
   preempted(victims: number | undefined): void {
     this.#preemptions.add();
     if (victims !== undefined) this.#victims.add(victims);
+  }
+
+  #rejections(register: Registry): void {
+    const sizes = () => this.#sizes?.();
+    new Gauge({
+      name: 'scheduler_unschedulable_pods',
+      help: 'Pods that wait, by each plugin that has rejected them.',
+      labelNames: ['plugin', 'profile'],
+      registers: [register],
+      collect() {
+        this.reset();
+        for (const { plugin, profile, pods } of sizes()?.rejections ?? []) this.set({ plugin, profile }, pods);
+      },
+    });
   }
 
   #gauge(register: Registry, name: string, help: string, label: string, read: (sizes: SchedulerSizes) => Record<string, number>): void {

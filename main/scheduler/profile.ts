@@ -3,7 +3,8 @@ import type { ExtensionPoint, ProfileConfiguration } from './configuration.ts';
 import { CycleState, type Plugin } from './framework.ts';
 import type { NodeInfo } from './nodeInfo.ts';
 import type { PodInfo } from './podInfo.ts';
-import type { Status } from './status.ts';
+import type { ProfileMetrics } from './profileMetrics.ts';
+import { failed, type Status } from './status.ts';
 
 /** What the first round of plugins has to say about a pod. */
 export interface PreFiltered {
@@ -15,6 +16,8 @@ export interface PreFiltered {
   /** Plugins that restricted `nodes`. */
   restrictedBy: string[];
   filters: Plugin[];
+  /** Measured plugin by plugin. */
+  sampled: boolean;
 }
 
 /** One node's scores: by plugin, weighted, in the order of `plugins`. */
@@ -43,6 +46,7 @@ export class Profile {
   constructor(
     readonly configuration: ProfileConfiguration,
     plugins: readonly Plugin[],
+    private readonly metrics?: ProfileMetrics,
   ) {
     this.#byName = new Map(plugins.map((plugin) => [plugin.name, plugin]));
     this.#preEnqueues = this.#at('preEnqueue', 'preEnqueue');
@@ -89,14 +93,23 @@ export class Profile {
   }
 
   preFilter(pod: PodInfo, all: readonly NodeInfo[]): PreFiltered {
+    const { metrics } = this;
     const state = new CycleState();
+    const sampled = metrics?.samples() ?? false;
+    const since = metrics?.now() ?? 0;
     const skipped = new Set<Plugin>();
     const restrictedBy: string[] = [];
     let nodes: ReadonlySet<string> | undefined;
     for (const plugin of this.#preFilters) {
+      const begun = sampled ? metrics!.now() : 0;
       const result = plugin.preFilter!(state, pod, all);
+      if (sampled) metrics!.plugin(plugin, 'PreFilter', begun, result && 'status' in result ? result.status.code : result && 'skip' in result ? 'Skip' : 'Success');
+      if (!(result && 'skip' in result)) metrics?.asked(plugin, 'PreFilter');
       if (!result) continue;
-      if ('status' in result) return { state, status: result.status, restrictedBy, filters: [] };
+      if ('status' in result) {
+        metrics?.point('PreFilter', since, result.status);
+        return { state, status: result.status, restrictedBy, filters: [], sampled };
+      }
       if ('skip' in result) skipped.add(plugin);
       else {
         const before = nodes;
@@ -105,16 +118,54 @@ export class Profile {
       }
     }
     const filters = this.#filters.filter((plugin) => !skipped.has(plugin));
-    return { state, nodes, restrictedBy, filters };
+    metrics?.point('PreFilter', since);
+    return { state, nodes, restrictedBy, filters, sampled };
   }
 
   /** The first objection, or undefined. */
-  filter({ state, filters }: PreFiltered, pod: PodInfo, node: NodeInfo): Status | undefined {
+  filter({ state, filters, sampled }: PreFiltered, pod: PodInfo, node: NodeInfo): Status | undefined {
+    if (sampled) return this.#filterMeasured(state, filters, pod, node);
     for (const plugin of filters) {
       const status = plugin.filter!(state, pod, node);
       if (status) return status;
     }
     return undefined;
+  }
+
+  #filterMeasured(state: CycleState, filters: readonly Plugin[], pod: PodInfo, node: NodeInfo): Status | undefined {
+    for (const plugin of filters) {
+      const begun = this.metrics!.now();
+      const status = plugin.filter!(state, pod, node);
+      this.metrics!.plugin(plugin, 'Filter', begun, status?.code);
+      if (status) return status;
+    }
+    return undefined;
+  }
+
+  /** So many nodes have been looked at since then, with these objections. */
+  filtered({ filters }: PreFiltered, since: number, looked: number, statuses: ReadonlyMap<string, Status>, error: Status | undefined): void {
+    const { metrics } = this;
+    if (!metrics) return;
+    metrics.point('Filter', since, error);
+    const objections = new Map<string, number>();
+    for (const { plugin } of statuses.values()) objections.set(plugin, (objections.get(plugin) ?? 0) + 1);
+    let asked = looked;
+    for (const plugin of filters) {
+      if (asked <= 0) return;
+      metrics.asked(plugin, 'Filter', asked);
+      // Nobody is asked about a node after the first objection.
+      asked -= objections.get(plugin.name) ?? 0;
+    }
+  }
+
+  /** The time from which something is measured. */
+  now(): number {
+    return this.metrics?.now() ?? 0;
+  }
+
+  /** A point whose plugins are not all run here is done. */
+  passed(point: 'PostFilter' | 'Bind', since: number, status?: Status): void {
+    this.metrics?.point(point, since, status);
   }
 
   /** What the plugins have to say about a pod that fits nowhere, preemption left aside. */
@@ -127,13 +178,18 @@ export class Profile {
     for (const plugin of this.#preFilters) plugin.tryPod?.(state, pod, tried, node, sign);
   }
 
-  score({ state }: PreFiltered, pod: PodInfo, nodes: readonly NodeInfo[]): Scores {
+  score({ state, sampled }: PreFiltered, pod: PodInfo, nodes: readonly NodeInfo[]): Scores {
+    const { metrics } = this;
+    const scorers = this.#preScore(state, pod, nodes, sampled);
+    const since = this.now();
     const plugins: string[] = [];
     const weighted: number[][] = [];
     const totals = new Array<number>(nodes.length).fill(0);
-    for (const { plugin, weight } of this.#scorers) {
-      if (this.#preScores.has(plugin) && plugin.preScore!(state, pod, nodes) === 'skip') continue;
+    for (const { plugin, weight } of scorers) {
+      const begun = sampled ? metrics!.now() : 0;
       const scores = nodes.map((node) => plugin.score!(state, pod, node));
+      if (sampled) metrics!.plugin(plugin, 'Score', begun, 'Success', nodes.length);
+      metrics?.asked(plugin, 'Score', nodes.length);
       plugin.normalize?.(state, pod, scores, nodes);
       for (let i = 0; i < scores.length; i++) {
         scores[i] = scores[i]! * weight;
@@ -142,28 +198,59 @@ export class Profile {
       plugins.push(plugin.name);
       weighted.push(scores);
     }
+    metrics?.point('Score', since);
     return { plugins, weighted, totals };
+  }
+
+  /** Those that have a preference. */
+  #preScore(state: CycleState, pod: PodInfo, nodes: readonly NodeInfo[], sampled: boolean): { plugin: Plugin; weight: number }[] {
+    const { metrics } = this;
+    const since = this.now();
+    const scorers = this.#scorers.filter(({ plugin }) => {
+      if (!this.#preScores.has(plugin)) return true;
+      const begun = sampled ? metrics!.now() : 0;
+      const skips = plugin.preScore!(state, pod, nodes) === 'skip';
+      if (sampled) metrics!.plugin(plugin, 'PreScore', begun, skips ? 'Skip' : 'Success');
+      if (!skips) metrics?.asked(plugin, 'PreScore');
+      return !skips;
+    });
+    metrics?.point('PreScore', since);
+    return scorers;
   }
 
   /** The first objection; what was reserved before it is given back. */
   reserve(state: CycleState, pod: PodInfo, node: string): Status | undefined {
+    const since = this.now();
     for (const plugin of this.#reserves) {
       const status = plugin.reserve?.(state, pod, node);
       if (status) {
+        this.metrics?.point('Reserve', since, status);
         this.unreserve(state, pod, node);
         return status;
       }
     }
+    this.metrics?.point('Reserve', since);
     return undefined;
   }
 
   unreserve(state: CycleState, pod: PodInfo, node: string): void {
+    const since = this.now();
     for (const plugin of this.#reserves) plugin.unreserve?.(state, pod, node);
+    this.metrics?.point('Unreserve', since);
   }
 
   /** Undefined when there is nothing to wait for. */
   preBind(state: CycleState, pod: PodInfo, node: string): Promise<unknown> | undefined {
     const waits = this.#preBinds.map((plugin) => plugin.preBind!(state, pod, node)).filter((wait) => wait !== undefined);
-    return waits.length > 0 ? Promise.all(waits) : undefined;
+    if (waits.length === 0) return undefined;
+    const { metrics } = this;
+    const since = this.now();
+    return Promise.all(waits).then(
+      () => metrics?.point('PreBind', since),
+      (error: unknown) => {
+        metrics?.point('PreBind', since, failed('', String(error)));
+        throw error;
+      },
+    );
   }
 }

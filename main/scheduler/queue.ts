@@ -1,6 +1,6 @@
 import type { Pod } from '../api/index.ts';
 import type { Clock, Timer } from '../util/clock.ts';
-import type { ClusterEvent } from './events.ts';
+import { labelOf, type ClusterEvent } from './events.ts';
 import { Heap } from './heap.ts';
 import { PodInfo } from './podInfo.ts';
 import type { Profile } from './profile.ts';
@@ -30,7 +30,11 @@ export interface QueueOptions {
   maxBackoff: number;
   /** Which plugins have a say about the pod. */
   profileOf(pod: Pod): Profile;
+  /** Called whenever a pod comes into a part of the queue, with what brought it there in upstream's words. */
+  entered?(part: QueuePart, why: string): void;
 }
+
+export type QueuePart = 'active' | 'backoff' | 'unschedulable';
 
 /**
  * Pods to schedule: those to try now (by priority, then age), those that have failed just now (back-off, by default of
@@ -70,6 +74,21 @@ export class SchedulingQueue {
     return gated;
   }
 
+  /** How many of all that wait each plugin has rejected or keeps out, by profile. */
+  get rejections(): { plugin: string; profile: string; pods: number }[] {
+    const found = new Map<string, { plugin: string; profile: string; pods: number }>();
+    for (const { info, rejectedBy, gatedBy } of [...this.#active.values(), ...this.#backoff.values(), ...this.#unschedulable.values()]) {
+      const profile = this.options.profileOf(info.pod).name;
+      for (const plugin of gatedBy ? [gatedBy] : rejectedBy) {
+        const key = `${profile} ${plugin}`;
+        const entry = found.get(key) ?? { plugin, profile, pods: 0 };
+        entry.pods++;
+        found.set(key, entry);
+      }
+    }
+    return [...found.values()];
+  }
+
   has(uid: string): boolean {
     return this.#find(uid) !== undefined;
   }
@@ -85,7 +104,7 @@ export class SchedulingQueue {
       gatedBy: undefined,
     };
     this.#remove(queued.info.uid);
-    this.#activate(queued);
+    this.#activate(queued, 'UnschedulablePodAdd');
   }
 
   /** The waiting pod itself has changed. */
@@ -99,7 +118,7 @@ export class SchedulingQueue {
     const event: ClusterEvent = { kind: 'PodUpdate', old, pod };
     if (!queued.gatedBy && !this.#helps(event, queued)) return;
     this.#unschedulable.delete(uid);
-    this.#backOffOrActivate(queued);
+    this.#backOffOrActivate(queued, labelOf(event));
   }
 
   delete(uid: string): void {
@@ -120,8 +139,9 @@ export class SchedulingQueue {
   addUnschedulable(queued: QueuedPod, rejectedBy: ReadonlySet<string>): void {
     queued.rejectedBy = rejectedBy;
     queued.timestamp = this.clock.monotonic();
-    if (rejectedBy.size === 0) return this.#backOff(queued);
+    if (rejectedBy.size === 0) return this.#backOff(queued, 'ScheduleAttemptFailure');
     this.#unschedulable.set(queued.info.uid, queued);
+    this.options.entered?.('unschedulable', 'ScheduleAttemptFailure');
     this.#planFlush(queued.timestamp + maxUnschedulable);
   }
 
@@ -131,7 +151,7 @@ export class SchedulingQueue {
     if (!queued || queued.gatedBy) return;
     this.#unschedulable.delete(uid);
     queued.rejectedBy = new Set();
-    this.#backOff(queued);
+    this.#backOff(queued, 'ForceActivate');
   }
 
   /** Lets go the pods that `event` may help, of those that are at most so important. */
@@ -140,7 +160,7 @@ export class SchedulingQueue {
       if (queued.info.priority > priority) continue;
       if (queued.gatedBy ? !this.#opens(event, queued) : !this.#helps(event, queued)) continue;
       this.#unschedulable.delete(uid);
-      this.#backOffOrActivate(queued);
+      this.#backOffOrActivate(queued, labelOf(event));
     }
   }
 
@@ -154,7 +174,9 @@ export class SchedulingQueue {
   #popRejected(): QueuedPod | undefined {
     // Errors of the scheduler itself or of binding keep their whole back-off.
     const first = this.#backoff.peek();
-    return first && first.rejectedBy.size > 0 ? this.#backoff.pop() : undefined;
+    if (!first || first.rejectedBy.size === 0) return undefined;
+    this.options.entered?.('active', 'PopFromBackoffQ');
+    return this.#backoff.pop();
   }
 
   /** Whether the plugin that keeps the pod out thinks better of it, and no other keeps it out. */
@@ -181,24 +203,27 @@ export class SchedulingQueue {
     return queued.timestamp + (queued.attempts === 0 ? 0 : wait);
   }
 
-  #backOffOrActivate(queued: QueuedPod): void {
-    if (this.#ready(queued) > this.clock.monotonic()) this.#backOff(queued);
-    else this.#activate(queued);
+  #backOffOrActivate(queued: QueuedPod, why: string): void {
+    if (this.#ready(queued) > this.clock.monotonic()) this.#backOff(queued, why);
+    else this.#activate(queued, why);
   }
 
-  #backOff(queued: QueuedPod): void {
+  #backOff(queued: QueuedPod, why: string): void {
     this.#backoff.set(queued);
+    this.options.entered?.('backoff', why);
     if (queued.rejectedBy.size > 0) this.#wake();
     this.#planBackoff();
   }
 
-  #activate(queued: QueuedPod): void {
+  #activate(queued: QueuedPod, why: string): void {
     queued.gatedBy = this.options.profileOf(queued.info.pod).gate(queued.info.pod);
     if (queued.gatedBy) {
       this.#unschedulable.set(queued.info.uid, queued);
+      this.options.entered?.('unschedulable', why);
       return;
     }
     this.#active.set(queued);
+    this.options.entered?.('active', why);
     this.#wake();
   }
 
@@ -226,7 +251,7 @@ export class SchedulingQueue {
         pod = this.#backoff.peek()
       ) {
         this.#backoff.pop();
-        this.#activate(pod);
+        this.#activate(pod, 'BackoffComplete');
       }
       this.#planBackoff();
     });
@@ -245,7 +270,7 @@ export class SchedulingQueue {
         if (queued.gatedBy) continue;
         if (queued.timestamp + maxUnschedulable <= now) {
           this.#unschedulable.delete(uid);
-          this.#backOffOrActivate(queued);
+          this.#backOffOrActivate(queued, 'UnschedulableTimeout');
         } else next = Math.min(next, queued.timestamp + maxUnschedulable);
       }
       if (next < Infinity) this.#planFlush(next);

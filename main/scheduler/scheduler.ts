@@ -27,7 +27,8 @@ import { volumeRestrictions } from './plugins/volumeRestrictions.ts';
 import { volumeZone } from './plugins/volumeZone.ts';
 import { DefaultPreemption, type Candidate } from './preemption.ts';
 import { Profile } from './profile.ts';
-import { SchedulingQueue, type QueuedPod } from './queue.ts';
+import { SchedulingQueue, type QueuedPod, type QueuePart } from './queue.ts';
+import { unschedulable } from './status.ts';
 
 export interface SchedulerOptions {
   client: Client;
@@ -146,6 +147,7 @@ export class Scheduler {
       initialBackoff: configuration.podInitialBackoffSeconds * seconds,
       maxBackoff: configuration.podMaxBackoffSeconds * seconds,
       profileOf: (pod: Pod) => this.#laneOf(pod)!.profile,
+      entered: (part: QueuePart, why: string) => options.metrics?.entered(part, why),
     };
     this.#queue = new SchedulingQueue(clock, queueOptions, () => this.#wake());
     this.#watch(informers.informer(resources.nodes));
@@ -173,7 +175,7 @@ export class Scheduler {
     const { informers, clock, random } = this.options;
     const budgets = informers.informer(resources.podDisruptionBudgets);
     const client = this.options.client.as(configuration.schedulerName);
-    const profile = new Profile(configuration, makePlugins(dependencies, configuration.args));
+    const profile = new Profile(configuration, makePlugins(dependencies, configuration.args), this.options.metrics?.ofProfile(configuration.schedulerName, () => clock.monotonic()));
     const algorithm = new Algorithm(profile, this.#cache, this.#nominator, random);
     const recorder = new EventRecorder(client, configuration.schedulerName, clock, random, { log: this.#log });
     const preemption = new DefaultPreemption(profile, algorithm, this.#cache, () => budgets.list(), random);
@@ -219,7 +221,7 @@ export class Scheduler {
   #sizes(): SchedulerSizes {
     const { active, backoff, unschedulable } = this.#queue.sizes;
     const { gated } = this.#queue;
-    return { pending: { active, backoff, unschedulable: unschedulable - gated, gated }, cache: this.#cache.sizes };
+    return { pending: { active, backoff, unschedulable: unschedulable - gated, gated }, cache: this.#cache.sizes, rejections: this.#queue.rejections };
   }
 
   #watch(nodes: Informer<Node>): void {
@@ -374,6 +376,7 @@ export class Scheduler {
     try {
       const wait = lane.profile.preBind(outcome.state, pod, node);
       if (wait) await Promise.all([this.#promise(lane, pod.pod, node), unlessStopped(wait, this.#stop.signal)]);
+      const since = lane.profile.now();
       await lane.client
         .because(resourceVersion)
         .of(resources.pods)
@@ -383,6 +386,7 @@ export class Scheduler {
           metadata: { namespace, name, uid },
           target: { apiVersion: 'v1', kind: 'Node', name: node },
         });
+      lane.profile.passed('Bind', since);
     } catch (error) {
       lane.profile.unreserve(outcome.state, pod, node);
       this.#cache.forget(pod.uid);
@@ -417,12 +421,14 @@ export class Scheduler {
       const everything = new Set(lane.profile.pluginNames);
       return this.#fail(queued, outcome, 'Unschedulable', 'no nodes available to schedule pods', everything, '');
     }
+    const since = lane.profile.now();
     const preemption = lane.profile.preempts ? lane.preemption.find(pod, outcome) : undefined;
     const candidate = preemption && 'candidate' in preemption ? preemption.candidate : undefined;
     if (preemption) this.options.metrics?.preempted(candidate?.victims.length);
     if (candidate) this.#preempt(lane, pod, candidate);
     const words = candidate ? [] : lane.profile.postFilter(outcome.preFiltered, pod);
     if (preemption && 'message' in preemption) words.push(preemption.message);
+    if (preemption || words.length > 0) lane.profile.passed('PostFilter', since, candidate ? undefined : unschedulable('', ...words));
     const message = fitError({
       nodeCount: outcome.nodeCount,
       statuses: outcome.statuses,

@@ -67,6 +67,55 @@ it('tells of tries and what came of them, of pods that wait, and of what is know
   expect(await told('scheduling_algorithm_duration_seconds')).toEqual(['scheduling_algorithm_duration_seconds_count 2']);
 });
 
+it('tells how pods come into the queue, and which plugins keep them there', async () => {
+  server.seed(resources.nodes, makeNode('node-1', { cpu: '1' }));
+  await add(makePod('waits', {}, { ...cpu('2'), nodeSelector: { disk: 'ssd' } }), makePod('gated', {}, { schedulingGates: [{ name: 'example.com/gate' }] }));
+  expect(await told('unschedulable_pods')).toEqual([
+    'unschedulable_pods{plugin="NodeAffinity",profile="default-scheduler"} 1',
+    'unschedulable_pods{plugin="SchedulingGates",profile="default-scheduler"} 1',
+  ]);
+  expect(await told('queue_incoming_pods_total')).toEqual([
+    'queue_incoming_pods_total{queue="active",event="UnschedulablePodAdd"} 1',
+    'queue_incoming_pods_total{queue="unschedulable",event="ScheduleAttemptFailure"} 1',
+    'queue_incoming_pods_total{queue="unschedulable",event="UnschedulablePodAdd"} 1',
+  ]);
+  server.seed(resources.nodes, { ...makeNode('node-2', { cpu: '4' }), metadata: { name: 'node-2', labels: { disk: 'ssd' } } });
+  await settle();
+  await clock.advance(2000);
+  expect(await told('unschedulable_pods')).toEqual(['unschedulable_pods{plugin="SchedulingGates",profile="default-scheduler"} 1']);
+  expect(await told('queue_incoming_pods_total')).toContain('queue_incoming_pods_total{queue="backoff",event="NodeAdd"} 1');
+  await scheduler.stop();
+  expect(await told('unschedulable_pods')).toEqual([]);
+});
+
+it('tells what the points of a cycle and their plugins take, and how often each plugin is asked', async () => {
+  for (const name of ['a', 'b', 'c']) server.seed(resources.nodes, makeNode(name, { cpu: name === 'a' ? '100m' : '1' }));
+  await settle();
+  await add(makePod('fits', {}, cpu('500m')), makePod('waits', {}, cpu('8')));
+  const points = await told('framework_extension_point_duration_seconds');
+  const count = (point: string, status: string, times: number) => `framework_extension_point_duration_seconds_count{extension_point="${point}",status="${status}",profile="default-scheduler"} ${times}`;
+  expect(points).toEqual([
+    count('Bind', 'Success', 1),
+    count('Filter', 'Success', 2),
+    count('PostFilter', 'Unschedulable', 1),
+    count('PreFilter', 'Success', 2),
+    count('PreScore', 'Success', 1),
+    count('Reserve', 'Success', 1),
+    count('Score', 'Success', 1),
+  ]);
+  const asked = await told('plugin_evaluation_total');
+  const times = (plugin: string, point: string) => Number(asked.find((line) => line.includes(`"${plugin}",extension_point="${point}"`))?.split(' ').at(-1) ?? 0);
+  expect(times('NodeResourcesFit', 'Filter')).toBe(6);
+  expect(times('NodeResourcesFit', 'Score')).toBe(2);
+  // Nobody behind it is asked about a node that it has objected to, nor who has nothing to say about these pods.
+  expect(times('NodeUnschedulable', 'Filter')).toBe(6);
+  expect(times('PodTopologySpread', 'Filter')).toBe(0);
+  // The first of ten cycles is measured plugin by plugin.
+  const plugins = await told('plugin_execution_duration_seconds');
+  expect(plugins).toContain('plugin_execution_duration_seconds_count{plugin="NodeResourcesFit",extension_point="Filter",status="UnschedulableAndUnresolvable"} 1');
+  expect(plugins).toContain('plugin_execution_duration_seconds_count{plugin="NodeResourcesFit",extension_point="Filter",status="Success"} 2');
+});
+
 it('tells of pods that make room for others', async () => {
   server.seed(resources.nodes, makeNode('node-1', { cpu: '1' }));
   await add(makePod('low', {}, cpu('500m')), makePod('lower', {}, cpu('500m')));
