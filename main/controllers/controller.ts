@@ -86,6 +86,18 @@ export interface Controller {
   stop(): Promise<void>;
 }
 
+/** The source that upstream's events name, where it is not the controller's own name. */
+const eventSources: Record<string, string> = {
+  'disruption-controller': 'controllermanager',
+  'endpointslice-controller': 'endpoint-slice-controller',
+  'endpointslicemirroring-controller': 'endpoint-slice-mirroring-controller',
+  'ephemeral-volume-controller': 'ephemeral_volume',
+  'generic-garbage-collector': 'garbage-collector-controller',
+  'persistent-volume-binder': 'persistentvolume-controller',
+  'resource-claim-controller': 'resource_claim',
+  'volume-expand': 'volume_expand',
+};
+
 /**
  * The one shape of a controller: an event becomes a key, the key waits in a queue, and `sync(key)` makes the cluster
  * as it should be. Whatever sync writes carries the revision of the object whose event woke it.
@@ -108,7 +120,7 @@ export abstract class QueueController implements Controller {
     this.clock = context.clock;
     this.random = context.random;
     this.log = context.log.child(name);
-    this.recorder = new EventRecorder(this.client, name, context.clock, context.random, { log: this.log });
+    this.recorder = new EventRecorder(this.client, eventSources[name] ?? name, context.clock, context.random, { log: this.log });
     this.queue = new WorkQueue(context.clock, { log: this.log, ...(context.metrics ? { measured: { name: queueNames[name] ?? name, by: context.metrics } } : {}) });
   }
 

@@ -106,10 +106,11 @@ export class DeviceTaintEvictionController extends QueueController {
 
 const isTainted = (slice: ResourceSlice | undefined) => slice?.spec.devices?.some(({ taints }) => taints?.some(({ effect }) => effect === 'NoExecute'));
 
-/** When whoever has the device has to let it go; a toleration without an end lasts for ever. */
+/** When whoever has the device has to let it go; a toleration without an end lasts for ever, whatever others say. */
 function endOf(taint: DeviceTaint, { tolerations = [] }: DeviceRequestAllocationResult): number {
   const since = Date.parse(taint.timeAdded ?? '') || 0;
   const used = tolerations.filter((toleration) => toleratesDeviceTaint(toleration, taint));
   if (used.length === 0) return since;
-  return since + Math.min(...used.map(({ tolerationSeconds }) => (tolerationSeconds === undefined ? Infinity : Math.max(0, tolerationSeconds) * 1000)));
+  if (used.some(({ tolerationSeconds }) => tolerationSeconds === undefined)) return Infinity;
+  return since + Math.min(...used.map(({ tolerationSeconds }) => Math.max(0, tolerationSeconds!) * 1000));
 }

@@ -168,6 +168,16 @@ export class Profile {
     this.metrics?.point(point, since, status);
   }
 
+  /**
+   * Whether a pod was turned away before a plugin had seen it that would now look for a way out. Nobody does then, nor
+   * makes room (upstream: such a plugin misses its state, and its error ends RunPostFilterPlugins).
+   */
+  isUnseen({ status }: PreFiltered): boolean {
+    if (!status) return false;
+    const rejecting = this.#preFilters.findIndex(({ name }) => name === status.plugin);
+    return this.#postFilters.some((plugin) => this.#preFilters.indexOf(plugin) > rejecting);
+  }
+
   /** What the plugins have to say about a pod that fits nowhere, preemption left aside. */
   postFilter({ state }: PreFiltered, pod: PodInfo): string[] {
     return this.#postFilters.map((plugin) => plugin.postFilter!(state, pod));

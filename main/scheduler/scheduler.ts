@@ -28,7 +28,7 @@ import { volumeZone } from './plugins/volumeZone.ts';
 import { DefaultPreemption, type Candidate } from './preemption.ts';
 import { Profile } from './profile.ts';
 import { SchedulingQueue, type QueuedPod, type QueuePart } from './queue.ts';
-import { unschedulable } from './status.ts';
+import { failed, unschedulable } from './status.ts';
 
 export interface SchedulerOptions {
   client: Client;
@@ -422,13 +422,14 @@ export class Scheduler {
       return this.#fail(queued, outcome, 'Unschedulable', 'no nodes available to schedule pods', everything, '');
     }
     const since = lane.profile.now();
-    const preemption = lane.profile.preempts ? lane.preemption.find(pod, outcome) : undefined;
+    const unseen = lane.profile.isUnseen(outcome.preFiltered);
+    const preemption = lane.profile.preempts && !unseen ? lane.preemption.find(pod, outcome) : undefined;
     const candidate = preemption && 'candidate' in preemption ? preemption.candidate : undefined;
     if (preemption) this.options.metrics?.preempted(candidate?.victims.length);
     if (candidate) this.#preempt(lane, pod, candidate);
-    const words = candidate ? [] : lane.profile.postFilter(outcome.preFiltered, pod);
+    const words = unseen ? ['not found'] : candidate ? [] : lane.profile.postFilter(outcome.preFiltered, pod);
     if (preemption && 'message' in preemption) words.push(preemption.message);
-    if (preemption || words.length > 0) lane.profile.passed('PostFilter', since, candidate ? undefined : unschedulable('', ...words));
+    if (preemption || words.length > 0) lane.profile.passed('PostFilter', since, candidate ? undefined : unseen ? failed('', 'not found') : unschedulable('', ...words));
     const message = fitError({
       nodeCount: outcome.nodeCount,
       statuses: outcome.statuses,

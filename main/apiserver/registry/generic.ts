@@ -224,7 +224,7 @@ export class Registry {
     metadata.generation = before.generation;
     if (subresource) subresource.prepareForUpdate(context, object, old);
     else strategy.prepareForUpdate?.(context, object, old);
-    if (strategy.hasGeneration && this.#generationChanged(object, old)) object.metadata!.generation = (before.generation ?? 0) + 1;
+    if (strategy.hasGeneration && this.#generationChanged(object, old, subresource !== undefined)) object.metadata!.generation = (before.generation ?? 0) + 1;
     metadata.uid ||= before.uid;
     metadata.creationTimestamp = before.creationTimestamp;
     if (before.deletionTimestamp) metadata.deletionTimestamp = before.deletionTimestamp;
@@ -272,8 +272,8 @@ export class Registry {
     return [encode, { expected, cause: context.cause, memo }];
   }
 
-  #generationChanged(object: KubeObject, old: KubeObject): boolean {
-    if (this.strategy.generationChanged) return this.strategy.generationChanged(object, old);
+  #generationChanged(object: KubeObject, old: KubeObject, bySubresource: boolean): boolean {
+    if (this.strategy.generationChanged) return this.strategy.generationChanged(object, old, bySubresource);
     const specs = [object, old].map((o) => ({ ...o, metadata: undefined, status: undefined, kind: undefined, apiVersion: undefined }));
     return !equalJson(specs[0], specs[1]);
   }

@@ -93,7 +93,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** Whether metadata.generation counts changes of this kind. */
   hasGeneration: boolean;
   /** Whether `spec` changed, for generation; default: anything but metadata and status differs. */
-  generationChanged?(object: T, old: T): boolean;
+  generationChanged?(object: T, old: T, bySubresource: boolean): boolean;
   /** Which rule `metadata.name` follows; findings read as upstream's. */
   nameRule: 'dnsSubdomain' | 'longName' | 'dnsLabel' | 'dns1035Label' | 'pathSegment' | 'ipAddress';
   /** An update is judged as a new object is, too, so that what is wrong with metadata is said once more. */

@@ -84,12 +84,11 @@ export function fitted(set: StatefulSet, pod: Pod): Pod {
 /** The pod with this number, from a template that is the set's in that revision. */
 export function plannedPod(set: StatefulSet, template: PodTemplateSpec, revision: string, ordinal: number): Pod {
   const { metadata, spec } = podFromTemplate(set, kind, template);
-  const { generateName: _, ...rest } = metadata!;
   const name = `${set.metadata!.name}-${ordinal}`;
   const pod: Pod = {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { ...rest, name, labels: { ...rest.labels, [revisionLabel]: revision } },
+    metadata: { ...metadata, name, labels: { ...metadata!.labels, [revisionLabel]: revision } },
     spec: { ...spec!, hostname: name, subdomain: set.spec!.serviceName || undefined },
   };
   return fitted(set, pod);

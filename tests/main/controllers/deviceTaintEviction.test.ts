@@ -45,6 +45,7 @@ it('a pod whose device is to be given up goes at once, and says why', async () =
 
 it('stays as long as its claim tolerates that', async () => {
   await running('forever', [{ operator: 'Exists' }]);
+  await running('forever-too', [{ operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 60 }, { operator: 'Exists', effect: 'NoExecute' }]);
   await running('a-while', [{ key: 'health', operator: 'Equal', value: 'bad', tolerationSeconds: 60 }]);
   await running('saved', [{ key: 'health', operator: 'Equal', value: 'bad', tolerationSeconds: 120 }]);
   await taint(sick());
@@ -52,8 +53,9 @@ it('stays as long as its claim tolerates that', async () => {
   expect(pod('a-while')!.metadata!.deletionTimestamp).toBeUndefined();
   await cluster.clock.advance(2_000);
   expect(pod('a-while')!.metadata!.deletionTimestamp).toBeDefined();
+  expect(pod('forever-too')!.metadata!.deletionTimestamp).toBeUndefined();
   await taint();
   await cluster.clock.advance(300_000);
-  for (const name of ['forever', 'saved']) expect(pod(name)!.metadata!.deletionTimestamp).toBeUndefined();
+  for (const name of ['forever', 'forever-too', 'saved']) expect(pod(name)!.metadata!.deletionTimestamp).toBeUndefined();
   expect(cluster.events('saved')).toEqual(['Cancelling deletion']);
 });

@@ -114,3 +114,9 @@ it('a pod that two budgets cover says so', async () => {
   expect(told).toHaveLength(1);
   expect(told[0]).toMatch(new RegExp(`^Pod "default"/"${name}" matches multiple PodDisruptionBudgets\\.  Chose "(web|all)" arbitrarily\\.$`));
 });
+
+it('a budget without pods says so under the name that upstream has for who says it', async () => {
+  await create({ minAvailable: 1 });
+  const [event] = cluster.server.all(resources.events).filter(({ involvedObject }) => involvedObject.name === 'web');
+  expect(event).toMatchObject({ reason: 'NoPods', message: 'No matching pods found', source: { component: 'controllermanager' } });
+});

@@ -67,7 +67,7 @@ describe('a stateful set', () => {
     await create(3);
     expect(names()).toEqual(['db-0']);
     expect(pod('db-0')).toMatchObject({
-      metadata: { labels: { 'statefulset.kubernetes.io/pod-name': 'db-0', 'apps.kubernetes.io/pod-index': '0' } },
+      metadata: { generateName: 'db-', labels: { 'statefulset.kubernetes.io/pod-name': 'db-0', 'apps.kubernetes.io/pod-index': '0' } },
       spec: { hostname: 'db-0', subdomain: 'db' },
     });
     await cluster.readyAll();

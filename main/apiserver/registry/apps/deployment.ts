@@ -20,8 +20,8 @@ const selectorText = (object: Deployment) => selectorFromLabelSelector(object.sp
 export const deployment: Strategy<Deployment> = {
   definition,
   hasGeneration: true,
-  // Annotations count too: the revision of a rollback lies there.
-  generationChanged: (object, old) => !equalJson(object.spec, old.spec) || !equalJson(object.metadata?.annotations, old.metadata?.annotations),
+  // Annotations count too, but for those that the controller writes together with the status: the revision.
+  generationChanged: (object, old, bySubresource) => !equalJson(object.spec, old.spec) || (!bySubresource && !equalJson(object.metadata?.annotations, old.metadata?.annotations)),
   nameRule: 'dnsSubdomain',
   resetFields: (subresource) => (subresource === 'status' ? [['spec'], ['metadata', 'labels']] : undefined),
   allowUnconditionalUpdate: true,

@@ -251,15 +251,6 @@ function assign(context: RequestContext, name: string, { metadata, target }: Bin
   const status = (object.status ??= {});
   delete status.nominatedNodeName;
   const others = (status.conditions ?? []).filter((condition) => condition.type !== 'PodScheduled');
-  const observedGeneration = object.metadata?.generation;
-  status.conditions = [
-    ...others,
-    {
-      type: 'PodScheduled',
-      status: 'True',
-      lastTransitionTime: timestamp(context.now),
-      ...(observedGeneration === undefined ? {} : { observedGeneration }),
-    },
-  ];
+  status.conditions = [...others, { type: 'PodScheduled', status: 'True', lastTransitionTime: timestamp(context.now) }];
 }
 

@@ -119,7 +119,7 @@ function disrupted(name: string, why: string, seconds: number) {
 /** Says in the pod's status why it ends. Throws a conflict where it is not the pod that the preconditions speak of. */
 async function markDisrupted(context: RequestContext, actions: Actions<Pod>, wanted: { uid?: string; resourceVersion?: string }): Promise<void> {
   await actions.update((pod) => {
-    const { name, uid, resourceVersion, generation } = pod.metadata!;
+    const { name, uid, resourceVersion } = pod.metadata!;
     if (wanted.uid && wanted.uid !== uid)
       throw failedPrecondition(name!, `the UID in the precondition (${wanted.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`);
     if (wanted.resourceVersion && wanted.resourceVersion !== resourceVersion)
@@ -128,7 +128,7 @@ async function markDisrupted(context: RequestContext, actions: Actions<Pod>, wan
     const type = 'DisruptionTarget';
     const current = status.conditions?.find((condition) => condition.type === type);
     const lastTransitionTime = current?.status === 'True' ? current.lastTransitionTime : timestamp(context.now);
-    const condition = { type, status: 'True', observedGeneration: generation, reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting', lastTransitionTime };
+    const condition = { type, status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting', lastTransitionTime };
     status.conditions = [...(status.conditions ?? []).filter((each) => each !== current), condition];
   });
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bootstrapCluster } from '../../../../main/bootstrap/index.ts';
-import type { Job, PodTemplateSpec, Secret, StatefulSet } from '../../../../main/api/index.ts';
+import type { Deployment, Job, PodTemplateSpec, Secret, StatefulSet } from '../../../../main/api/index.ts';
 import { TestCluster } from './testCluster.ts';
 
 let cluster: TestCluster;
@@ -84,4 +84,13 @@ it('a namespace goes when its finalizer does', async () => {
   expect(going.status).toEqual({ phase: 'Terminating' });
   await cluster.ask('PUT', `${path}/finalize`, { ...going, spec: { finalizers: [] } });
   expect(await cluster.refusal('GET', path)).toBe('namespaces "leaving" not found');
+});
+
+it("a deployment's generation counts its annotations too, but for those that come with its status", async () => {
+  const path = `${apps}/deployments/counted`;
+  const made = await cluster.ask<Deployment>('POST', `${apps}/deployments`, { metadata: { name: 'counted' }, spec: { selector, template: template() } });
+  const withNote = (object: Deployment, note: string): Deployment => ({ ...object, metadata: { ...object.metadata, annotations: { note } } });
+  const told = await cluster.ask<Deployment>('PUT', `${path}/status`, { ...withNote(made, 'revision'), status: { observedGeneration: 1 } });
+  expect(told.metadata).toMatchObject({ generation: 1, annotations: { note: 'revision' } });
+  expect((await cluster.ask<Deployment>('PUT', path, withNote(told, 'by hand'))).metadata!.generation).toBe(2);
 });
