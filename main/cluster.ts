@@ -22,6 +22,7 @@ import { listenOnHost, portProblem } from './cloud/index.ts';
 import { startControllers, type ControllerContext } from './controllers/index.ts';
 import { joinEngines, type Engine as StoreEngine } from './engines.ts';
 import { Nodes } from './nodes.ts';
+import { watchNodes } from './nodesFault.ts';
 import { prepareMachines, type MachineFiles } from './nodes/machines.ts';
 import type { Options } from './options.ts';
 import { outFolder } from './outFolder.ts';
@@ -364,6 +365,7 @@ class Engine implements Cluster {
       // On simulated nodes by the user's own wish there is nothing to be said.
       ...(discovery && !found ? { notice: `${discovery.message} Until then pods run on simulated nodes.` } : {}),
     });
+    this.#stops.push(watchNodes(informers.informer(resources.nodes), clock, (fault) => this.#tellFault(fault)));
   }
 
   /** Rejects where they are asked for a cluster that has been made without: its network and Services cannot change that. */
@@ -546,6 +548,12 @@ class Engine implements Cluster {
     const { port } = await readMemory(this.#files);
     for (const candidate of [port, 6443]) if (candidate && (await isFree(candidate))) return candidate;
     return 0;
+  }
+
+  #tellFault(fault: string | undefined): void {
+    if (this.#state.phase !== 'running') return;
+    const { fault: _, ...state } = this.#state;
+    this.#change(fault === undefined ? state : { ...state, fault });
   }
 
   #change(state: ClusterState): void {

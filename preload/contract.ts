@@ -90,6 +90,8 @@ export type ClusterState =
       server: string;
       /** One line on what is missing and how to get it, such as a Docker engine. */
       notice?: string;
+      /** Why no pod is looked after now, in the words of a node: the engine has been stopped, say. */
+      fault?: string;
     }
   | { phase: 'failed'; message: string };
 

@@ -1,8 +1,9 @@
-import type { Deployment, Event, Pod } from '../../../main/api/index.ts';
+import type { Deployment, Event, Node, Pod } from '../../../main/api/index.ts';
 import { controllerOf } from '../../../main/api/meta.ts';
 import { deploymentStatus } from '../../kinds/deployment/status.ts';
 import { lastSeen, timesSeen } from '../../kinds/event/time.ts';
 import type { Tone } from '../../components/grid/types.ts';
+import { nodeStatus } from '../../kinds/node/status.ts';
 import { summarize, toneOf, troubleOf } from '../../kinds/pod/status.ts';
 import { warningsOf } from '../../kinds/pod/warnings.ts';
 
@@ -16,19 +17,21 @@ export interface Tally {
 export interface Trouble {
   namespace: string;
   name: string;
-  kind: 'Pod' | 'Deployment';
+  kind: 'Node' | 'Pod' | 'Deployment';
   word: string;
   tone: Tone;
   why: string;
-  /** Pods of one owner that fail for one reason are one trouble. */
+  /** Pods of one owner that fail for one reason are one trouble, and so are nodes. */
   others: number;
 }
 
-export function podTally(pods: readonly Pod[]): Tally {
+/** What runs on a node that has fallen silent may run or not: nobody can call it healthy. */
+export function podTally(pods: readonly Pod[], nodes: readonly Node[]): Tally {
   const tally: Tally = { healthy: 0, moving: 0, unhealthy: 0 };
+  const down = new Set(nodes.filter(isDown).map((node) => node.metadata?.name));
   for (const pod of pods) {
     const tone = toneOf(pod);
-    if (tone === 'bad') tally.unhealthy++;
+    if (tone === 'bad' || (tone === 'ok' && down.has(pod.spec?.nodeName))) tally.unhealthy++;
     else if (tone === 'warn') tally.moving++;
     else tally.healthy++;
   }
@@ -49,9 +52,18 @@ export function deploymentTally(deployments: readonly Deployment[]): Tally {
 /** What a node has said less often may be the start of a program that is slow, or of a pod that came before its ConfigMap. */
 const timesToTell = 3;
 
+const isDown = (node: Node) => nodeStatus(node).tone === 'bad';
+
 /** `events` and `now` tell of pods that are on their way and cannot go on. */
-export function troubles(pods: readonly Pod[], deployments: readonly Deployment[], events: readonly Event[], now: number): Trouble[] {
+export function troubles(nodes: readonly Node[], pods: readonly Pod[], deployments: readonly Deployment[], events: readonly Event[], now: number): Trouble[] {
   const found = new Map<string, Trouble>();
+  for (const node of nodes) {
+    if (!isDown(node)) continue;
+    const { text, tone, title = '' } = nodeStatus(node);
+    const known = found.get(`node/${title}`);
+    if (known) known.others++;
+    else found.set(`node/${title}`, { namespace: '', name: node.metadata?.name ?? '', kind: 'Node', word: text, tone, why: title, others: 0 });
+  }
   const eventsOf = new Map<string | undefined, Event[]>();
   for (const event of events) {
     const { uid } = event.involvedObject;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../../../main/api/index.ts';
-import { troubles, warningGroups } from '../../../renderer/views/overview/health.ts';
+import { podTally, troubles, warningGroups } from '../../../renderer/views/overview/health.ts';
 import { containerStatus, makePod } from '../support/objects.ts';
 
 const crashing = { phase: 'Running', containerStatuses: [containerStatus({ state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 5m0s' } } })] };
@@ -13,10 +13,24 @@ function warning(name: string, message: string, lastTimestamp: string, count = 1
 describe('what needs attention', () => {
   it('is one trouble for the pods of one owner that fail in one way', () => {
     const pods = [makePod('a', { status: crashing, metadata: ownedBy('1', 'a') }), makePod('b', { status: crashing, metadata: ownedBy('1', 'b') }), makePod('c', { status: crashing }), makePod('fine')];
-    expect(troubles(pods, [], [], 0).map(({ name, word, why, others }) => [name, word, why, others])).toEqual([
+    expect(troubles([], pods, [], [], 0).map(({ name, word, why, others }) => [name, word, why, others])).toEqual([
       ['a', 'CrashLoopBackOff', 'back-off 5m0s', 1],
       ['c', 'CrashLoopBackOff', 'back-off 5m0s', 0],
     ]);
+  });
+});
+
+describe('nodes that are not ready', () => {
+  const node = (name: string, status: string, message: string) => ({ metadata: { name }, status: { conditions: [{ type: 'Ready', status, message }] } });
+  const nodes = [node('node-1', 'False', 'container runtime is down'), node('node-2', 'False', 'container runtime is down'), node('node-3', 'True', 'kubelet is ready')];
+  const on = (name: string, nodeName: string) => makePod(name, { spec: { nodeName, containers: [] } });
+
+  it('need attention, in their own words', () => {
+    expect(troubles(nodes, [], [], [], 0)).toEqual([{ namespace: '', name: 'node-1', kind: 'Node', word: 'NotReady', tone: 'bad', why: 'container runtime is down', others: 1 }]);
+  });
+
+  it('have no healthy pods: what they said last may hold no longer', () => {
+    expect(podTally([on('a', 'node-1'), on('b', 'node-3')], nodes)).toEqual({ healthy: 1, moving: 0, unhealthy: 1 });
   });
 });
 
@@ -25,7 +39,7 @@ describe('a pod that is on its way', () => {
   const mount = (name: string, count: number): Event => ({ ...warning(name, 'secret "gone" not found', '2026-01-01T10:00:00Z', count), reason: 'FailedMount', involvedObject: { kind: 'Pod', name, namespace: 'default', uid: name } });
 
   it('needs attention once its node has said again and again that it cannot go on', () => {
-    const found = troubles([waits('late'), waits('stuck')], [], [mount('late', 1), mount('stuck', 3)], Date.parse('2026-01-01T10:01:00Z'));
+    const found = troubles([], [waits('late'), waits('stuck')], [], [mount('late', 1), mount('stuck', 3)], Date.parse('2026-01-01T10:01:00Z'));
     expect(found).toEqual([{ namespace: 'default', name: 'stuck', kind: 'Pod', word: 'ContainerCreating', tone: 'warn', why: 'secret "gone" not found', others: 0 }]);
   });
 });
