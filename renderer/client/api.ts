@@ -108,11 +108,11 @@ function errorOf(code: number, body: string): StatusError {
   return status ? new StatusError({ code, ...status }) : failure(code, '', body.trim() || `HTTP ${code}`);
 }
 
-/** The Status in a text, if it holds one. */
+/** The Status in a text, if it holds one: what a stream ends with does not name its kind. */
 export function readStatus(text: string): Status | undefined {
   try {
     const value = JSON.parse(text) as Status | null;
-    return value?.kind === 'Status' ? value : undefined;
+    return value?.kind === 'Status' || value?.status === 'Failure' || value?.status === 'Success' ? value : undefined;
   } catch {
     return undefined;
   }

@@ -74,7 +74,7 @@ async function serveCommand(kubelet: KubeletApi, target: ContainerTarget, option
     channels.finish(exitCode === 0 ? { metadata: {}, status: 'Success' } : exitStatus(exitCode));
   } catch (error) {
     const what = options.command ? 'executing command in' : 'attaching to';
-    const message = `error ${what} container: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `error ${what} container: ${wordsOf(error)}`;
     channels.finish({
       metadata: {},
       status: 'Failure',
@@ -84,6 +84,12 @@ async function serveCommand(kubelet: KubeletApi, target: ContainerTarget, option
       code: error instanceof StatusError ? error.code : 500,
     });
   }
+}
+
+/** Without what every internal error begins with: it is said once, at the front. */
+function wordsOf(error: unknown): string {
+  const cause = error instanceof StatusError && error.reason === 'InternalError' ? error.status.details?.causes?.[0]?.message : undefined;
+  return cause ?? (error instanceof Error ? error.message : String(error));
 }
 
 function exitStatus(exitCode: number): Status {

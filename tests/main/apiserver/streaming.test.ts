@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { ContainerIO, KubeletApi } from '../../../main/api/kubelet.ts';
 import type { KubeObject } from '../../../main/api/meta.ts';
-import { badRequest, failure, type StatusError } from '../../../main/api/status.ts';
+import { badRequest, failure, internalError, type StatusError } from '../../../main/api/status.ts';
 import type { Strategy } from '../../../main/apiserver/index.ts';
 import { gadgets, start, type Harness } from './support/harness.ts';
 
@@ -31,7 +31,7 @@ async function run([name]: string[], io: ContainerIO): Promise<{ exitCode: numbe
     for (let i = 0; i < 200; i++) io.stdout!.write(Buffer.alloc(10_000, 0x61));
     return { exitCode: 0 };
   }
-  if (name === 'broken') throw badRequest('no such container');
+  if (name === 'broken') throw internalError('no such container');
   for await (const part of io.stdin!) io.stdout!.write(part as Buffer);
   return { exitCode: 0 };
 }
