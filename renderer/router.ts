@@ -6,7 +6,7 @@ const applyScreens = import.meta.glob<{ default: object }>('./views/apply/ApplyV
 const applyScreen = applyScreens['./views/apply/ApplyView.vue'] ?? (() => import('./views/create/CreateYamlView.vue'));
 
 export function makeRouter(history: RouterHistory = createWebHashHistory()): Router {
-  return createRouter({
+  const router = createRouter({
     history,
     routes: [
       { path: '/', name: 'overview', component: lazy(() => import('./views/overview/OverviewView.vue')) },
@@ -35,4 +35,17 @@ export function makeRouter(history: RouterHistory = createWebHashHistory()): Rou
       { path: '/:rest(.*)*', redirect: '/' },
     ],
   });
+  followEarlyChanges(router, history);
+  return router;
+}
+
+/** The router listens to its history only once its first page is there: where the user went meanwhile it goes then. */
+function followEarlyChanges(router: Router, history: RouterHistory): void {
+  let early: string | undefined;
+  const end = history.listen((to) => (early = to));
+  const follow = () => {
+    end();
+    if (early !== undefined && early !== router.currentRoute.value.fullPath) void router.push(early);
+  };
+  router.isReady().then(follow, follow);
 }
