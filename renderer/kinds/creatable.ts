@@ -3,7 +3,7 @@ import { kindScreens } from './index.ts';
 /** Kinds in the order in which people make them. */
 const wished = [
   'Deployment', 'Pod', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob', 'Service', 'Ingress', 'ConfigMap', 'Secret', 'PersistentVolumeClaim', 'PersistentVolume',
-  'Namespace', 'HorizontalPodAutoscaler',
+  'Namespace', 'HorizontalPodAutoscaler', 'NetworkPolicy', 'PodDisruptionBudget', 'ResourceQuota',
 ];
 
 /** The kinds that have a form. */

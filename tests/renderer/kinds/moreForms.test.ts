@@ -1,6 +1,6 @@
 import { flushPromises } from '@vue/test-utils';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { CronJob, Ingress, Job, PersistentVolumeClaim, Service, StatefulSet } from '../../../main/api/index.ts';
+import type { CronJob, Ingress, Job, NetworkPolicy, PersistentVolumeClaim, PodDisruptionBudget, ResourceQuota, Service, StatefulSet } from '../../../main/api/index.ts';
 import type { KubeObject } from '../../../main/api/meta.ts';
 import { creatableKinds } from '../../../renderer/kinds/creatable.ts';
 import { mountScreen, settleScreen, type Screen } from '../support/mountScreen.ts';
@@ -109,5 +109,51 @@ describe('the form of an Ingress', () => {
     await type('backend.service.name', 'shop');
     await create();
     expect(made<Ingress>('Ingress', 'web')?.spec).toEqual({ rules: [{ host: 'web.localhost', http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'shop', port: { number: 80 } } } }] } }] });
+  });
+});
+
+describe('the form of a NetworkPolicy', () => {
+  it('says how many pods it protects, and begins with one rule for what comes in', async () => {
+    screen = await mountScreen('/create/NetworkPolicy', ({ api }) => api.put(makePod('db', { app: 'db' })));
+    await type('metadata.name', 'db');
+    await type('', 'db', [...document.querySelectorAll<HTMLInputElement>('[data-path="spec.podSelector.matchLabels"] input')][1]!);
+    expect(document.querySelector('[data-test="selected"]')!.textContent).toBe('One pod has these labels at the moment.');
+    await type('', 'web', [...document.querySelectorAll<HTMLInputElement>('[data-path$="podSelector.matchLabels"] input')][3]!);
+    await create();
+    expect(made<NetworkPolicy>('NetworkPolicy', 'db')?.spec).toEqual({
+      podSelector: { matchLabels: { app: 'db' } },
+      policyTypes: ['Ingress'],
+      ingress: [{ from: [{ podSelector: { matchLabels: { app: 'web' } } }], ports: [{ protocol: 'TCP', port: 80 }] }],
+    });
+  });
+
+  it('shuts pods off from outgoing connections altogether by a switch, and gives incoming ones free by another', async () => {
+    screen = await mountScreen('/create/NetworkPolicy');
+    await type('metadata.name', 'shut');
+    await click('[data-path="spec.policyTypes.Egress"] input');
+    await click('[data-path="spec.policyTypes.Ingress"] input');
+    await create();
+    expect(made<NetworkPolicy>('NetworkPolicy', 'shut')?.spec).toEqual({ podSelector: { matchLabels: { app: '' } }, policyTypes: ['Egress'] });
+  });
+});
+
+describe('the form of a PodDisruptionBudget', () => {
+  it('has one of its two bounds: a new one takes the place of the other', async () => {
+    screen = await mountScreen('/create/PodDisruptionBudget');
+    await type('metadata.name', 'web');
+    await type('spec.minAvailable', '50%');
+    await create();
+    expect(made<PodDisruptionBudget>('PodDisruptionBudget', 'web')?.spec).toEqual({ selector: { matchLabels: { app: '' } }, minAvailable: '50%' });
+  });
+});
+
+describe('the form of a ResourceQuota', () => {
+  it('leaves out what has no bound', async () => {
+    screen = await mountScreen('/create/ResourceQuota');
+    await type('metadata.name', 'team');
+    await type('spec.hard[limits.memory]', '8Gi');
+    await type('spec.hard[pods]', '');
+    await create();
+    expect(made<ResourceQuota>('ResourceQuota', 'team')?.spec?.hard).toEqual({ 'requests.cpu': '4', 'requests.memory': '4Gi', 'limits.memory': '8Gi' });
   });
 });
