@@ -122,31 +122,34 @@ export class Registry {
   }
 
   async #create(context: RequestContext, object: KubeObject, generated: boolean, allow?: Allow): Promise<Entry> {
-    await this.#prepareCreate(context, object);
-    const settle = await allow?.(object);
+    const finish = await this.strategy.beginWrite?.(context, object, undefined);
+    let committed = false;
     try {
-      return await this.#store(context, object, generated);
+      await this.#prepareCreate(context, object);
+      const settle = await allow?.(object);
+      try {
+        const entry = await this.#store(context, object, generated);
+        committed = !context.dryRun;
+        return entry;
+      } finally {
+        settle?.();
+      }
     } finally {
-      settle?.();
+      await finish?.(committed);
     }
   }
 
   async #store(context: RequestContext, object: KubeObject, generated: boolean): Promise<Entry> {
     const name = object.metadata!.name!;
     const key = this.key(context.namespace, name);
-    const finish = await this.strategy.beginWrite?.(context, object, undefined);
     if (context.dryRun) {
-      await finish?.(false);
       const current = await this.store.get(key);
       if (current) throw this.#exists(current, name, generated);
       return unstored(key, object, this.definition.kind, this.apiVersion, 0);
     }
     try {
-      const entry = await this.store.put(key, ...this.#write(context, object, 0));
-      await finish?.(true);
-      return entry;
+      return await this.store.put(key, ...this.#write(context, object, 0));
     } catch (error) {
-      await finish?.(false);
       if (error instanceof ConflictError) throw this.#exists(error.current, name, generated);
       throw error;
     }
@@ -194,6 +197,19 @@ export class Registry {
   async #update(context: RequestContext, update: Update, object: KubeObject, current: Entry): Promise<Entry> {
     const old = objectOf(current);
     this.#checkRevision(object, current, update.name);
+    const finish = update.subresource ? undefined : await this.strategy.beginWrite?.(context, object, old);
+    let committed = false;
+    try {
+      const entry = await this.#storeUpdate(context, update, object, current);
+      committed = !context.dryRun && entry !== current;
+      return entry;
+    } finally {
+      await finish?.(committed);
+    }
+  }
+
+  async #storeUpdate(context: RequestContext, update: Update, object: KubeObject, current: Entry): Promise<Entry> {
+    const old = objectOf(current);
     await this.#prepareUpdate(context, update, object, old);
     (await update.allowUpdate?.(object, old))?.();
     if (this.#nothingLeftToFinish(object, old)) {
@@ -202,19 +218,8 @@ export class Registry {
     }
     object.metadata!.resourceVersion = old.metadata!.resourceVersion;
     if (changesNothing(object, old, schemaOf(this.definition))) return current;
-    const finish = await this.strategy.beginWrite?.(context, object, old);
-    if (context.dryRun) {
-      await finish?.(false);
-      return unstored(current.key, object, this.definition.kind, this.apiVersion, current.modRevision);
-    }
-    try {
-      const entry = await this.store.put(current.key, ...this.#write(context, object, current.modRevision));
-      await finish?.(true);
-      return entry;
-    } catch (error) {
-      await finish?.(false);
-      throw error;
-    }
+    if (context.dryRun) return unstored(current.key, object, this.definition.kind, this.apiVersion, current.modRevision);
+    return this.store.put(current.key, ...this.#write(context, object, current.modRevision));
   }
 
   async #prepareUpdate(context: RequestContext, { subresource }: Update, object: KubeObject, old: KubeObject): Promise<void> {

@@ -58,7 +58,8 @@ function describing(metadata: ObjectMeta, errors: FieldError[]): void {
  * (k8s.io/apiserver/pkg/registry/rest/update.go) and once more by its kind; `again`: which judges it as new besides.
  */
 export function validateChangedMeta(metadata: ObjectMeta, old: ObjectMeta, namespaced: boolean, nameRule: Strategy['nameRule'], again = false, qualifiedFinalizers = false): FieldError[] {
-  const whole = validateObjectMeta(metadata, namespaced, nameRule);
+  // Of a name that is there already only so much is asked.
+  const whole = validateObjectMeta(metadata, namespaced, 'pathSegment');
   const changes = validateObjectMetaUpdate(metadata, old);
   const unqualified = qualifiedFinalizers ? unqualifiedFinalizers(metadata) : [];
   if (!whole.length && !changes.length && !unqualified.length) return [];

@@ -108,7 +108,7 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   allowCreateOnUpdate?: boolean;
   /** PUT without resourceVersion is taken (upstream: true for most kinds). */
   allowUnconditionalUpdate?: boolean;
-  /** Runs after validation and before the write; returns what undoes it if the write fails (Service addresses). A dry run undoes it at once. */
+  /** Runs before anything is prepared or judged (upstream: BeginCreate, BeginUpdate); returns what undoes it where nothing is written in the end (Service addresses), as in a dry run. Not for subresources. */
   beginWrite?(context: RequestContext, object: T, old: T | undefined): Promise<(committed: boolean) => void | Promise<void>>;
   /** DELETE answers with the object instead of a Status (upstream: ReturnDeletedObject). */
   returnsDeletedObject?: boolean;

@@ -23,6 +23,8 @@ interface Surroundings {
   spec: PodSpec;
   volumes: ReadonlyMap<string, Volume>;
   claims: ReadonlySet<string>;
+  /** As it was, of which some may stay that is refused by now. */
+  before?: PodSpec | undefined;
 }
 
 export function validateAllContainers(errors: FieldErrors, field: string, around: Surroundings): void {
@@ -33,7 +35,7 @@ export function validateAllContainers(errors: FieldErrors, field: string, around
 }
 
 function validateContainers(errors: FieldErrors, field: string, around: Surroundings): void {
-  const { containers = [], os, terminationGracePeriodSeconds: grace } = around.spec;
+  const { containers = [], terminationGracePeriodSeconds: grace } = around.spec;
   if (!containers.length) return errors.required(field);
   const names = new Set<string>();
   containers.forEach((container, i) => {
@@ -41,7 +43,7 @@ function validateContainers(errors: FieldErrors, field: string, around: Surround
     validateCommon(errors, path, container, around);
     if (names.has(container.name)) errors.duplicate(`${path}.name`, container.name);
     names.add(container.name);
-    if (container.lifecycle) validateLifecycle(errors, `${path}.lifecycle`, container.lifecycle, grace, os);
+    if (container.lifecycle) validateLifecycle(errors, `${path}.lifecycle`, container.lifecycle, grace);
     validateProbes(errors, path, container, grace);
     restartRules(errors, path, container);
   });
@@ -49,8 +51,9 @@ function validateContainers(errors: FieldErrors, field: string, around: Surround
 }
 
 function validateInitContainers(errors: FieldErrors, field: string, around: Surroundings): void {
-  const { containers = [], initContainers = [], os, terminationGracePeriodSeconds: grace } = around.spec;
+  const { containers = [], initContainers = [], terminationGracePeriodSeconds: grace } = around.spec;
   const names = new Set(containers.map((container) => container.name));
+  const hadRestarts = around.before?.initContainers?.some((container) => !isSidecar(container) && container.resizePolicy?.some(({ restartPolicy }) => restartPolicy === 'RestartContainer'));
   initContainers.forEach((container, i) => {
     const path = `${field}[${i}]`;
     validateCommon(errors, path, container, around);
@@ -59,14 +62,14 @@ function validateInitContainers(errors: FieldErrors, field: string, around: Surr
     else if (container.name) names.add(container.name);
     hostPortConflicts(errors, field, [container]);
     if (isSidecar(container)) {
-      if (container.lifecycle) validateLifecycle(errors, `${path}.lifecycle`, container.lifecycle, grace, os);
+      if (container.lifecycle) validateLifecycle(errors, `${path}.lifecycle`, container.lifecycle, grace);
       validateProbes(errors, path, container, grace);
       return;
     }
     for (const name of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const)
       if (container[name]) errors.forbidden(`${path}.${name}`, 'may not be set for init containers without restartPolicy=Always');
     container.resizePolicy?.forEach((policy, j) => {
-      if (policy.restartPolicy === 'RestartContainer')
+      if (policy.restartPolicy === 'RestartContainer' && !hadRestarts)
         errors.invalid(`${path}.resizePolicy[${j}].restartPolicy`, policy.restartPolicy, "must not be set to 'RestartContainer' for non-sidecar initContainers");
     });
   });

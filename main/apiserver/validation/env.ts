@@ -84,17 +84,18 @@ export function validateEnvFrom(errors: FieldErrors, field: string, sources: Env
 export function objectFieldSelector(errors: FieldErrors, field: string, selector: ObjectFieldSelector, allowed: string[]): void {
   if (!selector.apiVersion) return errors.required(`${field}.apiVersion`);
   if (!selector.fieldPath) return errors.required(`${field}.fieldPath`);
-  const subscripted = /^([^[\]]+)\['(.*)'\]$/.exec(selector.fieldPath);
+  const subscripted = /^(.+?)\['(.*)'\]$/.exec(selector.fieldPath);
   const label = subscripted?.[1] ?? (selector.fieldPath === 'spec.host' ? 'spec.nodeName' : selector.fieldPath);
   if (selector.apiVersion !== 'v1')
     return errors.invalid(`${field}.fieldPath`, selector.fieldPath, `error converting fieldPath: unsupported pod version: ${selector.apiVersion}`);
+  if (subscripted && label !== 'metadata.annotations' && label !== 'metadata.labels')
+    return errors.invalid(`${field}.fieldPath`, selector.fieldPath, `error converting fieldPath: field label does not support subscript: ${selector.fieldPath}`);
   if (!downwardLabels.has(label))
     return errors.invalid(`${field}.fieldPath`, selector.fieldPath, `error converting fieldPath: field label not supported: ${selector.fieldPath}`);
   if (subscripted) {
     const key = subscripted[2]!;
     if (label === 'metadata.annotations') errors.invalidEach(field, key.toLowerCase(), isQualifiedName(key.toLowerCase()));
-    else if (label === 'metadata.labels') errors.invalidEach(field, key, isQualifiedName(key));
-    else errors.invalid(field, label, 'does not support subscript');
+    else errors.invalidEach(field, key, isQualifiedName(key));
   } else if (!allowed.includes(label)) {
     errors.notSupported(`${field}.fieldPath`, label, allowed);
   }

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { isDns1123Label, isDns1123Subdomain } from '../../api/names.ts';
 import type { PersistentVolume, PersistentVolumeSpec } from '../../api/index.ts';
 import { asGiven } from '../../api/normalize.ts';
@@ -21,7 +22,7 @@ export function sourceOf(spec: PersistentVolumeSpec): Pick<PersistentVolumeSpec,
   return Object.fromEntries(sourceNames.filter((name) => spec[name] !== undefined).map((name) => [name, spec[name]]));
 }
 
-export function validatePersistentVolume(errors: FieldErrors, { spec = {} }: PersistentVolume): void {
+export function validatePersistentVolume(errors: FieldErrors, { spec = {} }: PersistentVolume, old?: PersistentVolume): void {
   if (!spec.accessModes?.length) errors.required('spec.accessModes');
   validateAccessModes(errors, 'spec.accessModes', spec.accessModes);
   const capacity = spec.capacity ?? {};
@@ -39,11 +40,11 @@ export function validatePersistentVolume(errors: FieldErrors, { spec = {} }: Per
   const policy = spec.persistentVolumeReclaimPolicy;
   if (policy && !reclaimPolicies.includes(policy)) errors.notSupported('spec.persistentVolumeReclaimPolicy', policy, reclaimPolicies);
   if (spec.nodeAffinity) {
-    if (spec.nodeAffinity.required) validateNodeSelector(errors, 'spec.nodeAffinity.required', spec.nodeAffinity.required);
+    if (spec.nodeAffinity.required) validateNodeSelector(errors, 'spec.nodeAffinity.required', spec.nodeAffinity.required, old?.spec?.nodeAffinity?.required);
     else errors.required('spec.nodeAffinity.required', 'must specify required node constraints');
   }
   validateSource(errors, spec);
-  if (spec.hostPath && /^(\/|\.)*$/.test(spec.hostPath.path) && policy === 'Recycle')
+  if (spec.hostPath && path.posix.normalize(spec.hostPath.path || '.').replace(/(.)\/$/, '$1') === '/' && policy === 'Recycle')
     errors.forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'");
   if (spec.storageClassName) errors.invalidEach('spec.storageClassName', spec.storageClassName, isDns1123Subdomain(spec.storageClassName));
   if (spec.volumeMode !== undefined && !volumeModes.includes(spec.volumeMode)) errors.notSupported('spec.volumeMode', spec.volumeMode, volumeModes);

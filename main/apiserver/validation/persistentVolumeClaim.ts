@@ -71,7 +71,7 @@ export function claimUpdate(errors: FieldErrors, claim: PersistentVolumeClaim, o
   if (oldClass !== undefined && before.storageClassName === undefined && after.storageClassName === oldClass && (newClass === undefined || newClass === oldClass)) {
     after.storageClassName = undefined;
   } else {
-    if (oldClass !== newClass) errors.invalid(`metadata.annotations[${betaClass}]`, newClass ?? '', fieldImmutable);
+    if (oldClass !== newClass) errors.invalid(`metadata.annotations.${betaClass}`, newClass ?? '', fieldImmutable);
     if (after.storageClassName !== undefined && before.storageClassName === undefined && (oldClass === undefined || after.storageClassName === oldClass))
       after.storageClassName = before.storageClassName;
   }

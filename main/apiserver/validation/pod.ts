@@ -7,6 +7,7 @@ import { diff } from './diff.ts';
 import type { FieldErrors } from './field.ts';
 import { internal } from './internal.ts';
 import { annotations, dns1123Label, dns1123Subdomain, ipAddress, labels, qualifiedName } from './names.ts';
+import { eachContainer, mirrorAnnotation, someContainer, validateAnnotationChange, validatePodAnnotations, validateProfilesMatch } from './podAnnotations.ts';
 import { validateHostProcesses, validateOs } from './podOs.ts';
 import { aggregateContainers } from '../../api/podAmounts.ts';
 import { podResourceName, quantityOf, resourceRequirements, containerResourceName, isHugePage } from './resources.ts';
@@ -19,12 +20,13 @@ import { validateVolumes } from './volumes.ts';
 const maxInt32 = 2147483647;
 const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
 
-export function validatePodSpec(errors: FieldErrors, field: string, spec: PodSpec, podMeta: ObjectMeta | undefined, isPod = false): void {
+/** `before`: what an update may leave as bad as it was. */
+export function validatePodSpec(errors: FieldErrors, field: string, spec: PodSpec, podMeta: ObjectMeta | undefined, isPod = false, before?: PodSpec): void {
   if (spec.terminationGracePeriodSeconds === undefined) errors.required(`${field}.terminationGracePeriodSeconds`);
   const volumes = validateVolumes(errors, `${field}.volumes`, spec.volumes, podMeta);
   const claims = new Set((spec.resourceClaims ?? []).map((claim) => claim.name).filter(Boolean));
-  resourceClaims(errors, `${field}.resourceClaims`, spec);
-  validateAllContainers(errors, field, { spec, volumes, claims });
+  resourceClaims(errors, `${field}.resourceClaims`, spec, podMeta);
+  validateAllContainers(errors, field, { spec, volumes, claims, before });
   podLevelResources(errors, field, spec, claims);
   if (spec.hostNetwork)
     spec.containers?.forEach((container, i) =>
@@ -37,7 +39,7 @@ export function validatePodSpec(errors: FieldErrors, field: string, spec: PodSpe
   choice(errors, `${field}.dnsPolicy`, spec.dnsPolicy, dnsPolicies);
   labels(errors, `${field}.nodeSelector`, spec.nodeSelector);
   validatePodSecurityContext(errors, `${field}.securityContext`, spec);
-  validateAffinity(errors, `${field}.affinity`, spec.affinity);
+  validateAffinity(errors, `${field}.affinity`, spec.affinity, before?.affinity);
   dnsConfig(errors, `${field}.dnsConfig`, spec);
   spec.readinessGates?.forEach((gate, i) => qualifiedName(errors, `${field}.readinessGates[${i}].conditionType`, gate.conditionType ?? ''));
   const gates = new Set<string>();
@@ -52,6 +54,10 @@ export function validatePodSpec(errors: FieldErrors, field: string, spec: PodSpe
     if (spec.hostNetwork) errors.forbidden(`${field}.hostNetwork`, 'when `hostUsers` is false');
     if (spec.hostPID) errors.forbidden(`${field}.HostPID`, 'when `hostUsers` is false');
     if (spec.hostIPC) errors.forbidden(`${field}.HostIPC`, 'when `hostUsers` is false');
+    const hadDevices = before?.hostUsers === false && someContainer(before, ({ volumeDevices }) => !!volumeDevices?.length);
+    eachContainer(spec, field, ({ volumeDevices }, path) => {
+      if (volumeDevices?.length && !hadDevices) errors.forbidden(`${path}.volumeDevices`, 'when `hostUsers` is false');
+    });
   }
   if (spec.hostnameOverride !== undefined) {
     const path = `${field}.hostnameOverride`;
@@ -85,9 +91,11 @@ function choice(errors: FieldErrors, field: string, value: string | undefined, s
   else if (!supported.includes(value)) errors.notSupported(field, value, supported);
 }
 
-function resourceClaims(errors: FieldErrors, field: string, spec: PodSpec): void {
+function resourceClaims(errors: FieldErrors, field: string, spec: PodSpec, podMeta: ObjectMeta | undefined): void {
   const names = new Set<string>();
+  const isStatic = podMeta?.annotations?.[mirrorAnnotation] !== undefined;
   spec.resourceClaims?.forEach((claim, i) => {
+    if (isStatic) return errors.forbidden('[]', 'static pods do not support resource claims');
     const path = `${field}[${i}]`;
     if (!claim.name) errors.required(`${path}.name`);
     else if (names.has(claim.name)) errors.duplicate(`${path}.name`, claim.name);
@@ -151,20 +159,23 @@ function dnsConfig(errors: FieldErrors, field: string, spec: PodSpec): void {
   });
 }
 
-export function validatePodTemplateSpec(errors: FieldErrors, field: string, template: PodTemplateSpec): void {
+/** `before`: what an update may leave as bad as it was. */
+export function validatePodTemplateSpec(errors: FieldErrors, field: string, template: PodTemplateSpec, before?: PodTemplateSpec): void {
   labels(errors, `${field}.labels`, template.metadata?.labels);
   annotations(errors, `${field}.annotations`, template.metadata?.annotations);
-  validatePodSpec(errors, `${field}.spec`, template.spec ?? { containers: [] }, undefined);
+  const spec = template.spec ?? { containers: [] };
+  validatePodAnnotations(errors, `${field}.annotations`, template.metadata?.annotations, spec, before?.metadata?.annotations);
+  validatePodSpec(errors, `${field}.spec`, spec, undefined, false, before?.spec);
+  validateProfilesMatch(errors, `${field}.spec`, template);
   if (template.spec?.ephemeralContainers?.length)
     errors.forbidden(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
 }
 
-function metadataAndSpec(errors: FieldErrors, pod: Pod): void {
+/** `old`: what an update may leave as bad as it was. */
+export function validatePodWhole(errors: FieldErrors, pod: Pod, old?: Pod): void {
   const spec = pod.spec ?? { containers: [] };
-  const cost = pod.metadata?.annotations?.['controller.kubernetes.io/pod-deletion-cost'];
-  if (cost !== undefined && !(/^(0|-?[1-9][0-9]*)$/.test(cost) && Math.abs(Number(cost)) <= maxInt32))
-    errors.invalid("metadata.annotations[controller.kubernetes.io/pod-deletion-cost]", cost, 'must be a 32bit integer');
-  validatePodSpec(errors, 'spec', spec, pod.metadata, true);
+  validatePodAnnotations(errors, 'metadata.annotations', pod.metadata?.annotations, spec, old?.metadata?.annotations);
+  validatePodSpec(errors, 'spec', spec, pod.metadata, true, old?.spec);
   if (!spec.serviceAccountName)
     spec.volumes?.forEach((volume, i) =>
       volume.projected?.sources?.forEach((source, j) => {
@@ -177,24 +188,11 @@ function metadataAndSpec(errors: FieldErrors, pod: Pod): void {
 }
 
 export function validatePodCreate(errors: FieldErrors, pod: Pod): void {
-  metadataAndSpec(errors, pod);
+  validatePodWhole(errors, pod);
   if (pod.spec?.ephemeralContainers?.length) errors.forbidden('spec.ephemeralContainers', 'cannot be set on create');
   if (pod.spec?.nodeName && pod.spec.schedulingGates?.length)
     errors.forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');
-}
-
-const appArmor = 'container.apparmor.security.beta.kubernetes.io/';
-const mirror = 'kubernetes.io/config.mirror';
-
-/** Mirrors ValidatePodSpecificAnnotationUpdates. */
-export function fixedAnnotations(errors: FieldErrors, { metadata }: Pod, { metadata: old }: Pod): void {
-  const [after, before] = [metadata?.annotations ?? {}, old?.annotations ?? {}];
-  const refuse = (key: string, what: string) => {
-    if (key.startsWith(appArmor)) errors.forbidden(`metadata.annotations[${key}]`, `may not ${what} AppArmor annotations`);
-    if (key === mirror) errors.forbidden(`metadata.annotations[${key}]`, `may not ${what} mirror pod annotation`);
-  };
-  for (const key in before) if (after[key] !== before[key]) refuse(key, 'remove or update');
-  for (const key in after) if (before[key] === undefined) refuse(key, 'add');
+  validateProfilesMatch(errors, 'spec', pod);
 }
 
 const updatableFields = [
@@ -206,8 +204,8 @@ const updatableFields = [
 ];
 
 export function validatePodUpdate(errors: FieldErrors, pod: Pod, old: Pod): void {
-  metadataAndSpec(errors, pod);
-  fixedAnnotations(errors, pod, old);
+  validatePodWhole(errors, pod, old);
+  validateAnnotationChange(errors, pod, old);
   const [after, before] = [pod.spec!, old.spec!];
   for (const kind of ['containers', 'initContainers'] as const) {
     const [left = [], right = []] = [after[kind], before[kind]];

@@ -1,7 +1,8 @@
-import type { Container, EphemeralContainer, PodSpec, WindowsSecurityContextOptions } from '../../api/index.ts';
+import type { PodSpec, WindowsSecurityContextOptions } from '../../api/index.ts';
 import { isDns1123Subdomain } from '../../api/names.ts';
 import type { FieldErrors } from './field.ts';
 import { byteLength } from './names.ts';
+import { eachContainer } from './podAnnotations.ts';
 
 /*
  * What pods of one operating system may not say that those of the other may. Mirrors pkg/apis/core/validation/validation.go
@@ -18,12 +19,6 @@ const maxDomain = 256;
 const maxUser = 104;
 const netBios = /^[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}$/;
 const dnsDomain = /^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/;
-
-type Visit = (container: Container | EphemeralContainer, path: string) => void;
-
-function eachContainer(spec: PodSpec, field: string, visit: Visit): void {
-  for (const kind of ['initContainers', 'containers', 'ephemeralContainers'] as const) spec[kind]?.forEach((container, i) => visit(container, `${field}.${kind}[${i}]`));
-}
 
 export function validateOs(errors: FieldErrors, field: string, spec: PodSpec): void {
   if (!spec.os) return;

@@ -5,18 +5,19 @@ import { isDns1123Subdomain } from '../../api/names.ts';
 import type { FieldErrors } from './field.ts';
 import { internal } from './internal.ts';
 import { byteLength, dns1123Label, dns1123Subdomain, fieldImmutable, ipAddress, qualifiedName } from './names.ts';
-import { fixedAnnotations } from './pod.ts';
+import { validateAnnotationChange } from './podAnnotations.ts';
 
 /* What may be said of a pod. Mirrors pkg/apis/core/validation/validation.go (ValidatePodStatusUpdate). */
 
 const systemConditions = ['PodScheduled', 'Ready', 'Initialized'];
 const healths = ['Healthy', 'Unhealthy', 'Unknown'];
+const maxInt32 = 2 ** 31 - 1;
 const maxHealthMessage = 1024;
 const notNegative = 'must be a non-negative integer';
 
 export function validatePodStatusUpdate(errors: FieldErrors, pod: Pod, old: Pod): void {
   const [status, before, spec] = [pod.status ?? {}, old.status ?? {}, old.spec!];
-  fixedAnnotations(errors, pod, old);
+  validateAnnotationChange(errors, pod, old);
   status.conditions?.forEach(({ type = '', observedGeneration = 0 }, i) => {
     if (observedGeneration < 0) errors.invalid(`status.conditions[${i}].observedGeneration`, observedGeneration, notNegative);
     if (!systemConditions.includes(type)) qualifiedName(errors, `status.conditions[${i}].Type`, type);
@@ -37,6 +38,7 @@ export function validatePodStatusUpdate(errors: FieldErrors, pod: Pod, old: Pod)
   if (status.hostIPs?.length && (status.hostIP ?? '') !== (status.hostIPs[0]!.ip ?? ''))
     errors.invalid('status.hostIPs[0].ip', status.hostIPs[0]!.ip ?? '', 'must be equal to `hostIP`');
   addresses(errors, 'status.hostIPs', 'core/v1.HostIP', status.hostIPs, before.hostIPs);
+  for (const kind of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const) users(errors, `status.${kind}`, status[kind], spec);
   allocatedStatuses(errors, 'status.containerStatuses', status.containerStatuses, spec.containers);
   allocatedStatuses(errors, 'status.initContainerStatuses', status.initContainerStatuses, spec.initContainers);
   status.ephemeralContainerStatuses?.forEach(({ allocatedResourcesStatus }, i) => {
@@ -83,6 +85,21 @@ function extendedClaimStatus(errors: FieldErrors, path: string, { requestMapping
   });
   if (!resourceClaimName) errors.required(`${path}.resourceClaimName`);
   else dns1123Subdomain(errors, `${path}.resourceClaimName`, resourceClaimName);
+}
+
+/** Who a container's first process runs as. */
+function users(errors: FieldErrors, field: string, statuses: ContainerStatus[] = [], { os }: PodSpec): void {
+  statuses.forEach(({ user }, i) => {
+    if (!user?.linux) return;
+    const path = `${field}[${i}].user.linux`;
+    if (os?.name === 'windows') return errors.forbidden(path, 'cannot be set for a windows pod');
+    const id = (at: string, value = 0) => {
+      if (value < 0 || value > maxInt32) errors.invalid(`${path}.${at}`, value, `must be between 0 and ${maxInt32}, inclusive`);
+    };
+    id('uid', user.linux.uid);
+    id('gid', user.linux.gid);
+    user.linux.supplementalGroups?.forEach((group, j) => id(`supplementalGroups[${j}]`, group));
+  });
 }
 
 /** How the devices do that a container has been given. */

@@ -2,7 +2,9 @@ import { equalJson } from '../../api/json.ts';
 import type { AppArmorProfile, Container, ContainerPort, ObjectMeta, PodAffinityTerm, PodSpec, PodTemplateSpec, Volume } from '../../api/index.ts';
 import { isDns1123Label } from '../../api/names.ts';
 import { deprecatedNodeLabels, nodeSelectorTermWarnings } from './nodeLabelWarnings.ts';
+import { appArmorOfContainer, seccompOfContainer, seccompOfPod } from './podAnnotations.ts';
 import { fractionalBytes } from './resources.ts';
+import { ipWarnings } from './warnings.ts';
 import { claimSpecWarnings, deprecatedSources, overlappingPathWarnings } from './volumeWarnings.ts';
 
 /* Mirrors pkg/api/pod/warnings.go. */
@@ -25,9 +27,6 @@ const deprecatedAnnotations: Record<string, string> = {
   'security.alpha.kubernetes.io/unsafe-sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
 };
 
-const seccompOfPod = 'seccomp.security.alpha.kubernetes.io/pod';
-const seccompOfContainer = 'container.seccomp.security.alpha.kubernetes.io/';
-export const appArmorOfContainer = 'container.apparmor.security.beta.kubernetes.io/';
 export const appArmorDeprecated = 'deprecated since v1.30; use the "appArmorProfile" field instead';
 
 /** A name that pods can have, but that is no name of a host. */
@@ -80,6 +79,8 @@ export function podWarnings(field: string, spec: PodSpec | undefined, metadata: 
     if (claim) warnings.push(...claimSpecWarnings(`${field}.volumes[${i}].ephemeral.volumeClaimTemplate.spec`, claim));
   });
   warnings.push(...overlappingPathWarnings(spec.volumes ?? []));
+  spec.dnsConfig?.nameservers?.forEach((ip, i) => warnings.push(...ipWarnings(`spec.dnsConfig.nameservers[${i}]`, ip)));
+  spec.hostAliases?.forEach(({ ip }, i) => warnings.push(...ipWarnings(`spec.hostAliases[${i}].ip`, ip)));
   duplicates(spec.hostAliases, (alias) => alias.ip, (i, ip) => warn(`${field}.hostAliases[${i}].ip`, `duplicate ip ${JSON.stringify(ip)}`));
   duplicates(spec.imagePullSecrets, (secret) => secret.name ?? '', (i, name) =>
     warn(`${field}.imagePullSecrets[${i}].name`, `duplicate name ${JSON.stringify(name)}`),

@@ -1,19 +1,9 @@
 import { isHttpHeaderName } from '../../api/names.ts';
-import type { Container, Lifecycle, LifecycleHandler, PodOS, Probe } from '../../api/index.ts';
+import type { Container, Lifecycle, LifecycleHandler, Probe } from '../../api/index.ts';
 import type { FieldErrors } from './field.ts';
 import { nonNegative, portNumberOrName } from './names.ts';
 
 /* Mirrors pkg/apis/core/validation/validation.go (validateProbe, validateHandler, validateLifecycle). */
-
-const linuxSignals = [
-  'SIGABRT', 'SIGALRM', 'SIGBUS', 'SIGCHLD', 'SIGCLD', 'SIGCONT', 'SIGFPE', 'SIGHUP', 'SIGILL', 'SIGINT', 'SIGIO', 'SIGIOT',
-  'SIGKILL', 'SIGPIPE', 'SIGPOLL', 'SIGPROF', 'SIGPWR', 'SIGQUIT',
-  'SIGRTMAX', ...Array.from({ length: 14 }, (_, i) => `SIGRTMAX-${i + 1}`),
-  'SIGRTMIN', ...Array.from({ length: 15 }, (_, i) => `SIGRTMIN+${i + 1}`),
-  'SIGSEGV', 'SIGSTKFLT', 'SIGSTOP', 'SIGSYS', 'SIGTERM', 'SIGTRAP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGURG', 'SIGUSR1',
-  'SIGUSR2', 'SIGVTALRM', 'SIGWINCH', 'SIGXCPU', 'SIGXFSZ',
-].sort();
-const windowsSignals = ['SIGKILL', 'SIGTERM'];
 
 type Handler = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket' | 'grpc'> & Pick<LifecycleHandler, 'sleep'>;
 
@@ -38,14 +28,9 @@ function validateProbe(errors: FieldErrors, field: string, probe: Probe, grace: 
     errors.invalid(`${field}.terminationGracePeriodSeconds`, probe.terminationGracePeriodSeconds, 'must be greater than 0');
 }
 
-export function validateLifecycle(errors: FieldErrors, field: string, lifecycle: Lifecycle, grace: number | undefined, os: PodOS | undefined): void {
+export function validateLifecycle(errors: FieldErrors, field: string, lifecycle: Lifecycle, grace: number | undefined): void {
   if (lifecycle.postStart) validateHandler(errors, `${field}.postStart`, lifecycle.postStart, grace);
   if (lifecycle.preStop) validateHandler(errors, `${field}.preStop`, lifecycle.preStop, grace);
-  const signal = lifecycle.stopSignal;
-  if (signal === undefined) return;
-  if (!os) errors.forbidden(`${field}.stopSignal`, 'may not be set for containers with empty `spec.os.name`');
-  else if (os.name === 'windows' && !windowsSignals.includes(signal)) errors.notSupported(`${field}.stopSignal`, signal, windowsSignals);
-  else if (os.name === 'linux' && !linuxSignals.includes(signal)) errors.notSupported(`${field}.stopSignal`, signal, linuxSignals);
 }
 
 function validateHandler(errors: FieldErrors, field: string, handler: Handler, grace: number | undefined): void {

@@ -1,4 +1,4 @@
-import { isQualifiedName } from '../../api/names.ts';
+import { isDns1123Label, isQualifiedName } from '../../api/names.ts';
 import { quantityOf, type Quantity } from '../../api/quantity.ts';
 import { isExtended, isHugePage, isNative } from '../../api/resourceNames.ts';
 import type { ResourceRequirements } from '../../api/index.ts';
@@ -144,8 +144,14 @@ export function resourceRequirements(
     const path = `${field}.claims[${i}]`;
     if (!claim.name) return errors.required(path);
     const key = claim.request ? `${claim.name}/${claim.request}` : claim.name;
-    if (seen.has(key) || seen.has(claim.name)) errors.duplicate(path, key);
-    seen.add(key);
+    if (seen.has(claim.name)) errors.duplicate(path, claim.name);
+    else {
+      if (claim.request) errors.invalidEach(`${path}.request`, claim.request, isDns1123Label(claim.request));
+      if (seen.has(key)) errors.duplicate(path, key);
+      // The whole claim overlaps with each of its requests.
+      else if (!claim.request) for (const other of seen) if (other.startsWith(`${claim.name}/`)) errors.duplicate(path, claim.name);
+      seen.add(key);
+    }
     if (!claimNames.has(claim.name))
       errors.notFound(
         path,

@@ -10,12 +10,13 @@ import { labelSelector, positive, qualifiedName, selectorValues } from './names.
 
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
-export function validateAffinity(errors: FieldErrors, field: string, affinity: Affinity | undefined): void {
+/** `before`: what had nodes' labels that no node can have keeps them. */
+export function validateAffinity(errors: FieldErrors, field: string, affinity: Affinity | undefined, before?: Affinity): void {
   if (!affinity) return;
   const node = affinity.nodeAffinity;
   const required = 'requiredDuringSchedulingIgnoredDuringExecution';
   const preferred = 'preferredDuringSchedulingIgnoredDuringExecution';
-  if (node?.[required]) validateNodeSelector(errors, `${field}.nodeAffinity.${required}`, node[required]);
+  if (node?.[required]) validateNodeSelector(errors, `${field}.nodeAffinity.${required}`, node[required], before?.nodeAffinity?.[required]);
   node?.[preferred]?.forEach((term, i) => {
     const path = `${field}.nodeAffinity.${preferred}[${i}]`;
     weight(errors, `${path}.weight`, term.weight);
@@ -35,10 +36,11 @@ function weight(errors: FieldErrors, field: string, value: number | undefined): 
   if (!value || value <= 0 || value > 100) errors.invalid(field, value ?? 0, 'must be in the range 1-100');
 }
 
-export function validateNodeSelector(errors: FieldErrors, field: string, selector: NodeSelector): void {
+export function validateNodeSelector(errors: FieldErrors, field: string, selector: NodeSelector, before?: NodeSelector): void {
   const path = `${field}.nodeSelectorTerms`;
   if (!selector.nodeSelectorTerms?.length) return errors.required(path, 'must have at least one node selector term');
-  selector.nodeSelectorTerms.forEach((term, i) => nodeSelectorTerm(errors, `${path}[${i}]`, term, false));
+  const anyValue = !!before?.nodeSelectorTerms?.some(({ matchExpressions }) => matchExpressions?.some(({ values }) => values?.some((value) => isLabelValue(value).length)));
+  selector.nodeSelectorTerms.forEach((term, i) => nodeSelectorTerm(errors, `${path}[${i}]`, term, anyValue));
 }
 
 function nodeSelectorTerm(errors: FieldErrors, field: string, term: NodeSelectorTerm, anyValue: boolean): void {

@@ -1,6 +1,6 @@
 import { isCIDR, isDns1123Subdomain, isPortNumber } from '../../api/names.ts';
 import { parseIP } from '../../api/ip.ts';
-import type { Service } from '../../api/index.ts';
+import type { Service, ServiceSpec } from '../../api/index.ts';
 import { protocol } from './containers.ts';
 import type { FieldErrors } from './field.ts';
 import { cidrWarnings, ipWarnings } from './warnings.ts';
@@ -27,15 +27,13 @@ function oneOf(errors: FieldErrors, field: string, value: string | undefined, su
   else if (!supported.includes(value)) errors.notSupported(field, value, supported);
 }
 
-/** `configured`: the families of addresses that the cluster has. Before anything else, addresses are looked at: what is wrong with them is said alone. */
-export function validateService(errors: FieldErrors, object: Service, old: Service | undefined, configured: readonly string[]): void {
-  validateClusterIPs(errors, object, old, configured);
-  if (errors.length) return;
+export function validateService(errors: FieldErrors, object: Service, old: Service | undefined): void {
   if (old) validateChange(errors, object, old);
   validateRest(errors, object, old);
 }
 
 function validateRest(errors: FieldErrors, object: Service, old: Service | undefined): void {
+  validateClusterIPs(errors, object, old);
   const spec = object.spec ?? {};
   const annotations = object.metadata?.annotations ?? {};
   const [mode, hints] = ['service.kubernetes.io/topology-mode', 'service.kubernetes.io/topology-aware-hints'];
@@ -125,7 +123,8 @@ function validatePorts(errors: FieldErrors, object: Service): void {
   });
 }
 
-function validateClusterIPs(errors: FieldErrors, object: Service, old: Service | undefined, configured: readonly string[]): void {
+/** Addresses and families by themselves. Mirrors ValidateServiceClusterIPsRelatedFields. */
+export function validateClusterIPs(errors: FieldErrors, object: Service, old: Service | undefined): void {
   const spec = object.spec ?? {};
   if (spec.type === 'ExternalName') return;
   const { clusterIP = '', clusterIPs = [], ipFamilies = [], ipFamilyPolicy } = spec;
@@ -150,26 +149,29 @@ function validateClusterIPs(errors: FieldErrors, object: Service, old: Service |
     } else if (!ipAddress(errors, `spec.clusterIPs[${i}]`, ip, old?.spec?.clusterIPs)) sound = false;
   });
   if (clusterIPs.length > 2) errors.invalid('spec.clusterIPs', clusterIPs, 'may only hold up to 2 values');
-  if (!sound || (isHeadless(object) && !Object.keys(spec.selector ?? {}).length)) return;
+  if (!sound) return;
   const isIPv6 = (ip: string) => ip.includes(':');
   if (clusterIPs.length > 1 && clusterIPs.every(isIPv6) === clusterIPs.some(isIPv6))
     errors.invalid('spec.clusterIPs', clusterIPs, 'may specify no more than one IP for each IP family');
+  if (isHeadless(object)) return;
   clusterIPs.forEach((ip, i) => {
     const family = ipFamilies[i];
-    if (ip !== 'None' && family && isIPv6(ip) !== (family === 'IPv6'))
+    if (families.includes(family!) && isIPv6(ip) !== (family === 'IPv6'))
       errors.invalid(`spec.clusterIPs[${i}]`, ip, `expected an ${family} value as indicated by \`ipFamilies[${i}]\``);
   });
-  if (ipFamilyPolicy === 'RequireDualStack' && configured.length < 2)
-    errors.invalid('spec.ipFamilyPolicy', ipFamilyPolicy, 'this cluster is not configured for dual-stack services');
-  if (ipFamilyPolicy === 'SingleStack') {
-    if (clusterIPs.length === 2)
-      errors.invalid('spec.ipFamilyPolicy', ipFamilyPolicy, "must be 'RequireDualStack' or 'PreferDualStack' when multiple cluster IPs are specified");
-    if (ipFamilies.length === 2)
-      errors.invalid('spec.ipFamilyPolicy', ipFamilyPolicy, "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified");
+}
+
+/** One family or two, as the policy has it; of what there was nothing goes without a word. */
+export function validateFamilyPolicy(errors: FieldErrors, after: ServiceSpec, before: ServiceSpec | undefined): void {
+  const [ips, families] = [after.clusterIPs?.length ?? 0, after.ipFamilies?.length ?? 0];
+  const refuse = (why: string) => errors.invalid('spec.ipFamilyPolicy', after.ipFamilyPolicy, why);
+  if (after.ipFamilyPolicy !== 'SingleStack') {
+    if (ips && ips < (before?.clusterIPs?.length ?? 0)) refuse("must be 'SingleStack' to release the secondary cluster IP");
+    if (families && families < (before?.ipFamilies?.length ?? 0)) refuse("must be 'SingleStack' to release the secondary IP family");
+    return;
   }
-  ipFamilies.forEach((family, i) => {
-    if (families.includes(family) && !configured.includes(family)) errors.invalid(`spec.ipFamilies[${i}]`, family, 'not configured on this cluster');
-  });
+  if (ips === 2) refuse("must be 'RequireDualStack' or 'PreferDualStack' when multiple cluster IPs are specified");
+  if (families === 2) refuse("must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified");
 }
 
 /** ValidateEndpointIP: an address that something else can reach. */
@@ -239,11 +241,6 @@ function validateChange(errors: FieldErrors, object: Service, old: Service): voi
     if (isHeadless(object) === isHeadless(old) && !isHeadless(object)) {
       const [now, was] = [after.ipFamilies ?? [], before.ipFamilies ?? []];
       if (was.length && now.length && was[0] !== now[0]) errors.invalid('spec.ipFamilies[0]', now, 'may not change once set');
-      if (after.ipFamilyPolicy !== 'SingleStack') {
-        const path = 'spec.ipFamilyPolicy';
-        if (oldIPs.length === 2 && ips.length === 1) errors.invalid(path, after.ipFamilyPolicy, "must be 'SingleStack' to release the secondary cluster IP");
-        if (was.length === 2 && now.length === 1) errors.invalid(path, after.ipFamilyPolicy, "must be 'SingleStack' to release the secondary IP family");
-      }
     }
   }
   if (before.type === 'LoadBalancer' && after.type === 'LoadBalancer' && before.loadBalancerClass !== after.loadBalancerClass)

@@ -140,8 +140,7 @@ export const sourceChecks: SourceChecks = {
   flexVolume(errors, field, source) {
     if (!source.driver) errors.required(`${field}.driver`);
     for (const key in source.options)
-      if (/^kubernetes\.io(\/|$)|\.kubernetes\.io(\/|$)|^k8s\.io(\/|$)|\.k8s\.io(\/|$)/.test(key))
-        errors.invalid(`${field}.options[${key}]`, key, "`kubernetes.io` and `k8s.io` namespaces are reserved");
+      if (/(^|\.)(kubernetes|k8s)\.io$/i.test(key.split('/')[0]!)) errors.invalid(`${field}.options[${key}]`, key, 'kubernetes.io and k8s.io namespaces are reserved');
   },
   configMap(errors, field, source) {
     if (!source.name) errors.required(`${field}.name`);

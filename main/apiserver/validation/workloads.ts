@@ -6,6 +6,7 @@ import type { LabelSelector, PodTemplateSpec } from '../../api/index.ts';
 import type { FieldErrors } from './field.ts';
 import { annotations, labels, labelSelector, nonNegative } from './names.ts';
 import { validatePodTemplateSpec } from './pod.ts';
+import { validatePodAnnotations } from './podAnnotations.ts';
 
 /* What deployments, replica sets and their like have in common. Mirrors pkg/apis/apps/validation/validation.go. */
 
@@ -21,6 +22,10 @@ interface SelectorWords {
   /** Whether the template's metadata is judged twice. */
   again?: boolean;
   restartPolicy?: boolean;
+  /** False: nothing more is said of the template's pods. */
+  pods?: boolean;
+  /** The template as it was: what was bad of it may stay. */
+  before?: PodTemplateSpec | undefined;
 }
 
 /** Undefined for a selector that says nothing valid. */
@@ -37,7 +42,7 @@ export function selectorAndTemplate(
   errors: FieldErrors,
   field: string,
   spec: { selector?: LabelSelector; template?: PodTemplateSpec },
-  { empty, required = true, unreadable, again = false, restartPolicy = true }: SelectorWords,
+  { empty, required = true, unreadable, again = false, restartPolicy = true, pods = true, before }: SelectorWords,
 ): void {
   const selector = spec.selector;
   if (!selector && required) errors.required(`${field}.selector`);
@@ -50,10 +55,11 @@ export function selectorAndTemplate(
   const matcher = readableSelector(selector);
   if (!matcher && unreadable !== undefined) return errors.invalid(`${field}.selector`, selector, unreadable);
   if (matcher && !matcher.empty && !matcher.matches(template.metadata?.labels)) errors.invalid(`${path}.metadata.labels`, sortedJson(asGiven(template.metadata, 'labels')), labelsDiffer);
-  validatePodTemplateSpec(errors, path, template);
+  if (pods) validatePodTemplateSpec(errors, path, template, before);
   if (again) {
     labels(errors, `${path}.labels`, template.metadata?.labels);
     annotations(errors, `${path}.annotations`, template.metadata?.annotations);
+    validatePodAnnotations(errors, `${path}.annotations`, template.metadata?.annotations, template.spec ?? { containers: [] });
   }
   if (!restartPolicy) return;
   if (template.spec?.restartPolicy !== 'Always') errors.notSupported(`${path}.spec.restartPolicy`, template.spec?.restartPolicy ?? '', ['Always']);

@@ -28,7 +28,6 @@ export interface ContainerInputs {
 export function containerConfigOf(pod: Pod, container: AnyContainer, inputs: ContainerInputs): ContainerConfig {
   const { env } = inputs;
   const expanded = (texts: string[] | undefined) => (texts ?? []).map((text) => expand(text, (name) => env.get(name)));
-  const { stopSignal } = container.lifecycle ?? {};
   return {
     name: container.name,
     attempt: inputs.attempt,
@@ -42,7 +41,6 @@ export function containerConfigOf(pod: Pod, container: AnyContainer, inputs: Con
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
     tty: container.tty ?? false,
-    ...(stopSignal ? { stopSignal } : {}),
     resources: cgroupResources(pod, container, inputs.memoryCapacity),
     security: securityOf(pod, container, inputs.image, inputs.seccompProfile),
     ...(inputs.pidOf ? { pidOf: inputs.pidOf } : {}),

@@ -15,7 +15,9 @@ export const controllerRevision: Strategy<ControllerRevision> = {
   judgedAgain: true,
   allowUnconditionalUpdate: true,
   validate: (_context, object) => check((errors) => {
-    if (object.data === undefined) errors.required('data', 'data is mandatory');
+    const data = object.data as unknown;
+    if (data === undefined || data === null) errors.required('data', 'data is mandatory');
+    else if (typeof data !== 'object' || Array.isArray(data)) errors.required('data', 'data must be a valid JSON object');
     nonNegative(errors, 'revision', object.revision);
   }),
   validateUpdate: (_context, object, old) => check((errors) => {

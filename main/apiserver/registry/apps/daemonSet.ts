@@ -54,7 +54,7 @@ export const daemonSet: Strategy<DaemonSet> = {
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
     if (!equalJson(object.spec?.selector, old.spec?.selector)) errors.invalid('spec.selector', object.spec?.selector, fieldImmutable);
-    validate(errors, object);
+    validate(errors, object, old);
   }),
   warnings: (object, old) => podTemplateWarnings('spec.template', object.spec?.template, old?.spec?.template),
   columns: columns('Name', 'Desired#', 'Current#', 'Ready#', 'Up-to-date#', 'Available#', 'Node Selector', 'Age', 'Containers!', 'Images!', 'Selector!'),
@@ -89,9 +89,9 @@ function setTemplateGeneration(object: DaemonSet, generation: number): void {
   object.metadata!.annotations = { ...object.metadata!.annotations, [templateGeneration]: String(generation) };
 }
 
-function validate(errors: FieldErrors, object: DaemonSet): void {
+function validate(errors: FieldErrors, object: DaemonSet, old?: DaemonSet): void {
   const spec = object.spec!;
-  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for daemonset', required: false, restartPolicy: false });
+  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for daemonset', required: false, restartPolicy: false, before: old?.spec?.template });
   const template = spec.template?.spec;
   if (template?.restartPolicy !== 'Always') errors.notSupported('spec.template.spec.restartPolicy', template?.restartPolicy ?? '', ['Always']);
   if (template?.activeDeadlineSeconds !== undefined)

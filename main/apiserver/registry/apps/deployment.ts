@@ -48,7 +48,7 @@ export const deployment: Strategy<Deployment> = {
   },
   validate: (_context, object) => check((errors) => validateSpec(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
-    validateSpec(errors, object);
+    validateSpec(errors, object, old);
     if (!equalJson(object.spec?.selector, old.spec?.selector)) errors.invalid('spec.selector', object.spec?.selector, fieldImmutable);
   }),
   warnings: (object, old) => workloadWarnings('spec.template', object, object.spec?.template, old?.spec?.template),
@@ -69,10 +69,10 @@ export const deployment: Strategy<Deployment> = {
   },
 };
 
-function validateSpec(errors: FieldErrors, object: Deployment): void {
+function validateSpec(errors: FieldErrors, object: Deployment, old?: Deployment): void {
   const spec = object.spec!;
   nonNegative(errors, 'spec.replicas', spec.replicas);
-  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for deployment', unreadable: 'invalid label selector' });
+  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for deployment', unreadable: 'invalid label selector', before: old?.spec?.template });
   const { type, rollingUpdate } = spec.strategy ?? {};
   const path = 'spec.strategy.rollingUpdate';
   if (type === 'Recreate') {

@@ -35,7 +35,7 @@ export const replicaSet: Strategy<ReplicaSet> = {
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
-    validate(errors, object);
+    validate(errors, object, old);
     if (!equalJson(object.spec?.selector, old.spec?.selector)) errors.invalid('spec.selector', object.spec?.selector, fieldImmutable);
   }),
   warnings: (object, old) => workloadWarnings('spec.template', object, object.spec?.template, old?.spec?.template),
@@ -57,11 +57,11 @@ export const replicaSet: Strategy<ReplicaSet> = {
   },
 };
 
-function validate(errors: FieldErrors, object: ReplicaSet): void {
+function validate(errors: FieldErrors, object: ReplicaSet, old?: ReplicaSet): void {
   const spec = object.spec!;
   nonNegative(errors, 'spec.replicas', spec.replicas);
   nonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
-  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for deployment', unreadable: 'invalid label selector' });
+  selectorAndTemplate(errors, 'spec', spec, { empty: 'empty selector is invalid for deployment', unreadable: 'invalid label selector', before: old?.spec?.template });
 }
 
 const parts = ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const;

@@ -62,9 +62,11 @@ export const statefulSet = ({ MaxUnavailableStatefulSet = false }: FeatureGates 
     object.status = old.status;
     if (!MaxUnavailableStatefulSet && old.spec?.updateStrategy?.rollingUpdate?.maxUnavailable === undefined) delete object.spec?.updateStrategy?.rollingUpdate?.maxUnavailable;
   },
-  validate: (_context, object) => check((errors) => validate(errors, object, true)),
+  validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
-    validate(errors, object, false);
+    // What was made while less was asked of it may go on.
+    const pods = !check((found) => validate(found, old, old)).length;
+    validate(errors, object, old, pods);
     const rest = { ...object.spec };
     for (const name of mutable) Object.assign(rest, { [name]: old.spec?.[name] });
     if (!equalJson(rest, old.spec))
@@ -91,14 +93,15 @@ export const statefulSet = ({ MaxUnavailableStatefulSet = false }: FeatureGates 
   subresources: { status: statusSubresource<StatefulSet>(definition, validateStatus), scale: scaleSubresource<StatefulSet>(selectorText) },
 });
 
-function validate(errors: FieldErrors, object: StatefulSet, isNew: boolean): void {
+/** A template that was bad already may stay so, and claims, which cannot change. */
+function validate(errors: FieldErrors, object: StatefulSet, old?: StatefulSet, pods = true): void {
   const spec = object.spec!;
   const policy = spec.podManagementPolicy;
   if (policy !== 'OrderedReady' && policy !== 'Parallel') errors.invalid('spec.podManagementPolicy', policy, "must be 'OrderedReady' or 'Parallel'");
   const { type, rollingUpdate } = spec.updateStrategy ?? {};
   const path = 'spec.updateStrategy.rollingUpdate';
   if (type === 'OnDelete') {
-    if (rollingUpdate) errors.invalid(path, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'");
+    if (rollingUpdate) errors.invalid(path, internal('apps/v1.RollingUpdateStatefulSetStrategy', rollingUpdate), "only allowed for updateStrategy 'RollingUpdate'");
   } else if (type !== 'RollingUpdate') errors.invalid('spec.updateStrategy', internal('apps/v1.StatefulSetUpdateStrategy', spec.updateStrategy), "must be 'RollingUpdate' or 'OnDelete'");
   else if (rollingUpdate) {
     nonNegative(errors, `${path}.partition`, rollingUpdate.partition);
@@ -112,12 +115,12 @@ function validate(errors: FieldErrors, object: StatefulSet, isNew: boolean): voi
     if (value !== undefined && value !== 'Retain' && value !== 'Delete')
       errors.notSupported(`spec.persistentVolumeClaimRetentionPolicy.${when}`, value, ['Retain', 'Delete']);
   }
-  if (isNew) spec.volumeClaimTemplates?.forEach((claim, i) => claimSpec(errors, `spec.volumeClaimTemplates[${i}].spec`, claim.spec ?? {}));
+  if (!old) spec.volumeClaimTemplates?.forEach((claim, i) => claimSpec(errors, `spec.volumeClaimTemplates[${i}].spec`, claim.spec ?? {}));
   nonNegative(errors, 'spec.replicas', spec.replicas);
   nonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
   nonNegative(errors, 'spec.ordinals.start', spec.ordinals?.start);
-  if (isNew && spec.serviceName) errors.invalidEach('spec.serviceName', spec.serviceName, isDns1123Label(spec.serviceName));
-  selectorAndTemplate(errors, 'spec', { selector: spec.selector, template: withClaims(spec) }, { empty: 'empty selector is invalid for statefulset', unreadable: '', again: true, restartPolicy: false });
+  if (!old && spec.serviceName) errors.invalidEach('spec.serviceName', spec.serviceName, isDns1123Label(spec.serviceName));
+  selectorAndTemplate(errors, 'spec', { selector: spec.selector, template: withClaims(spec) }, { empty: 'empty selector is invalid for statefulset', unreadable: '', again: true, restartPolicy: false, pods, before: old?.spec?.template });
   const template = spec.template?.spec;
   if (template?.restartPolicy !== 'Always') errors.notSupported('spec.template.spec.restartPolicy', template?.restartPolicy ?? '', ['Always']);
   if (template?.activeDeadlineSeconds !== undefined)

@@ -43,7 +43,7 @@ export const cronJob: Strategy<CronJob> = {
     validate(errors, object);
     if (nameOf(object).length > 52) errors.invalid('metadata.name', nameOf(object), 'must be no more than 52 characters');
   }),
-  validateUpdate: (_context, object) => check((errors) => validate(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => validate(errors, object, old)),
   warnings(object, old) {
     const zone = old && object.spec?.schedule?.includes('TZ')
       ? ['cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details']
@@ -71,16 +71,19 @@ export const cronJob: Strategy<CronJob> = {
   subresources: { status: statusSubresource<CronJob>(definition) },
 };
 
-function validate(errors: FieldErrors, { spec }: CronJob): void {
+function validate(errors: FieldErrors, { spec }: CronJob, old?: CronJob): void {
   if (!spec) return;
   if (!spec.schedule) errors.required('spec.schedule');
   else {
     const problem = cronProblem(spec.schedule);
     if (problem) errors.invalid('spec.schedule', spec.schedule, problem);
-    if (/TZ/.test(spec.schedule)) errors.invalid('spec.schedule', spec.schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead');
+    if (spec.schedule.includes('TZ')) {
+      if (!old?.spec?.schedule?.includes('TZ')) errors.invalid('spec.schedule', spec.schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead');
+      else if (spec.timeZone !== undefined) errors.invalid('spec.schedule', spec.schedule, 'cannot use both timeZone field and TZ or CRON_TZ in schedule');
+    }
   }
   nonNegative(errors, 'spec.startingDeadlineSeconds', spec.startingDeadlineSeconds);
-  if (spec.timeZone !== undefined) {
+  if (spec.timeZone !== undefined && spec.timeZone !== old?.spec?.timeZone) {
     if (!spec.timeZone) errors.invalid('spec.timeZone', spec.timeZone, 'timeZone must be nil or non-empty string');
     else if (spec.timeZone.toLowerCase() === 'local') errors.invalid('spec.timeZone', spec.timeZone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
     else if (!isTimeZone(spec.timeZone)) errors.invalid('spec.timeZone', spec.timeZone, `unknown time zone ${spec.timeZone}`);
@@ -93,5 +96,5 @@ function validate(errors: FieldErrors, { spec }: CronJob): void {
   if (!template) return errors.required('spec.jobTemplate.spec.template.spec.containers');
   if (template.selector) errors.invalid('spec.jobTemplate.spec.selector', template.selector, '`selector` will be auto-generated');
   if (template.manualSelector) errors.notSupported('spec.jobTemplate.spec.manualSelector', true, ['nil', 'false']);
-  validateJobSpec(errors, 'spec.jobTemplate.spec', template);
+  validateJobSpec(errors, 'spec.jobTemplate.spec', template, old?.spec?.jobTemplate?.spec);
 }

@@ -155,7 +155,8 @@ function validate(errors: FieldErrors, object: Job, old?: Job): void {
   if (isDns1123Label(host).length) errors.invalid('metadata.name', nameOf(object), `will not able to create pod with invalid DNS label: ${host}`);
 }
 
-export function validateJobSpec(errors: FieldErrors, field: string, spec: JobSpec): void {
+/** `before`: what an update may leave as bad as it was. */
+export function validateJobSpec(errors: FieldErrors, field: string, spec: JobSpec, before?: JobSpec): void {
   for (const name of ['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished', 'backoffLimitPerIndex', 'maxFailedIndexes'] as const)
     nonNegative(errors, `${field}.${name}`, spec[name]);
   if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined)
@@ -193,7 +194,7 @@ export function validateJobSpec(errors: FieldErrors, field: string, spec: JobSpe
   const replacement = spec.podReplacementPolicy;
   const allowed = spec.podFailurePolicy ? ['Failed'] : ['Failed', 'TerminatingOrFailed'];
   if (replacement !== undefined && !allowed.includes(replacement)) errors.notSupported(`${field}.podReplacementPolicy`, replacement, allowed);
-  validatePodTemplateSpec(errors, `${field}.template`, spec.template ?? {});
+  validatePodTemplateSpec(errors, `${field}.template`, spec.template ?? {}, before?.template);
   const restart = spec.template?.spec?.restartPolicy;
   const path = `${field}.template.spec.restartPolicy`;
   if (!restart || restart === 'Always') errors.required(path, 'valid values: "OnFailure", "Never"');

@@ -1,5 +1,5 @@
 import type { Node } from '../../../api/index.ts';
-import { equalJson } from '../../../api/json.ts';
+import { jsonError } from '../../../api/jsonError.ts';
 import { isCIDR, isQualifiedName, isLabelValue } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { internal } from '../../validation/internal.ts';
@@ -131,9 +131,32 @@ function validateFeatures(errors: FieldErrors, { status }: Node): void {
   });
 }
 
+const avoidance = 'scheduler.alpha.kubernetes.io/preferAvoidPods';
+
+/** Mirrors ValidateAvoidPodsInNodeAnnotations. */
+function validateAvoidance(errors: FieldErrors, { metadata }: Node): void {
+  const text = metadata?.annotations?.[avoidance];
+  if (!text) return;
+  let avoids: { preferAvoidPods?: { podSignature?: { podController?: { controller?: boolean } } }[] };
+  try {
+    avoids = JSON.parse(text) as typeof avoids;
+  } catch {
+    return errors.invalid('metadata.annotations.AvoidPods', avoidance, jsonError(text));
+  }
+  avoids?.preferAvoidPods?.forEach((entry, i) => {
+    const path = `metadata.annotations.${avoidance}[${i}].PodSignature`;
+    const owner = entry.podSignature?.podController;
+    if (!owner) errors.required(path);
+    else if (!owner.controller) errors.invalid(`${path}.PodController.Controller`, false, 'must point to a controller');
+  });
+}
+
 function validate(errors: FieldErrors, object: Node): void {
+  validateAvoidance(errors, object);
   validateTaints(errors, object);
   validateResources(errors, object);
+  const swap = object.status?.nodeInfo?.swap?.capacity;
+  if (swap !== undefined && swap <= 0) errors.invalid('metadata.nodeSwapStatus.capacity', swap, 'must be greater than zero');
   validateFeatures(errors, object);
   const cidrs = object.spec?.podCIDRs ?? [];
   cidrs.forEach((cidr, i) => errors.invalidEach(`spec.podCIDRs[${i}]`, cidr, isCIDR(cidr)));
@@ -142,6 +165,7 @@ function validate(errors: FieldErrors, object: Node): void {
 }
 
 function validateChange(errors: FieldErrors, object: Node, old: Node): void {
+  validateAvoidance(errors, object);
   validateResources(errors, object);
   validateFeatures(errors, object);
   const addresses = new Set<string>();
@@ -151,7 +175,8 @@ function validateChange(errors: FieldErrors, object: Node, old: Node): void {
     addresses.add(key);
   });
   const [cidrs, oldCidrs] = [object.spec?.podCIDRs ?? [], old.spec?.podCIDRs ?? []];
-  if (oldCidrs.length && !equalJson(cidrs, oldCidrs)) errors.forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid');
+  const changes = oldCidrs.length && oldCidrs.length !== cidrs.length ? 1 : oldCidrs.filter((cidr, i) => cidr !== cidrs[i]).length;
+  for (let i = 0; i < changes; i++) errors.forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid');
   const [provider, oldProvider] = [object.spec?.providerID ?? '', old.spec?.providerID ?? ''];
   if (oldProvider && provider !== oldProvider) errors.forbidden('spec.providerID', 'node updates may not change providerID except from "" to valid');
   validateTaints(errors, object);

@@ -44,8 +44,8 @@ export const persistentVolume: Strategy<PersistentVolume> = {
   validate: (_context, object) => check((errors) => validatePersistentVolume(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
     // Upstream judges it twice.
-    validatePersistentVolume(errors, object);
-    validatePersistentVolume(errors, object);
+    validatePersistentVolume(errors, object, old);
+    validatePersistentVolume(errors, object, old);
     const [before, after] = [sourceOf(old.spec!), sourceOf(object.spec!)];
     // A secret for expanding may be added later.
     if (before.csi && !before.csi.controllerExpandSecretRef && after.csi) delete (after.csi = cloneGiven(after.csi)).controllerExpandSecretRef;

@@ -2,9 +2,12 @@ import type { Binding, ContainerStatus, Pod } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { timestamp } from '../../../api/meta.ts';
 import { badRequest, conflict, invalid } from '../../../api/status.ts';
-import { validatePodCreate, validatePodSpec, validatePodUpdate } from '../../validation/pod.ts';
+import { diff } from '../../validation/diff.ts';
+import { internal } from '../../validation/internal.ts';
+import { validatePodCreate, validatePodUpdate, validatePodWhole } from '../../validation/pod.ts';
+import { appArmorOfContainer, mirrorAnnotation, validateAnnotationChange } from '../../validation/podAnnotations.ts';
 import { validatePodStatusUpdate } from '../../validation/podStatus.ts';
-import { appArmorDeprecated, appArmorOfContainer, appArmorProfileOf, podNameWarnings, podWarnings } from '../../validation/podWarnings.ts';
+import { appArmorDeprecated, appArmorProfileOf, podNameWarnings, podWarnings } from '../../validation/podWarnings.ts';
 import { ipWarnings } from '../../validation/warnings.ts';
 import { isSidecar } from '../../../api/podAmounts.ts';
 import { qosClass } from '../../../api/qos.ts';
@@ -12,12 +15,14 @@ import { check, columns, created, define, statusSubresource } from '../define.ts
 import { age, nameOf, since } from '../printers.ts';
 import type { RequestContext, Strategy, Subresource } from '../strategy.ts';
 import { defaultPod } from './podDefaults.ts';
+import { mergeLabelKeys } from './podLabelKeys.ts';
 import { podEviction } from './podEviction.ts';
 import { podResize } from './podResize.ts';
 
 /* Mirrors pkg/registry/core/pod/strategy.go and storage/storage.go. */
 
 const definition = define('', 'v1', 'Pod', 'pods', { shortNames: ['po'], categories: ['all'] });
+const containerType = 'core/v1.EphemeralContainer';
 const resource = { group: '', kind: 'pods' };
 
 /** Profiles that older clients give by annotations become fields. Mirrors strategy.go (applyAppArmorVersionSkew). */
@@ -48,6 +53,7 @@ export const pod: Strategy<Pod> = {
   resetFields: (subresource) => (subresource === 'status' ? [['spec'], ['metadata', 'deletionTimestamp'], ['metadata', 'ownerReferences']] : undefined),
   allowUnconditionalUpdate: true,
   prepareForCreate({ now, warnings }, object) {
+    mergeLabelKeys(object);
     appArmorFromAnnotations(object, warnings);
     object.status = { phase: 'Pending', qosClass: qosClass(object.spec ?? { containers: [] }) };
     if (object.spec?.schedulingGates?.length)
@@ -58,14 +64,11 @@ export const pod: Strategy<Pod> = {
   },
   prepareForUpdate(_context, object, old) {
     object.status = old.status;
-    if (object.spec) object.spec.ephemeralContainers = old.spec?.ephemeralContainers;
   },
   validate: (_context, object) => check((errors) => validatePodCreate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => validatePodUpdate(errors, object, old)),
-  warnings: (object, old) => [
-    ...(old ? [] : podNameWarnings(object.metadata?.name, "the Pod's hostname")),
-    ...podWarnings('spec', object.spec, object.metadata, old?.spec),
-  ],
+  // Updates are mostly those of machines.
+  warnings: (object, old) => (old ? [] : [...podNameWarnings(object.metadata?.name, "the Pod's hostname"), ...podWarnings('spec', object.spec, object.metadata, undefined)]),
   gracefulDeletion(_context, object, requested) {
     const running = object.spec?.nodeName && object.status?.phase !== 'Succeeded' && object.status?.phase !== 'Failed';
     let period = requested ?? object.spec?.terminationGracePeriodSeconds ?? 30;
@@ -124,13 +127,16 @@ export const pod: Strategy<Pod> = {
         object.status = old.status;
       },
       validateUpdate: (_context, object, old) => check((errors) => {
-        validatePodSpec(errors, 'spec', object.spec!, object.metadata, true);
+        // Of static pods nothing else is said.
+        if (old.metadata?.annotations?.[mirrorAnnotation] !== undefined) return errors.forbidden('[]', 'static pods do not support ephemeral containers');
+        validatePodWhole(errors, object, old);
+        validateAnnotationChange(errors, object, old);
         const after = object.spec?.ephemeralContainers ?? [];
         for (const before of old.spec?.ephemeralContainers ?? []) {
           const same = after.find((container) => container.name === before.name);
           if (!same) errors.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be removed\n`);
           else if (!equalJson(same, before))
-            errors.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be changed\n`);
+            errors.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be changed\n${diff(internal(containerType, before), internal(containerType, same))}`);
         }
       }),
     },

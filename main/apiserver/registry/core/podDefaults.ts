@@ -58,6 +58,9 @@ function syncServiceAccountNames(spec: PodSpec): void {
 export function defaultContainer(container: Container | EphemeralContainer): void {
   container.imagePullPolicy = pullPolicyOf(container.image ?? '', container.imagePullPolicy);
   container.terminationMessagePath ||= '/dev/termination-log';
+  // Of a feature that is off as long as it is an alpha one.
+  delete container.lifecycle?.stopSignal;
+  if (container.lifecycle && !container.lifecycle.postStart && !container.lifecycle.preStop) delete container.lifecycle;
   container.terminationMessagePolicy ||= 'File';
   container.resources ??= {};
   canonicalQuantities(container.resources.limits);

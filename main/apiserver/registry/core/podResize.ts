@@ -3,14 +3,14 @@ import type { GroupVersionKind } from '../../../api/meta.ts';
 import { cloneJson, equalJson } from '../../../api/json.ts';
 import { qosClass } from '../../../api/qos.ts';
 import type { FieldErrors } from '../../validation/field.ts';
-import { validatePodSpec } from '../../validation/pod.ts';
+import { validatePodWhole } from '../../validation/pod.ts';
+import { mirrorAnnotation } from '../../validation/podAnnotations.ts';
 import { check } from '../define.ts';
 import type { Subresource } from '../strategy.ts';
 
 /* `pods/resize`. Mirrors pkg/registry/core/pod/strategy.go (podResizeStrategy) and validation.go (ValidatePodResize). */
 
 const lists = ['containers', 'initContainers'] as const;
-const mirror = 'kubernetes.io/config.mirror';
 
 export function podResize(kind: GroupVersionKind): Subresource<Pod> {
   return {
@@ -38,19 +38,21 @@ function merged(wanted: Container[], old: Container[]): Container[] {
 }
 
 function validate(errors: FieldErrors, object: Pod, old: Pod): void {
-  validatePodSpec(errors, 'spec', object.spec!, object.metadata, true);
-  if (old.metadata?.annotations?.[mirror] !== undefined) return errors.forbidden('', 'static pods cannot be resized');
-  if (old.spec?.os?.name === 'windows') return errors.forbidden('', 'windows pods cannot be resized');
+  // Of these nothing else is said.
+  if (old.metadata?.annotations?.[mirrorAnnotation] !== undefined) return errors.forbidden('[]', 'static pods cannot be resized');
+  if (old.spec?.os?.name === 'windows') return errors.forbidden('[]', 'windows pods cannot be resized');
+  validatePodWhole(errors, object, old);
   if (qosClass(object.spec!) !== (old.status?.qosClass ?? qosClass(old.spec!))) errors.invalid('spec', old.status?.qosClass ?? '', 'Pod QOS Class may not change as a result of resizing');
   const running = old.status?.containerStatuses?.find(({ state }) => state?.running);
   if (running && !running.resources) errors.forbidden('spec', 'Pod running on node without support for resize');
   wholePod(errors, object, old);
+  if (old.status?.nodeAllocatableResourceClaimStatuses?.length) errors.forbidden('spec', 'pods with node allocatable resource claims cannot be resized');
   if (!sameOrder(errors, object, old)) return;
   for (const list of [...lists].reverse())
+    old.spec?.[list]?.forEach((before, i) => nothingRemoved(errors, `spec.${list}[${i}].resources`, 'resource', object.spec![list]![i]!.resources, before.resources));
+  for (const list of lists)
     old.spec?.[list]?.forEach((before, i) => {
-      const now = object.spec![list]![i]!;
-      nothingRemoved(errors, `spec.${list}[${i}].resources`, 'resource', now.resources, before.resources);
-      if (equalJson(unsized(now), unsized(before))) return;
+      if (equalJson(unsized(object.spec![list]![i]!), unsized(before))) return;
       if (list === 'containers') errors.forbidden('spec', 'only cpu and memory resources are mutable');
       else errors.forbidden(`spec.initContainers[${i}]`, 'only cpu and memory resources for init or sidecar containers are mutable');
     });

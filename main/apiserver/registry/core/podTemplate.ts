@@ -16,7 +16,7 @@ export const podTemplate: Strategy<PodTemplate> = {
   returnsDeletedObject: true,
   defaults: (object) => defaultPodTemplate((object.template ??= {})),
   validate: (_context, object) => check((errors) => validatePodTemplateSpec(errors, 'template', object.template ?? {})),
-  validateUpdate: (_context, object) => check((errors) => validatePodTemplateSpec(errors, 'template', object.template ?? {})),
+  validateUpdate: (_context, object, old) => check((errors) => validatePodTemplateSpec(errors, 'template', object.template ?? {}, old.template)),
   warnings: (object, old) => podTemplateWarnings('template', object.template, old?.template),
   columns: columns('Name', 'Containers', 'Images', 'Pod Labels'),
   row: ({ template, ...object }) => [

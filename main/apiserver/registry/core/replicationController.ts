@@ -42,7 +42,7 @@ export const replicationController: Strategy<ReplicationController> = {
     object.status = old.status;
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
-  validateUpdate: (_context, object) => check((errors) => validate(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => validate(errors, object, old)),
   warnings: (object, old) => workloadWarnings('spec.template', object, object.spec?.template, old?.spec?.template),
   fields: (object) => ({ 'status.replicas': String(object.status?.replicas ?? 0) }),
   columns: columns('Name', 'Desired#', 'Current#', 'Ready#', 'Age', 'Containers!', 'Images!', 'Selector!'),
@@ -62,7 +62,7 @@ export const replicationController: Strategy<ReplicationController> = {
   },
 };
 
-function validate(errors: FieldErrors, { spec = {} }: ReplicationController): void {
+function validate(errors: FieldErrors, { spec = {} }: ReplicationController, old?: ReplicationController): void {
   nonNegative(errors, 'spec.minReadySeconds', spec.minReadySeconds);
   if (!Object.keys(spec.selector ?? {}).length) errors.required('spec.selector');
   nonNegative(errors, 'spec.replicas', spec.replicas);
@@ -71,7 +71,7 @@ function validate(errors: FieldErrors, { spec = {} }: ReplicationController): vo
   const selector = selectorFromSet(spec.selector);
   if (!selector.empty && !selector.matches(template.metadata?.labels))
     errors.invalid('spec.template.metadata.labels', sortedJson(asGiven(template.metadata, 'labels')), '`selector` does not match template `labels`');
-  validatePodTemplateSpec(errors, 'spec.template', template);
+  validatePodTemplateSpec(errors, 'spec.template', template, old?.spec?.template);
   if (template.spec?.restartPolicy !== 'Always') errors.notSupported('spec.template.spec.restartPolicy', template.spec?.restartPolicy ?? '', ['Always']);
   if (template.spec?.activeDeadlineSeconds !== undefined)
     errors.forbidden('spec.template.spec.activeDeadlineSeconds', 'activeDeadlineSeconds in ReplicationController is not Supported');

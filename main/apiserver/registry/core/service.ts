@@ -1,9 +1,10 @@
 import type { Service, ServicePort } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
+import { isDns1123Label } from '../../../api/names.ts';
 import { internalError, invalid } from '../../../api/status.ts';
-import { FieldErrors } from '../../validation/field.ts';
-import { isExternal, isHeadless, needsClusterIP, needsHealthCheck, needsNodePort, serviceWarnings, validateLoadBalancer, validateService } from '../../validation/service.ts';
-import type { AddressFamily } from '../../../api/serviceAddress.ts';
+import type { FieldErrors } from '../../validation/field.ts';
+import { isExternal, isHeadless, needsClusterIP, needsHealthCheck, needsNodePort, serviceWarnings, validateClusterIPs, validateFamilyPolicy, validateLoadBalancer, validateService } from '../../validation/service.ts';
+import { addressFamily, type AddressFamily } from '../../../api/serviceAddress.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, formatLabels, nameOf } from '../printers.ts';
 import type { RequestContext, Strategy } from '../strategy.ts';
@@ -32,21 +33,19 @@ export function service(allocators: ServiceAllocators): Strategy<Service> {
     defaults,
     prepareForCreate(_context, object) {
       object.status = { loadBalancer: {} };
-      const spec = object.spec!;
-      if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
-      initFamilies(object, undefined, families);
+      if (object.spec?.type === 'ExternalName') delete object.spec.internalTrafficPolicy;
     },
     prepareForUpdate(_context, object, old) {
       object.status = old.status;
-      patchAllocated(object, old);
-      normalizeClusterIPs(object, old);
-      initFamilies(object, old, families);
       dropTypeDependentFields(object, old);
     },
-    validate: (_context, object) => check((errors) => validateService(errors, object, undefined, families)),
-    validateUpdate: (_context, object, old) => check((errors) => validateService(errors, object, old, families)),
+    validate: (_context, object) => check((errors) => validateService(errors, object, undefined)),
+    validateUpdate: (_context, object, old) => check((errors) => validateService(errors, object, old)),
     warnings: serviceWarnings,
     async beginWrite(context, object, old) {
+      if (old) patchAllocated(object, old);
+      normalizeClusterIPs(object, old);
+      initFamilies(object, old, families);
       await allocators.ports.load();
       const allocation = new Allocation(allocators, context, object, old);
       try {
@@ -99,24 +98,51 @@ function defaults(object: Service): void {
   (object.status ??= {}).loadBalancer ??= {};
 }
 
-/** Which families the Service has; a headless one without selector is its maker's business and has both. */
+/**
+ * Which families the Service has; a headless one without selector is its maker's business and has both. Throws 422 where they,
+ * its addresses and what the cluster has do not go together. Mirrors alloc.go (initIPFamilyFields).
+ */
 function initFamilies(object: Service, old: Service | undefined, families: readonly AddressFamily[]): void {
   const spec = object.spec!;
   if (!needsClusterIP(object) || isLeftAsItWas(object, old)) return;
   const selectorless = spec.clusterIP === 'None' && !Object.keys(spec.selector ?? {}).length;
   spec.ipFamilyPolicy ??= old?.spec?.ipFamilyPolicy ?? (selectorless ? 'RequireDualStack' : 'SingleStack');
+  refuse(object, (errors) => validateClusterIPs(errors, object, old));
+  const single = spec.ipFamilyPolicy === 'SingleStack';
   // The wish for one family is clear where nothing else was said.
-  if (old && spec.ipFamilyPolicy === 'SingleStack') {
+  if (old && single) {
     if (equalJson(spec.clusterIPs, old.spec?.clusterIPs) && spec.clusterIPs) spec.clusterIPs = spec.clusterIPs.slice(0, 1);
     if (equalJson(spec.ipFamilies, old.spec?.ipFamilies) && spec.ipFamilies) spec.ipFamilies = spec.ipFamilies.slice(0, 1);
   }
-  const chosen = [...(spec.ipFamilies ?? [])];
-  spec.clusterIPs?.forEach((ip, i) => {
-    if (ip !== 'None' && i >= chosen.length) chosen.push(ip.includes(':') ? 'IPv6' : 'IPv4');
+  const chosen = [...(spec.ipFamilies ?? [])] as AddressFamily[];
+  refuse(object, (errors) => {
+    validateFamilyPolicy(errors, spec, old?.spec);
+    for (const [i, ip] of (spec.clusterIPs ?? []).entries()) {
+      if (ip === 'None') break;
+      if (i < chosen.length) continue;
+      const family = addressFamily(ip);
+      // The address was given, its family was not.
+      if (families.includes(family)) chosen.push(family);
+      else errors.invalid(`spec.clusterIPs[${i}]`, spec.clusterIPs, `${family} is not configured on this cluster`);
+    }
   });
-  if (!chosen.length) chosen.push(old?.spec?.ipFamilies?.[0] ?? families[0]!);
-  if (chosen.length < 2 && spec.ipFamilyPolicy !== 'SingleStack' && (selectorless || families.length === 2)) chosen.push(chosen[0] === 'IPv4' ? 'IPv6' : 'IPv4');
+  const missing = (): AddressFamily => (chosen[0] === 'IPv4' ? 'IPv6' : 'IPv4');
+  if (!selectorless)
+    refuse(object, (errors) => {
+      if (spec.ipFamilyPolicy === 'RequireDualStack' && families.length < 2)
+        errors.invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, 'this cluster is not configured for dual-stack services');
+      chosen.forEach((family, i) => {
+        if (!families.includes(family)) errors.invalid(`spec.ipFamilies[${i}]`, family, 'not configured on this cluster');
+      });
+    });
+  if (!chosen.length) chosen.push(families[0]!);
+  if (chosen.length < 2 && !single && (selectorless || families.length === 2)) chosen.push(missing());
   spec.ipFamilies = chosen;
+}
+
+function refuse(object: Service, judge: (errors: FieldErrors) => void): void {
+  const errors = check(judge);
+  if (errors.length) throw invalid({ group: '', kind: 'Service' }, nameOf(object), errors);
 }
 
 /** Who prefers two families is not given a second one only because the cluster has got one. */
@@ -152,8 +178,13 @@ function patchAllocated({ spec }: Service, old: Service): void {
 }
 
 /** Old clients know `clusterIP` only: the plural field follows it. */
-function normalizeClusterIPs({ spec }: Service, old: Service): void {
-  const [after, before] = [spec!, old.spec!];
+function normalizeClusterIPs({ spec }: Service, old: Service | undefined): void {
+  const after = spec!;
+  if (!old) {
+    if (after.clusterIP && !after.clusterIPs?.length) after.clusterIPs = [after.clusterIP];
+    return;
+  }
+  const before = old.spec!;
   if (before.clusterIPs?.length && !after.clusterIPs?.length && before.clusterIP === after.clusterIP) after.clusterIPs = [...before.clusterIPs];
   if (before.clusterIP === after.clusterIP || !equalJson(before.clusterIPs ?? [], after.clusterIPs ?? [])) return;
   after.clusterIPs = after.clusterIP ? [after.clusterIP] : undefined;
@@ -202,8 +233,8 @@ class Allocation {
 
   /** Takes what the Service asks for or needs; throws 422 where something is taken already. */
   async take(): Promise<void> {
+    if (this.#needsAddresses()) await this.#takeAddresses();
     await this.#takePorts();
-    if (needsClusterIP(this.object) && !isHeadless(this.object) && !isLeftAsItWas(this.object, this.old)) await this.#takeAddresses();
   }
 
   async undo(): Promise<void> {
@@ -217,12 +248,22 @@ class Allocation {
     for (const ip of this.#had.addresses) if (!kept.addresses.has(ip)) await this.allocators.addresses.release(this.context, ip);
   }
 
+  /** A Service that had an address gets no other, at most one of a second family. */
+  #needsAddresses(): boolean {
+    const { object, old } = this;
+    // Nobody can own an address by a name that will be refused.
+    if (!needsClusterIP(object) || isHeadless(object) || isDns1123Label(object.metadata?.name ?? '').length) return false;
+    if (!old || !needsClusterIP(old)) return true;
+    return !isHeadless(old) && !isLeftAsItWas(object, old) && old.spec?.ipFamilies?.length === 1 && object.spec?.ipFamilies?.length === 2;
+  }
+
   async #takeAddresses(): Promise<void> {
     const spec = this.object.spec!;
     const { addresses } = this.allocators;
     const ips = [...(spec.clusterIPs ?? [])];
     for (const [i, family] of (spec.ipFamilies ?? []).entries()) {
       const asked = ips[i];
+      if (i === 0 && this.#had.addresses.size) continue;
       if (asked && this.#had.addresses.has(asked)) continue;
       try {
         if (asked) await addresses.take(this.context, this.object, asked);
@@ -272,6 +313,8 @@ class Allocation {
   async #takePort(port: number, field: string): Promise<void> {
     const { ports } = this.allocators;
     if (this.#had.ports.has(port) || this.#took.ports.includes(port)) return;
+    // A dry run asks for no more than that a write's ports differ (portallocator/operation.go).
+    if (this.context.dryRun) return void this.#took.ports.push(port);
     if (!ports.contains(port))
       throw this.#refusal(field, port, `provided port is not in the valid range. The range of valid ports is ${ports.first}-${ports.last}`);
     if (!(await ports.take(this.context, port))) throw this.#refusal(field, port, portTaken);
@@ -287,9 +330,7 @@ class Allocation {
   }
 
   #refusal(field: string, value: unknown, why: string): Error {
-    const errors = new FieldErrors();
-    errors.invalid(field, value, why);
-    return invalid({ group: '', kind: 'Service' }, nameOf(this.object), errors.all);
+    return invalid({ group: '', kind: 'Service' }, nameOf(this.object), check((errors) => errors.invalid(field, value, why)));
   }
 }
 

@@ -42,10 +42,25 @@ describe('what is wrong is said as Kubernetes says it', () => {
     ['a budget with two aims', '/apis/policy/v1/namespaces/default/poddisruptionbudgets', { spec: { minAvailable: 1, maxUnavailable: 1 } }, 'spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set'],
     ['a template of claims that names them', '/apis/resource.k8s.io/v1/namespaces/default/resourceclaimtemplates', { spec: { metadata: { name: 'x', uid: 'u' }, spec: {} } }, '[spec.metadata.name: Forbidden: cannot be set, spec.metadata.uID: Forbidden: cannot be set]'],
     ['an address of a service, before all else', `${core}/services`, { spec: { clusterIP: 'x' } }, 'Service "bad" is invalid: spec.clusterIPs[0]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'],
+    ['a node port for two ports, before all else', `${core}/services`, { spec: { type: 'NodePort', sessionAffinity: 'x', ports: [{ name: 'a', port: 1, nodePort: 30001 }, { name: 'b', port: 2, nodePort: 30001 }] } }, 'is invalid: spec.ports[1].nodePort: Invalid value: 30001: provided port is already allocated'],
+    ['an address of a family that the cluster has not', `${core}/services`, { spec: { clusterIP: 'fd00::1', ports: [{ port: 1 }] } }, 'is invalid: spec.clusterIPs[0]: Invalid value: ["fd00::1"]: IPv6 is not configured on this cluster'],
+    ['two families where there is one', `${core}/services`, { spec: { ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv4', 'IPv6'], ports: [{ port: 1 }] } }, '[spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services, spec.ipFamilies[1]: Invalid value: "IPv6": not configured on this cluster]'],
+    ['pods to be avoided without a word of which', '/api/v1/nodes', { metadata: { annotations: { 'scheduler.alpha.kubernetes.io/preferAvoidPods': '{"preferAvoidPods":[{}]}' } } }, 'metadata.annotations.scheduler.alpha.kubernetes.io/preferAvoidPods[0].PodSignature: Required value'],
+    ['a revision of no object', `${apps}/controllerrevisions`, { data: 0.5, revision: 1 }, 'data: Required value: data must be a valid JSON object'],
+    ['a volume of the root that would be emptied', '/api/v1/persistentvolumes', { spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], persistentVolumeReclaimPolicy: 'Recycle', hostPath: { path: '/a/..' } } }, "may not be 'recycle' for a hostPath mount of '/'"],
     ['a disk of another kind than its address', '/api/v1/persistentvolumes', { spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], azureDisk: { diskName: 'd', diskURI: 'x' } } }, 'spec.azureDisk.diskURI: Unsupported value: "x": supported values: "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"'],
   ])('%s', async (_name, path, object, finding) => {
     const metadata = { name: 'bad', ...(object as KubeObject).metadata };
     expect(await cluster.refusal('POST', path, { ...object, metadata })).toContain(finding);
+  });
+
+  it('and what is refused keeps neither its address nor its ports', async () => {
+    const service = (name: string) => ({ metadata: { name }, spec: { type: 'NodePort', clusterIP: '10.96.77.77', sessionAffinity: name === 'bad' ? 'x' : 'None', ports: [{ port: 1, nodePort: 30077 }] } });
+    expect(await cluster.refusal('POST', `${core}/services`, service('bad'))).toContain('spec.sessionAffinity: Unsupported value: "x"');
+    const made = await cluster.ask<Service>('POST', `${core}/services`, service('good'));
+    expect(made.spec).toMatchObject({ clusterIP: '10.96.77.77', ports: [{ nodePort: 30077 }] });
+    expect(await cluster.refusal('PUT', `${core}/services/good`, { ...made, spec: { ...made.spec, clusterIP: '10.96.77.78', clusterIPs: ['10.96.77.78'] } })).toContain('spec.clusterIPs[0]: Invalid value: ["10.96.77.78"]: may not change once set');
+    await cluster.ask('DELETE', `${core}/services/good`);
   });
 
   it('a budget may have any name, a controller of old no longer one than bytes allow', async () => {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { cloneJson } from '../../../../main/api/json.ts';
 import { pod } from '../../../../main/apiserver/registry/core/pod.ts';
 import { FieldErrors } from '../../../../main/apiserver/validation/field.ts';
 import { validatePodCreate } from '../../../../main/apiserver/validation/pod.ts';
@@ -39,6 +40,14 @@ it.each<[string, Partial<PodSpec>, Partial<Container>, string[]]>([
   ['two types of one volume', { volumes: [{ name: 'v', emptyDir: {}, hostPath: { path: '/' } }] }, {}, ['spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type']],
   ['a volume of a config map without name', { volumes: [{ name: 'v', configMap: {} }] }, {}, ['spec.volumes[0].configMap.name: Required value']],
   ['two volumes of one name', { volumes: [{ name: 'v' }, { name: 'v' }] }, {}, ['spec.volumes[1].name: Duplicate value: "v"']],
+  ['a part of what has none', {}, { env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: "metadata.name['k']" } } }] }, [`spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: Invalid value: "metadata.name['k']": error converting fieldPath: field label does not support subscript: metadata.name['k']`]],
+  ['options that Kubernetes keeps for itself', { volumes: [{ name: 'v', flexVolume: { driver: 'd', options: { 'KUBERNETES.IO/a': '', 'a.k8s.io': '', 'b/k8s.io': '' } } }] }, {}, [
+    'spec.volumes[0].flexVolume.options[KUBERNETES.IO/a]: Invalid value: "KUBERNETES.IO/a": kubernetes.io and k8s.io namespaces are reserved',
+    'spec.volumes[0].flexVolume.options[a.k8s.io]: Invalid value: "a.k8s.io": kubernetes.io and k8s.io namespaces are reserved',
+  ]],
+  ['devices where users are not the host\'s', { hostUsers: false, volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'x' } }] }, { volumeDevices: [{ name: 'v', devicePath: '/d' }] }, ['spec.containers[0].volumeDevices: Forbidden: when `hostUsers` is false']],
+  ['a claim beside a request of it', { resourceClaims: [{ name: 'd', resourceClaimName: 'x' }] }, { resources: { claims: [{ name: 'd', request: 'r' }, { name: 'd' }] } }, ['spec.containers[0].resources.claims[1]: Duplicate value: "d"']],
+  ['a request of a whole claim', { resourceClaims: [{ name: 'd', resourceClaimName: 'x' }] }, { resources: { claims: [{ name: 'd' }, { name: 'd', request: 'r' }] } }, ['spec.containers[0].resources.claims[1]: Duplicate value: "d"']],
   ['probes of an init container', { initContainers: [{ name: 'i', image: 'i', livenessProbe: { tcpSocket: { port: 80 } } }] }, {}, ['spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always']],
   ['an init container named like another', { initContainers: [{ name: 'c', image: 'i' }] }, {}, ['spec.initContainers[0].name: Duplicate value: "c"']],
   ['ephemeral containers', { ephemeralContainers: [{ name: 'e', image: 'i' }] }, {}, ['spec.ephemeralContainers: Forbidden: cannot be set on create']],
@@ -81,6 +90,23 @@ it.each<[string, PodSpec, string]>([
   const object = makePod(spec);
   pod.prepareForCreate!({} as never, object);
   expect(object.status!.qosClass).toBe(expected);
+});
+
+it('lets what is refused by now stay in a pod that has it, and refuses it of others', () => {
+  const old = makePod({ initContainers: [{ name: 'i', image: 'i', resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }] }] });
+  const affinity = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'In', values: ['-1'] }] }] } } };
+  old.spec!.affinity = affinity;
+  const changed = cloneJson(old);
+  changed.metadata!.labels = { a: 'b' };
+  expect(pod.validateUpdate({} as never, changed, old, {} as never)).toEqual([]);
+  expect(findings(old).map((text) => text.split(':')[0])).toEqual([
+    'spec.initContainers[0].resizePolicy[0].restartPolicy',
+    'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].values[0]',
+  ]);
+});
+
+it('forgets signals to stop, which are a feature that is off', () => {
+  expect(makePod({}, { lifecycle: { stopSignal: 'SIGHUP' } }).spec!.containers[0]!.lifecycle).toBeUndefined();
 });
 
 it('writes amounts as Kubernetes reads them', () => {

@@ -29,6 +29,11 @@ it('takes what a kubelet says', () => {
 const status = { name: 'c', image: 'i', imageID: '', ready: true, restartCount: 0 };
 
 it.each<[string, PodStatus, Partial<PodSpec>, string[]]>([
+  ['users that there are not', { containerStatuses: [{ ...status, user: { linux: { uid: -1, gid: 0, supplementalGroups: [2147483648] } } }] }, {}, [
+    'status.containerStatuses[0].user.linux.uid: Invalid value: -1: must be between 0 and 2147483647, inclusive',
+    'status.containerStatuses[0].user.linux.supplementalGroups[0]: Invalid value: 2147483648: must be between 0 and 2147483647, inclusive',
+  ]],
+  ['a user of Linux in a pod for Windows', { initContainerStatuses: [{ ...status, user: { linux: { uid: 1, gid: 1 } } }] }, { os: { name: 'windows' } }, ['status.initContainerStatuses[0].user.linux: Forbidden: cannot be set for a windows pod']],
   ['a condition of no name', { conditions: [{ type: 'a b', status: 'True', observedGeneration: -1 }] }, {}, [
     'status.conditions[0].observedGeneration: Invalid value: -1: must be a non-negative integer',
     `status.conditions[0].Type: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
