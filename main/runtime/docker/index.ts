@@ -388,6 +388,8 @@ class DockerRuntime implements Runtime {
     const inspected = await tolerate([404], () => this.#docker.getContainer(info.Id).inspect());
     if (!inspected) return undefined;
     const ending = await this.#endingOf(inspected);
+    // One that never ran and is on its way out, which can take long, leaves nothing to tell of.
+    if (inspected.State.Status === removing && ending.startedAt === undefined) return undefined;
     this.#endings.set(info.Id, { state: inspected.State.Status, ending });
     // The inspection is later than the list, and its state goes with its times.
     return toContainer({ ...info, State: stateNow(inspected.State.Status, ending) }, ending);
@@ -433,7 +435,9 @@ class DockerRuntime implements Runtime {
       const labels = left?.Config.Labels ?? {};
       if (left && (labels[label.cluster] !== this.#cluster || labels[label.podUid] !== podUid)) throw runtimeError(error);
       if (left) await this.#remove(left.Id);
-      return (await engineCall(() => this.#docker.createContainer(options))).id;
+      // An engine with much to do lets go of a name late.
+      const name = left?.State.Status === removing ? `${options.name}_${left.Id.slice(0, 12)}` : options.name;
+      return (await engineCall(() => this.#docker.createContainer({ ...options, name }))).id;
     }
   }
 
@@ -460,6 +464,9 @@ class DockerRuntime implements Runtime {
     this.#stopped.delete(id);
   }
 }
+
+/** The engine's word for a container that it is taking away. */
+const removing = 'removing';
 
 /** What could not be started the engine still says to be only created: to us it has ended. */
 const stateNow = (state: string, { reason }: ContainerEnding) => (reason === notStarted ? 'exited' : state);
