@@ -254,8 +254,8 @@ export default {
     peerNamespaces: 'In namespaces with these labels',
     cidr: 'Or addresses (CIDR)',
     anyPort: 'On every port.',
-    port: 'Port or its name',
-    endPort: 'Last port of a range',
+    port: 'Port',
+    endPort: 'Up to port',
   },
   pdb: {
     hint: 'Keeps enough pods running while nodes are drained: evictions beyond it are refused.',

@@ -254,8 +254,8 @@ export default {
     peerNamespaces: '位于具有这些标签的命名空间',
     cidr: '或地址段（CIDR）',
     anyPort: '所有端口。',
-    port: '端口或其名称',
-    endPort: '端口范围的末尾',
+    port: '端口',
+    endPort: '至端口',
   },
   pdb: {
     hint: '在排空节点时保持足够的 Pod 运行：超出预算的驱逐会被拒绝。',
