@@ -1,3 +1,4 @@
+import { conditionPatch } from '../api/conditionPatch.ts';
 import type { Device, DeviceRequestAllocationResult, DeviceTaint, Pod, ResourceResourceClaim, ResourceSlice } from '../api/index.ts';
 import { deviceClaimKeys } from '../api/deviceClaims.ts';
 import { toleratesDeviceTaint } from '../api/deviceTaints.ts';
@@ -92,7 +93,7 @@ export class DeviceTaintEvictionController extends QueueController {
     };
     const pods = client.of(resources.pods);
     try {
-      await pods.patch(namespace!, name!, 'strategic', { metadata: { uid }, status: { conditions: [condition] } }, { subresource: 'status' });
+      await pods.patch(namespace!, name!, 'strategic', { metadata: { uid }, status: conditionPatch(pod, condition) }, { subresource: 'status' });
       await pods.delete(namespace!, name!, { preconditions: { uid } });
     } catch (error) {
       if (!isNotFound(error)) throw error;

@@ -1,4 +1,5 @@
 import type { Lease, Node, NodeCondition, Pod } from '../api/index.ts';
+import { conditionPatch } from '../api/conditionPatch.ts';
 import { equalJson } from '../api/json.ts';
 import { keyOf, timestamp } from '../api/meta.ts';
 import { isConflict, isNotFound } from '../api/status.ts';
@@ -191,7 +192,7 @@ export class NodeLifecycleController extends QueueController {
     const condition = { ...ready, status: 'False', lastTransitionTime: timestamp(this.clock.now()) };
     const { namespace, name, uid, resourceVersion } = pod.metadata!;
     try {
-      const patch = { metadata: { uid }, status: { conditions: [condition] } };
+      const patch = { metadata: { uid }, status: conditionPatch(pod, condition) };
       const pods = this.client.because(resourceVersion).of(resources.pods);
       await pods.patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
       this.recorder.event({ apiVersion: 'v1', kind: 'Pod', ...pod }, 'Warning', 'NodeNotReady', 'Node is not ready');

@@ -1,3 +1,4 @@
+import { conditionPatch } from '../api/conditionPatch.ts';
 import type { Node, Pod } from '../api/index.ts';
 import { keyOf, timestamp } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
@@ -103,7 +104,7 @@ export class PodGCController extends QueueController {
           observedGeneration: generation,
           lastTransitionTime: at,
         };
-        const status = { phase: 'Failed', observedGeneration: generation, ...(why ? { conditions: [condition] } : {}) };
+        const status = { phase: 'Failed', observedGeneration: generation, ...(why ? conditionPatch(pod, condition) : {}) };
         await pods.patch(namespace!, name!, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
       }
       await pods.delete(namespace!, name!, { gracePeriodSeconds: 0, preconditions: { uid } });

@@ -1,4 +1,5 @@
 import type { Node, Pod, Taint } from '../api/index.ts';
+import { conditionPatch } from '../api/conditionPatch.ts';
 import { equalJson } from '../api/json.ts';
 import { keyOf, timestamp } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
@@ -76,7 +77,7 @@ export class TaintEvictionController extends QueueController {
     };
     const pods = client.of(resources.pods);
     try {
-      const patch = { metadata: { uid }, status: { conditions: [condition] } };
+      const patch = { metadata: { uid }, status: conditionPatch(pod, condition) };
       await pods.patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
       await pods.delete(namespace!, name!, { preconditions: { uid } });
     } catch (error) {

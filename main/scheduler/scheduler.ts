@@ -1,4 +1,5 @@
 import type { Attempt } from '../api/attempt.ts';
+import { conditionPatch } from '../api/conditionPatch.ts';
 import type { Node, ObjectReference, Pod } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { timestamp } from '../api/meta.ts';
@@ -520,7 +521,7 @@ export class Scheduler {
     const nominatedChanged = nominated !== undefined && (pod.status?.nominatedNodeName ?? '') !== nominated;
     if (same && !nominatedChanged) return;
     const status = {
-      ...(same ? {} : { conditions: [condition] }),
+      ...(same ? {} : conditionPatch(pod, condition)),
       ...(nominatedChanged ? { nominatedNodeName: nominated || null } : {}),
     };
     const { namespace, name, uid, resourceVersion } = pod.metadata!;
@@ -579,7 +580,7 @@ export class Scheduler {
       lastTransitionTime: timestamp(this.#clock.now()),
     };
     try {
-      const patch = { metadata: { uid }, status: { conditions: [condition] } };
+      const patch = { metadata: { uid }, status: conditionPatch(victim, condition) };
       await pods.patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
       await pods.delete(namespace!, name!, { preconditions: { uid } });
       const message = `Preempted by pod ${preemptor.uid} on node ${node}`;

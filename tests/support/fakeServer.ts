@@ -533,6 +533,7 @@ function merge(target: unknown, patch: unknown, strategic: boolean): unknown {
   const base = typeof target === 'object' && target !== null && !Array.isArray(target) ? target : {};
   const result = base as Record<string, unknown>;
   for (const [name, value] of Object.entries(patch)) {
+    if (name.startsWith('$setElementOrder/')) continue;
     const list = strategic && /^\$deleteFromPrimitiveList\/(.+)$/.exec(name)?.[1];
     if (list) result[list] = ((result[list] ?? []) as unknown[]).filter((item) => !(value as unknown[]).includes(item));
     else if (value === null) delete result[name];

@@ -43,16 +43,12 @@ export function daemonTemplate(set: DaemonSet, hash: string): PodTemplateSpec {
   return template;
 }
 
-/** The same, for one node: the scheduler is left no choice. */
+/** The same, for one node: the scheduler is left no choice, and which nodes may be chosen has been decided. */
 export function templateForNode(template: PodTemplateSpec, node: string): PodTemplateSpec {
   const copy = cloneJson(template);
   const affinity = (copy.spec!.affinity ??= {});
   const nodeAffinity = (affinity.nodeAffinity ??= {});
-  const matchFields = [{ key: 'metadata.name', operator: 'In', values: [node] }];
-  const terms = nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution = {
-    nodeSelectorTerms: terms.length > 0 ? terms.map((term) => ({ ...term, matchFields })) : [{ matchFields }],
-  };
+  nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution = { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: [node] }] }] };
   return copy;
 }
 

@@ -1,3 +1,4 @@
+import { conditionPatch } from '../../api/conditionPatch.ts';
 import type { Condition, Pod, PodDisruptionBudget, PodDisruptionBudgetStatus } from '../../api/index.ts';
 import { equalJson } from '../../api/json.ts';
 import { scaledValue } from '../../api/intstr.ts';
@@ -202,7 +203,7 @@ export class DisruptionController extends QueueController {
       observedGeneration: generation,
       lastTransitionTime: timestamp(now),
     };
-    const patch = { metadata: { uid }, status: { conditions: [condition] } };
+    const patch = { metadata: { uid }, status: conditionPatch(pod!, condition) };
     try {
       await client.of(resources.pods).patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
     } catch (error) {

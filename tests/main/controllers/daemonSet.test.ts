@@ -197,3 +197,13 @@ it('a revision keeps the template as Go writes it: clients compare it letter by 
     '{"spec":{"template":{"$patch":"replace","metadata":{"labels":{"app":"agent"}},"spec":{"containers":[{"image":"agent:1","name":"main"}]}}}}',
   );
 });
+
+it('a daemon is bound to its node by name alone: which nodes its template wants has been decided', async () => {
+  cluster.server.change(resources.nodes, '', 'b', (node) => (node.metadata!.labels = { disk: 'ssd' }));
+  const ssd = { nodeSelectorTerms: [{ matchExpressions: [{ key: 'disk', operator: 'In', values: ['ssd'] }] }] };
+  const spec = { containers: [{ name: 'main', image: 'agent:1' }], affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: ssd } } };
+  await create({ template: { metadata: { labels: { app: 'agent' } }, spec } });
+  expect(pods().map((pod) => pod.spec!.affinity!.nodeAffinity)).toEqual([
+    { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['b'] }] }] } },
+  ]);
+});
