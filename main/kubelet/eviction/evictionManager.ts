@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/index.ts';
 import { podRequests } from '../../api/podResources.ts';
 import { parseQuantity } from '../../api/quantity.ts';
+import { tolerates } from '../../api/tolerations.ts';
 import type { MachineState } from '../../node/index.ts';
 import type { ContainerStats } from '../../runtime/index.ts';
 import type { Timer } from '../../util/clock.ts';
@@ -97,7 +98,7 @@ export class EvictionManager {
     if (this.#pressures.size === 0 || isCritical(pod)) return undefined;
     if (!this.has('DiskPressure')) {
       if (qosClassOf(pod) !== 'BestEffort') return undefined;
-      const tolerated = pod.spec?.tolerations?.some(({ key, operator, effect }) => (!key || key === 'node.kubernetes.io/memory-pressure') && operator === 'Exists' && (!effect || effect === 'NoSchedule'));
+      const tolerated = pod.spec?.tolerations?.some((toleration) => tolerates(toleration, { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' }));
       if (tolerated) return undefined;
     }
     return { reason: 'Evicted', message: `The node had condition: [${[...this.#pressures].join(' ')}]. ` };

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import os from 'node:os';
-import type { Clock } from '../../util/clock.ts';
+import type { Clock, Timer } from '../../util/clock.ts';
 import { engineCandidates, type Candidate, type EngineConnection, type Surroundings } from './discoverCandidates.ts';
 import { explain } from './discoverMessage.ts';
 
@@ -36,37 +36,56 @@ export interface DiscoverOptions {
   clock: Clock;
   /** Default: this computer. */
   surroundings?: Surroundings;
-  /** Milliseconds that an engine has to answer. */
+  /** Milliseconds that an engine has to answer before the next one is asked what it says. */
   timeoutMs?: number;
+  /** Milliseconds that an engine has to answer when no other does: one that wakes up, or has much to do, takes its time. */
+  patienceMs?: number;
   ask?(connection: EngineConnection, signal: AbortSignal): Promise<EngineVersion>;
 }
 
 /** Finds the user's container engine: all places are asked at once, the best that answers is taken. Never rejects. */
 export async function discoverEngine(options: DiscoverOptions): Promise<EngineDiscovery> {
-  const { clock, surroundings = thisComputer(), timeoutMs = 3000, ask = askVersion } = options;
+  const { clock, surroundings = thisComputer(), timeoutMs = 3000, patienceMs = 15_000, ask = askVersion } = options;
   const abort = new AbortController();
-  const asked = engineCandidates(surroundings).map(async (candidate) => ({
-    candidate,
-    ...(await tryCandidate(candidate, clock, timeoutMs, ask, abort.signal)),
-  }));
-  const tried: TriedEngine[] = [];
+  const asked = engineCandidates(surroundings).map((candidate) => ({ candidate, answer: tryCandidate(candidate, clock, patienceMs, ask, abort.signal) }));
+  let hurry: Timer | undefined;
+  const soon = new Promise<undefined>((resolve) => (hurry = clock.setTimer(timeoutMs, () => resolve(undefined))));
+  try {
+    const first = await firstOf(asked, (answer) => Promise.race([answer, soon]), timeoutMs);
+    return 'found' in first ? first : await firstOf(asked, (answer) => answer, patienceMs, surroundings);
+  } finally {
+    hurry?.cancel();
+    abort.abort();
+  }
+}
+
+interface Asked {
+  candidate: Candidate;
+  answer: Promise<Answer>;
+}
+
+type Answer = { version: EngineVersion; error?: undefined } | { version?: undefined; error: Error };
+
+/** The best of those that answer as long as `wait` waits, `ms` milliseconds. */
+async function firstOf(asked: Asked[], wait: (answer: Promise<Answer>) => Promise<Answer | undefined>, ms: number, surroundings?: Surroundings): Promise<EngineDiscovery> {
   const failures: { candidate: Candidate; error: Error }[] = [];
-  for (const answer of asked) {
-    const { candidate, version, error } = await answer;
+  for (const { candidate, answer } of asked) {
+    const { version, error } = (await wait(answer)) ?? { error: silent(ms) };
     const { source, address, connection } = candidate;
-    if (version) {
-      abort.abort();
+    if (version)
       return {
         found: { ...version, source, address, connection: dockerOptions(connection) },
-        tried,
+        tried: triedOf(failures),
         message: `${/^[A-Z][a-z]|^rootless/.test(source) ? source : 'container engine'} ${version.version} at ${address}`,
       };
-    }
     failures.push({ candidate, error });
-    tried.push({ source, address, problem: error.message });
   }
-  return { tried, message: explain(failures, surroundings.platform) };
+  return { tried: triedOf(failures), message: surroundings ? explain(failures, surroundings.platform) : '' };
 }
+
+const silent = (ms: number) => new Error(`it does not answer within ${ms / 1000} s`);
+
+const triedOf = (failures: { candidate: Candidate; error: Error }[]): TriedEngine[] => failures.map(({ candidate: { source, address }, error }) => ({ source, address, problem: error.message }));
 
 async function tryCandidate(
   candidate: Candidate,
@@ -74,13 +93,11 @@ async function tryCandidate(
   timeoutMs: number,
   ask: NonNullable<DiscoverOptions['ask']>,
   stop: AbortSignal,
-): Promise<{ version: EngineVersion; error?: undefined } | { version?: undefined; error: Error }> {
+): Promise<Answer> {
   if (candidate.problem !== undefined) return { error: new Error(candidate.problem) };
   const abort = new AbortController();
   stop.addEventListener('abort', () => abort.abort(stop.reason), { once: true });
-  const timer = clock.setTimer(timeoutMs, () =>
-    abort.abort(new Error(`it does not answer within ${timeoutMs / 1000} s`)),
-  );
+  const timer = clock.setTimer(timeoutMs, () => abort.abort(silent(timeoutMs)));
   try {
     const version = await ask(candidate.connection, abort.signal);
     if (version.os !== 'linux')

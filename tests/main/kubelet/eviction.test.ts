@@ -46,6 +46,8 @@ describe('a machine that runs out of memory', () => {
 
     await h.create('late');
     expect(h.pod('late').status).toMatchObject({ phase: 'Failed', reason: 'Evicted', message: 'Pod was rejected: The node had condition: [MemoryPressure]. ' });
+    await h.create('ready', { tolerations: [{ key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' }] });
+    expect(h.pod('ready').status!.phase).not.toBe('Failed');
     h.agent.machine = { ...h.agent.machine, memoryAvailableBytes: 2000 * mebi };
     await h.clock.advance(320_000);
     expect(condition(h, 'MemoryPressure')).toMatchObject({ status: 'False' });

@@ -141,7 +141,7 @@ describe('finding the engine', () => {
   const failure = (code: string) => Object.assign(new Error(code), { code });
 
   /** What each socket does when it is asked; the others are not there. */
-  function discover(places: Record<string, Error | typeof version | 'silent'>, surroundings = here()) {
+  function discover(places: Record<string, Error | typeof version | 'silent' | 'late'>, surroundings = here()) {
     const clock = new FakeClock();
     const found = discoverEngine({
       clock,
@@ -149,12 +149,13 @@ describe('finding the engine', () => {
       ask: (connection, signal) =>
         new Promise((resolve, reject) => {
           const answer = places[connection.socketPath ?? connection.host!] ?? failure('ENOENT');
-          if (answer === 'silent') signal.addEventListener('abort', () => reject(signal.reason as Error));
+          if (answer === 'late') clock.setTimer(9000, () => resolve(version));
+          else if (answer === 'silent') signal.addEventListener('abort', () => reject(signal.reason as Error));
           else if (answer instanceof Error) reject(answer);
           else resolve(answer);
         }),
     });
-    return clock.advance(5000).then(() => found);
+    return clock.advance(20_000).then(() => found);
   }
 
   test('the best one that answers is taken, and what was wrong with the better ones is kept', async () => {
@@ -175,6 +176,12 @@ describe('finding the engine', () => {
     const { found, tried } = await discover({ '/var/run/docker.sock': 'silent', '/run/podman/podman.sock': version });
     expect(found?.source).toBe('Podman');
     expect(tried[0]?.problem).toBe('it does not answer within 3 s');
+  });
+
+  test('one that takes its time is waited for when no other answers', async () => {
+    const { found, tried } = await discover({ '/var/run/docker.sock': failure('ECONNREFUSED'), '/home/me/.rd/docker.sock': 'silent', '/run/podman/podman.sock': 'late' });
+    expect(found?.source).toBe('Podman');
+    expect(tried.find(({ address }) => address.includes('.rd/'))?.problem).toBe('it does not answer within 15 s');
   });
 
   test.each<[string, Record<string, Error | typeof version>, Surroundings, string]>([
