@@ -11,6 +11,8 @@ const descriptors = ['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@
 
 /** What is wrong with a schedule; undefined when nothing is. */
 export function cronProblem(schedule: string): string | undefined {
+  // Upstream's reader falls over the missing space.
+  if (/^(CRON_)?TZ=[^ ]*$/.test(schedule)) return 'invalid schedule format: runtime error: slice bounds out of range [:-1]';
   const text = schedule.trim().replace(/^(TZ|CRON_TZ)=\S+\s+/, '');
   if (text.startsWith('@')) {
     if (descriptors.includes(text)) return undefined;

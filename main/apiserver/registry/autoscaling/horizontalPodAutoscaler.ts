@@ -81,7 +81,9 @@ function targets(specs: V2MetricSpec[] = [], statuses: V2MetricStatus[] = []): s
 function validate(errors: FieldErrors, { spec }: V2HorizontalPodAutoscaler, old?: V2HorizontalPodAutoscaler): void {
   if (!spec) return;
   const { minReplicas = 1, maxReplicas = 0, scaleTargetRef: ref, metrics = [], behavior } = spec;
-  if (minReplicas < 1) errors.invalid('spec.minReplicas', minReplicas, 'must be greater than or equal to 1');
+  // Scaling to none is a feature that is off; what has it keeps it.
+  const lowest = old?.spec?.minReplicas === 0 ? 0 : 1;
+  if (minReplicas < lowest) errors.invalid('spec.minReplicas', minReplicas, `must be greater than or equal to ${lowest}`);
   if (!maxReplicas) errors.required('spec.maxReplicas', 'must be set and greater than 0');
   else if (maxReplicas < 0) errors.invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to 1');
   if (maxReplicas < minReplicas) errors.invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`');

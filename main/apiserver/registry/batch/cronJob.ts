@@ -85,8 +85,8 @@ function validate(errors: FieldErrors, { spec }: CronJob, old?: CronJob): void {
   nonNegative(errors, 'spec.startingDeadlineSeconds', spec.startingDeadlineSeconds);
   if (spec.timeZone !== undefined && spec.timeZone !== old?.spec?.timeZone) {
     if (!spec.timeZone) errors.invalid('spec.timeZone', spec.timeZone, 'timeZone must be nil or non-empty string');
-    else if (spec.timeZone.toLowerCase() === 'local') errors.invalid('spec.timeZone', spec.timeZone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
-    else if (!isTimeZone(spec.timeZone)) errors.invalid('spec.timeZone', spec.timeZone, `unknown time zone ${spec.timeZone}`);
+    if (spec.timeZone.toLowerCase() === 'local') errors.invalid('spec.timeZone', spec.timeZone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
+    if (spec.timeZone && spec.timeZone !== 'Local' && !isTimeZone(spec.timeZone)) errors.invalid('spec.timeZone', spec.timeZone, `unknown time zone ${spec.timeZone}`);
   }
   if (!spec.concurrencyPolicy) errors.required('spec.concurrencyPolicy');
   else if (!policies.includes(spec.concurrencyPolicy)) errors.notSupported('spec.concurrencyPolicy', spec.concurrencyPolicy, policies);

@@ -3,7 +3,9 @@ import { parseCertificateRequest } from '../../../api/certificateRequest.ts';
 import { equalJson } from '../../../api/json.ts';
 import { timestamp } from '../../../api/meta.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../../api/names.ts';
+import { diff } from '../../validation/diff.ts';
 import { type FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { check, columns, define } from '../define.ts';
 import { age, humanDuration, nameOf } from '../printers.ts';
 import type { RequestContext, Strategy, Subresource } from '../strategy.ts';
@@ -81,6 +83,8 @@ function part(name: 'status' | 'approval', prepare: (object: Csr, old: Csr) => v
   };
 }
 
+const conditionType = 'certificates/v1.CertificateSigningRequestCondition';
+
 const conditionsOf = (object: Csr, type?: string) => (object.status?.conditions ?? []).filter((condition) => type === undefined || condition.type === type);
 
 /** Conditions of approval stay as they were, unless some were added or taken away, which is refused later. */
@@ -98,54 +102,66 @@ function stamp({ now }: RequestContext, object: Csr, old: Csr): void {
   }
 }
 
-function validate(errors: FieldErrors, { spec, status }: Csr): void {
+const isKnown = (usage: string) => usages.includes(usage);
+const holdsCertificate = (text: string) => Buffer.from(text, 'base64').toString('latin1').includes('-----BEGIN CERTIFICATE-----');
+
+/** `old`: what it had of unknown or double usages, and a certificate that is none, may stay. */
+function validate(errors: FieldErrors, { spec, status }: Csr, old?: Csr): void {
   const wanted = spec.usages ?? [];
   if (!wanted.length) errors.required('spec.usages');
-  wanted.forEach((usage, i) => {
-    if (!usages.includes(usage)) errors.notSupported(`spec.usages[${i}]`, usage, usages);
+  const before = old?.spec.usages ?? [];
+  if (before.every(isKnown)) wanted.forEach((usage, i) => {
+    if (!isKnown(usage)) errors.notSupported(`spec.usages[${i}]`, usage, usages);
   });
-  wanted.forEach((usage, i) => {
+  if (new Set(before).size === before.length) wanted.forEach((usage, i) => {
     if (wanted.indexOf(usage) < i) errors.duplicate(`spec.usages[${i}]`, usage);
   });
   if (spec.signerName === legacySigner) errors.invalid('spec.signerName', spec.signerName, 'the legacy signerName is not allowed via this API version');
   else signerName(errors, 'spec.signerName', spec.signerName ?? '');
   if (spec.expirationSeconds !== undefined && spec.expirationSeconds < 600)
     errors.invalid('spec.expirationSeconds', spec.expirationSeconds, 'may not specify a duration less than 600 seconds (10 minutes)');
-  validateConditions(errors, status?.conditions ?? []);
-  if (status?.certificate && !Buffer.from(status.certificate, 'base64').toString('latin1').includes('-----BEGIN CERTIFICATE-----'))
+  validateConditions(errors, status?.conditions ?? [], old?.status?.conditions ?? []);
+  const had = old?.status?.certificate;
+  if (status?.certificate && status.certificate !== had && !(had && !holdsCertificate(had)) && !holdsCertificate(status.certificate))
     errors.invalid('status.certificate', '<certificate data>', 'must contain at least one CERTIFICATE PEM block');
 }
 
-function validateConditions(errors: FieldErrors, conditions: readonly CertificateSigningRequestCondition[]): void {
+function validateConditions(errors: FieldErrors, conditions: readonly CertificateSigningRequestCondition[], before: readonly CertificateSigningRequestCondition[]): void {
+  const types = before.map(({ type }) => type);
+  const wasBoth = types.includes('Approved') && types.includes('Denied');
+  const wasDouble = new Set(types).size < types.length;
   const seen = new Set<string>();
   conditions.forEach(({ type, status }, i) => {
     const field = `status.conditions[${i}]`;
-    if (!type) errors.required(`${field}.type`);
+    if (!type && !types.includes('')) errors.required(`${field}.type`);
     const allowed = final.includes(type) ? ['True'] : ['False', 'True', 'Unknown'];
     if (!status) errors.required(`${field}.status`);
     else if (!allowed.includes(status)) errors.notSupported(`${field}.status`, status, allowed);
-    if ((type === 'Approved' && seen.has('Denied')) || (type === 'Denied' && seen.has('Approved')))
+    if (!wasBoth && ((type === 'Approved' && seen.has('Denied')) || (type === 'Denied' && seen.has('Approved'))))
       errors.invalid('status.conditions', type, 'Approved and Denied conditions are mutually exclusive');
-    if (seen.has(type)) errors.duplicate(`${field}.type`, type);
+    if (seen.has(type) && !wasDouble) errors.duplicate(`${field}.type`, type);
     seen.add(type);
   });
 }
 
 /** `via`: the subresource. Only `approval` decides, only `status` issues. */
 function validateUpdate(errors: FieldErrors, object: Csr, old: Csr, via: 'status' | 'approval' | ''): void {
-  validate(errors, object);
+  validate(errors, object, old);
   const forbid = (why: string) => errors.forbidden('status.conditions', why);
   for (const type of final) if (conditionsOf(object, type).length < conditionsOf(old, type).length) forbid(`updates may not remove a condition of type ${JSON.stringify(type)}`);
   if (via !== 'approval')
     for (const type of ['Approved', 'Denied']) {
       const [now, before] = [conditionsOf(object, type), conditionsOf(old, type)];
       if (now.length > before.length) forbid(`updates may not add a condition of type ${JSON.stringify(type)}`);
-      else if (now.length === before.length && !equalJson(now, before)) forbid(`updates may not modify a condition of type ${JSON.stringify(type)}`);
+      else if (now.length === before.length && !equalJson(now, before)) forbid(`updates may not modify a condition of type ${JSON.stringify(type)}\n${diff(internal(conditionType, before), internal(conditionType, now))}`);
     }
   if ((object.status?.certificate ?? '') === (old.status?.certificate ?? '')) return;
   if (via !== 'status') errors.forbidden('status.certificate', 'updates may not set certificate content');
   else if (old.status?.certificate) errors.forbidden('status.certificate', 'updates may not modify existing certificate content');
 }
+
+/** A domain, and a namespace and a name behind it. */
+const maxSignerName = 253 + 1 + 63 + 1 + 253;
 
 /** Mirrors pkg/apis/core/validation (ValidateSignerName). */
 function signerName(errors: FieldErrors, field: string, name: string): void {
@@ -154,10 +170,15 @@ function signerName(errors: FieldErrors, field: string, name: string): void {
   if (parts.length !== 2) return errors.invalid(field, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'");
   const [domain, path] = parts as [string, string];
   if (domain.length > 253) errors.tooLong(field, 253);
-  const labels = domain.split('.');
-  for (const label of labels) for (const why of isDns1123Label(label)) errors.invalid(field, domain, `validating label ${JSON.stringify(label)}: ${why}`);
-  if (labels.length < 2) errors.invalid(field, domain, 'should be a domain with at least two segments separated by dots');
-  for (const why of isDns1123Subdomain(path)) errors.invalid(field, path, `validating label ${JSON.stringify(path)}: ${why}`);
+  // Of the labels that are none the first is told of.
+  const judge = (text: string, problems: (label: string) => string[]) => {
+    const bad = text.split('.').find((label) => problems(label).length);
+    if (bad !== undefined) for (const why of problems(bad)) errors.invalid(field, text, `validating label ${JSON.stringify(bad)}: ${why}`);
+  };
+  judge(domain, isDns1123Label);
+  if (!domain.includes('.')) errors.invalid(field, domain, 'should be a domain with at least two segments separated by dots');
+  judge(path, isDns1123Subdomain);
+  if (name.length > maxSignerName) errors.tooLong(field, maxSignerName);
 }
 
 function shownStatus(object: Csr): string {

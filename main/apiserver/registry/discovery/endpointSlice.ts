@@ -32,7 +32,7 @@ export const endpointSlice: Strategy<EndpointSlice> = {
   prepareForUpdate: (_context, object, old) => dropTopology(object, old),
   validate: (_context, object) => check((errors) => validate(errors, object)),
   validateUpdate: (_context, object, old) => check((errors) => {
-    validate(errors, object);
+    validate(errors, object, old);
     if (object.addressType !== old.addressType) errors.invalid('addressType', object.addressType, fieldImmutable);
   }),
   warnings(object, old) {
@@ -57,13 +57,18 @@ function dropTopology(object: EndpointSlice, old: EndpointSlice | undefined): vo
   for (const endpoint of object.endpoints ?? []) delete endpoint.deprecatedTopology;
 }
 
-function validate(errors: FieldErrors, object: EndpointSlice): void {
+/** How many zones or nodes one endpoint may be for. */
+const maxHints = 8;
+
+function validate(errors: FieldErrors, object: EndpointSlice, old?: EndpointSlice): void {
+  // Addresses that were stored before are taken as they are.
+  const existing = (old?.endpoints ?? []).flatMap(({ addresses }) => addresses ?? []);
   const type = object.addressType;
   if (!type) errors.required('addressType');
   else if (!addressTypes.includes(type)) errors.notSupported('addressType', type, addressTypes);
   const { endpoints = [], ports = [] } = object;
   if (endpoints.length > 1000) errors.tooMany('endpoints', endpoints.length, 1000);
-  else endpoints.forEach((endpoint, i) => validateEndpoint(errors, `endpoints[${i}]`, endpoint, type));
+  else endpoints.forEach((endpoint, i) => validateEndpoint(errors, `endpoints[${i}]`, endpoint, type, existing));
   if (ports.length > 20000) return errors.tooMany('ports', ports.length, 20000);
   const names = new Set<string>();
   ports.forEach((port, i) => {
@@ -76,14 +81,14 @@ function validate(errors: FieldErrors, object: EndpointSlice): void {
   });
 }
 
-function validateEndpoint(errors: FieldErrors, path: string, endpoint: NonNullable<EndpointSlice['endpoints']>[number], type: string): void {
+function validateEndpoint(errors: FieldErrors, path: string, endpoint: NonNullable<EndpointSlice['endpoints']>[number], type: string, existing: readonly string[]): void {
   const addresses = endpoint.addresses ?? [];
   if (!addresses.length) errors.required(`${path}.addresses`, 'must contain at least 1 address');
   else if (addresses.length > 100) errors.tooMany(`${path}.addresses`, addresses.length, 100);
   addresses.forEach((address, i) => {
     const field = `${path}.addresses[${i}]`;
     if (type === 'FQDN') errors.invalidEach(field, address, isDns1123Subdomain(address.replace(/\.$/, '')));
-    else if ((type === 'IPv4' || type === 'IPv6') && ipAddress(errors, field, address)) {
+    else if ((type === 'IPv4' || type === 'IPv6') && ipAddress(errors, field, address, existing)) {
       if (address.includes(':') !== (type === 'IPv6')) errors.invalid(`${path}.addresses`, address, `must be an ${type} address`);
       endpointIP(errors, field, address);
     }
@@ -93,6 +98,9 @@ function validateEndpoint(errors: FieldErrors, path: string, endpoint: NonNullab
   if (Object.keys(endpoint.deprecatedTopology ?? {}).length > 16)
     errors.tooMany(`${path}.deprecatedTopology`, Object.keys(endpoint.deprecatedTopology!).length, 16);
   labels(errors, `${path}.deprecatedTopology`, endpoint.deprecatedTopology);
+  const { forNodes = [], forZones = [] } = endpoint.hints ?? {};
+  if (forZones.length > maxHints) errors.tooMany(`${path}.hints.forZones`, forZones.length, maxHints);
+  if (forNodes.length > maxHints) errors.tooMany(`${path}.hints.forNodes`, forNodes.length, maxHints);
   const nodes = new Set<string>();
   endpoint.hints?.forNodes?.forEach(({ name = '' }, i) => {
     const field = `${path}.hints.forNodes[${i}].name`;

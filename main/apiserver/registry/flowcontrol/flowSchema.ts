@@ -3,6 +3,7 @@ import type { FlowcontrolSubject, FlowSchema, NonResourcePolicyRule, PolicyRules
 import { equalJson } from '../../../api/json.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { check, clientMetadata, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -61,7 +62,7 @@ function validate(errors: FieldErrors, object: FlowSchema): void {
   else errors.required('spec.priorityLevelConfiguration.name', 'must reference a priority level');
   spec?.rules?.forEach((rule, i) => validateRule(errors, `spec.rules[${i}]`, rule));
   const fixed = mandatorySchemas.find(({ metadata }) => metadata!.name === name);
-  if (fixed && !equalJson(spec, fixed.spec)) errors.invalid('spec', spec, `spec of '${name}' must equal the fixed value`);
+  if (fixed && !equalJson(spec, fixed.spec)) errors.invalid('spec', internal('flowcontrol/v1.FlowSchemaSpec', spec), `spec of '${name}' must equal the fixed value`);
   validateConditions(errors, object);
 }
 

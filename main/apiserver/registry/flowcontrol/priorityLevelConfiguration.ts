@@ -2,6 +2,7 @@ import { mandatoryLevels } from '../../../api/flowControl.ts';
 import type { ExemptPriorityLevelConfiguration, LimitedPriorityLevelConfiguration, PriorityLevelConfiguration, QueuingConfiguration } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import type { FieldErrors } from '../../validation/field.ts';
+import { internal } from '../../validation/internal.ts';
 import { check, clientMetadata, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -76,8 +77,8 @@ function validateMandatory(errors: FieldErrors, object: PriorityLevelConfigurati
   if (name === 'exempt') {
     // How much it lends is the administrator's to say.
     if (!equalJson({ ...object.spec, exempt: fixed.spec!.exempt }, fixed.spec))
-      errors.invalid('spec', object.spec, `spec of '${name}' except the 'spec.exempt' field must equal the fixed value`);
-  } else if (!equalJson(object.spec, fixed.spec)) errors.invalid('spec', object.spec, `spec of '${name}' must equal the fixed value`);
+      errors.invalid('spec', internal('flowcontrol/v1.PriorityLevelConfigurationSpec', object.spec), `spec of '${name}' except the 'spec.exempt' field must equal the fixed value`);
+  } else if (!equalJson(object.spec, fixed.spec)) errors.invalid('spec', internal('flowcontrol/v1.PriorityLevelConfigurationSpec', object.spec), `spec of '${name}' must equal the fixed value`);
 }
 
 function validateShares(errors: FieldErrors, path: string, { nominalConcurrencyShares, lendablePercent }: ExemptPriorityLevelConfiguration): void {

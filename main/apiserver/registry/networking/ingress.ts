@@ -1,4 +1,4 @@
-import type { Ingress, IngressBackend, IngressClass } from '../../../api/index.ts';
+import type { Ingress, IngressBackend, IngressRule, IngressClass } from '../../../api/index.ts';
 import { parseIP } from '../../../api/ip.ts';
 import { isDns1123Label, isDns1123Subdomain, isPathSegmentName, isPortName, isPortNumber, isWildcardDns1123Subdomain } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
@@ -37,7 +37,7 @@ export const ingress: Strategy<Ingress> = {
     if (annotation !== undefined && object.spec?.ingressClassName !== undefined && annotation !== object.spec.ingressClassName)
       errors.invalid(`annotations.${classAnnotation}`, annotation, 'must match `ingressClassName` when both are specified');
   }),
-  validateUpdate: (_context, object) => check((errors) => validate(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => validate(errors, object, old)),
   warnings: (object, old) =>
     old || object.spec?.ingressClassName !== undefined || object.metadata?.annotations?.[classAnnotation] === undefined
       ? []
@@ -52,10 +52,10 @@ export const ingress: Strategy<Ingress> = {
     age(object, now),
   ],
   subresources: {
-    status: statusSubresource<Ingress>(definition, (errors, object) =>
+    status: statusSubresource<Ingress>(definition, (errors, object, old) =>
       object.status?.loadBalancer?.ingress?.forEach((entry, i) => {
         const path = `status.loadBalancer.ingress[${i}]`;
-        if (entry.ip) ipAddress(errors, `${path}.ip`, entry.ip);
+        if (entry.ip) ipAddress(errors, `${path}.ip`, entry.ip, old.status?.loadBalancer?.ingress?.map(({ ip }) => ip ?? ''));
         if (!entry.hostname) return;
         errors.invalidEach(`${path}.hostname`, entry.hostname, isDns1123Subdomain(entry.hostname));
         if (parseIP(entry.hostname)) errors.invalid(`${path}.hostname`, entry.hostname, 'must be a DNS name, not an IP address');
@@ -71,8 +71,32 @@ function hosts({ spec }: Ingress): string {
   return rules.length > 3 ? `${list.join(',')} + ${rules.length - 3} more...` : list.join(',');
 }
 
-function validate(errors: FieldErrors, { spec = {} }: Ingress): void {
+/** What is wrong with a rule's paths. */
+function rulePaths(errors: FieldErrors, path: string, { http }: IngressRule): void {
+  if (!http) return;
+  if (!http.paths?.length) errors.required(`${path}.http.paths`);
+  http.paths?.forEach((entry, j) => {
+    const field = `${path}.http.paths[${j}]`;
+    const text = entry.path ?? '';
+    if (entry.pathType === undefined) return errors.required(`${field}.pathType`, 'pathType must be specified');
+    if (entry.pathType === 'Exact' || entry.pathType === 'Prefix') {
+      if (!text.startsWith('/')) errors.invalid(`${field}.path`, text, 'must be an absolute path');
+      for (const bad of badSequences) if (text.includes(bad)) errors.invalid(`${field}.path`, text, `must not contain '${bad}'`);
+      for (const bad of badEnds) if (text.endsWith(bad)) errors.invalid(`${field}.path`, text, `cannot end with '${bad}'`);
+    } else if (entry.pathType === 'ImplementationSpecific') {
+      if (text && !text.startsWith('/')) errors.invalid(`${field}.path`, text, 'must be an absolute path');
+    } else errors.notSupported(`${field}.pathType`, entry.pathType, pathTypes);
+    backend(errors, `${field}.backend`, entry.backend ?? {});
+  });
+}
+
+const isWildcard = ({ host }: IngressRule) => !!host?.includes('*');
+
+/** `old`: what had bad names of secrets, or bad paths of hosts with a wildcard, may go on having such. */
+function validate(errors: FieldErrors, { spec = {} }: Ingress, old?: Ingress): void {
   const { rules = [], tls = [], defaultBackend, ingressClassName } = spec;
+  const anyPaths = old?.spec?.rules?.some((rule) => isWildcard(rule) && check((found) => rulePaths(found, '', rule)).length);
+  const anySecret = old?.spec?.tls?.some(({ secretName }) => secretName && isDns1123Subdomain(secretName).length);
   if (!rules.length && !defaultBackend) errors.invalid('spec', rules.length ? rules : null, 'either `defaultBackend` or `rules` must be specified');
   if (defaultBackend) backend(errors, 'spec.defaultBackend', defaultBackend);
   rules.forEach((rule, i) => {
@@ -81,25 +105,11 @@ function validate(errors: FieldErrors, { spec = {} }: Ingress): void {
       if (parseIP(rule.host)) errors.invalid(`${path}.host`, rule.host, 'must be a DNS name, not an IP address');
       host(errors, `${path}.host`, rule.host);
     }
-    if (!rule.http) return;
-    if (!rule.http.paths?.length) errors.required(`${path}.http.paths`);
-    rule.http.paths?.forEach((entry, j) => {
-      const field = `${path}.http.paths[${j}]`;
-      const text = entry.path ?? '';
-      if (entry.pathType === undefined) return errors.required(`${field}.pathType`, 'pathType must be specified');
-      if (entry.pathType === 'Exact' || entry.pathType === 'Prefix') {
-        if (!text.startsWith('/')) errors.invalid(`${field}.path`, text, 'must be an absolute path');
-        for (const bad of badSequences) if (text.includes(bad)) errors.invalid(`${field}.path`, text, `must not contain '${bad}'`);
-        for (const bad of badEnds) if (text.endsWith(bad)) errors.invalid(`${field}.path`, text, `cannot end with '${bad}'`);
-      } else if (entry.pathType === 'ImplementationSpecific') {
-        if (text && !text.startsWith('/')) errors.invalid(`${field}.path`, text, 'must be an absolute path');
-      } else errors.notSupported(`${field}.pathType`, entry.pathType, pathTypes);
-      backend(errors, `${field}.backend`, entry.backend ?? {});
-    });
+    if (!isWildcard(rule) || !anyPaths) rulePaths(errors, path, rule);
   });
   tls.forEach((entry, i) => {
     entry.hosts?.forEach((name, j) => host(errors, `spec.tls[${i}].hosts[${j}]`, name));
-    if (entry.secretName) errors.invalidEach(`spec.tls[${i}].secretName`, entry.secretName, isDns1123Subdomain(entry.secretName));
+    if (entry.secretName && !anySecret) errors.invalidEach(`spec.tls[${i}].secretName`, entry.secretName, isDns1123Subdomain(entry.secretName));
   });
   if (ingressClassName !== undefined) errors.invalidEach('spec.ingressClassName', ingressClassName, isDns1123Subdomain(ingressClassName));
 }

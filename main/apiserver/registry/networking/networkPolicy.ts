@@ -25,7 +25,7 @@ export const networkPolicy: Strategy<NetworkPolicy> = {
     for (const rule of [...(spec.ingress ?? []), ...(spec.egress ?? [])]) for (const port of rule.ports ?? []) port.protocol ??= 'TCP';
   },
   validate: (_context, object) => check((errors) => validate(errors, object)),
-  validateUpdate: (_context, object) => check((errors) => validate(errors, object)),
+  validateUpdate: (_context, object, old) => check((errors) => validate(errors, object, rangesOf(old))),
   warnings: ({ spec }) => [
     ...(spec?.ingress ?? []).flatMap((rule, i) => blockWarnings(`spec.ingress[${i}].from`, rule.from)),
     ...(spec?.egress ?? []).flatMap((rule, i) => blockWarnings(`spec.egress[${i}].to`, rule.to)),
@@ -42,16 +42,22 @@ function blockWarnings(field: string, peers: NetworkPolicyPeer[] = []): string[]
   );
 }
 
-function validate(errors: FieldErrors, { spec }: NetworkPolicy): void {
+/** Ranges that were stored before are taken as they are. */
+function rangesOf({ spec }: NetworkPolicy): string[] {
+  const peers = [...(spec?.ingress ?? []).flatMap(({ from = [] }) => from), ...(spec?.egress ?? []).flatMap(({ to = [] }) => to)];
+  return peers.flatMap(({ ipBlock }) => (ipBlock ? [ipBlock.cidr, ...(ipBlock.except ?? [])] : []));
+}
+
+function validate(errors: FieldErrors, { spec }: NetworkPolicy, existing: readonly string[] = []): void {
   if (!spec) return;
   labelSelector(errors, 'spec.podSelector', spec.podSelector);
   spec.ingress?.forEach((rule, i) => {
     rule.ports?.forEach((port, j) => validatePort(errors, `spec.ingress[${i}].ports[${j}]`, port));
-    rule.from?.forEach((peer, j) => validatePeer(errors, `spec.ingress[${i}].from[${j}]`, peer));
+    rule.from?.forEach((peer, j) => validatePeer(errors, `spec.ingress[${i}].from[${j}]`, peer, existing));
   });
   spec.egress?.forEach((rule, i) => {
     rule.ports?.forEach((port, j) => validatePort(errors, `spec.egress[${i}].ports[${j}]`, port));
-    rule.to?.forEach((peer, j) => validatePeer(errors, `spec.egress[${i}].to[${j}]`, peer));
+    rule.to?.forEach((peer, j) => validatePeer(errors, `spec.egress[${i}].to[${j}]`, peer, existing));
   });
   const types = spec.policyTypes ?? [];
   if (types.length > 2) return errors.invalid('spec.policyTypes', types, 'may not specify more than two policyTypes');
@@ -73,17 +79,18 @@ function validatePort(errors: FieldErrors, path: string, { protocol, port, endPo
   } else if (endPort !== undefined) errors.invalid(`${path}.endPort`, endPort, 'may not be specified when `port` is not specified');
 }
 
-function validatePeer(errors: FieldErrors, path: string, { podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer): void {
+function validatePeer(errors: FieldErrors, path: string, { podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer, existing: readonly string[]): void {
   labelSelector(errors, `${path}.podSelector`, podSelector);
   labelSelector(errors, `${path}.namespaceSelector`, namespaceSelector);
   if (ipBlock) {
     if (!ipBlock.cidr) errors.required(`${path}.ipBlock.cidr`);
     else {
-      const messages = isCIDR(ipBlock.cidr);
+      const problems = (cidr: string) => (existing.includes(cidr) ? [] : isCIDR(cidr));
+      const messages = problems(ipBlock.cidr);
       errors.invalidEach(`${path}.ipBlock.cidr`, ipBlock.cidr, messages);
       if (!messages.length)
         ipBlock.except?.forEach((except, i) => {
-          const found = isCIDR(except);
+          const found = problems(except);
           errors.invalidEach(`${path}.ipBlock.except[${i}]`, except, found);
           if (!found.length && !isWithin(except, ipBlock.cidr)) errors.invalid(`${path}.ipBlock.except[${i}]`, except, 'must be a strict subset of `cidr`');
         });

@@ -3,7 +3,7 @@ import { isDns1123Label } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { internal } from '../../validation/internal.ts';
 import { fieldImmutable, labels } from '../../validation/names.ts';
-import { canonicalQuantities } from '../../validation/resources.ts';
+import { canonicalQuantities, containerResourceName, resourceRequirements } from '../../validation/resources.ts';
 import { validateTolerations } from '../../validation/scheduling.ts';
 import { deprecatedNodeLabels } from '../../validation/nodeLabelWarnings.ts';
 import { check, columns, define } from '../define.ts';
@@ -32,6 +32,7 @@ export const runtimeClass: Strategy<RuntimeClass> = {
 function validate(errors: FieldErrors, object: RuntimeClass): void {
   if (!object.handler) errors.required('handler');
   else errors.invalidEach('handler', object.handler, isDns1123Label(object.handler));
+  if (object.overhead) resourceRequirements(errors, 'overhead', { limits: object.overhead.podFixed ?? {} }, containerResourceName, new Set());
   labels(errors, 'scheduling.nodeSelector', object.scheduling?.nodeSelector);
   const tolerations = object.scheduling?.tolerations ?? [];
   validateTolerations(errors, 'scheduling.tolerations', tolerations);

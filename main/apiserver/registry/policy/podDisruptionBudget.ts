@@ -1,4 +1,5 @@
 import type { PodDisruptionBudget } from '../../../api/index.ts';
+import { conditions } from '../../validation/conditions.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { internal } from '../../validation/internal.ts';
 import { labelSelector, nonNegative } from '../../validation/names.ts';
@@ -42,6 +43,7 @@ export const podDisruptionBudget: Strategy<PodDisruptionBudget> = {
   ],
   subresources: {
     status: statusSubresource<PodDisruptionBudget>(definition, (errors, { status }) => {
+      conditions(errors, 'status.conditions', status?.conditions);
       for (const name of counts) nonNegative(errors, `status.${name}`, status?.[name]);
     }),
   },

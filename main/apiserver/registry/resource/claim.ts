@@ -241,7 +241,7 @@ function validateStatus(errors: FieldErrors, object: ResourceClaim, old: Resourc
   }
   const before = old.status?.allocation;
   if (before && allocation) {
-    if (!equalJson(allocation, before)) errors.invalid('status.allocation', allocation, fieldImmutable);
+    if (!equalJson(allocation, before)) errors.invalid('status.allocation', internal('resource/v1.AllocationResult', allocation), fieldImmutable);
   } else if (allocation) validateAllocation(errors, 'status.allocation', allocation, requestNames(object.spec?.devices));
 }
 

@@ -73,6 +73,8 @@ function validateDriver(errors: FieldErrors, { spec, ...object }: CSIDriver): vo
     if (!lifecycleModes.includes(mode)) errors.notSupported('spec.volumeLifecycleModes', mode, lifecycleModes);
   const policy = spec?.fsGroupPolicy;
   if (policy !== undefined && !groupPolicies.includes(policy)) errors.notSupported('spec.fsGroupPolicy', policy, groupPolicies);
+  if (spec?.serviceAccountTokenInSecrets !== undefined && !spec.tokenRequests?.length)
+    errors.invalid('spec.serviceAccountTokenInSecrets', spec.serviceAccountTokenInSecrets, 'serviceAccountTokenInSecrets is set but no tokenRequests are specified');
   const audiences = new Set<string>();
   spec?.tokenRequests?.forEach(({ audience, expirationSeconds }, i) => {
     const path = `spec.tokenRequests[${i}]`;
