@@ -210,7 +210,7 @@ function begin(response: Response, call: Exchange['call'], contentType: string):
 }
 
 /** How much text goes out in one write, roughly, in characters. */
-const portionChars = 256 * 1024;
+const portionChars = 1024 * 1024;
 
 function* portions(changes: WatchChange[]): Generator<WatchChange[]> {
   let from = 0;
