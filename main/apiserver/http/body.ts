@@ -1,7 +1,7 @@
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { badRequest, failure } from '../../api/status.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
-import type { Body } from '../call.ts';
+import type { Body, Upgrade } from '../call.ts';
 
 /** The largest request body; upstream's limit (server/config.go, MaxRequestBodyBytes). */
 export const maxBodyBytes = 3 * 1024 * 1024;
@@ -55,4 +55,27 @@ export class BodyReader {
     for (const [giveUp, deadline] of this.#reading) if (deadline <= now) giveUp();
     if (this.#reading.size) this.#sweep = this.clock.setTimer(sweepInterval, () => this.#giveUpSlow());
   }
+}
+
+/**
+ * The body of a request whose connection may change its protocol: as many bytes behind its headers as they say. Throws 400
+ * for one in chunks, as it must not count as none, and 413.
+ */
+export function bodyBehind({ request, socket, head }: Upgrade): Readable {
+  if (request.headers['transfer-encoding']) throw badRequest('a request that asks for another protocol must say how long its body is');
+  let missing = Number(request.headers['content-length'] ?? 0);
+  if (missing > maxBodyBytes) throw tooLargeBody();
+  const body = new PassThrough();
+  const take = (bytes: Buffer) => {
+    const own = bytes.subarray(0, missing);
+    missing -= own.length;
+    body.write(own);
+    if (missing > 0) return;
+    socket.off('data', take);
+    body.end();
+  };
+  socket.on('close', () => missing > 0 && body.destroy(new Error('the connection has ended')));
+  take(head);
+  if (missing > 0) socket.on('data', take);
+  return body;
 }

@@ -15,7 +15,7 @@ export type Response = ServerResponse;
 // Compressing is worth its time from here on (upstream: responsewriters/writers.go, defaultGzipThresholdBytes).
 const gzipThreshold = 128 * 1024;
 // A watcher that lets this much pile up is cut off and has to watch anew, as upstream cuts off slow watchers.
-const maxWatchBacklog = 32 * 1024 * 1024;
+export const maxWatchBacklog = 32 * 1024 * 1024;
 
 /** What is known of a request when its answer is written. */
 export interface Exchange {

@@ -1,5 +1,5 @@
 import { createSecureServer, type Http2SecureServer, type Http2ServerRequest } from 'node:http2';
-import { STATUS_CODES, type IncomingMessage, type Server as HttpServer } from 'node:http';
+import { ServerResponse, STATUS_CODES, type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -7,13 +7,15 @@ import { badRequest, failure, internalError, StatusError } from '../../api/statu
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
 import type { Credentials, RequestInfo, UserInfo } from '../auth/types.ts';
-import type { Call } from '../call.ts';
+import type { Call, Upgrade } from '../call.ts';
 import type { Chain, Incoming } from '../chain.ts';
 import { impersonationOf } from '../impersonation.ts';
 import { Query } from '../query.ts';
-import { BodyReader } from './body.ts';
+import { isWebSocket } from '../streaming/spdyUpgrade.ts';
+import { BodyReader, bodyBehind } from './body.ts';
 import type { HostGuard } from './hosts.ts';
 import { encodeError, respond, send, type Exchange, type Response } from './respond.ts';
+import { watchOverWebSocket } from './watchSocket.ts';
 
 type Request = IncomingMessage | Http2ServerRequest;
 
@@ -143,10 +145,7 @@ export class HttpsServer {
     const started = this.clock.monotonic();
     const incoming = this.#incoming(request, (listener) => onGone(request, response, listener));
     const exchange: Exchange = {
-      watched: (changes, bytes) => {
-        const { info } = incoming as Partial<Call>;
-        if (info) this.observer?.watched(info, changes, bytes);
-      },
+      watched: this.#watched(incoming),
       call: incoming,
       method: incoming.method,
       compress: tunnelled && String(request.headers['accept-encoding'] ?? '').includes('gzip'),
@@ -172,19 +171,35 @@ export class HttpsServer {
       if (socket.destroyed) listener();
       else socket.on('close', listener);
     });
-    incoming.upgrade = { request, socket, head };
+    const upgrade = { request, socket, head };
+    incoming.upgrade = upgrade;
+    // The parser of HTTP has let the connection go, and with it the body.
+    incoming.body = async () => this.#bodies.read(bodyBehind(upgrade), request.headers['content-length'] ?? '0');
     socket.on('error', () => socket.destroy());
+    const exchange: Exchange = { call: incoming, method: incoming.method, compress: false, watched: this.#watched(incoming) };
     let code = 101;
     try {
       this.#guard(request, tunnelled);
       const answer = await this.chain.handle(incoming);
-      if (answer.type !== 'taken') throw failure(400, 'BadRequest', 'Upgrade request required', {});
+      if (answer.type === 'watch' && isWebSocket(upgrade)) await watchOverWebSocket(upgrade, exchange, answer, this.clock);
+      else if (answer.type !== 'taken') {
+        // Whoever may change the protocol does not have to.
+        await respond(responseOn(upgrade), exchange, answer, this.clock);
+        code = 'code' in answer ? answer.code : 200;
+      }
     } catch (error) {
       const status = this.#asStatus(error);
       code = status.code;
       refuseUpgrade(socket, incoming, status);
     }
     this.#report(incoming, code, started);
+  }
+
+  #watched(incoming: Incoming): Exchange['watched'] {
+    return (changes, bytes) => {
+      const { info } = incoming as Partial<Call>;
+      if (info) this.observer?.watched(info, changes, bytes);
+    };
   }
 
   #report(incoming: Incoming & Partial<Call>, code: number, started: number, size?: number): void {
@@ -277,6 +292,15 @@ function subjectOf(socket: TLSSocket): Credentials['certificate'] | null {
   const subject = found as unknown as Record<string, string | string[]> | undefined;
   if (!subject?.CN) return null;
   return { commonName: [subject.CN].flat()[0]!, organizations: subject.O === undefined ? [] : [subject.O].flat(), ends: Date.parse(ends) };
+}
+
+/** The last answer on a connection that was to change its protocol, and does not. */
+function responseOn({ request, socket }: Upgrade): Response {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket as TLSSocket);
+  response.on('finish', () => socket.end());
+  return response;
 }
 
 function refuseUpgrade(socket: Duplex, call: Exchange['call'], error: StatusError): void {

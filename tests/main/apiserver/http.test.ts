@@ -6,6 +6,7 @@ import net from 'node:net';
 import { networkInterfaces } from 'node:os';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { start, type Harness, type Widget } from './support/harness.ts';
 
 const base = '/apis/test.skiff/v1/namespaces/default/widgets';
@@ -262,6 +263,37 @@ describe('watches', () => {
     expect(slow.complete).toBe(false);
     fast.destroy();
   });
+
+  it('come as messages of a WebSocket to those who ask for it, an event each', async () => {
+    const path = '/apis/test.skiff/v1/namespaces/sockets/widgets';
+    const made = (name: string) => harness.local.request({ method: 'POST', path, body: { metadata: { name } } });
+    await made('first');
+    await made('second');
+    const { certificate: cert, key } = harness.admin;
+    const open = (query: string) =>
+      new WebSocket(`wss://127.0.0.1:${harness.port}${path}?watch=true&${query}`, ['chosen'], { ca: harness.ca, cert, key, origin: `https://127.0.0.1:${harness.port}` });
+    const socket = open('resourceVersion=0');
+    const seen: unknown[] = [];
+    let arrived = () => {};
+    socket.on('message', (data: Buffer, binary: boolean) => {
+      const { type, object } = JSON.parse(data.toString()) as { type: string; object: Widget };
+      seen.push([type, object.metadata!.name, binary]);
+      arrived();
+    });
+    const until = async (count: number) => {
+      while (seen.length < count) await new Promise<void>((resolve) => (arrived = resolve));
+    };
+    await until(2);
+    await harness.local.request({ method: 'DELETE', path: `${path}/first` });
+    await made('third');
+    await until(4);
+    expect(seen).toEqual([['ADDED', 'first', false], ['ADDED', 'second', false], ['DELETED', 'first', false], ['ADDED', 'third', false]]);
+    expect(socket.protocol).toBe('chosen');
+    socket.terminate();
+    const [, refused] = (await once(open('resourceVersion=odd'), 'unexpected-response')) as [unknown, IncomingMessage];
+    expect(refused.statusCode).toBe(400);
+    refused.destroy();
+  });
 });
 
 describe('what is there', () => {
@@ -355,6 +387,32 @@ describe('connections', () => {
     expect(headers[':status']).toBe(200);
     expect((JSON.parse(text) as Widget).metadata!.name).toBe('one');
     session.destroy();
+  });
+
+  it('that may change their protocol and do not are answered as any other', async () => {
+    const path = '/apis/test.skiff/v1/namespaces/changing/widgets';
+    const raw = async (method: string, rest: string, body: string): Promise<string> => {
+      const { certificate: cert, key } = harness.admin;
+      const socket = tls.connect({ host: '127.0.0.1', port: harness.port, ca: harness.ca, cert, key, servername: 'localhost' });
+      // In two pieces, as bodies come.
+      socket.write(`${method} ${path}${rest} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Type: application/json\r\n${body.slice(0, -3)}`);
+      socket.once('secureConnect', () => socket.write(body.slice(-3)));
+      let text = '';
+      socket.setEncoding('utf8').on('data', (part: string) => (text += part));
+      await once(socket, 'close');
+      return text;
+    };
+    const withLength = (body: string) => `Content-Length: ${body.length}\r\n\r\n${body}`;
+    const names = async () => (json(await ask({ path })).items as Widget[]).map((widget) => widget.metadata!.name);
+
+    expect(await raw('POST', '', withLength('{"metadata":{"name":"it"}}'))).toMatch(/^HTTP\/1\.1 201 .*"name":"it"/s);
+    expect(await raw('GET', '/it', '\r\n')).toMatch(/^HTTP\/1\.1 200 .*"name":"it"/s);
+    // What they say in their bodies counts.
+    expect(await raw('DELETE', '/it', withLength('{"preconditions":{"uid":"another"}}'))).toMatch(/^HTTP\/1\.1 409 /);
+    expect(await raw('DELETE', '/it', 'Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await names()).toEqual(['it']);
+    expect(await raw('DELETE', '/it?gracePeriodSeconds=0', '\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await names()).toEqual([]);
   });
 
   it('may come through a tunnel, under any name', async () => {
