@@ -1,5 +1,6 @@
-import { isNode, isScalar, Lexer, LineCounter, parseAllDocuments, visit, type CollectionTag, type Document, type ScalarTag, type Tags } from 'yaml';
+import { isNode, isScalar, Lexer, LineCounter, parseAllDocuments, Parser, visit, type CollectionTag, type Document, type ScalarTag, type Tags } from 'yaml';
 import type { Json } from './json.ts';
+import { nestedTooDeep } from './jsonError.ts';
 import { yamlError } from './yamlError.ts';
 
 /** What is wrong with the text, and where. */
@@ -24,10 +25,23 @@ const maxAliasCount = 1000;
  */
 const maxWords = 500_000;
 
-function checkWords(text: string): void {
+/** Its reader goes down into what is nested on the stack, several calls each time. */
+const maxDepth = 500;
+
+/** The marks of a text can be read without going down. */
+function checkShape(text: string): void {
+  if (text.length < 2 * maxDepth) return;
+  const parser = new Parser();
   let words = 0;
-  for (const _ of new Lexer().lex(text)) if (++words > maxWords) throw new YamlError(`yaml: the text has more than ${maxWords} words: send it as JSON`);
+  for (const lexeme of new Lexer().lex(text)) {
+    if (++words > maxWords) throw new YamlError(`yaml: the text has more than ${maxWords} words: send it as JSON`);
+    // What it has made of the text so far is of no interest, but it goes on only as it is taken.
+    Array.from(parser.next(lexeme));
+    if (parser.stack.length > maxDepth) throw tooDeep();
+  }
 }
+
+const tooDeep = () => new YamlError(`yaml: exceeded max depth of ${maxDepth}`);
 
 // kubectl and the apiserver read YAML 1.1 through a Go library that differs from the standard in these points:
 // octal numbers may be written 0o17, numbers beyond all bounds stay text, dates and base 60 are text.
@@ -72,6 +86,7 @@ const jsonLike = /^\s*[{[]/;
 export function parseYaml(text: string): Json {
   // JSON is YAML, and most "YAML" that reaches a server is JSON.
   if (jsonLike.test(text)) {
+    if (nestedTooDeep(text)) throw tooDeep();
     try {
       return JSON.parse(text) as Json;
     } catch {
@@ -92,6 +107,7 @@ export function parseYamlDocuments(text: string): Json[] {
 /** One document as `parseYaml` reads it, and the keys that stand twice in one map, in upstream's words; the last one counts. */
 export function parseYamlWithDuplicates(text: string): { value: Json; duplicates(): string[] } {
   if (jsonLike.test(text)) {
+    if (nestedTooDeep(text)) throw tooDeep();
     try {
       return { value: JSON.parse(text) as Json, duplicates: () => duplicatesOf(text) };
     } catch {
@@ -126,7 +142,7 @@ function duplicatesIn(documents: readonly Document[], lines: LineCounter): strin
 
 function read(text: string, lineCounter?: LineCounter): Document[] {
   if (text.length > maxLength) throw new YamlError(`the text is longer than ${maxLength} characters`);
-  if (text.length > maxWords) checkWords(text);
+  checkShape(text);
   try {
     const documents = parseAllDocuments(text, {
       version: '1.1',

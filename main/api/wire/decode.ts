@@ -1,5 +1,6 @@
 import { toBase64 } from '../base64.ts';
 import { DecodeError } from '../decodeError.ts';
+import { nestedTooDeep } from '../jsonError.ts';
 import type { EmbeddedSchema, FieldSchema, FieldType, ObjectSchema, Special } from '../schema.ts';
 import { formatMicroTime, formatTime } from '../time.ts';
 import { isEmbedded, jsonSchema } from './encode.ts';
@@ -166,8 +167,10 @@ function readSpecial(reader: Reader, special: Special, unnest: Unnest, depth: nu
 const decoder = new TextDecoder();
 
 export function parseJson(bytes: Uint8Array): unknown {
+  const text = decoder.decode(bytes);
+  if (nestedTooDeep(text)) throw new DecodeError('exceeded max depth');
   try {
-    return JSON.parse(decoder.decode(bytes)) as unknown;
+    return JSON.parse(text) as unknown;
   } catch (error) {
     throw new DecodeError((error as Error).message);
   }

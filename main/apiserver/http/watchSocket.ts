@@ -13,19 +13,20 @@ import { maxWatchBacklog, type Exchange } from './respond.ts';
  */
 export async function watchOverWebSocket(upgrade: Upgrade, { call, watched }: Exchange, answer: Extract<Answer, { type: 'watch' }>, clock: Clock): Promise<void> {
   const encoder = eventEncoder(call, answer.registry, () => clock.now());
-  let socket: WebSocket | undefined;
+  /** Known one after the other, and used by what comes meanwhile. */
+  const open: { watch?: { cancel(): void }; socket?: WebSocket } = {};
   let goOn: (() => void) | undefined;
-  let handle: { cancel(): void } | undefined;
   let ended = false;
   // What comes while the connection is being taken over.
   const early: (string | Uint8Array)[] = [];
   const finish = () => {
     ended = true;
-    handle?.cancel();
+    open.watch?.cancel();
     goOn?.();
   };
   const put = (message: string | Uint8Array) => {
     if (ended) return;
+    const { socket } = open;
     if (!socket) return void early.push(message);
     socket.send(message, () => goOn?.());
     if (socket.bufferedAmount <= maxWatchBacklog) return;
@@ -39,11 +40,11 @@ export async function watchOverWebSocket(upgrade: Upgrade, { call, watched }: Ex
       put(message);
     }
   };
-  const opened = await answer.open({
+  open.watch = await answer.open({
     async initial(changes) {
       for (const change of changes) {
         putChanges([change]);
-        while (!ended && (socket?.bufferedAmount ?? 0) > maxWatchBacklog / 8) await new Promise<void>((resolve) => (goOn = resolve));
+        while (!ended && (open.socket?.bufferedAmount ?? 0) > maxWatchBacklog / 8) await new Promise<void>((resolve) => (goOn = resolve));
         if (ended) return;
       }
     },
@@ -52,14 +53,14 @@ export async function watchOverWebSocket(upgrade: Upgrade, { call, watched }: Ex
     end(error) {
       if (error) put(messageOf(encoder, encoder.other('ERROR', error.status)));
       ended = true;
-      socket?.close(1000);
+      open.socket?.close(1000);
     },
   });
-  handle = opened;
   // Go's library takes the one protocol that a client names, whatever it is.
-  ({ socket } = await acceptWebSocket(upgrade, offeredProtocols(upgrade).slice(0, 1)));
+  const { socket } = await acceptWebSocket(upgrade, offeredProtocols(upgrade).slice(0, 1));
+  open.socket = socket;
   socket.on('close', finish);
-  socket.on('error', () => socket?.terminate());
+  socket.on('error', () => socket.terminate());
   for (const message of early) socket.send(message);
   if (ended) socket.close(1000);
 }

@@ -1,5 +1,5 @@
 import { cloneJson, equalJson } from '../../api/json.ts';
-import { jsonKind } from '../../api/jsonError.ts';
+import { jsonKind, nestedTooDeep } from '../../api/jsonError.ts';
 import { badRequest, failure } from '../../api/status.ts';
 import { setMember } from './mergePatch.ts';
 import { isMap } from './schema.ts';
@@ -53,6 +53,8 @@ export function carryOutAll<T extends object>(doc: T, patch: readonly (Record<st
     return JSON.parse(text) as unknown;
   };
   for (const operation of patch) root = carryOut(root as Container, operation ?? {}, copy);
+  // What is added to or moved into what was added before may be nested deeper than any text that is read.
+  if (nestedTooDeep(JSON.stringify(root))) throw new OperationError('exceeded max depth');
   return root as T;
 }
 

@@ -120,6 +120,8 @@ describe('Kubernetes protobuf', () => {
     const raw = Buffer.from('{"kind":"Widget"}');
     const unknown = root.lookupType('Unknown').encode({ raw, contentType: 'application/json' }).finish();
     expect(decodeProtobuf(new Uint8Array([0x6b, 0x38, 0x73, 0, ...unknown]))).toEqual({ kind: 'Widget' });
+    const deep = root.lookupType('Unknown').encode({ raw: Buffer.from('['.repeat(2000) + ']'.repeat(2000)), contentType: 'application/json' }).finish();
+    expect(() => decodeProtobuf(new Uint8Array([0x6b, 0x38, 0x73, 0, ...deep]))).toThrow('exceeded max depth');
   });
 
   it('that is broken is an error, wherever it breaks', () => {

@@ -64,6 +64,14 @@ describe('YAML', () => {
     expect(() => parseYaml(`a: ${'['.repeat(50_000)}`)).toThrow(YamlError);
     expect(() => parseYaml('#'.repeat(4 * 1024 * 1024))).toThrow(YamlError);
     expect(() => parseYaml(`a:\n${'- 1\n'.repeat(200_000)}`)).toThrow('the text has more than 500000 words: send it as JSON');
+    for (const [open, close] of [['[', ']'], ['{a: ', '}'], ['- ', ''], ['? ', '']] as const) {
+      // The stack must not be what ends it, nor does it take a time that grows with the square.
+      expect(() => parseYaml(`${open.repeat(20_000)}x${close.repeat(20_000)}`)).toThrow('exceeded max depth of 500');
+      expect(() => parseYaml(open.repeat(20_000))).toThrow('exceeded max depth of 500');
+      expect(parseYaml(`${open.repeat(200)}x${close.repeat(200)}`)).toBeTruthy();
+    }
+    expect(() => parseYaml(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`)).toThrow('exceeded max depth of 500');
+    expect(() => parseYaml(Array.from({ length: 600 }, (_, i) => `${' '.repeat(i)}a:\n`).join(''))).toThrow('exceeded max depth of 500');
     expect(parseYaml(`a: |\n${'  some, more: text\n'.repeat(100_000)}`)).toHaveProperty('a');
   });
 });

@@ -65,6 +65,12 @@ describe('a JSON patch', () => {
     expect(Object.keys((applyJsonPatch({}, doubling.slice(0, 10)) as { data: object }).data)).toHaveLength(10);
   });
 
+  it('cannot nest without end by moving things into each other', () => {
+    const nesting = Array.from({ length: 3000 }, (_, i) => [{ op: 'add', path: `/${i % 2}`, value: {} }, { op: 'move', from: `/${1 - (i % 2)}`, path: `/${i % 2}/x` }]).flat();
+    expect(refusal(() => applyJsonPatch({ 1: {} }, nesting)).code).toBe(422);
+    expect(applyJsonPatch({ 1: {} }, nesting.slice(0, 6))).toEqual({ 0: { x: { x: { x: {} } } } });
+  });
+
   it('is refused beyond 10,000 operations', () => {
     const patch = Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/list/0', value: 'a' }));
     expect(refusal(() => applyJsonPatch(doc, patch))).toEqual({
