@@ -49,11 +49,29 @@ function write(response: Response, { call, method }: Exchange, encoded: Encoded,
   else response.end(headers['warning'] && typeof body === 'string' ? Buffer.from(body) : body);
 }
 
-/** `299 - "text"` (RFC 2616, 14.46), each text once. */
+/** How many characters all warnings of an answer may have together before each is cut, and the length it is cut to. Upstream: endpoints/filters/warning.go. */
+const maxWarnings = 4 * 1024;
+const maxWarning = 256;
+
+/** `299 - "text"` (RFC 2616, 14.46), each text once; clients refuse answers whose headers are long. */
 function warningHeaders(warnings: string[]): string[] {
   // A header cannot carry control characters, and half a warning would mislead (upstream: util/net, NewWarningHeader).
-  return [...new Set(warnings)].filter((text) => !/\p{Cc}/u.test(text)).map((text) => `299 - "${quotable(text)}"`);
+  const texts = [...new Set(warnings)].filter((text) => !/\p{Cc}/u.test(text)).map((text) => ({ text, length: lengthOf(text) }));
+  if (texts.reduce((sum, { length }) => sum + length, 0) <= maxWarnings) return texts.map(({ text }) => headerOf(text));
+  const headers: string[] = [];
+  let written = 0;
+  for (const { text, length } of texts) {
+    if (written >= maxWarnings) break;
+    headers.push(headerOf(length > maxWarning ? [...text.slice(0, 2 * maxWarning)].slice(0, maxWarning).join('') : text));
+    written += Math.min(length, maxWarning);
+  }
+  return headers;
 }
+
+/** In characters as a reader counts them; of long texts, that they are. */
+const lengthOf = (text: string) => (text.length > 2 * maxWarnings ? text.length : [...text].length);
+
+const headerOf = (text: string) => `299 - "${quotable(text)}"`;
 
 function quotable(text: string): string {
   let quoted = '';

@@ -56,10 +56,11 @@ export async function watchOverWebSocket(upgrade: Upgrade, { call, watched }: Ex
       open.socket?.close(1000);
     },
   });
+  // Also where what came was no WebSocket after all.
+  call.onGone(finish);
   // Go's library takes the one protocol that a client names, whatever it is.
   const { socket } = await acceptWebSocket(upgrade, offeredProtocols(upgrade).slice(0, 1));
   open.socket = socket;
-  socket.on('close', finish);
   socket.on('error', () => socket.terminate());
   for (const message of early) socket.send(message);
   if (ended) socket.close(1000);

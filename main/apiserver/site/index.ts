@@ -1,4 +1,3 @@
-import type { KubeObject } from '../../api/meta.ts';
 import type { Answer, Call } from '../call.ts';
 import type { Discovery } from './discovery.ts';
 import { notAllowed } from '../chain.ts';
@@ -73,12 +72,12 @@ export function siteOf(options: SiteOptions): (call: Call) => Promise<Answer | u
     }
     const page = options.pages[path] ?? options.unlisted[path];
     if (page) return page(call);
-    if (path === '/version') return object(options.version);
+    if (path === '/version') return rawJson(options.version);
     if (path === '/metrics') return options.metrics.answer();
     if (path === '/metrics/slis') return slis();
     if (path === '/statusz') return statusz(options);
     if (path === '/flagz') return flagz(options);
-    if (path === '/') return object({ paths: [...fixed, ...Object.keys(options.pages), ...Object.keys(options.trees)].sort() });
+    if (path === '/') return rawJson({ paths: [...fixed, ...Object.keys(options.pages), ...Object.keys(options.trees)].sort() });
     for (const start in options.trees) if (path.startsWith(start)) return options.trees[start]!(call);
     return options.discovery.answer(call) ?? health(call, options.checks);
   };
@@ -110,4 +109,5 @@ function statusz({ version, started, now }: SiteOptions): Answer {
   return { type: 'text', code: 200, contentType: 'text/plain; charset=utf-8', body: `${lines.join('\n')}\n` };
 }
 
-const object = (value: object): Answer => ({ type: 'object', code: 200, object: value as KubeObject });
+/** What is no object of the API is written for people. Mirrors endpoints/handlers/responsewriters/writers.go (WriteRawJSON). */
+const rawJson = (value: object): Answer => ({ type: 'text', code: 200, contentType: 'application/json', body: JSON.stringify(value, null, 2) });

@@ -135,6 +135,19 @@ describe('bodies', () => {
     expect((await ask({ method: 'POST', path: `${base}?dryRun=All`, headers: { 'content-type': 'application/json' }, body: odd })).headers.warning).toBeUndefined();
   });
 
+  it('are warned of in headers that clients can take', async () => {
+    const twice = (lengths: number[]) => `{"metadata":{"name":"twice"},${lengths.map((length, i) => `"${i}${'x'.repeat(length)}":1,"${i}${'x'.repeat(length)}":1`).join(',')}}`;
+    const warnings = async (lengths: number[]) => {
+      const reply = await ask({ method: 'POST', path: `${base}?dryRun=All`, headers: { 'content-type': 'application/json' }, body: twice(lengths) });
+      expect(reply.code).toBe(201);
+      return String(reply.headers.warning).split(', 299 - ');
+    };
+    expect((await warnings([3000]))[0]!.length).toBeGreaterThan(3000);
+    expect((await warnings([1_000_000])).map((warning) => warning.length)).toEqual(['299 - ""'.length + '\\'.length + 256]);
+    const many = await warnings(Array.from({ length: 40 }, () => 1000));
+    expect([many.length, Math.max(...many.map((warning) => warning.length))]).toEqual([16, '299 - ""'.length + '\\'.length + 256]);
+  });
+
   it('that are no JSON are refused', async () => {
     const reply = json(await ask({ method: 'POST', path: base, headers: { 'content-type': 'application/json' }, body: '{"metadata":' }));
     expect(reply).toMatchObject({ code: 400, reason: 'BadRequest' });
@@ -293,6 +306,9 @@ describe('watches', () => {
     const [, refused] = (await once(open('resourceVersion=odd'), 'unexpected-response')) as [unknown, IncomingMessage];
     expect(refused.statusCode).toBe(400);
     refused.destroy();
+    // What only looks like a WebSocket is watched by nobody.
+    const odd = await ask({ path: `${path}?watch=true`, headers: { connection: 'upgrade', upgrade: 'websocket' } });
+    expect(odd.code).toBe(400);
   });
 });
 
@@ -318,7 +334,9 @@ describe('what is there', () => {
   });
 
   it('has a version that clients understand', async () => {
-    expect(json(await ask({ path: '/version' }))).toMatchObject({ major: '1', minor: '36', gitVersion: expect.stringMatching(/^v1\.36\.\d+\+skiff$/) });
+    const reply = await ask({ path: '/version' });
+    expect(reply.text).toMatch(/^\{\n  "major": "1",\n  "minor": "36",\n/);
+    expect(json(reply)).toMatchObject({ major: '1', minor: '36', gitVersion: expect.stringMatching(/^v1\.36\.\d+\+skiff$/) });
   });
 
   it('reads long requests: commands come in the URL', async () => {
