@@ -134,7 +134,7 @@ export class Chain {
       if (stream) return stream(call, registry);
     }
     if (call.method === 'HEAD') throw notAllowed();
-    checkAcceptable(call.accept, info.verb, registry.definition);
+    checkAcceptable(call, info.verb, registry.definition);
     if (info.subresource) return subresource(this.serving, call, registry);
     const handler = this.#verbs[info.verb];
     if (!handler || !nameFits(registry, info)) throw notAllowed();

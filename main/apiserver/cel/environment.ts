@@ -61,7 +61,7 @@ export class Environment {
       program = new Program(checked, this.#declarations.type);
     } catch (error) {
       if (error instanceof PlanFault) return `${instantiationFailed}${error.message}`;
-      if (error instanceof SyntaxFault) return formatIssues(expression, [error.issue]);
+      if (error instanceof SyntaxFault) return formatIssues(expression, error.issues);
       // A chain of thousands of operators nests as deeply as it is long.
       if (error instanceof RangeError) return formatIssues(expression, [{ at: 0, message: 'expression recursion limit exceeded: 250' }]);
       throw error;

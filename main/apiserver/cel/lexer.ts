@@ -8,8 +8,21 @@ export type Token =
 
 /** A text that is no CEL expression. */
 export class SyntaxFault extends Error {
-  constructor(readonly issue: Issue) {
-    super(issue.message);
+  readonly issues: readonly Issue[];
+
+  constructor(...issues: [Issue, ...Issue[]]) {
+    super(issues[0].message);
+    this.issues = issues;
+  }
+}
+
+/** A string that does not go on as a string may. */
+class BrokenString extends Error {
+  constructor(
+    /** Of the character that does not fit. */
+    readonly at: number,
+  ) {
+    super('a string that is broken');
   }
 }
 
@@ -18,12 +31,17 @@ const maxUint64 = (1n << 64n) - 1n;
 /** The magnitude of the smallest int: whether a literal is one shows only once its sign is known. */
 export const minInt64Magnitude = 1n << 63n;
 
-/** Cuts an expression into tokens; throws a SyntaxFault. The grammar is cel-go's (parser/gen/CEL.g4). */
-export function tokens(text: string): Token[] {
+/**
+ * Cuts an expression into tokens; what begins none is left out, up to the character that shows it, and told among the
+ * faults. Throws a SyntaxFault for numbers and characters that cannot be. The grammar is cel-go's (parser/gen/CEL.g4).
+ */
+export function tokens(text: string): { found: Token[]; faults: Issue[] } {
   const found: Token[] = [];
+  const faults: Issue[] = [];
   let at = 0;
-  const fail = (position: number, message: string): never => {
-    throw new SyntaxFault({ at: position, message });
+  const leaveOut = (start: number, wrong: number) => {
+    at = wrong + String.fromCodePoint(text.codePointAt(wrong) ?? 0x20).length;
+    faults.push({ at: start, message: `Syntax error: token recognition error at: '${text.slice(start, at)}'` });
   };
   while (at < text.length) {
     const start = at;
@@ -38,7 +56,22 @@ export function tokens(text: string): Token[] {
     }
     const string = rest(/(?:[bB][rR]?|[rR][bB]?)?(?:"""|'''|"|')/y);
     if (string) {
-      const [value, end] = readString(text, at, string);
+      let read: ReturnType<typeof readString>;
+      try {
+        read = readString(text, at, string);
+      } catch (error) {
+        if (!(error instanceof BrokenString)) throw error;
+        // What stands before the last quote is a token by itself: a name, or a string of nothing.
+        const before = string.slice(0, -1);
+        if (!before) leaveOut(start, error.at);
+        else {
+          at += before.length;
+          if (/\w$/.test(before)) found.push({ kind: 'name', text: before, at: start });
+          else found.push({ kind: 'literal', text: before, at: start, value: /b/i.test(before) ? new Bytes(new Uint8Array()) : '' });
+        }
+        continue;
+      }
+      const [value, end] = read;
       at = end;
       found.push({ kind: 'literal', text: text.slice(start, end), at: start, value });
       continue;
@@ -59,12 +92,16 @@ export function tokens(text: string): Token[] {
       continue;
     }
     const mark = punctuation.find((candidate) => text.startsWith(candidate, at));
-    if (!mark) fail(start, `Syntax error: token recognition error at: '${text.slice(start, start + 2)}'`);
-    at += mark!.length;
-    found.push({ kind: 'punctuation', text: mark!, at: start });
+    if (!mark) {
+      // Half of an operator is one only when the other half is missing.
+      leaveOut(start, '=&|'.includes(text[start]!) ? start + 1 : start);
+      continue;
+    }
+    at += mark.length;
+    found.push({ kind: 'punctuation', text: mark, at: start });
   }
   found.push({ kind: 'end', text: '<EOF>', at: text.length });
-  return found;
+  return { found, faults };
 }
 
 function readNumber(text: string, at: number): bigint | number | Uint {
@@ -85,6 +122,9 @@ function readNumber(text: string, at: number): bigint | number | Uint {
 
 const simpleEscapes: Record<string, string> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\', '?': '?', '"': '"', "'": "'", '`': '`' };
 
+/** As much of an escape as may begin one. */
+const beginOfEscape = /^(?:[xX][0-9a-fA-F]{0,1}|u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7}|[0-3][0-7]?)?/;
+
 function readString(text: string, start: number, opening: string): [string | Bytes, number] {
   const prefix = opening.replace(/["']+$/, '').toLowerCase();
   const quote = opening.slice(prefix.length);
@@ -97,15 +137,14 @@ function readString(text: string, start: number, opening: string): [string | Byt
     else value += character;
   };
   let at = start + opening.length;
-  const unterminated = () => new SyntaxFault({ at: start, message: `Syntax error: token recognition error at: '${text.slice(start)}'` });
   for (;;) {
-    if (at >= text.length) throw unterminated();
+    if (at >= text.length) throw new BrokenString(at);
     if (text.startsWith(quote, at)) return [isBytes ? new Bytes(Uint8Array.from(bytes)) : value, at + quote.length];
     const character = String.fromCodePoint(text.codePointAt(at)!);
-    if (quote.length === 1 && (character === '\n' || character === '\r')) throw unterminated();
+    if (quote.length === 1 && (character === '\n' || character === '\r')) throw new BrokenString(at);
     if (character !== '\\' || raw) {
       // A raw string's backslash keeps the quote after it from ending the string.
-      if (raw && character === '\\' && at + 1 < text.length && quote.length === 1 && text[at + 1] === quote) throw unterminated();
+      if (raw && character === '\\' && at + 1 < text.length && quote.length === 1 && text[at + 1] === quote) throw new BrokenString(text.length);
       add(character);
       at += character.length;
       continue;
@@ -123,6 +162,6 @@ function readString(text: string, start: number, opening: string): [string | Byt
         throw new SyntaxFault({ at: start, message: isBytes ? 'invalid bytes literal' : 'invalid unicode code point' });
       else add(String.fromCodePoint(code));
       at += 1 + escape[0].length;
-    } else throw unterminated();
+    } else throw new BrokenString(at + 1 + beginOfEscape.exec(rest)![0].length);
   }
 }

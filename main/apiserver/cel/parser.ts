@@ -1,6 +1,7 @@
 import type { Expr, MapEntry, StructField } from './ast.ts';
 import { minInt64Magnitude, SyntaxFault, tokens, type Token } from './lexer.ts';
 import { expandBinding, expandMacro } from './macros.ts';
+import type { Issue } from './source.ts';
 
 /** Names that CEL keeps for languages around it; they may still be fields. */
 const reserved = new Set(['as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import', 'let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while']);
@@ -41,7 +42,18 @@ export class Nodes {
 export function parse(text: string, bindings = false): Expr {
   if (text.length > maxCodePoints && [...text].length > maxCodePoints)
     throw new SyntaxFault({ at: 0, message: `expression code point size exceeds limit: size: ${[...text].length}, limit ${maxCodePoints}` });
-  return new Parser(tokens(text), bindings).whole();
+  const { found, faults } = tokens(text);
+  const parser = new Parser(found, faults, bindings);
+  let expr: Expr | undefined;
+  try {
+    expr = parser.whole();
+  } catch (error) {
+    if (!(error instanceof SyntaxFault)) throw error;
+    faults.push(...error.issues);
+  }
+  const [first, ...others] = faults;
+  if (first || !expr) throw new SyntaxFault(first!, ...others);
+  return expr;
 }
 
 class Parser {
@@ -51,6 +63,8 @@ class Parser {
 
   constructor(
     private readonly list: readonly Token[],
+    /** Takes what does not keep the rest from being read. */
+    private readonly faults: Issue[],
     private readonly bindings: boolean,
   ) {}
 
@@ -178,7 +192,8 @@ class Parser {
       const dot = this.#take('.');
       if (dot) {
         const optional = this.#take('?');
-        if (!optional && this.#peek().kind === 'end') this.#fail(this.#peek(), "Syntax error: no viable alternative at input '.'");
+        const next = this.#peek();
+        if (!optional && (next.kind === 'end' || this.#isMark(next, '.'))) this.#fail(next, `Syntax error: no viable alternative at input '.${next.kind === 'end' ? '' : next.text}'`);
         const name = this.#name();
         const open = optional ? undefined : this.#take('(');
         if (open) expr = this.#call(open.at, name.text, this.#args(), expr);
@@ -244,10 +259,10 @@ class Parser {
     const leading = this.#take('.');
     if (leading || token.kind === 'name') {
       const name = this.#name();
+      if (reserved.has(name.text)) this.faults.push({ at: name.at, message: `reserved identifier: ${name.text}` });
       const full = leading ? `.${name.text}` : name.text;
       const open = this.#take('(');
       if (open) return this.#call(open.at, full, this.#args());
-      if (reserved.has(name.text)) this.#fail(name, `reserved identifier: ${name.text}`);
       return this.#nodes.ident(name.at, full);
     }
     return this.#fail(token, this.#unexpected(token, expectedPrimary, token.kind !== 'end' && this.#startsPrimary(this.#after())));

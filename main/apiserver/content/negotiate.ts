@@ -1,5 +1,7 @@
 import { internalNameOf, type GroupVersionKind } from '../../api/meta.ts';
 import { failure, type StatusError } from '../../api/status.ts';
+import type { Call } from '../call.ts';
+import { includeObjectOf } from './table.ts';
 
 export type Format = 'json' | 'yaml' | 'protobuf';
 
@@ -47,9 +49,11 @@ const isKnown = (accept: string): boolean => parseAccept(accept).some(({ type })
 
 const listVerbs = new Set(['list', 'watch', 'deletecollection']);
 
-/** Refuses a request whose answer the client would not take, before anything is done. Throws 406. */
-export function checkAcceptable(accept: string | undefined, verb: string, kind: GroupVersionKind): void {
+/** Refuses a request whose answer the client would not take, before anything is done. Throws 400, 406. */
+export function checkAcceptable({ accept, query }: Pick<Call, 'accept' | 'query'>, verb: string, kind: GroupVersionKind & { listKind: string }): void {
   const { as } = negotiate(accept);
+  if (as?.kind === 'Table') includeObjectOf(query);
+  if (as?.kind === 'PartialObjectMetadata' && verb === 'deletecollection') throw notAcceptable([`you requested PartialObjectMetadata, but the requested object is a list (${kind.listKind})`]);
   if (as?.kind === 'PartialObjectMetadataList' && !listVerbs.has(verb))
     throw failure(406, 'NotAcceptable', `you requested PartialObjectMetadataList, but the requested object is not a list (*${internalNameOf(kind)})`);
 }

@@ -180,6 +180,20 @@ describe('answers', () => {
     expect(all.kind).toBe('PartialObjectMetadataList');
   });
 
+  it('that a client would not take are refused before anything is done', async () => {
+    const path = '/apis/test.skiff/v1/namespaces/unseen/widgets';
+    const post = (accept: string, query: string) => ask({ method: 'POST', path: path + query, headers: { 'content-type': 'application/json', accept }, body: '{"metadata":{"name":"it"}}' });
+    const as = (kind: string) => `application/json;as=${kind};g=meta.k8s.io;v=v1`;
+    expect((await post(as('Table'), '?includeObject=odd')).code).toBe(400);
+    expect((await post(as('PartialObjectMetadataList'), '')).code).toBe(406);
+    expect(json(await ask({ path })).items).toEqual([]);
+    expect((await post(as('Table'), '')).code).toBe(201);
+    expect((await ask({ method: 'DELETE', path, headers: { accept: as('PartialObjectMetadata') } })).code).toBe(406);
+    expect(json(await ask({ path })).items).toHaveLength(1);
+    expect((await ask({ method: 'DELETE', path, headers: { accept: as('PartialObjectMetadataList') } })).code).toBe(200);
+    expect(json(await ask({ path })).items).toEqual([]);
+  });
+
   it('are refused when nothing is acceptable', async () => {
     expect(json(await ask({ path: `${base}/one`, headers: { accept: 'text/html' } }))).toMatchObject({
       code: 406,

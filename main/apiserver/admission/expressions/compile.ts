@@ -95,9 +95,12 @@ function compile(expression: string, scope: ExpressionScope): CompiledExpression
   const wanted = results[scope.result];
   const { outputType } = compiled;
   if (!wanted.length || wanted.some((type) => sameType(type, outputType))) return compiled;
-  if (wanted.length === 1) return { fault: `must evaluate to ${formatType(wanted[0]!)} but got ${formatType(outputType)}` };
-  return { fault: `must evaluate to one of [${wanted.map((type) => (sameType(type, nullType) ? 'null_type' : formatType(type))).join(' ')}] but got ${formatType(outputType)}` };
+  if (wanted.length === 1) return { fault: `must evaluate to ${shown(wanted[0]!)} but got ${shown(outputType)}` };
+  return { fault: `must evaluate to one of [${wanted.map(shown).join(' ')}] but got ${shown(outputType)}` };
 }
+
+/** As Go's types call themselves. */
+const shown = (type: CelType): string => (sameType(type, nullType) ? 'null_type' : formatType(type));
 
 function environmentOf(scope: ExpressionScope): Environment {
   const { params, authorizer, variables, types = {}, result } = scope;

@@ -141,6 +141,22 @@ describe('faults that the compiler finds', () => {
     expect(fault(expression)).toContain(message);
   });
 
+  it.each([
+    ['a = 5', ["1:3: Syntax error: token recognition error at: '= '", "1:5: Syntax error: extraneous input '5' expecting <EOF>"]],
+    ['1 == 5 & true', ["1:8: Syntax error: token recognition error at: '& '", "1:10: Syntax error: extraneous input 'true' expecting <EOF>"]],
+    ['"open', ["1:1: Syntax error: token recognition error at: '\"open'", "1:6: Syntax error: mismatched input '<EOF>' expecting {"]],
+    ['"\\u12" == a', ["1:1: Syntax error: token recognition error at: '\"\\u12\"'", "1:8: Syntax error: extraneous input '==' expecting {"]],
+    ["'a\nb' == c", ["1:1: Syntax error: token recognition error at: ''a\n'", "2:2: Syntax error: token recognition error at: '' == c'"]],
+    ['a == \u201cx\u201d', ["1:6: Syntax error: token recognition error at: '\u201c'", "1:8: Syntax error: token recognition error at: '\u201d'"]],
+    ['if (true) { false }', ['1:1: reserved identifier: if', "1:11: Syntax error: mismatched input '{' expecting <EOF>"]],
+    ['var x = 1', ['1:1: reserved identifier: var', "1:5: Syntax error: mismatched input 'x' expecting <EOF>", "1:7: Syntax error: token recognition error at: '= '"]],
+    ['#', ["1:1: Syntax error: token recognition error at: '#'", "1:2: Syntax error: mismatched input '<EOF>' expecting {"]],
+    ['a.b..c', ["1:5: Syntax error: no viable alternative at input '..'"]],
+  ])('all faults of %j are told, in their order', (expression, faults) => {
+    const told = fault(expression).split(/^ERROR: <input>:/m).slice(1);
+    expect(told.map((text, i) => text.slice(0, faults[i]?.length))).toEqual(faults);
+  });
+
   it('does not follow endless nesting', () => {
     expect(fault('('.repeat(1000) + '1' + ')'.repeat(1000))).toContain('recursion limit');
     expect(fault('true' + ' && true'.repeat(9000))).toContain('recursion limit');
