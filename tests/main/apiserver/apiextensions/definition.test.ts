@@ -36,6 +36,46 @@ describe('a definition', () => {
     ]);
   });
 
+  it('may go on being what was not always refused, and may not become so', () => {
+    const ofType = (type: string) => definitionOf([{ schema: spec({ type }) }]);
+    expect(faults(ofType('bogus2'), ofType('bogus'))).toEqual([]);
+    expect(faults(ofType('bogus2'), ofType('string'))).toEqual([expect.stringContaining(`${at}.type: Unsupported value: "bogus2"`) as string]);
+    const withSets = (...names: string[]) => definitionOf([{ schema: { type: 'object', properties: Object.fromEntries(names.map((name): [string, JsonSchema] => [name, { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'object' } }])) } }]);
+    expect(faults(withSets('a', 'b'), withSets('a'))).toEqual([]);
+    expect(faults(withSets('a'), withSets())).not.toEqual([]);
+    const without = () => {
+      const definition = definitionOf([{}]);
+      delete definition.spec.versions[0]!.schema;
+      return definition;
+    };
+    expect(faults(without(), without())).toEqual([]);
+    expect(faults(without(), definitionOf([{}]))).toEqual(['spec.versions[0].schema.openAPIV3Schema: Required value']);
+  });
+
+  it('has no defaults as long as it keeps fields that it does not know', () => {
+    const keeping = (schema: JsonSchema) => {
+      const definition = definitionOf([{ schema }]);
+      definition.spec.preserveUnknownFields = true;
+      return definition;
+    };
+    expect(faults(keeping(spec({ type: 'string', default: 'a' })), keeping(spec({ type: 'string' })))).toEqual(['spec.preserveUnknownFields: Invalid value: true: must be false in order to use defaults in the schema']);
+  });
+
+  it('calls webhooks with a bundle that is one, once it is established', () => {
+    const calling = (caBundle: string) => {
+      const definition = definitionOf([{}]);
+      definition.spec.conversion = { strategy: 'Webhook', webhook: { clientConfig: { url: 'https://a.b/c', caBundle }, conversionReviewVersions: ['v1'] } };
+      definition.status = { ...status, conditions: [{ type: 'Established', status: 'True' }] };
+      return definition;
+    };
+    const fault = 'spec.conversion.webhookClientConfig.caBundle: Invalid value: "Cg==": unable to load root certificates: unable to parse bytes as PEM block';
+    expect(faults(calling('Cg=='), definitionOf([{}]))).toEqual([]);
+    const settled = definitionOf([{}]);
+    settled.status = { ...status, conditions: [{ type: 'Established', status: 'True' }] };
+    expect(faults(calling('Cg=='), settled)).toEqual([fault]);
+    expect(faults(calling('Cg=='), calling('eA=='))).toEqual([]);
+  });
+
   it('keeps scope, names and stored versions once it is established', () => {
     const old = definitionOf([{}]);
     old.status = { ...status, conditions: [{ type: 'Established', status: 'True' }] };
