@@ -165,7 +165,8 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
       const started = this.clock.monotonic();
       const { error, events } = await this.#watchOnce();
       if (this.#stopped) return;
-      if (isStatus(error, 'Expired') || isStatus(error, 'Gone')) throw error;
+      // A kind that is served no more has no objects, which the next list finds out.
+      if (error && (isStatus(error, 'Expired') || isStatus(error, 'Gone') || isNotFound(error))) throw error;
       if (error) this.log.warn('watch failed, will try again', { ...this.#about(), error: String(error) });
       // A server that closes watches as soon as they are opened must not be asked in a tight loop.
       if (error || (events === 0 && this.clock.monotonic() - started < 1000)) await this.#wait();

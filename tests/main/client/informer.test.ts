@@ -119,6 +119,27 @@ it('takes a kind that the server does not know for empty, until it does', async 
   expect(seen).toEqual(['+default/a']);
 });
 
+it('takes a kind that is served no more for empty, says no word about it, and finds it again when it is back', async () => {
+  put('a');
+  const warned: string[] = [];
+  const log = { ...noLog, child: () => log, warn: (message: string) => void warned.push(message) };
+  factory = new InformerFactory(server.client(), clock, log);
+  const informer = await start();
+  server.intercept = () => {
+    throw notFound({ group: '', kind: 'configmaps' }, '');
+  };
+  server.endWatches(notFound({ group: '', kind: 'configmaps' }, ''));
+  await clock.advance(60_000);
+  expect(seen).toEqual(['+default/a', '-default/a']);
+  expect(warned).toEqual([]);
+  server.intercept = undefined;
+  await clock.advance(30_000);
+  expect(seen).toEqual(['+default/a', '-default/a', '+default/a']);
+  put('b');
+  await settle();
+  expect(informer.get('default/b')).toBeDefined();
+});
+
 it('keeps indexes as objects come, change and go', async () => {
   put('a', {}, 'default', { app: 'x' });
   const informer = await start();
