@@ -140,7 +140,7 @@ function duplicatesIn(documents: readonly Document[], lines: LineCounter): strin
   return complaints;
 }
 
-function read(text: string, lineCounter?: LineCounter): Document[] {
+function read(text: string, lineCounter = new LineCounter()): Document[] {
   if (text.length > maxLength) throw new YamlError(`the text is longer than ${maxLength} characters`);
   checkShape(text);
   try {
@@ -150,10 +150,17 @@ function read(text: string, lineCounter?: LineCounter): Document[] {
       uniqueKeys: false,
       logLevel: 'error',
       customTags,
-      ...(lineCounter ? { lineCounter } : {}),
+      lineCounter,
+      // Showing where in the text each of a hundred thousand faults is would take minutes: it is done for the one that is told.
+      prettyErrors: false,
     });
     const found = Array.isArray(documents) ? documents : [];
-    for (const document of found) if (document.errors.length) throw new YamlError(document.errors[0]!.message, yamlError(document.errors[0]!, text));
+    for (const { errors } of found) {
+      const [error] = errors;
+      if (!error) continue;
+      const place = lineCounter.linePos(error.pos[0]);
+      throw new YamlError(`${error.message} at line ${place.line}, column ${place.col}`, yamlError(error, place.line, text));
+    }
     return found;
   } catch (error) {
     throw asYamlError(error);

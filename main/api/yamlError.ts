@@ -16,11 +16,11 @@ const words: Partial<Record<YAMLParseError['code'], string>> = {
 const offsets: Partial<Record<YAMLParseError['code'], number>> = { TAB_AS_INDENT: 0, MULTILINE_IMPLICIT_KEY: 1 };
 
 /** What is wrong with a YAML text, in the words of the library that Kubernetes reads it with (go-yaml), and the line it names. */
-export function yamlError({ code, message, linePos }: YAMLParseError, text: string): string {
+export function yamlError({ code, message }: YAMLParseError, line: number, text: string): string {
   const flow = inFlow(message, text);
-  const why = flow ?? inBlock(message) ?? words[code] ?? message.split(/ at line \d+|\n/)[0]!;
+  const why = flow ?? inBlock(message) ?? words[code] ?? message.split('\n')[0]!;
   // It counts from zero in most places, and does not tell where the first line is.
-  const shown = (linePos?.[0].line ?? 1) + (flow ? 0 : (offsets[code] ?? -1));
+  const shown = line + (flow ? 0 : (offsets[code] ?? -1));
   return `yaml: ${shown > 0 ? `line ${shown}: ` : ''}${why}`;
 }
 

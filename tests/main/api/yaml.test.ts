@@ -72,6 +72,7 @@ describe('YAML', () => {
     }
     expect(() => parseYaml(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`)).toThrow('exceeded max depth of 500');
     expect(() => parseYaml(Array.from({ length: 600 }, (_, i) => `${' '.repeat(i)}a:\n`).join(''))).toThrow('exceeded max depth of 500');
+    expect(() => parseYaml(`${'!!str '.repeat(100_000)}x`)).toThrow('at line 1, column');
     expect(parseYaml(`a: |\n${'  some, more: text\n'.repeat(100_000)}`)).toHaveProperty('a');
   });
 });

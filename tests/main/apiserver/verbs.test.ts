@@ -185,6 +185,28 @@ describe.each(['local', 'remote'] as const)('over the %s transport', (way) => {
     expect(await policy('two', 'Orphan')).toEqual(['orphan']);
   });
 
+  it('a propagation policy keeps the other finalizers, and nothing is added to an object that goes', async () => {
+    const others = Array.from({ length: 50 }, (_, i) => `skiff.test/wait-${i}`);
+    await create('one', { metadata: { finalizers: others } });
+    const remove = async (propagationPolicy: string) =>
+      (await transport.request<Widget>({ method: 'DELETE', path: `${base}/one`, body: { propagationPolicy } })).body.metadata!.finalizers;
+    expect(await remove('Foreground')).toEqual([...others, 'foregroundDeletion']);
+    expect(await remove('Background')).toEqual(others);
+    const patch = (finalizers: string[]) => ({ method: 'PATCH' as const, path: `${base}/one`, contentType: 'application/merge-patch+json', body: { metadata: { finalizers } } });
+    const refused = await failureOf(patch([...others, 'skiff.test/late', 'skiff.test/later']));
+    expect(refused).toMatchObject({ code: 422, reason: 'Invalid' });
+    expect(refused.message).toContain('found new finalizers []string{"skiff.test/late", "skiff.test/later"}');
+    expect((await transport.request<Widget>(patch(others.slice(25)))).body.metadata!.finalizers).toEqual(others.slice(25));
+  });
+
+  it('an owner counts once, and only one of them controls', async () => {
+    const owner = (i: number, more: object = {}) => ({ apiVersion: 'v1', kind: 'ConfigMap', name: `owner-${i}`, uid: `uid-${i}`, ...more });
+    const owners = [0, 1, 2].map((i) => owner(i));
+    expect((await create('one', { metadata: { ownerReferences: [...owners, owner(1), owner(0)] } })).metadata!.ownerReferences).toEqual(owners);
+    const refused = await failureOf({ method: 'POST', path: base, body: { metadata: { name: 'two', ownerReferences: [owner(0, { controller: true }), owner(1), owner(2, { controller: true })] } } });
+    expect(refused.message).toContain('Found "true" in references for ConfigMap/owner-0 and ConfigMap/owner-2');
+  });
+
   it('a grace period is granted once and can only be shortened', async () => {
     await create('one');
     const remove = async (gracePeriodSeconds: number) =>

@@ -92,6 +92,7 @@ async function bindingOf({ objects }: Actions<ServiceAccount>, account: ServiceA
   const { group, version } = parseApiVersion(apiVersion);
   const resource = group ? undefined : { Pod: 'pods', Secret: 'secrets', Node: 'nodes' }[kind];
   if (!resource) throw badRequest(`cannot bind token to object of type ${group}/${version}, Kind=${kind}`);
+  if (!name) throw badRequest('Name parameter required.');
   const target = await objects.get<Pod>({ group: '', version: 'v1', resource }, resource === 'nodes' ? '' : account.metadata!.namespace!, name);
   if (!target) throw notFound({ group: '', kind: resource }, name);
   if (resource === 'pods' && target.spec?.serviceAccountName !== nameOf(account))

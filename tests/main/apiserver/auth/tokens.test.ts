@@ -114,6 +114,7 @@ describe('a token', () => {
     expect(await refused({}, { uid: 'other' })).toContain('the UID in the token request (other) does not match the UID of the service account');
     expect(await refused({ boundObjectRef: { kind: 'ConfigMap', apiVersion: 'v1', name: 'x' } })).toContain('cannot bind token to object of type /v1, Kind=ConfigMap');
     expect(await refused({ boundObjectRef: { kind: 'Node', apiVersion: 'v1', name: 'x' } })).toContain('nodes "x" not found');
+    expect(await refused({ boundObjectRef: { kind: 'Pod', apiVersion: 'v1', uid: 'x' } })).toContain('Name parameter required.');
     expect(await cluster.refusal('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { spec: {} })).toContain('token is required for TokenReview in authentication');
   });
 
