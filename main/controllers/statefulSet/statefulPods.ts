@@ -8,7 +8,11 @@ import { claimsFor, fits, fitted, ordinalOf } from './identity.ts';
 
 /** Makes, changes and deletes the pods of a StatefulSet and their claims. Mirrors pkg/controller/statefulset/stateful_pod_control.go. */
 export class StatefulPods {
+  /** Uids of pods that were deleted here and that the cache still shows as if they were not. */
+  readonly #deleted = new Set<string>();
+
   constructor(
+    private readonly pods: Informer<Pod>,
     private readonly claims: Informer<PersistentVolumeClaim>,
     private readonly recorder: EventRecorder,
     private readonly written: { pods: WrittenRevisions; claims: WrittenRevisions },
@@ -44,7 +48,19 @@ export class StatefulPods {
         throw error;
       }
     }
+    const cached = this.pods.get(keyOf(pod));
+    if (cached?.metadata!.uid === uid && !cached!.metadata!.deletionTimestamp) this.#deleted.add(uid!);
     this.#say('Delete', set, pod);
+  }
+
+  /** The cache shows what has become of a pod. */
+  seen({ metadata }: Pod): void {
+    this.#deleted.delete(metadata!.uid!);
+  }
+
+  /** Whether one of the pods has been deleted here, which the cache does not show yet: its event wakes the set. */
+  isBehind(pods: readonly Pod[]): boolean {
+    return pods.some(({ metadata }) => this.#deleted.has(metadata!.uid!));
   }
 
   /** Gives the pod what its number demands, as far as it lacks that. */

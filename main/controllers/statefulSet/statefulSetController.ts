@@ -71,7 +71,7 @@ export class StatefulSetController extends QueueController {
       pods: new WrittenRevisions(this.#pods),
       claims: new WrittenRevisions(claims),
     };
-    this.#statefulPods = new StatefulPods(claims, this.recorder, this.#written);
+    this.#statefulPods = new StatefulPods(this.#pods, claims, this.recorder, this.#written);
     this.#sets.on({
       add: (set) => this.enqueueObject(set),
       update: (_, set) => this.enqueueObject(set),
@@ -80,11 +80,15 @@ export class StatefulSetController extends QueueController {
     this.#pods.on({
       add: (pod) => this.#wake(pod, pod, true),
       update: (old, pod) => {
+        if (pod.metadata!.deletionTimestamp) this.#statefulPods.seen(pod);
         const refChanged = !equalJson(controllerOf(old), controllerOf(pod));
         if (refChanged) this.#wake(old, pod, false);
         this.#wake(pod, pod, refChanged || !equalJson(old.metadata!.labels, pod.metadata!.labels));
       },
-      delete: (pod) => this.#wake(pod, pod, false),
+      delete: (pod) => {
+        this.#statefulPods.seen(pod);
+        this.#wake(pod, pod, false);
+      },
     });
     claims.on({
       update: (_, claim) => this.#claimChanged(claim),
@@ -137,6 +141,7 @@ export class StatefulSetController extends QueueController {
   async #sync(client: Client, set: StatefulSet): Promise<void> {
     const revisions = await this.#claimRevisions(client, set);
     const pods = await this.#claimPods(client, set);
+    if (this.#statefulPods.isBehind(pods)) return;
     const options = { collisions: set.status?.collisionCount ?? 0, hashLabel };
     const { revision: update, collisions } = await currentRevision(client, set, kind, revisions, options);
     const current = revisions.find(({ metadata }) => metadata!.name === set.status?.currentRevision) ?? update;

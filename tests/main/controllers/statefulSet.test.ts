@@ -325,3 +325,17 @@ it('never runs two pods with one number, whatever fails on the way', async () =>
     expect(set().status!.readyReplicas ?? 0).toBe(wanted);
   }
 });
+
+it('a set whose cache does not show yet that a pod of it has been deleted begins no other number', async () => {
+  await create(1);
+  await live(2);
+  cluster.server.pause(resources.pods);
+  await patch({ template: { spec: { containers: [{ name: 'main', image: 'db:2' }] } } });
+  expect(pod('db-0')!.metadata!.deletionTimestamp).toBeDefined();
+  await patch({ replicas: 2 });
+  await settle(30);
+  expect(names()).toEqual(['db-0']);
+  cluster.server.resume();
+  await live(4);
+  expect(names()).toEqual(['db-0', 'db-1']);
+});
