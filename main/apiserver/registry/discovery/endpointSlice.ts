@@ -1,7 +1,7 @@
 import type { EndpointSlice } from '../../../api/index.ts';
 import { equalJson } from '../../../api/json.ts';
 import { isDns1123Label, isDns1123Subdomain, isLabelValue } from '../../../api/names.ts';
-import type { FieldErrors } from '../../validation/field.ts';
+import { FieldErrors } from '../../validation/field.ts';
 import { fieldImmutable, ipAddress, labels, protocols, qualifiedName } from '../../validation/names.ts';
 import { endpointIP } from '../../validation/service.ts';
 import { ipWarnings } from '../../validation/warnings.ts';
@@ -61,14 +61,15 @@ function dropTopology(object: EndpointSlice, old: EndpointSlice | undefined): vo
 const maxHints = 8;
 
 function validate(errors: FieldErrors, object: EndpointSlice, old?: EndpointSlice): void {
-  // Addresses that were stored before are taken as they are.
-  const existing = (old?.endpoints ?? []).flatMap(({ addresses }) => addresses ?? []);
   const type = object.addressType;
   if (!type) errors.required('addressType');
   else if (!addressTypes.includes(type)) errors.notSupported('addressType', type, addressTypes);
   const { endpoints = [], ports = [] } = object;
-  if (endpoints.length > 1000) errors.tooMany('endpoints', endpoints.length, 1000);
-  else endpoints.forEach((endpoint, i) => validateEndpoint(errors, `endpoints[${i}]`, endpoint, type, existing));
+  // Endpoints that were stored before are taken as they are, as long as none of them changes.
+  const judged = new FieldErrors();
+  if (endpoints.length > 1000) judged.tooMany('endpoints', endpoints.length, 1000);
+  else endpoints.forEach((endpoint, i) => validateEndpoint(judged, `endpoints[${i}]`, endpoint, type));
+  if (judged.length && !(old && equalJson(old.endpoints ?? [], endpoints))) errors.add(judged.all);
   if (ports.length > 20000) return errors.tooMany('ports', ports.length, 20000);
   const names = new Set<string>();
   ports.forEach((port, i) => {
@@ -81,14 +82,14 @@ function validate(errors: FieldErrors, object: EndpointSlice, old?: EndpointSlic
   });
 }
 
-function validateEndpoint(errors: FieldErrors, path: string, endpoint: NonNullable<EndpointSlice['endpoints']>[number], type: string, existing: readonly string[]): void {
+function validateEndpoint(errors: FieldErrors, path: string, endpoint: NonNullable<EndpointSlice['endpoints']>[number], type: string): void {
   const addresses = endpoint.addresses ?? [];
   if (!addresses.length) errors.required(`${path}.addresses`, 'must contain at least 1 address');
   else if (addresses.length > 100) errors.tooMany(`${path}.addresses`, addresses.length, 100);
   addresses.forEach((address, i) => {
     const field = `${path}.addresses[${i}]`;
     if (type === 'FQDN') errors.invalidEach(field, address, isDns1123Subdomain(address.replace(/\.$/, '')));
-    else if ((type === 'IPv4' || type === 'IPv6') && ipAddress(errors, field, address, existing)) {
+    else if ((type === 'IPv4' || type === 'IPv6') && ipAddress(errors, field, address)) {
       if (address.includes(':') !== (type === 'IPv6')) errors.invalid(`${path}.addresses`, address, `must be an ${type} address`);
       endpointIP(errors, field, address);
     }

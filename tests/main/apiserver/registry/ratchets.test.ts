@@ -20,7 +20,7 @@ it.each<[string, unknown, object, object, string]>([
   ['a range with bits behind its length', networkPolicy, { spec: { ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.1/8' } }] }] } }, { spec: { ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.1/8' } }] }, {}] } }, 'spec.ingress[0].from[0].ipBlock.cidr'],
   ['a secret that nothing can be called', ingress, { spec: { defaultBackend: backend, tls: [{ secretName: 'a b' }] } }, { spec: { defaultBackend: backend, tls: [{ secretName: 'b c' }] } }, 'spec.tls[0].secretName'],
   ['a relative path of a wildcard', ingress, { spec: path('a') }, { spec: path('b') }, 'spec.rules[0].http.paths[0].path'],
-  ['an address with zeros in front', endpointSlice, { addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.01'] }] }, { addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.01'] }, { addresses: ['10.0.0.2'] }] }, 'endpoints[0].addresses[0]'],
+  ['an address with zeros in front', endpointSlice, { addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.01'] }] }, { addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.01'] }], ports: [{ port: 80 }] }, 'endpoints[0].addresses[0]'],
   ['a usage that there is not', certificateSigningRequest, { spec: usages('x') }, { spec: usages('x') }, 'spec.usages[0]'],
   ['a usage twice', certificateSigningRequest, { spec: usages('any', 'any') }, { spec: usages('any', 'any') }, 'spec.usages[1]'],
   ['a time zone in the schedule', cronJob, { spec: { schedule: 'TZ=UTC * * * * *', concurrencyPolicy: 'Allow', jobTemplate: { spec: job } } }, { spec: { schedule: 'TZ=UTC 1 * * * *', concurrencyPolicy: 'Allow', jobTemplate: { spec: job } } }, 'spec.schedule'],
@@ -34,4 +34,10 @@ it.each<[string, unknown, object, object, string]>([
   };
   expect(await strategy.validateUpdate({} as never, made(changed), made(old), {} as never)).toEqual([]);
   expect((await strategy.validate({} as never, made(changed), {} as never)).map((error) => error.field)).toContain(field);
+});
+
+it('judges all endpoints again once one of them changes', async () => {
+  const slice = (...addresses: string[]) => ({ metadata: { name: 'x', namespace: 'n' }, addressType: 'IPv4', endpoints: addresses.map((address) => ({ addresses: [address] })) }) as KubeObject;
+  const found = await strategyOf(endpointSlice).validateUpdate({} as never, slice('10.0.0.01', '10.0.0.2'), slice('10.0.0.01'), {} as never);
+  expect(found.map(({ field }) => field)).toEqual(['endpoints[0].addresses[0]']);
 });
