@@ -154,7 +154,7 @@ export default {
   pvc: {
     hint: 'Asks for storage. The cluster finds or makes a volume that fits and keeps it for this claim.',
     size: 'Size',
-    sizeHelp: 'At least this much, such as 500Mi or 10Gi.',
+    sizeHelp: 'At least this much, such as 500Mi or 10Gi. Volumes of the class standard can take more: nothing stops a pod there.',
     default: 'the default: {name}',
     noDefault: 'the default (there is none)',
     byDefault: 'the default',

@@ -154,7 +154,7 @@ export default {
   pvc: {
     hint: '申领存储。集群会找到或创建合适的卷，并为此申领保留。',
     size: '大小',
-    sizeHelp: '至少这么多，例如 500Mi 或 10Gi。',
+    sizeHelp: '至少这么多，例如 500Mi 或 10Gi。standard 类的卷不限制实际用量。',
     default: '默认：{name}',
     noDefault: '默认（目前没有）',
     byDefault: '默认',
