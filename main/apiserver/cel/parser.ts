@@ -8,6 +8,7 @@ const reserved = new Set(['as', 'break', 'const', 'continue', 'else', 'for', 'fu
 const maxDepth = 250;
 const maxCodePoints = 100_000;
 const relational = new Set(['==', '!=', '<', '<=', '>', '>=', 'in']);
+const brackets = new Map([['(', ')'], ['[', ']'], ['{', '}']]);
 const expectedPrimary = "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
 
 /** Makes nodes, each with a number of its own. */
@@ -94,8 +95,33 @@ class Parser {
     const found = this.#peek();
     if (this.#isMark(this.#after(), text)) return this.#fail(found, this.#unexpected(found, `'${text}'`, true));
     // ANTLR goes on as if the mark were there where what was found may come after it.
-    const fits = text === ':' ? this.#startsPrimary(found) : found.kind === 'end' || (found.kind === 'punctuation' && !'(!{'.includes(found.text));
+    const fits = text === ':' ? this.#startsPrimary(found) : found.kind === 'end' || (found.kind === 'punctuation' && !'(!{'.includes(found.text) && this.#isAwaited(found));
     return this.#fail(found, fits ? `Syntax error: missing '${text}' at '${found.text}'` : this.#unexpected(found, `'${text}'`));
+  }
+
+  /** Whether what is open around the innermost bracket may end with a token, if it is one that ends something. */
+  #isAwaited({ text }: Token): boolean {
+    if (!')]}:'.includes(text)) return true;
+    const before = this.list.slice(0, this.#next).filter(({ kind }) => kind === 'punctuation');
+    const open: string[] = [];
+    for (const mark of before) {
+      const end = brackets.get(mark.text);
+      if (end) open.push(end);
+      else if (mark.text === open.at(-1)) open.pop();
+    }
+    const around = open.slice(0, -1);
+    return text === ':' ? around.includes('}') || before.some((mark) => mark.text === '?') : around.includes(text);
+  }
+
+  /** Whether another element of a list, a map or a message comes behind `count` of them. The last may have a comma, as may none at all. */
+  #another(end: string, count: number, starts = (token: Token) => this.#startsPrimary(token)): boolean {
+    if (this.#take(end)) return false;
+    const comma = this.#take(',');
+    if (count === 0 && !comma) return true;
+    if (!comma) this.#expectEnd(end);
+    if (count > 0 && (this.#is('?') || starts(this.#peek()))) return true;
+    this.#expect(end);
+    return false;
   }
 
   /** The end of a list, a map or a message, behind an element that may be the last. */
@@ -232,12 +258,11 @@ class Parser {
 
   #fields(): StructField[] {
     const fields: StructField[] = [];
-    while (!this.#take('}')) {
+    while (this.#another('}', fields.length, (token) => token.kind === 'name')) {
       const optional = this.#take('?') !== undefined;
       const name = this.#name();
       const colon = this.#expect(':');
       fields.push({ id: this.#nodes.next(), at: colon.at, name: name.text, value: this.#expr(), optional });
-      if (!this.#take(',') && !this.#is('}')) this.#expectEnd('}');
     }
     return fields;
   }
@@ -271,22 +296,20 @@ class Parser {
   #listLiteral(at: number): Expr {
     const elements: Expr[] = [];
     const optional = new Set<number>();
-    while (!this.#take(']')) {
+    while (this.#another(']', elements.length)) {
       if (this.#take('?')) optional.add(elements.length);
       elements.push(this.#expr());
-      if (!this.#take(',') && !this.#is(']')) this.#expectEnd(']');
     }
     return this.#nodes.list(at, elements, optional);
   }
 
   #mapLiteral(at: number): Expr {
     const entries: MapEntry[] = [];
-    while (!this.#take('}')) {
+    while (this.#another('}', entries.length)) {
       const optional = this.#take('?') !== undefined;
       const key = this.#expr();
       this.#expect(':');
       entries.push({ key, value: this.#expr(), optional });
-      if (!this.#take(',') && !this.#is('}')) this.#expectEnd('}');
     }
     return { kind: 'map', id: this.#nodes.next(), at, entries };
   }
