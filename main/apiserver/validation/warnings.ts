@@ -13,6 +13,11 @@ export function ipWarnings(field: string, value: string): string[] {
   return canonical === value ? [] : [`${field}: IPv6 address ${JSON.stringify(value)} should be in RFC 5952 canonical format (${JSON.stringify(canonical)})`];
 }
 
+/** Of the addresses under which load balancers are reached. Mirrors WarningsOnUpdate of the status of Services and Ingresses. */
+export function loadBalancerWarnings({ status }: { status?: { loadBalancer?: { ingress?: { ip?: string }[] } } }): string[] {
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }, i) => (ip ? ipWarnings(`status.loadBalancer.ingress[${i}]`, ip) : []));
+}
+
 /** Mirrors the same file's GetWarningsForCIDR. */
 export function cidrWarnings(field: string, value: string): string[] {
   const cidr = parseCIDR(value);

@@ -5,6 +5,7 @@ import { internalError, invalid } from '../../../api/status.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { isExternal, isHeadless, needsClusterIP, needsHealthCheck, needsNodePort, serviceWarnings, validateClusterIPs, validateFamilyPolicy, validateLoadBalancer, validateService } from '../../validation/service.ts';
 import { addressFamily, type AddressFamily } from '../../../api/serviceAddress.ts';
+import { loadBalancerWarnings } from '../../validation/warnings.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, formatLabels, nameOf } from '../printers.ts';
 import type { RequestContext, Strategy } from '../strategy.ts';
@@ -72,7 +73,10 @@ export function service(allocators: ServiceAllocators): Strategy<Service> {
       formatLabels(object.spec?.selector),
     ],
     subresources: {
-      status: statusSubresource<Service>(definition, (errors, object, old) => validateLoadBalancer(errors, object, old)),
+      status: {
+        ...statusSubresource<Service>(definition, (errors, object, old) => validateLoadBalancer(errors, object, old)),
+        warnings: loadBalancerWarnings,
+      },
     },
   };
 }

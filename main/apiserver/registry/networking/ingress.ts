@@ -3,6 +3,7 @@ import { parseIP } from '../../../api/ip.ts';
 import { isDns1123Label, isDns1123Subdomain, isPathSegmentName, isPortName, isPortNumber, isWildcardDns1123Subdomain } from '../../../api/names.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { fieldImmutable, ipAddress } from '../../validation/names.ts';
+import { loadBalancerWarnings } from '../../validation/warnings.ts';
 import { check, columns, define, statusSubresource } from '../define.ts';
 import { age, nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
@@ -52,15 +53,18 @@ export const ingress: Strategy<Ingress> = {
     age(object, now),
   ],
   subresources: {
-    status: statusSubresource<Ingress>(definition, (errors, object, old) =>
-      object.status?.loadBalancer?.ingress?.forEach((entry, i) => {
-        const path = `status.loadBalancer.ingress[${i}]`;
-        if (entry.ip) ipAddress(errors, `${path}.ip`, entry.ip, old.status?.loadBalancer?.ingress?.map(({ ip }) => ip ?? ''));
-        if (!entry.hostname) return;
-        errors.invalidEach(`${path}.hostname`, entry.hostname, isDns1123Subdomain(entry.hostname));
-        if (parseIP(entry.hostname)) errors.invalid(`${path}.hostname`, entry.hostname, 'must be a DNS name, not an IP address');
-      }),
-    ),
+    status: {
+      ...statusSubresource<Ingress>(definition, (errors, object, old) =>
+        object.status?.loadBalancer?.ingress?.forEach((entry, i) => {
+          const path = `status.loadBalancer.ingress[${i}]`;
+          if (entry.ip) ipAddress(errors, `${path}.ip`, entry.ip, old.status?.loadBalancer?.ingress?.map(({ ip }) => ip ?? ''));
+          if (!entry.hostname) return;
+          errors.invalidEach(`${path}.hostname`, entry.hostname, isDns1123Subdomain(entry.hostname));
+          if (parseIP(entry.hostname)) errors.invalid(`${path}.hostname`, entry.hostname, 'must be a DNS name, not an IP address');
+        }),
+      ),
+      warnings: loadBalancerWarnings,
+    },
   },
 };
 
