@@ -14,7 +14,7 @@ const documentedMachinery = path.join(root, 'node_modules/@kubernetes-models/api
 const documentedMeta = path.join(documentedMachinery, 'apis/meta/v1');
 
 /** Types that have a form of their own, and where they are described. */
-const specials = ['apis/meta/v1/Time', 'apis/meta/v1/MicroTime', 'apis/meta/v1/FieldsV1', 'apis/meta/v1/Patch', 'runtime/RawExtension', 'util/intstr/IntOrString'];
+const specials = ['apis/meta/v1/Time', 'apis/meta/v1/MicroTime', 'apis/meta/v1/FieldsV1', 'apis/meta/v1/Patch', 'runtime/RawExtension', 'util/intstr/IntOrString', ...['JSON', 'JSONSchemaPropsOrArray', 'JSONSchemaPropsOrBool', 'JSONSchemaPropsOrStringArray'].map((name) => `apiextensions.k8s.io/v1/${name}`)];
 
 /** What the documents of a cluster leave out: only webhooks and clients meet these packages and types. */
 const notDocumented = new Set(['admission/v1', 'apidiscovery/v2']);
@@ -43,9 +43,17 @@ function flatFields(types, id) {
 }
 
 function plain(text) {
+  return withoutMarks(text.replace(/\\(["'\\&])/g, '$1'));
+}
+
+/** kubernetes-models marks stars only, which could end a comment. */
+function plainModel(text) {
+  return withoutMarks(text).replaceAll('\\*', '*').replaceAll('*\\/', '*/');
+}
+
+function withoutMarks(text) {
   return text
     .replace(/^\s*\*? ?/gm, '')
-    .replace(/\\(["'\\&])/g, '$1')
     .replace(/&#39;/g, "'")
     .replace(/&quot;/g, '"')
     .replace(/&#x60;/g, '`')
@@ -90,15 +98,15 @@ function readDescriptions(declaration, name) {
   const heading = before.endsWith('*/') ? before.slice(before.lastIndexOf('/**') + 3, -2) : '';
   const body = declaration.slice(start, declaration.indexOf('\n}', start));
   const members = {};
-  for (const [, comment, member] of body.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*^ {4}"([^"]+)"\??:/gm)) members[member] = plain(comment);
-  return [plain(heading), members];
+  for (const [, comment, member] of body.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*^ {4}"([^"]+)"\??:/gm)) members[member] = plainModel(comment);
+  return [plainModel(heading), members];
 }
 
 /** What stands before the declaration of a type that has no members. */
 function specialDescription(name) {
-  const file = path.join(documentedMachinery, `${name}.d.ts`);
-  const found = fs.existsSync(file) && /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export /.exec(fs.readFileSync(file, 'utf8'));
-  return found ? plain(found[1]).replaceAll('\\*', '*') : '';
+  const file = [documentedMachinery, documented].map((folder) => path.join(folder, `${name}.d.ts`)).find((candidate) => fs.existsSync(candidate));
+  const found = file && /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export /.exec(fs.readFileSync(file, 'utf8'));
+  return found ? plainModel(found[1]) : '';
 }
 
 /**
@@ -158,23 +166,26 @@ function memberText(descriptions, source) {
 export async function generate() {
   const { packages, types } = JSON.parse(fs.readFileSync(path.join(root, 'main/api/schema/facts.json'), 'utf8'));
   const descriptions = {};
+  const ofTypes = new Map(specials.map((name) => [specialDescription(name), name]).filter(([text]) => text));
   const problems = [];
   for (const [id, { fields, kind }] of Object.entries(types)) {
     const model = fields && !notDocumented.has(id.split('.')[0]) && modelOf(id);
-    if (!model) continue;
+    const declaration = declarationOf(id, packages);
+    const [heading, members] = declaration ? readDescriptions(declaration, id.split('.')[1]) : ['', {}];
+    if (!model) {
+      if (heading && !notDocumented.has(id.split('.')[0])) descriptions[id] = [heading, {}];
+      continue;
+    }
     const read = readModel(model);
     problems.push(...disagreements(id, flatFields(types, id), read, kind));
     const described = {};
     for (const [name, { description }] of read.fields) if (description) described[name] = description;
-    const declaration = declarationOf(id, packages);
-    const [heading, members] = declaration ? readDescriptions(declaration, id.split('.')[1]) : ['', {}];
-    for (const [name, text] of Object.entries(members)) if (read.fields.has(name)) described[name] = text.replaceAll('\\*', '*');
-    descriptions[id] = [heading.replaceAll('\\*', '*') || read.description, described];
+    // A member of whom nothing is said is declared with what is said of its type.
+    for (const [name, text] of Object.entries(members)) if (read.fields.has(name) && !ofTypes.has(text)) described[name] = text;
+    for (const name in described) if (ofTypes.has(described[name])) delete described[name];
+    descriptions[id] = [heading || read.description, described];
   }
-  for (const name of specials) {
-    const text = specialDescription(name);
-    if (text) descriptions[`special.${path.basename(name)}`] = [text, {}];
-  }
+  for (const [text, name] of ofTypes) descriptions[`special.${path.basename(name)}`] = [text, {}];
   descriptions['parameters'] = ['', parameterTexts()];
   const version = readModel('VersionInfo');
   descriptions['version.Info'] = [version.description, Object.fromEntries([...version.fields].map(([name, { description }]) => [name, description]))];

@@ -30,6 +30,18 @@ describe('the documents', () => {
     expect(members['affinity']).toEqual({ allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.Affinity' }], description: expect.stringContaining('scheduling constraints') });
     expect(schemas['io.k8s.apimachinery.pkg.apis.meta.v1.Time']).toEqual({ description: expect.stringMatching(/^Time is a wrapper around/) as string, type: 'string', format: 'date-time' });
     expect(schemas['io.k8s.api.core.v1.Pod']!['properties']!['metadata']!['description']).not.toContain('@');
+    expect(members['setHostnameAsFQDN']!['description']).toContain(String.raw`HKEY_LOCAL_MACHINE\\SYSTEM`);
     expect(members['dnsPolicy']!['description']).toMatch(/\n\nPossible enum values:\n - `"ClusterFirst"`/);
+  });
+
+  it.skipIf(!existsSync('node_modules/kubernetes-models'))('describe values of any form once, at their type', async () => {
+    const crds: ServedResource = {
+      definition: { group: 'apiextensions.k8s.io', version: 'v1', kind: 'CustomResourceDefinition', resource: 'customresourcedefinitions', singular: 'customresourcedefinition', listKind: 'CustomResourceDefinitionList', shortNames: [], categories: [], namespaced: false },
+    };
+    const schemas = (v3Document([crds], await loadDescriptions()) as Tree)['components']!['schemas']!;
+    const of = (name: string) => schemas[`io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.${name}`]!;
+    expect(of('JSON')['description']).toMatch(/^JSON represents any valid JSON value/);
+    expect(of('JSONSchemaProps')['properties']!['example']).not.toHaveProperty('description');
+    expect(of('CustomResourceSubresourceStatus')['description']).toContain('* exposes a /status subresource');
   });
 });
