@@ -164,7 +164,6 @@ export interface ContainerConfig {
   stdin: boolean;
   stdinOnce: boolean;
   tty: boolean;
-  stopSignal?: string;
   resources: ContainerResources;
   security: ContainerSecurity;
   /** Share the process namespace of this container (ephemeral containers' targetContainerName). */
@@ -213,9 +212,8 @@ export interface Image {
   /** The user that the image runs as, when numeric (`uid`) or by name (`username`). */
   uid?: number;
   username?: string;
-  /** Paths that the image declares as volumes, its exposed ports and stop signal. */
+  /** Paths that the image declares as volumes. */
   volumes: string[];
-  stopSignal?: string;
 }
 
 export interface RegistryAuth {

@@ -95,7 +95,7 @@ function* withLineEnd(pieces: Iterable<string>): Generator<string> {
  * Characters. A piece goes out in one turn of the event loop, of which each is as long as a busy cluster makes it: the
  * pods of a thousand nodes in many small pieces came after a minute.
  */
-const pieceLength = 1024 * 1024;
+export const pieceLength = 1024 * 1024;
 
 /** Characters from which on a list is long. */
 const longLength = 256 * 1024;

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import type { StatusError } from '../../api/status.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Answer, Call } from '../call.ts';
-import { encodeAnswer, encodeObject, longList, type Encoded } from '../content/encode.ts';
+import { encodeAnswer, encodeObject, longList, pieceLength, type Encoded } from '../content/encode.ts';
 import { negotiate, plainJson, type Accepted } from '../content/negotiate.ts';
 import { eventEncoder } from '../content/watchEvents.ts';
 import type { WatchChange } from '../registry/watching.ts';
@@ -227,14 +227,11 @@ function begin(response: Response, call: Exchange['call'], contentType: string):
   response.flushHeaders();
 }
 
-/** How much text goes out in one write, roughly, in characters. */
-const portionChars = 1024 * 1024;
-
 function* portions(changes: WatchChange[]): Generator<WatchChange[]> {
   let from = 0;
   for (let to = 0, chars = 0; to < changes.length; ) {
     chars += changes[to++]!.entry.value.length;
-    if (chars < portionChars && to < changes.length) continue;
+    if (chars < pieceLength && to < changes.length) continue;
     yield from === 0 && to === changes.length ? changes : changes.slice(from, to);
     from = to;
     chars = 0;

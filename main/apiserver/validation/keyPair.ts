@@ -42,3 +42,6 @@ export function keyPairProblem(certificate: string, key: string): string | undef
   if (leaf.publicKey.asymmetricKeyType !== secret.asymmetricKeyType) return 'tls: private key type does not match public key type';
   return leaf.publicKey.equals(createPublicKey(secret)) ? undefined : 'tls: private key does not match public key';
 }
+
+/** Whether there is a certificate in a base64 text of PEM, whatever is in it. */
+export const holdsCertificate = (text: string): boolean => Buffer.from(text, 'base64').toString('latin1').includes('-----BEGIN CERTIFICATE-----');

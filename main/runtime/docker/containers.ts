@@ -56,7 +56,6 @@ export function containerOptions(
     ...(config.args.length > 0 ? { Cmd: config.args } : {}),
     ...(config.workingDir ? { WorkingDir: config.workingDir } : {}),
     ...(user ? { User: user } : {}),
-    ...(config.stopSignal ? { StopSignal: config.stopSignal } : {}),
     OpenStdin: config.stdin,
     StdinOnce: config.stdinOnce,
     Tty: config.tty,

@@ -10,7 +10,6 @@ export async function imageStatus(docker: Docker, image: string): Promise<Image 
   if (!info) return undefined;
   const user = info.Config?.User ?? '';
   const uid = /^\d+/.exec(user)?.[0];
-  const { StopSignal } = (info.Config ?? {}) as { StopSignal?: string };
   return {
     id: info.Id,
     tags: (info.RepoTags ?? []).filter((tag) => !tag.includes('<none>')).map(fullImageName),
@@ -18,7 +17,6 @@ export async function imageStatus(docker: Docker, image: string): Promise<Image 
     sizeBytes: info.Size,
     ...(uid !== undefined ? { uid: Number(uid) } : user ? { username: user.split(':')[0]! } : { uid: 0 }),
     volumes: Object.keys(info.Config?.Volumes ?? {}),
-    ...(StopSignal ? { stopSignal: StopSignal } : {}),
   };
 }
 

@@ -4,6 +4,7 @@ import { isDns1035Label, isDns1123Subdomain } from '../../../api/names.ts';
 import type { FieldError } from '../../../api/status.ts';
 import { FieldErrors } from '../../validation/field.ts';
 import { internal } from '../../validation/internal.ts';
+import { holdsCertificate } from '../../validation/keyPair.ts';
 import { webhookClientConfig } from '../../validation/webhooks.ts';
 import { resolvePath } from '../schema/fieldPath.ts';
 import { anySchema, type JsonSchema } from '../schema/types.ts';
@@ -16,7 +17,7 @@ const columnTypes = ['boolean', 'date', 'integer', 'number', 'string'];
 const columnFormats = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'];
 const maxSelectableFields = 8;
 const noBundle = 'unable to parse bytes as PEM block';
-const isNoBundle = (bundle: string | undefined) => !!bundle && !Buffer.from(bundle, 'base64').toString('latin1').includes('-----BEGIN CERTIFICATE-----');
+const isNoBundle = (bundle: string | undefined) => !!bundle && !holdsCertificate(bundle);
 
 export const isEstablished = (definition: CustomResourceDefinition) => conditionOf(definition, 'Established') === 'True';
 export const conditionOf = (definition: CustomResourceDefinition, type: string) => definition.status?.conditions?.find((condition) => condition.type === type)?.status;

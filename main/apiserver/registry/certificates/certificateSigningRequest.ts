@@ -6,6 +6,7 @@ import { isDns1123Label, isDns1123Subdomain } from '../../../api/names.ts';
 import { diff } from '../../validation/diff.ts';
 import { type FieldErrors } from '../../validation/field.ts';
 import { internal } from '../../validation/internal.ts';
+import { holdsCertificate } from '../../validation/keyPair.ts';
 import { check, columns, define } from '../define.ts';
 import { age, humanDuration, nameOf } from '../printers.ts';
 import type { RequestContext, Strategy, Subresource } from '../strategy.ts';
@@ -103,7 +104,6 @@ function stamp({ now }: RequestContext, object: Csr, old: Csr): void {
 }
 
 const isKnown = (usage: string) => usages.includes(usage);
-const holdsCertificate = (text: string) => Buffer.from(text, 'base64').toString('latin1').includes('-----BEGIN CERTIFICATE-----');
 
 /** `old`: what it had of unknown or double usages, and a certificate that is none, may stay. */
 function validate(errors: FieldErrors, { spec, status }: Csr, old?: Csr): void {
