@@ -32,37 +32,56 @@ function placesOf(schema: ObjectSchema): ReadonlyMap<string, Place> {
 
 const hasOrder = (type: FieldType): boolean => type.kind === 'object' || type.kind === 'map' || (type.kind === 'list' && hasOrder(type.element));
 
-/** Parts that have been found or put in order: those that an update leaves alone are not looked at again. Nobody changes them. */
-const settled = new WeakSet<object>();
-
 /**
- * The same value where it is in order, else a copy that shares what is. Of a kind that is not built in, all are maps. The value's
- * parts must not be changed afterwards.
+ * The same value where it is in order, else a copy that shares what is. Of a kind that is not built in, all are maps. Members that
+ * are the very ones of `settled`, an object that is in order, are not looked at again.
  */
-export function inGoOrder(schema: ObjectSchema | undefined, value: Members): Members {
-  return schema ? structure(schema, value, true) : (anything(value) as Members);
+export function inGoOrder(schema: ObjectSchema | undefined, value: Members, settled?: Members): Members {
+  return schema ? structure(schema, value, settled) : (anything(value) as Members);
 }
 
-function structure(schema: ObjectSchema, value: Members, top = false): Members {
+function structure(schema: ObjectSchema, value: Members, settled?: Members): Members {
   const order = placesOf(schema);
   let ordered = true;
   let last = -1;
   let copy: Members | undefined;
   for (const name in value) {
     const place = order.get(name);
-    const at = place?.at ?? order.size;
+    const at = place === undefined ? order.size : place.at;
     if (at < last) ordered = false;
     last = at;
-    if (!place?.within) continue;
+    if (place?.within === undefined) continue;
     const before = value[name];
-    if (typeof before !== 'object' || before === null || (top && settled.has(before))) continue;
+    if (typeof before !== 'object' || before === null || (settled !== undefined && settled[name] === before)) continue;
     const after = ofType(place.within, before);
-    if (top) settled.add(after);
     if (after !== before) (copy ??= { ...value })[name] = after;
   }
-  const whole = copy ?? value;
-  const placeOf = (name: string) => order.get(name)?.at ?? order.size;
-  return ordered ? whole : Object.fromEntries(Object.entries(whole).sort(([a], [b]) => placeOf(a) - placeOf(b)));
+  return ordered ? (copy ?? value) : placed(copy ?? value, order);
+}
+
+/** Most of it is in order already, so that each member moves past few. */
+function placed(value: Members, order: ReadonlyMap<string, Place>): Members {
+  const names: string[] = [];
+  const places: number[] = [];
+  for (const name in value) {
+    const at = order.get(name)?.at ?? order.size;
+    let i = names.length;
+    for (; i > 0 && places[i - 1]! > at; i--) {
+      names[i] = names[i - 1]!;
+      places[i] = places[i - 1]!;
+    }
+    names[i] = name;
+    places[i] = at;
+  }
+  const copy: Members = {};
+  for (const name of names) put(copy, name, value[name]);
+  return copy;
+}
+
+/** Defines a member, so that `__proto__` is only a name. */
+function put(members: Members, name: string, value: unknown): void {
+  if (name === '__proto__') Object.defineProperty(members, name, { value, enumerable: true, writable: true, configurable: true });
+  else members[name] = value;
 }
 
 function ofType(type: FieldType, value: object): object {
@@ -105,11 +124,7 @@ function map(value: Members, change: (element: object) => unknown): Members {
     const before = value[name];
     if (typeof before !== 'object' || before === null) continue;
     const after = change(before);
-    if (after !== before) {
-      copy ??= { ...value };
-      if (name === '__proto__') Object.defineProperty(copy, name, { value: after, enumerable: true, writable: true, configurable: true });
-      else copy[name] = after;
-    }
+    if (after !== before) put((copy ??= { ...value }), name, after);
   }
   const whole = copy ?? value;
   // fromEntries defines members, so that `__proto__` is only a name.

@@ -148,7 +148,7 @@ export class Registry {
       return unstored(key, object, this.definition.kind, this.apiVersion, 0);
     }
     try {
-      return await this.store.put(key, ...this.#write(context, object, 0));
+      return await this.store.put(key, ...this.#write(context, object, undefined));
     } catch (error) {
       if (error instanceof ConflictError) throw this.#exists(error.current, name, generated);
       throw error;
@@ -219,7 +219,7 @@ export class Registry {
     object.metadata!.resourceVersion = old.metadata!.resourceVersion;
     if (changesNothing(object, old, schemaOf(this.definition))) return current;
     if (context.dryRun) return unstored(current.key, object, this.definition.kind, this.apiVersion, current.modRevision);
-    return this.store.put(current.key, ...this.#write(context, object, current.modRevision));
+    return this.store.put(current.key, ...this.#write(context, object, current));
   }
 
   async #prepareUpdate(context: RequestContext, { subresource }: Update, object: KubeObject, old: KubeObject): Promise<void> {
@@ -254,7 +254,7 @@ export class Registry {
   /** Replaces an entry with an object that is the caller's own, without any of the checks. Throws ConflictError. */
   replace(context: RequestContext, current: Entry, object: KubeObject): Promise<Entry> {
     if (context.dryRun) return Promise.resolve(unstored(current.key, object, this.definition.kind, this.apiVersion, current.modRevision));
-    return this.store.put(current.key, ...this.#write(context, object, current.modRevision));
+    return this.store.put(current.key, ...this.#write(context, object, current));
   }
 
   /** Changes an object past its strategy, for actions that may do what clients may not (binding). `change` gets what `copy` makes. */
@@ -272,9 +272,9 @@ export class Registry {
     }
   }
 
-  #write(context: RequestContext, object: KubeObject, expected: number): [Writable['encode'], { expected: number; cause: RequestContext['cause']; memo: Writable['memo'] }] {
-    const { encode, memo } = writable(object, this.definition.kind, this.apiVersion);
-    return [encode, { expected, cause: context.cause, memo }];
+  #write(context: RequestContext, object: KubeObject, current: Entry | undefined): [Writable['encode'], { expected: number; cause: RequestContext['cause']; memo: Writable['memo'] }] {
+    const { encode, memo } = writable(object, this.definition.kind, this.apiVersion, current && objectOf(current));
+    return [encode, { expected: current?.modRevision ?? 0, cause: context.cause, memo }];
   }
 
   #generationChanged(object: KubeObject, old: KubeObject, bySubresource: boolean): boolean {

@@ -29,14 +29,18 @@ const metadataOrder = [
 ] as const;
 const marker = '"resourceVersion":"';
 
-/** Serialized once, when its revision is known. `object` must be the writer's own from here on. */
-export function writable(object: KubeObject, kind: string, apiVersion: string): Writable {
-  const own = inOrder(object, kind, apiVersion);
+/**
+ * Serialized once, when its revision is known. `object` must be the writer's own from here on; what it shares with `stored`, an object
+ * of the store, is not put in order again.
+ */
+export function writable(object: KubeObject, kind: string, apiVersion: string, stored?: KubeObject): Writable {
+  const schema = schemaOfKind(kind, apiVersion);
+  const own = inOrder(object, kind, apiVersion, schema, stored);
   const asOf = (revision: number) => {
     own.metadata!.resourceVersion = String(revision);
     return own;
   };
-  return { encode: (revision) => JSON.stringify(withNulls(schemaOfKind(kind, apiVersion), asOf(revision), true)), memo: asOf };
+  return { encode: (revision) => JSON.stringify(withNulls(schema, asOf(revision), true)), memo: asOf };
 }
 
 /** The text of what an entry held, as of another revision: a tombstone. */
@@ -55,7 +59,7 @@ export function withRevision(entry: Entry): Writable {
 let objectMeta: ObjectSchema | undefined;
 const metaSchema = () => (objectMeta ??= schemaById('meta/v1.ObjectMeta')!);
 
-function inOrder(object: KubeObject, kind: string, apiVersion: string): KubeObject {
+function inOrder(object: KubeObject, kind: string, apiVersion: string, schema: ObjectSchema | undefined, stored: KubeObject | undefined): KubeObject {
   const from = object.metadata as Record<string, unknown>;
   const metadata: Record<string, unknown> = {};
   for (const name of metadataOrder) {
@@ -63,8 +67,12 @@ function inOrder(object: KubeObject, kind: string, apiVersion: string): KubeObje
     else if (from[name] !== undefined) metadata[name] = from[name];
   }
   const { kind: _kind, apiVersion: _apiVersion, metadata: _metadata, ...rest } = object;
-  const schema = schemaOfKind(kind, apiVersion);
-  return { kind, apiVersion, metadata: inGoOrder(metaSchema(), metadata), ...inGoOrder(schema, rest) } as KubeObject;
+  return {
+    kind,
+    apiVersion,
+    metadata: inGoOrder(metaSchema(), metadata, stored?.metadata as Record<string, unknown> | undefined),
+    ...inGoOrder(schema, rest, stored as Record<string, unknown> | undefined),
+  } as KubeObject;
 }
 
 /** An entry that is not in the store: the answer to a dry run. `revision` 0 leaves resourceVersion out. */

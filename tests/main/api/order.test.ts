@@ -24,6 +24,18 @@ describe('the order in which Go writes an object', () => {
     expect(inGoOrder(pod, object)).toBe(object);
   });
 
+  it('keeps what the structure does not have behind the rest, whatever its name', () => {
+    const odd = JSON.parse('{"spec":{"restartPolicy":"Never","zzz":1,"__proto__":2,"containers":[]}}') as Record<string, unknown>;
+    expect(JSON.stringify(inGoOrder(pod, odd))).toBe('{"spec":{"containers":[],"restartPolicy":"Never","zzz":1,"__proto__":2}}');
+  });
+
+  it('is not looked for in what comes from an object that has it', () => {
+    const spec = { restartPolicy: 'Never', containers: [] };
+    expect(inGoOrder(pod, { spec, status: {} }, { spec })).toEqual({ spec, status: {} });
+    expect(JSON.stringify(inGoOrder(pod, { spec, status: {} }, { spec }))).toContain('{"restartPolicy":"Never","containers":[]}');
+    expect(JSON.stringify(inGoOrder(pod, { spec: { ...spec } }, { spec }))).toBe('{"spec":{"containers":[],"restartPolicy":"Never"}}');
+  });
+
   it('is by name everywhere in a kind that is not built in, whatever the names', () => {
     const odd = JSON.parse('{"spec":{"z":1,"__proto__":{"y":1,"x":2},"a":[{"d":1,"c":2}]}}') as Record<string, unknown>;
     expect(JSON.stringify(inGoOrder(undefined, odd))).toBe('{"spec":{"__proto__":{"x":2,"y":1},"a":[{"c":2,"d":1}],"z":1}}');
