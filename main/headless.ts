@@ -5,6 +5,7 @@ import type { ShellState } from '../preload/contract.ts';
 import { EndpointClient, Settings } from './bridge/index.ts';
 import { createCluster, deleteCluster } from './cluster.ts';
 import { clusterFiles, makeData } from './clusterFiles.ts';
+import { helpersStepBack } from './helperThreads.ts';
 import { startIsOver } from './loader.ts';
 import { tidyAtRest } from './tidy.ts';
 import { createLog } from './logFile.ts';
@@ -19,6 +20,7 @@ const say = (line: string) => void process.stdout.write(`${line}\n`);
 const tell = (line: string) => void process.stderr.write(`${line}\n`);
 
 async function main(): Promise<void> {
+  helpersStepBack();
   let options: Options;
   try {
     options = parseOptions(process.argv.slice(2));
