@@ -8,8 +8,10 @@ import type { Client } from './client.ts';
 import { EventCorrelator } from './eventCorrelator.ts';
 import { resources } from './resources.ts';
 
-const maxQueued = 1000;
+const maxQueued = 4096;
 const maxInFlight = 16;
+/** For so many that wait one more is written at a time. */
+const waitingPerWrite = 256;
 const maxTries = 12;
 const retryAfter = 10_000;
 
@@ -21,7 +23,8 @@ export interface EventRecorderOptions {
 
 /**
  * Tells users what a component did, as Event objects. Nothing here ever waits or throws: events are written in the
- * background, similar ones are combined, and when the server cannot keep up the newest are dropped.
+ * background, similar ones are combined, and when the server cannot keep up the newest are dropped. In a burst they come
+ * after the work that they tell of: they are written one by one, and side by side only as more of them wait.
  * Mirrors k8s.io/client-go/tools/record/event.go.
  */
 export class EventRecorder {
@@ -126,7 +129,7 @@ export class EventRecorder {
 
   #pump(): void {
     for (const [key, { event, cause }] of this.#queue) {
-      if (this.#inFlight.size >= maxInFlight) return;
+      if (this.#inFlight.size >= Math.min(maxInFlight, 1 + Math.floor(this.#queue.size / waitingPerWrite))) return;
       // Counts of one event must arrive in their order.
       if (this.#inFlight.has(key)) continue;
       this.#queue.delete(key);

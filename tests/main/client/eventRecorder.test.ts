@@ -115,3 +115,21 @@ it('tries again when the server cannot be reached, and gives up on what it refus
   await recorder.flush();
   expect(events()).toHaveLength(1);
 });
+
+it('writes events one by one, and more at once only as many of them wait', async () => {
+  let asked = 0;
+  server.intercept = () => {
+    asked++;
+    throw new Error('connect ECONNREFUSED');
+  };
+  const tell = async (from: number, to: number) => {
+    for (let i = from; i < to; i++) recorder.event(pod(`web-${i}`), 'Normal', 'Scheduled', 'x');
+    await settle();
+  };
+  await tell(0, 100);
+  expect(asked).toBe(1);
+  await tell(100, 600);
+  expect(asked).toBe(3);
+  await tell(600, 6000);
+  expect(asked).toBe(16);
+});
