@@ -6,6 +6,9 @@ import type { PodInfo } from './podInfo.ts';
 import type { ProfileMetrics } from './profileMetrics.ts';
 import { failed, type Status } from './status.ts';
 
+/** Filters take less time than it takes to measure them, and nodes are many and alike. */
+const nodesASample = 10;
+
 /** What the first round of plugins has to say about a pod. */
 export interface PreFiltered {
   state: CycleState;
@@ -18,6 +21,8 @@ export interface PreFiltered {
   filters: Plugin[];
   /** Measured plugin by plugin. */
   sampled: boolean;
+  /** On how many more nodes filters are measured. */
+  nodesToMeasure: number;
 }
 
 /** One node's scores: by plugin, weighted, in the order of `plugins`. */
@@ -108,7 +113,7 @@ export class Profile {
       if (!result) continue;
       if ('status' in result) {
         metrics?.point('PreFilter', since, result.status);
-        return { state, status: result.status, restrictedBy, filters: [], sampled };
+        return { state, status: result.status, restrictedBy, filters: [], sampled, nodesToMeasure: 0 };
       }
       if ('skip' in result) skipped.add(plugin);
       else {
@@ -119,12 +124,16 @@ export class Profile {
     }
     const filters = this.#filters.filter((plugin) => !skipped.has(plugin));
     metrics?.point('PreFilter', since);
-    return { state, nodes, restrictedBy, filters, sampled };
+    return { state, nodes, restrictedBy, filters, sampled, nodesToMeasure: sampled ? nodesASample : 0 };
   }
 
   /** The first objection, or undefined. */
-  filter({ state, filters, sampled }: PreFiltered, pod: PodInfo, node: NodeInfo): Status | undefined {
-    if (sampled) return this.#filterMeasured(state, filters, pod, node);
+  filter(found: PreFiltered, pod: PodInfo, node: NodeInfo): Status | undefined {
+    const { state, filters } = found;
+    if (found.nodesToMeasure > 0) {
+      found.nodesToMeasure--;
+      return this.#filterMeasured(state, filters, pod, node);
+    }
     for (const plugin of filters) {
       const status = plugin.filter!(state, pod, node);
       if (status) return status;

@@ -116,6 +116,15 @@ it('tells what the points of a cycle and their plugins take, and how often each 
   expect(plugins).toContain('plugin_execution_duration_seconds_count{plugin="NodeResourcesFit",extension_point="Filter",status="Success"} 2');
 });
 
+it('measures the filters of a cycle on some of its nodes, however many there are', async () => {
+  for (let i = 0; i < 25; i++) server.seed(resources.nodes, makeNode(`node-${i}`, { cpu: '1' }));
+  await settle();
+  await add(makePod('fits', {}, cpu('500m')));
+  expect(await told('plugin_execution_duration_seconds')).toContain('plugin_execution_duration_seconds_count{plugin="NodeResourcesFit",extension_point="Filter",status="Success"} 10');
+  const asked = await told('plugin_evaluation_total');
+  expect(asked.find((line) => line.includes('"NodeResourcesFit",extension_point="Filter"'))).toMatch(/ 25$/);
+});
+
 it('tells of pods that make room for others', async () => {
   server.seed(resources.nodes, makeNode('node-1', { cpu: '1' }));
   await add(makePod('low', {}, cpu('500m')), makePod('lower', {}, cpu('500m')));
