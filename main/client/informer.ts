@@ -74,6 +74,11 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     return this.#resourceVersion;
   }
 
+  /** Whether anybody is told of what happens. */
+  get followed(): boolean {
+    return this.#handlers.size > 0;
+  }
+
   /** Resolves when the first list is in; also when the informer is stopped before. */
   synced(): Promise<void> {
     return this.#synced;
@@ -250,6 +255,10 @@ function trimmed<T extends KubeObject>(object: T): T {
   return { ...object, metadata };
 }
 
+function keyOfCollection(def: ResourceDef<KubeObject>, options: InformerOptions): string {
+  return [def.group, def.version, def.resource, options.namespace, options.labelSelector, options.fieldSelector].join('|');
+}
+
 /** The informers of one component or process: whoever asks for the same collection shares one. */
 export class InformerFactory {
   readonly #informers = new Map<string, SharedInformer<KubeObject>>();
@@ -264,14 +273,7 @@ export class InformerFactory {
 
   /** Shared by equal arguments. One asked for after `start` starts at once. */
   informer<T extends KubeObject>(def: ResourceDef<T>, options: InformerOptions = {}): Informer<T> {
-    const key = [
-      def.group,
-      def.version,
-      def.resource,
-      options.namespace,
-      options.labelSelector,
-      options.fieldSelector,
-    ].join('|');
+    const key = keyOfCollection(def, options);
     let informer = this.#informers.get(key) as unknown as SharedInformer<T> | undefined;
     if (!informer) {
       informer = new SharedInformer(this.client, def, options, this.clock, this.log);
@@ -280,6 +282,15 @@ export class InformerFactory {
       else if (this.#started) informer.start();
     }
     return informer;
+  }
+
+  /** Ends the copy of a kind that is served no more, unless somebody has handlers on it still. Idempotent. */
+  release(def: ResourceDef): void {
+    const key = keyOfCollection(def, {});
+    const informer = this.#informers.get(key);
+    if (!informer || informer.followed) return;
+    informer.stop();
+    this.#informers.delete(key);
   }
 
   start(): void {

@@ -29,6 +29,15 @@ export async function discover(client: Client): Promise<Discovery> {
   return found;
 }
 
+/**
+ * Whether a collection is served no more. One of a group that could not be asked may well be there: what is known of it
+ * holds on (upstream: garbagecollector.go, Sync).
+ */
+export function isGone({ group, version, resource }: GroupVersionResource, { resources, failures }: Discovery): boolean {
+  if (failures.some(({ groupVersion }) => parseApiVersion(groupVersion).group === group)) return false;
+  return !resources.some((served) => served.group === group && served.version === version && served.resource === resource);
+}
+
 function resourcesOf(list: APIResourceList): DiscoveredResource[] {
   const { group, version } = parseApiVersion(list.groupVersion);
   return list.resources

@@ -1,10 +1,10 @@
 import type { OwnerReference } from '../api/index.ts';
 import { apiVersionOf, parseApiVersion, type KubeObject } from '../api/meta.ts';
 import { isConflict, isNotFound } from '../api/status.ts';
-import type { Client, InformerFactory, ResourceDef } from '../client/index.ts';
+import type { Client, Informer, InformerFactory, ResourceDef } from '../client/index.ts';
 import type { Timer } from '../util/clock.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
-import { discover, type DiscoveredResource } from './discovery.ts';
+import { discover, isGone, type DiscoveredResource } from './discovery.ts';
 import { blockingDependents, foregroundFinalizer, orphanFinalizer, OwnerGraph, type GraphNode } from './ownerGraph.ts';
 
 const rediscovery = 30_000;
@@ -12,6 +12,14 @@ const rediscovery = 30_000;
 const anotherGuess = 1_000;
 const ignored = new Set(['/events', 'events.k8s.io/events']);
 const needed = ['list', 'watch', 'delete'];
+
+/** A collection that is followed. */
+interface Watched {
+  resource: DiscoveredResource;
+  informer: Informer<KubeObject>;
+  /** Ends the following. */
+  end(): void;
+}
 
 interface Classified {
   /** The owner is there and stays. */
@@ -30,7 +38,7 @@ export class GarbageCollector extends QueueController {
   readonly #informers: InformerFactory;
   readonly #graph: OwnerGraph;
   readonly #resources = new Map<string, DiscoveredResource>();
-  readonly #watched = new Set<string>();
+  readonly #watched = new Map<string, Watched>();
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -61,17 +69,25 @@ export class GarbageCollector extends QueueController {
     if (!this.#stopped) super.start();
   }
 
-  /** Follows every collection that can be followed, those included that are defined while we run. */
+  /** Follows every collection that can be followed, those included that are defined while we run, as long as it is served. */
   async #discover(): Promise<void> {
     try {
-      const { resources } = await discover(this.client);
-      for (const resource of resources) {
+      const discovery = await discover(this.client);
+      for (const resource of discovery.resources) {
         this.#resources.set(`${apiVersionOf(resource)}/${resource.kind}`, resource);
         const id = `${resource.group}/${resource.resource}`;
-        if (this.#watched.has(id) || ignored.has(id) || !needed.every((verb) => resource.verbs.includes(verb)))
-          continue;
-        this.#watched.add(id);
-        this.#watch(resource);
+        if (ignored.has(id) || !needed.every((verb) => resource.verbs.includes(verb))) continue;
+        const before = this.#watched.get(id);
+        if (before?.resource.version === resource.version) continue;
+        this.#watched.set(id, this.#watch(resource));
+        if (before) this.#release(before);
+      }
+      for (const [id, watched] of this.#watched) {
+        if (!isGone(watched.resource, discovery)) continue;
+        this.#watched.delete(id);
+        this.#release(watched);
+        // Its last list may not have told of its end yet.
+        for (const object of watched.informer.list()) this.#graph.remove(object.metadata!.uid!);
       }
     } catch (error) {
       this.log.warn('the server could not be asked what it serves, will try again', { error: String(error) });
@@ -79,8 +95,9 @@ export class GarbageCollector extends QueueController {
     if (!this.#stopped) this.#timer = this.clock.setTimer(rediscovery, () => void this.#discover());
   }
 
-  #watch(resource: DiscoveredResource): void {
-    this.#informers.informer<KubeObject>(resource satisfies ResourceDef).on({
+  #watch(resource: DiscoveredResource): Watched {
+    const informer = this.#informers.informer<KubeObject>(resource satisfies ResourceDef);
+    const end = informer.on({
       add: (object) => this.#graph.observe(object),
       update: (old, object) => {
         if (old.metadata!.uid !== object.metadata!.uid) this.#graph.remove(old.metadata!.uid!);
@@ -88,6 +105,12 @@ export class GarbageCollector extends QueueController {
       },
       delete: (object) => this.#graph.remove(object.metadata!.uid!),
     });
+    return { resource, informer, end };
+  }
+
+  #release({ resource, end }: Watched): void {
+    end();
+    this.#informers.release(resource);
   }
 
   protected async sync(key: string, client: Client): Promise<void> {

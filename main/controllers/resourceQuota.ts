@@ -7,7 +7,7 @@ import { isConflict, isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer, type InformerFactory, type ResourceDef } from '../client/index.ts';
 import type { Timer } from '../util/clock.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
-import { discover, type DiscoveredResource } from './discovery.ts';
+import { discover, isGone, type DiscoveredResource } from './discovery.ts';
 
 /** Time alone may free something (a pod that should be gone by now): everything is counted anew this often. */
 const resyncPeriod = 5 * 60_000;
@@ -19,7 +19,10 @@ const needed = ['create', 'list', 'watch', 'delete'];
 
 interface Counted {
   resource: DiscoveredResource;
-  informer: Informer<KubeObject>;
+  /** Undefined once the kind is served no more: there is nothing of it. */
+  informer: Informer<KubeObject> | undefined;
+  /** Ends the following. */
+  end(): void;
 }
 
 /** Says in a quota's status how much of it is used. Mirrors pkg/controller/resourcequota. */
@@ -80,24 +83,33 @@ export class ResourceQuotaController extends QueueController {
     again();
   }
 
-  /** Any kind in a namespace can be counted, those included that are defined while we run. */
+  /** Any kind in a namespace can be counted, those included that are defined while we run, as long as it is served. */
   async #discover(): Promise<void> {
     try {
-      const found = (await discover(this.client)).resources;
-      for (const resource of found) {
+      const discovery = await discover(this.client);
+      for (const resource of discovery.resources) {
         const id = `${resource.group}/${resource.resource}`;
-        if (this.#counted.has(id) || ignored.has(id) || !resource.namespaced) continue;
-        if (needed.every((verb) => resource.verbs.includes(verb))) this.#follow(id, resource);
+        if (ignored.has(id) || !resource.namespaced || !needed.every((verb) => resource.verbs.includes(verb))) continue;
+        const before = this.#counted.get(id);
+        if (before?.informer && before.resource.version === resource.version) continue;
+        this.#counted.set(id, this.#follow(resource));
+        if (before) this.#release(before);
+      }
+      for (const counted of this.#counted.values()) {
+        if (!counted.informer || !isGone(counted.resource, discovery)) continue;
+        const left = counted.informer.list();
+        counted.informer = undefined;
+        this.#release(counted);
+        for (const object of left) this.#changed(counted.resource, object);
       }
     } catch (error) {
       this.log.warn('the server could not be asked what it serves, will try again', { error: String(error) });
     }
   }
 
-  #follow(id: string, resource: DiscoveredResource): void {
+  #follow(resource: DiscoveredResource): Counted {
     const informer = this.#informers.informer<KubeObject>(resource satisfies ResourceDef);
-    this.#counted.set(id, { resource, informer });
-    informer.on({
+    const end = informer.on({
       add: (object) => this.#changed(resource, object),
       delete: (object) => this.#changed(resource, object),
       update: (old, object) => {
@@ -105,6 +117,12 @@ export class ResourceQuotaController extends QueueController {
           this.#changed(resource, object);
       },
     });
+    return { resource, informer, end };
+  }
+
+  #release({ resource, end }: Counted): void {
+    end();
+    this.#informers.release(resource);
   }
 
   #costsOtherwise(resource: DiscoveredResource, old: KubeObject, object: KubeObject): boolean {
@@ -158,7 +176,7 @@ export class ResourceQuotaController extends QueueController {
       const ours = names.filter((name) => countsFor(resource, name, facts));
       if (ours.length === 0) continue;
       for (const name of ours) known.add(name);
-      for (const object of informer.list(namespace))
+      for (const object of informer?.list(namespace) ?? [])
         if (matchesScopes(quota, resource, object)) addAmounts(sum, quotaUsage(resource, object, now, facts), ours);
     }
     const used: Record<string, string> = {};

@@ -73,7 +73,7 @@ export class FakeServer implements Transport {
     await Promise.resolve();
     this.requests.push(request);
     this.intercept?.(request);
-    const body = (this.answer?.(request) ?? discoveryOf(request.path) ?? this.#serve(request)) as T;
+    const body = (this.answer?.(request) ?? discoveryOf(request.path, this.customKinds) ?? this.#serve(request)) as T;
     return { code: request.method === 'POST' ? 201 : 200, body, warnings: [] };
   }
 
@@ -143,6 +143,13 @@ export class FakeServer implements Transport {
   drop(def: ResourceDef, namespace: string, name: string): void {
     const old = this.#bucket(def).get(`${namespace}/${name}`);
     if (old) this.#erase(def, old);
+  }
+
+  /** Takes a custom kind away, as the deletion of its definition does. */
+  withdraw(kind: ResourceDef): void {
+    for (const object of [...this.#bucket(kind).values()]) this.#erase(kind, object);
+    this.customKinds.splice(this.customKinds.indexOf(kind), 1);
+    for (const watcher of [...this.#watchers]) if (idOf(watcher.target.def) === idOf(kind)) this.#end(watcher, failure(404, 'NotFound', 'the server could not find the requested resource'));
   }
 
   #serve(request: ApiRequest): unknown {
@@ -465,8 +472,8 @@ const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', '
 const apiPath = (def: ResourceDef) => (def.group ? `/apis/${def.group}/${def.version}` : '/api/v1');
 
 /** The documents that say what is served; undefined for any other path. */
-function discoveryOf(path: string): unknown {
-  const defs = Object.values<ResourceDef>(resources);
+function discoveryOf(path: string, customKinds: ResourceDef[]): unknown {
+  const defs = [...Object.values<ResourceDef>(resources), ...customKinds];
   if (path === '/apis') {
     const groups = new Map(defs.filter((def) => def.group).map((def) => [def.group, def]));
     return {

@@ -182,3 +182,29 @@ it("is not disturbed by one handler's mistake", async () => {
   await settle();
   expect(seen).toEqual(['+default/a']);
 });
+
+it('a copy that is given back ends, unless somebody else follows it still', async () => {
+  const informer = await start();
+  const end = informer.on({});
+  factory.release(resources.configMaps);
+  put('a');
+  await settle();
+  expect(seen).toEqual(['+default/a']);
+  end();
+  factory.release(resources.configMaps);
+  put('b');
+  await settle();
+  expect(seen).toEqual(['+default/a', '+default/b']);
+});
+
+it('who asks again for a kind that was given back gets a fresh copy', async () => {
+  const end = factory.informer(resources.configMaps).on({});
+  factory.start();
+  await factory.synced();
+  end();
+  factory.release(resources.configMaps);
+  put('a');
+  expect(factory.informer(resources.configMaps).hasSynced).toBe(false);
+  await factory.synced();
+  expect(factory.informer(resources.configMaps).get('default/a')).toBeDefined();
+});

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConfigMap } from '../../../main/api/index.ts';
 import { newControllerRef } from '../../../main/api/meta.ts';
-import { resources } from '../../../main/client/index.ts';
+import { resources, type ResourceDef } from '../../../main/client/index.ts';
 import { GarbageCollector } from '../../../main/controllers/garbageCollector.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { Cluster } from './harness.ts';
@@ -147,4 +147,61 @@ it('an object of the whole cluster with an owner in a namespace stays, and is no
   await cluster.clock.advance(20_000);
   expect(cluster.server.requests.slice(asked).filter(({ path }) => path.includes('/nodes/node'))).toEqual([]);
   expect(cluster.server.find(resources.nodes, '', 'node')).toBeDefined();
+});
+
+describe('a custom kind', () => {
+  const widgets: ResourceDef = { group: 'example.com', version: 'v1', resource: 'widgets', kind: 'Widget', namespaced: true };
+  const asked = (since: number, version = 'v1') => cluster.server.requests.slice(since).filter(({ path }) => path === `/apis/example.com/${version}/widgets`);
+  const owned = async (by: string) => {
+    const { uid } = cluster.server.seed(widgets, { metadata: { name: by, namespace: 'default' } }).metadata!;
+    cluster.server.seed(resources.configMaps, { metadata: { name: `of-${by}`, namespace: 'default', ownerReferences: [{ apiVersion: 'example.com/v1', kind: 'Widget', name: by, uid: uid! }] } });
+    await settle(40);
+  };
+
+  beforeEach(async () => {
+    cluster.server.customKinds.push(widgets);
+    await cluster.clock.advance(31_000);
+    await owned('w');
+  });
+
+  it('whose definition is deleted takes along what its objects owned, and is asked for no more', async () => {
+    cluster.server.withdraw(widgets);
+    await cluster.clock.advance(61_000);
+    expect(find('of-w')).toBeUndefined();
+    const before = cluster.server.requests.length;
+    await cluster.clock.advance(300_000);
+    expect(asked(before)).toEqual([]);
+  });
+
+  it('that comes back is followed again', async () => {
+    cluster.server.withdraw(widgets);
+    await cluster.clock.advance(61_000);
+    cluster.server.customKinds.push(widgets);
+    await cluster.clock.advance(31_000);
+    await owned('again');
+    await cluster.client.of(widgets).delete('default', 'again');
+    await settle(40);
+    expect(find('of-again')).toBeUndefined();
+  });
+
+  it('of a group that cannot be asked stays followed', async () => {
+    cluster.server.intercept = ({ path }) => {
+      if (path === '/apis/example.com/v1') throw new Error('the API server is away');
+    };
+    await cluster.clock.advance(61_000);
+    await cluster.client.of(widgets).delete('default', 'w');
+    await settle(40);
+    expect(find('of-w')).toBeUndefined();
+  });
+
+  it('that is served in another version is followed in that one alone', async () => {
+    cluster.server.customKinds.splice(0, 1, { ...widgets, version: 'v2' });
+    await cluster.clock.advance(31_000);
+    const before = cluster.server.requests.length;
+    cluster.server.expireWatches();
+    await cluster.clock.advance(61_000);
+    expect(asked(before)).toEqual([]);
+    expect(asked(before, 'v2')).not.toEqual([]);
+    expect(find('of-w')).toBeDefined();
+  });
 });

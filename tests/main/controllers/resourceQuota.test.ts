@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { ResourceQuotaSpec } from '../../../main/api/index.ts';
 import { quotaUsage } from '../../../main/api/quota.ts';
-import { resources } from '../../../main/client/index.ts';
+import { resources, type ResourceDef } from '../../../main/client/index.ts';
 import { ResourceQuotaController } from '../../../main/controllers/resourceQuota.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { makePod } from '../../support/objects.ts';
@@ -136,4 +136,25 @@ it('counts devices by the extended resources that they are, once where a pod has
   await start({ hard: { 'requests.example.com/gpu': '9', 'gpu.deviceclass.resource.k8s.io/devices': '9', 'requests.deviceclass.resource.kubernetes.io/gpu': '9' } });
   await count();
   expect(status()!.used).toEqual({ 'requests.example.com/gpu': '5', 'gpu.deviceclass.resource.k8s.io/devices': '5', 'requests.deviceclass.resource.kubernetes.io/gpu': '5' });
+});
+
+it('counts a custom kind until its definition is deleted, and again when it is back', async () => {
+  const widgets: ResourceDef = { group: 'example.com', version: 'v1', resource: 'widgets', kind: 'Widget', namespaced: true };
+  const make = () => cluster.server.seed(widgets, { metadata: { name: 'w', namespace: 'default' } });
+  const used = () => status()!.used!['count/widgets.example.com'];
+  cluster.server.customKinds.push(widgets);
+  make();
+  await start({ hard: { 'count/widgets.example.com': '5' } });
+  await count();
+  expect(used()).toBe('1');
+  cluster.server.withdraw(widgets);
+  await cluster.clock.advance(61_000);
+  expect(used()).toBe('0');
+  const before = cluster.server.requests.length;
+  await cluster.clock.advance(120_000);
+  expect(cluster.server.requests.slice(before).filter(({ path }) => path.endsWith('/widgets'))).toEqual([]);
+  cluster.server.customKinds.push(widgets);
+  make();
+  await cluster.clock.advance(61_000);
+  expect(used()).toBe('1');
 });
