@@ -19,6 +19,8 @@ export interface InformerHandlers<T> {
   update?(old: T, object: T): void;
   /** With the last state that was seen. */
   delete?(object: T): void;
+  /** Instead of `delete`, for what is out of sight because the server does not serve the kind (in this version, now). */
+  unserved?(object: T): void;
 }
 
 /**
@@ -146,18 +148,18 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
       if (!this.#stopped) this.#replace(items, metadata.resourceVersion ?? '');
     } catch (error) {
       // A server that does not know the kind (yet, or any more) has no objects of it.
-      if (isNotFound(error) && !this.#stopped) this.#replace([], '');
+      if (isNotFound(error) && !this.#stopped) this.#replace([], '', true);
       throw error;
     }
   }
 
-  #replace(items: T[], resourceVersion: string): void {
+  #replace(items: T[], resourceVersion: string, unserved = false): void {
     const gone = new Set(this.#indexer.keys());
     for (const item of items) {
       gone.delete(keyOf(item));
       this.#put(trimmed(item));
     }
-    for (const key of gone) this.#remove(key);
+    for (const key of gone) this.#remove(key, undefined, unserved);
     this.#resourceVersion = resourceVersion;
     if (this.#hasSynced) return;
     this.#hasSynced = true;
@@ -212,10 +214,13 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     }
   }
 
-  #remove(key: string, final?: T): void {
+  #remove(key: string, final?: T, unserved = false): void {
     const old = this.#indexer.delete(key);
     if (!old) return;
-    for (const handlers of this.#handlers) if (handlers.delete) this.#call(handlers, 'delete', final ?? old);
+    for (const handlers of this.#handlers) {
+      if (unserved && handlers.unserved) this.#call(handlers, 'unserved', old);
+      else if (handlers.delete) this.#call(handlers, 'delete', final ?? old);
+    }
   }
 
   #typed(object: T): T {
@@ -223,11 +228,11 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
   }
 
   /** One handler's mistake must not take the events from the others. */
-  #call(handlers: InformerHandlers<T>, what: 'add' | 'update' | 'delete', object: T, old?: T): void {
+  #call(handlers: InformerHandlers<T>, what: 'add' | 'update' | 'delete' | 'unserved', object: T, old?: T): void {
     try {
       if (what === 'add') handlers.add!(object);
       else if (what === 'update') handlers.update!(old!, object);
-      else handlers.delete!(object);
+      else handlers[what]!(object);
     } catch (error) {
       this.log.error('an event handler failed', {
         ...this.#about(),

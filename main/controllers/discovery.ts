@@ -11,6 +11,8 @@ export interface DiscoveredResource extends GroupVersionResource {
 
 export interface Discovery {
   resources: DiscoveredResource[];
+  /** Every `group/version` that is served, preferred or not. */
+  served: Set<string>;
   /** Groups that could not be asked: what is in them is unknown. */
   failures: { groupVersion: string; error: Error }[];
 }
@@ -19,7 +21,8 @@ export interface Discovery {
 export async function discover(client: Client): Promise<Discovery> {
   const groups = await client.request<APIGroupList>({ method: 'GET', path: '/apis' });
   const versions = groups.groups.map((group) => group.preferredVersion ?? group.versions[0]!);
-  const found: Discovery = { resources: [], failures: [] };
+  const served = new Set(['v1', ...groups.groups.flatMap((group) => group.versions.map((version) => version.groupVersion))]);
+  const found: Discovery = { resources: [], served, failures: [] };
   const paths = ['/api/v1', ...versions.map((version) => `/apis/${version.groupVersion}`)];
   const lists = await Promise.allSettled(paths.map((path) => client.request<APIResourceList>({ method: 'GET', path })));
   for (const [i, list] of lists.entries()) {

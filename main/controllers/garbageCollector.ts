@@ -1,8 +1,10 @@
 import type { OwnerReference } from '../api/index.ts';
+import { equalJson } from '../api/json.ts';
 import { apiVersionOf, parseApiVersion, type KubeObject } from '../api/meta.ts';
-import { isConflict, isNotFound } from '../api/status.ts';
+import { isConflict, isNotFound, type StatusError } from '../api/status.ts';
 import type { Client, Informer, InformerFactory, ResourceDef } from '../client/index.ts';
 import type { Timer } from '../util/clock.ts';
+import { AbsentOwners } from './absentOwners.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { discover, isGone, type DiscoveredResource } from './discovery.ts';
 import { blockingDependents, foregroundFinalizer, orphanFinalizer, OwnerGraph, type GraphNode } from './ownerGraph.ts';
@@ -17,6 +19,8 @@ const needed = ['list', 'watch', 'delete'];
 interface Watched {
   resource: DiscoveredResource;
   informer: Informer<KubeObject>;
+  /** Uids of what is out of sight because this version is not served. */
+  unseen: Set<string>;
   /** Ends the following. */
   end(): void;
 }
@@ -37,8 +41,11 @@ interface Classified {
 export class GarbageCollector extends QueueController {
   readonly #informers: InformerFactory;
   readonly #graph: OwnerGraph;
-  readonly #resources = new Map<string, DiscoveredResource>();
+  readonly #absentOwners = new AbsentOwners();
   readonly #watched = new Map<string, Watched>();
+  /** By `apiVersion/kind`, in the versions that the server prefers. */
+  #resources = new Map<string, DiscoveredResource>();
+  #served = new Set<string>();
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -49,6 +56,7 @@ export class GarbageCollector extends QueueController {
       attemptToDelete: (node) => this.queue.add(`delete/${node.uid}`),
       attemptToOrphan: (node) => this.queue.add(`orphan/${node.uid}`),
       crossNamespace: (dependent, reference) => this.#warnCrossNamespace(dependent, reference),
+      absent: (node) => this.#absentOwners.add(node, node.namespace),
     });
   }
 
@@ -73,8 +81,11 @@ export class GarbageCollector extends QueueController {
   async #discover(): Promise<void> {
     try {
       const discovery = await discover(this.client);
+      // What a group that does not answer serves is not known to be gone.
+      const known = discovery.failures.length > 0 ? this.#resources : [];
+      this.#resources = new Map([...known, ...discovery.resources.map((resource) => [`${apiVersionOf(resource)}/${resource.kind}`, resource] as const)]);
+      this.#served = discovery.served;
       for (const resource of discovery.resources) {
-        this.#resources.set(`${apiVersionOf(resource)}/${resource.kind}`, resource);
         const id = `${resource.group}/${resource.resource}`;
         if (ignored.has(id) || !needed.every((verb) => resource.verbs.includes(verb))) continue;
         const before = this.#watched.get(id);
@@ -87,7 +98,8 @@ export class GarbageCollector extends QueueController {
         this.#watched.delete(id);
         this.#release(watched);
         // Its last list may not have told of its end yet.
-        for (const object of watched.informer.list()) this.#graph.remove(object.metadata!.uid!);
+        for (const object of watched.informer.list()) watched.unseen.add(object.metadata!.uid!);
+        for (const uid of watched.unseen) this.#graph.remove(uid);
       }
     } catch (error) {
       this.log.warn('the server could not be asked what it serves, will try again', { error: String(error) });
@@ -97,15 +109,21 @@ export class GarbageCollector extends QueueController {
 
   #watch(resource: DiscoveredResource): Watched {
     const informer = this.#informers.informer<KubeObject>(resource satisfies ResourceDef);
+    const unseen = new Set<string>();
     const end = informer.on({
-      add: (object) => this.#graph.observe(object),
+      add: (object) => {
+        unseen.delete(object.metadata!.uid!);
+        this.#graph.observe(object);
+      },
       update: (old, object) => {
         if (old.metadata!.uid !== object.metadata!.uid) this.#graph.remove(old.metadata!.uid!);
         this.#graph.observe(object);
       },
       delete: (object) => this.#graph.remove(object.metadata!.uid!),
+      // It may be there, in a version that is served: what it owns must not go.
+      unserved: (object) => void unseen.add(object.metadata!.uid!),
     });
-    return { resource, informer, end };
+    return { resource, informer, unseen, end };
   }
 
   #release({ resource, end }: Watched): void {
@@ -123,6 +141,8 @@ export class GarbageCollector extends QueueController {
 
   async #attemptToDelete(client: Client, node: GraphNode): Promise<void> {
     if (node.beingDeleted && !node.deletingDependents) return;
+    // Somebody who stands in no namespace has said so of what lives in one: nobody can tell in which.
+    if (!node.namespace && this.#resourceOf(node.apiVersion, node.kind).namespaced) return;
     const latest = await this.#get(client, node);
     if (!latest) return this.#absent(node);
     // Its informer tells of it soon, unless it came and went while the watch was away.
@@ -174,8 +194,12 @@ export class GarbageCollector extends QueueController {
     dependent: GraphNode,
     { apiVersion, kind, name, uid }: OwnerReference,
   ): Promise<KubeObject | undefined> {
+    const reference = { apiVersion, kind, name, uid };
+    if (this.#absentOwners.has(reference, dependent.namespace)) return undefined;
     const resource = this.#resourceOf(apiVersion, kind);
-    return this.#find(client, resource, dependent.namespace, name, uid);
+    const owner = await this.#find(client, resource, dependent.namespace, name, uid);
+    if (!owner) this.#absentOwners.add(reference, resource.namespaced ? dependent.namespace : '');
+    return owner;
   }
 
   /** An object of the whole cluster cannot have an owner in a namespace: nobody can tell which, so it stays for ever. */
@@ -203,7 +227,7 @@ export class GarbageCollector extends QueueController {
       const object = await client.of<KubeObject>(resource).get(resource.namespaced ? namespace : '', name);
       return object.metadata?.uid === uid ? object : undefined;
     } catch (error) {
-      if (isNotFound(error)) return undefined;
+      if (isMissing(error)) return undefined;
       throw error;
     }
   }
@@ -212,7 +236,8 @@ export class GarbageCollector extends QueueController {
     const exact = this.#resources.get(`${apiVersion}/${kind}`);
     if (exact) return exact;
     const { group } = parseApiVersion(apiVersion);
-    for (const resource of this.#resources.values())
+    // Of a version that is not served (any more) nobody can tell whether what is called so is there.
+    if (this.#served.has(apiVersion)) for (const resource of this.#resources.values())
       if (resource.group === group && resource.kind === kind) return resource;
     throw new Error(`unable to get REST mapping for ${apiVersion}/${kind}`);
   }
@@ -256,11 +281,17 @@ export class GarbageCollector extends QueueController {
   }
 
   async #delete(client: Client, node: GraphNode, latest: KubeObject, propagationPolicy: string): Promise<void> {
-    const { uid, resourceVersion } = latest.metadata!;
+    const { uid, resourceVersion, ownerReferences } = latest.metadata!;
+    const collection = client.of<KubeObject>(this.#resourceOf(node.apiVersion, node.kind));
     try {
-      await client
-        .of<KubeObject>(this.#resourceOf(node.apiVersion, node.kind))
-        .delete(node.namespace, node.name, { preconditions: { uid, resourceVersion }, propagationPolicy });
+      await collection
+        .delete(node.namespace, node.name, { preconditions: { uid, resourceVersion }, propagationPolicy })
+        .catch(async (error: unknown) => {
+          // What changes all the time, but not in whose it is, would never go otherwise.
+          const isAsBefore = isConflict(error) && equalJson((await this.#get(client, node))?.metadata!.ownerReferences, ownerReferences);
+          if (!isAsBefore) throw error;
+          await collection.delete(node.namespace, node.name, { preconditions: { uid }, propagationPolicy });
+        });
     } catch (error) {
       if (isNotFound(error)) this.#absent(node);
       // It has changed since it was read: look again.
@@ -285,6 +316,9 @@ export class GarbageCollector extends QueueController {
     );
   }
 }
+
+/** Whether there is no such object; not: whether the server does not serve such objects (any more, or yet). */
+const isMissing = (error: unknown) => isNotFound(error) && (error as StatusError).status.details?.name !== undefined;
 
 /** What the object itself asked for when it was deleted before. */
 function policyOf(object: KubeObject): string {

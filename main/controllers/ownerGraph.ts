@@ -7,7 +7,8 @@ export const foregroundFinalizer = 'foregroundDeletion';
 /** One object, as far as ownership goes. */
 export interface GraphNode {
   readonly uid: string;
-  readonly apiVersion: string;
+  /** In which it was seen last. */
+  apiVersion: string;
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
@@ -28,6 +29,8 @@ export interface GraphActions {
   attemptToOrphan(node: GraphNode): void;
   /** The owner that the dependent names lives in another namespace. */
   crossNamespace(dependent: GraphNode, reference: OwnerReference): void;
+  /** Dependents name an owner as `node` does, and there is none. */
+  absent(node: GraphNode): void;
 }
 
 /** Who owns whom in the whole cluster. Mirrors pkg/controller/garbagecollector/graph_builder.go. */
@@ -46,6 +49,7 @@ export class OwnerGraph {
     const existing = this.#nodes.get(uid!);
     const old = existing?.owners ?? [];
     const node = this.#observed(object, existing);
+    node.apiVersion = object.apiVersion!;
     node.owners = ownerReferences;
     node.beingDeleted = deletionTimestamp !== undefined;
     this.#relink(node, old, ownerReferences);
@@ -69,6 +73,7 @@ export class OwnerGraph {
       if (ownerNode.deletingDependents) this.actions.attemptToDelete(ownerNode);
       this.#forgetUnused(ownerNode);
     }
+    if (node.dependents.size > 0) this.actions.absent(node);
     for (const dependent of node.dependents) this.actions.attemptToDelete(dependent);
   }
 
@@ -81,11 +86,11 @@ export class OwnerGraph {
     if (!current) return undefined;
     const others = [...current.dependents].filter((dependent) => !calls(dependent, node));
     if (current === node && (node.observed || others.length === 0)) return void this.remove(node.uid);
-    for (const dependent of current.dependents) if (!others.includes(dependent)) this.actions.attemptToDelete(dependent);
-    const other = current === node ? others.find(({ beingDeleted }) => !beingDeleted) : undefined;
-    if (!other) return undefined;
-    const { apiVersion, kind, name } = other.owners.find(({ uid }) => uid === node.uid)!;
-    return this.#replace(node, newNode(node.uid, apiVersion, kind, other.namespace, name, false));
+    const misled = [...current.dependents].filter((dependent) => !others.includes(dependent));
+    if (misled.length > 0) this.actions.absent(node);
+    for (const dependent of misled) this.actions.attemptToDelete(dependent);
+    const next = current === node ? nextGuess(node, others) : undefined;
+    return next && this.#replace(node, next);
   }
 
   #observed(object: KubeObject, existing: GraphNode | undefined): GraphNode {
@@ -132,7 +137,9 @@ export class OwnerGraph {
 
   /** A dependent that calls its owner otherwise than it is may have none. */
   #check(dependent: GraphNode, owner: GraphNode): void {
-    if (calls(dependent, owner)) return;
+    // Who stands in no namespace may have said of something in one that it is nowhere.
+    const isGuess = !owner.observed && !owner.namespace && dependent.namespace !== '';
+    if (calls(dependent, owner) && !isGuess) return;
     const reference = dependent.owners.find(({ uid }) => uid === owner.uid);
     if (reference && owner.observed && !isReachable(owner, dependent)) this.actions.crossNamespace(dependent, reference);
     this.actions.attemptToDelete(dependent);
@@ -173,6 +180,25 @@ function newNode(
     beingDeleted: false,
     deletingDependents: false,
   };
+}
+
+/**
+ * What else the dependents call an owner that is not there as `node` says: in a fixed order, round and round, so that each
+ * of their words has its turn.
+ */
+function nextGuess(node: GraphNode, dependents: readonly GraphNode[]): GraphNode | undefined {
+  const guesses = dependents
+    .filter(({ beingDeleted }) => !beingDeleted)
+    .flatMap(({ namespace, owners }) => owners.filter(({ uid }) => uid === node.uid).map(({ apiVersion, kind, name }) => newNode(node.uid, apiVersion, kind, namespace, name, false)))
+    .filter((guess) => compareGuesses(guess, node) !== 0)
+    .sort(compareGuesses);
+  return guesses.find((guess) => compareGuesses(guess, node) > 0) ?? guesses[0];
+}
+
+function compareGuesses(a: GraphNode, b: GraphNode): number {
+  const field = (['kind', 'apiVersion', 'namespace', 'name'] as const).find((name) => a[name] !== b[name]);
+  if (!field) return 0;
+  return a[field] < b[field] ? -1 : 1;
 }
 
 /** Dependents that the owner's foreground deletion waits for. */

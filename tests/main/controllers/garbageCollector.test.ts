@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConfigMap } from '../../../main/api/index.ts';
-import { newControllerRef } from '../../../main/api/meta.ts';
+import { newControllerRef, type KubeObject } from '../../../main/api/meta.ts';
+import { failure } from '../../../main/api/status.ts';
 import { resources, type ResourceDef } from '../../../main/client/index.ts';
 import { GarbageCollector } from '../../../main/controllers/garbageCollector.ts';
 import { settle } from '../../support/fakeClock.ts';
@@ -203,5 +204,82 @@ describe('a custom kind', () => {
     expect(asked(before)).toEqual([]);
     expect(asked(before, 'v2')).not.toEqual([]);
     expect(find('of-w')).toBeDefined();
+  });
+});
+
+it('what rightly names an owner that an object of the whole cluster names too, not seen yet, stays with it and goes with it', async () => {
+  cluster.server.pause(resources.secrets);
+  const owner = cluster.server.seed(resources.secrets, { metadata: { name: 'owner', namespace: 'default' } });
+  const ownerReferences = [newControllerRef(owner, { ...kind, kind: 'Secret' })];
+  cluster.server.seed(resources.nodes, { metadata: { name: 'node', ownerReferences } });
+  cluster.server.seed(resources.configMaps, { metadata: { name: 'child', namespace: 'default', ownerReferences } });
+  await cluster.clock.advance(5_000);
+  cluster.server.resume();
+  await settle(40);
+  expect(find('child')).toBeDefined();
+  await cluster.client.of(resources.secrets).delete('default', 'owner');
+  await settle(40);
+  expect([find('child'), cluster.server.find(resources.nodes, '', 'node') !== undefined]).toEqual([undefined, true]);
+});
+
+describe('what changes between being looked at and being deleted', () => {
+  async function orphanThat(change: (child: ConfigMap) => void): Promise<number> {
+    const owner = await add('owner');
+    await add('child', [owner]);
+    let changes = 0;
+    let deletions = 0;
+    cluster.server.intercept = ({ method, path }) => {
+      if (method !== 'DELETE' || !path.endsWith('/child')) return;
+      deletions++;
+      if (changes++ < 5) cluster.server.change(resources.configMaps, 'default', 'child', change);
+    };
+    await remove('owner', 'Background');
+    return deletions;
+  }
+
+  it('goes at once if it still belongs to the same', async () => {
+    expect(await orphanThat((child) => void (child.data = { round: `${child.data?.round ?? ''}+` }))).toBe(2);
+    expect(find('child')).toBeUndefined();
+  });
+
+  it('stays if it belongs to another by then', async () => {
+    const heir = await add('heir');
+    await orphanThat((child) => void (child.metadata!.ownerReferences = [newControllerRef(heir, kind)]));
+    await cluster.clock.advance(60_000);
+    expect(find('child')!.metadata!.ownerReferences!.map(({ name }) => name)).toEqual(['heir']);
+  });
+});
+
+describe('when a kind is not served any more in the version of before', () => {
+  const widgets: ResourceDef<KubeObject> = { group: 'shop.example', version: 'v1beta1', resource: 'widgets', kind: 'Widget', namespaced: true };
+  const notServed = () => failure(404, 'NotFound', 'the server could not find the requested resource', {});
+  const at = (version: string) => `/apis/shop.example/${version}/`;
+  const child = (name: string, owner: KubeObject, version: string) => add(name, []).then(() =>
+    cluster.server.change(resources.configMaps, 'default', name, (object) => {
+      object.metadata!.ownerReferences = [{ ...newControllerRef(owner, { ...kind, kind: 'Widget' }), apiVersion: `shop.example/${version}` }];
+    }));
+
+  beforeEach(async () => {
+    cluster.server.customKinds.push(widgets);
+    cluster.server.intercept = ({ path }) => {
+      if (path.startsWith('/apis/shop.example/') && !cluster.server.customKinds.some(({ version }) => `${path}/`.startsWith(at(version)))) throw notServed();
+    };
+    await cluster.clock.advance(31_000);
+  });
+
+  it('what belongs to its objects stays, and those are followed in the new one', async () => {
+    const owner = cluster.server.seed(widgets, { apiVersion: 'shop.example/v1beta1', kind: 'Widget', metadata: { name: 'owner', namespace: 'default' } });
+    await child('old', owner, 'v1beta1');
+    await cluster.clock.advance(31_000);
+    cluster.server.customKinds.splice(0, 1, { ...widgets, version: 'v1' });
+    cluster.server.change(widgets, 'default', 'owner', (object) => void (object.apiVersion = 'shop.example/v1'));
+    cluster.server.endWatches(notServed());
+    await cluster.clock.advance(120_000);
+    await child('new', owner, 'v1');
+    await cluster.clock.advance(31_000);
+    expect([find('old') !== undefined, find('new') !== undefined]).toEqual([true, true]);
+    cluster.server.drop(widgets, 'default', 'owner');
+    await settle(40);
+    expect([find('old') !== undefined, find('new') !== undefined]).toEqual([true, false]);
   });
 });
