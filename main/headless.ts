@@ -5,7 +5,7 @@ import type { ShellState } from '../preload/contract.ts';
 import { EndpointClient, Settings } from './bridge/index.ts';
 import { createCluster, deleteCluster } from './cluster.ts';
 import { clusterFiles, makeData } from './clusterFiles.ts';
-import { helpersStepBack } from './helperThreads.ts';
+import { collectAlone, helpersStepBack } from './helperThreads.ts';
 import { startIsOver } from './loader.ts';
 import { tidyAtRest } from './tidy.ts';
 import { createLog } from './logFile.ts';
@@ -96,6 +96,7 @@ async function main(): Promise<void> {
     if (state.notice) tell(state.notice);
     if (options.open) openBrowser(shell.link());
     startIsOver();
+    collectAlone();
     tidyAtRest(realClock);
   }
 }

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import os from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 
 /** The least that Linux gives a thread that wants to run: a sixtieth of what the others have. */
 const { PRIORITY_LOW } = os.constants.priority;
@@ -18,6 +19,14 @@ export function helpersStepBack(threads: Iterable<number> = helperThreads(), set
       // It has ended, or the system does not let a process do so: it runs as it did.
     }
   }
+}
+
+/**
+ * Called when a start is over (see loader.ts): the main thread moves what is new by itself. It would wait in the middle of that for
+ * helpers that a busy machine lets run last.
+ */
+export function collectAlone(): void {
+  if (process.platform === 'linux') setFlagsFromString('--no-parallel-scavenge');
 }
 
 function helperThreads(): number[] {

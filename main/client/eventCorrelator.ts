@@ -80,13 +80,16 @@ export class EventCorrelator {
   }
 }
 
-/** Who says it, and of what: a uid stands for name, namespace and version. Keys are many, and stay in memory. */
+/**
+ * Who says it, and of what: a uid stands for name, namespace and version. Keys are many and stay in memory, where what is joined is one
+ * string; a template would be a dozen that hang together.
+ */
 function about(event: Event): string {
   const { kind, namespace, name, uid, apiVersion } = event.involvedObject;
   const object = uid || [namespace, name, apiVersion].join('\0');
-  return `${event.source?.component}\0${event.source?.host}\0${kind}\0${object}\0${event.type}`;
+  return [event.source?.component, event.source?.host, kind, object, event.type].join('\0');
 }
 
 const spamKey = about;
-const similarKey = (event: Event) => `${about(event)}\0${event.reason}`;
-const eventKey = (event: Event) => `${about(event)}\0${event.reason}\0${event.involvedObject.fieldPath ?? ''}\0${event.message}`;
+const similarKey = (event: Event) => [about(event), event.reason].join('\0');
+const eventKey = (event: Event) => [about(event), event.reason, event.involvedObject.fieldPath, event.message].join('\0');
