@@ -180,7 +180,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     frontProxy: options.frontProxy,
     async setStatus(name, conditions) {
       const path = `/apis/apiregistration.k8s.io/v1/apiservices/${name}/status`;
-      await local(self, 'kube-aggregator').request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { status: { conditions } } });
+      await local(self, 'kube-apiserver').request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { status: { conditions } } });
     },
   });
   describeAvailability(aggregator, metrics.register);
@@ -190,7 +190,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     log,
     async setStatus(name, status) {
       const path = `/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/${name}/status`;
-      await local(self, 'kube-apiserver').request({ method: 'PATCH', path, contentType: 'application/merge-patch+json', body: { status } });
+      const body = { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicy', metadata: { name }, status };
+      const query = { fieldManager: 'validatingadmissionpolicy-status', force: true };
+      await local(self, 'kube-controller-manager').request({ method: 'PATCH', path, query, contentType: 'application/apply-patch+yaml', body });
     },
   });
   const flowSchemas = new FlowSchemaController({
@@ -204,7 +206,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       await local(self, 'kube-apiserver').request({ method: 'PATCH', path, query, contentType: 'application/apply-patch+yaml', body });
     },
     async create(resource, body) {
-      await local(self, 'kube-apiserver').request({ method: 'POST', path: `/apis/flowcontrol.apiserver.k8s.io/v1/${resource}`, body });
+      const query = { fieldManager: 'api-priority-and-fairness-config-producer-v1' };
+      await local(self, 'kube-apiserver').request({ method: 'POST', path: `/apis/flowcontrol.apiserver.k8s.io/v1/${resource}`, query, body });
     },
   });
   const site = siteOf({

@@ -62,7 +62,11 @@ export interface ResourceClient<T extends KubeObject> {
   watch(namespace: string | undefined, options: WatchOptions, handlers: WatchHandlers): { cancel(): void };
 }
 
-/** Typed access to one API server, on behalf of one component (`userAgent`). */
+/**
+ * Typed access to one API server, on behalf of one program or one of its components. The `userAgent` is the program's name,
+ * with the component's after a slash: the server takes the program for the one who owns the fields that are written, as it
+ * does for upstream's controllers.
+ */
 export class Client {
   readonly #cause: number | undefined;
 
@@ -73,9 +77,10 @@ export class Client {
     this.#cause = options.cause;
   }
 
-  /** The component that writes through this client. */
-  get userAgent(): string {
-    return this.options.userAgent;
+  /** The component that writes through this client, or the program where it is none of its components. */
+  get component(): string {
+    const { userAgent } = this.options;
+    return userAgent.slice(userAgent.indexOf('/') + 1);
   }
 
   /** The same transport, whose writes carry the revision of the object that made the caller act. */
@@ -84,9 +89,10 @@ export class Client {
     return Number.isFinite(cause) ? new Client(this.transport, { ...this.options, cause }) : this;
   }
 
-  /** The same transport on behalf of another component. */
-  as(userAgent: string): Client {
-    return new Client(this.transport, { ...this.options, userAgent });
+  /** The same transport on behalf of a component of the same program (upstream: rest.AddUserAgent). */
+  as(component: string): Client {
+    const [program] = this.options.userAgent.split('/');
+    return new Client(this.transport, { ...this.options, userAgent: component === program ? program : `${program}/${component}` });
   }
 
   of<T extends KubeObject>(def: ResourceDef<T>): ResourceClient<T> {
@@ -161,7 +167,7 @@ class TypedClient<T extends KubeObject> implements ResourceClient<T> {
       path: this.#path(namespace, name, options.subresource),
       query: {
         dryRun: options.dryRun ? 'All' : undefined,
-        fieldManager: options.fieldManager ?? (type === 'apply' ? this.client.userAgent : undefined),
+        fieldManager: options.fieldManager ?? (type === 'apply' ? this.client.component : undefined),
         force: options.force,
       },
       body: patch,

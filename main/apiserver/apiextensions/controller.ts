@@ -7,6 +7,7 @@ import type { Logger } from '../../util/log.ts';
 import { deleteAll } from '../registry/deletion.ts';
 import type { Registry } from '../registry/generic.ts';
 import { objectOf } from '../registry/stored.ts';
+import { manageFieldsOnUpdate } from '../managedFields.ts';
 import { ownContext } from './context.ts';
 import { setCondition, settledStatus, type Condition } from './definition/conditions.ts';
 import { cleanupFinalizer } from './definition/strategy.ts';
@@ -181,7 +182,10 @@ export class CustomResources {
       context.now,
     );
     object.metadata!.finalizers = object.metadata!.finalizers?.filter((finalizer) => finalizer !== cleanupFinalizer);
-    if (object.metadata!.finalizers?.length) await definitions.replace(context, current, object);
+    if (object.metadata!.finalizers?.length) {
+      await manageFieldsOnUpdate(definitions, context, objectOf(current), object, 'status');
+      await definitions.replace(context, current, object);
+    }
     else await definitions.remove(context, current);
   }
 
@@ -196,6 +200,8 @@ export class CustomResources {
     if (objectOf(current).metadata!.resourceVersion !== definition.metadata!.resourceVersion) return;
     const object = cloneJson(objectOf<CustomResourceDefinition>(current));
     change(object);
-    await definitions.replace(ownContext(clock.now()), current, object);
+    const context = ownContext(clock.now());
+    await manageFieldsOnUpdate(definitions, context, objectOf(current), object, 'status');
+    await definitions.replace(context, current, object);
   }
 }

@@ -88,7 +88,7 @@ describe('a new deployment', () => {
   it('writes as itself, because of the revision that woke it', async () => {
     await create(makeDeployment('web', 1));
     const creation = cluster.server.requests.find((r) => r.method === 'POST' && r.path.endsWith('/replicasets'))!;
-    expect(creation.headers).toMatchObject({ 'user-agent': 'deployment-controller' });
+    expect(creation.headers).toMatchObject({ 'user-agent': 'test/deployment-controller' });
     expect(creation.causeRevision).toBe(1);
   });
 

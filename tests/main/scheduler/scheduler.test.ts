@@ -70,7 +70,7 @@ describe('a pod that fits', () => {
     expect(scheduled('web-x')).toMatchObject({ status: 'True' });
     expect(messages('web-x', 'Scheduled')).toEqual(['Successfully assigned default/web-x to node-1']);
     const binding = server.requests.find((request) => request.path.endsWith('/web-x/binding'))!;
-    expect(binding.headers).toMatchObject({ 'user-agent': 'default-scheduler' });
+    expect(binding.headers).toMatchObject({ 'user-agent': 'test/default-scheduler' });
     expect(binding.causeRevision).toBe(2);
   });
 

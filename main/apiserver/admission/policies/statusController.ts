@@ -38,7 +38,7 @@ export class PolicyStatusController {
       this.#seen.set(uid!, generation);
       const warnings = expressionWarnings(policy, this.options.resources);
       const typeChecking = warnings.length ? { expressionWarnings: warnings } : {};
-      this.options.setStatus(name!, { ...policy.status, observedGeneration: generation, typeChecking }).catch((error: unknown) => {
+      this.options.setStatus(name!, { observedGeneration: generation, typeChecking }).catch((error: unknown) => {
         this.#seen.delete(uid!);
         this.options.log.debug('the status of an admission policy cannot be written', { policy: name, error: String(error) });
       });

@@ -1,6 +1,6 @@
-import type { ExpressionWarning, ValidatingAdmissionPolicy } from '../../../api/index.ts';
+import type { ExpressionWarning, NamedRuleWithOperations, ValidatingAdmissionPolicy } from '../../../api/index.ts';
 import type { GroupVersionKind } from '../../../api/meta.ts';
-import { schemaById, schemaOf, type FieldType, type ObjectSchema } from '../../../api/schema.ts';
+import { schemaById, schemaOf, type FieldType, type ObjectSchema, type Scalar, type Special } from '../../../api/schema.ts';
 import { boolType, bytesType, declaredType, doubleType, dynType, intType, listType, mapType, objectType, stringType, timestampType, type CelSchema, type CelType } from '../../cel/index.ts';
 import { compileExpression } from '../expressions/index.ts';
 import type { ResourceTable } from '../../registry/resources.ts';
@@ -34,17 +34,27 @@ function splitKind(apiVersion: string, kind: string): GroupVersionKind {
   return { group: slash < 0 ? '' : apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1), kind };
 }
 
-/** The kinds that the rules name outright: what a wildcard covers may be anything. */
+/** The kinds that the rules name outright, up to a rule that names too many: what a wildcard covers may be anything. */
 function kindsOf(spec: ValidatingAdmissionPolicy['spec'], resources: ResourceTable): GroupVersionKind[] {
   const kinds = new Map<string, GroupVersionKind>();
   const named = (items: readonly string[] | undefined) => (items?.includes('*') ? [] : [...(items ?? [])].sort());
-  for (const rule of spec?.matchConstraints?.resourceRules ?? [])
-    for (const group of named(rule.apiGroups))
-      for (const version of named(rule.apiVersions))
-        for (const resource of named(rule.resources)) {
-          const found = resource.includes('/') ? undefined : resources.find(group, version, resource);
-          if (found && kinds.size < maxTypes) kinds.set(`${group}/${version}/${found.definition.kind}`, { group, version, kind: found.definition.kind });
-        }
+  const ofRule = ({ apiGroups, apiVersions, resources: names }: NamedRuleWithOperations) =>
+    named(apiGroups).flatMap((group) =>
+      named(apiVersions).flatMap((version) =>
+        named(names).flatMap((name) =>
+          resources
+            .all()
+            // Upstream's mapper takes the group without a name for any.
+            .filter(({ definition: d }) => (group === '' || d.group === group) && d.version === version && d.resource === name)
+            .map(({ definition: d }) => ({ group: d.group, version, kind: d.kind })),
+        ),
+      ),
+    );
+  for (const rule of spec?.matchConstraints?.resourceRules ?? []) {
+    const some = ofRule(rule).slice(0, maxTypes);
+    for (const kind of some) kinds.set(`${kind.group}\0${kind.version}\0${kind.kind}`, kind);
+    if (some.length === maxTypes) break;
+  }
   return [...kinds.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, kind]) => kind);
 }
 
@@ -66,12 +76,12 @@ const made = new Map<ObjectSchema, CelType>();
 function structType(schema: ObjectSchema): CelType {
   let type = made.get(schema);
   if (type) return type;
-  const known = new Map<string, CelType>();
+  const known = new Map<string, CelType | undefined>();
   type = {
     ...objectType(schema.name, {}),
     field(name) {
       const field = schema.fields.get(name);
-      if (field && !known.has(name)) known.set(name, fieldType(field.type));
+      if (field && !known.has(name)) known.set(name, fieldType(field.type, schema));
       return known.get(name);
     },
   };
@@ -79,17 +89,27 @@ function structType(schema: ObjectSchema): CelType {
   return type;
 }
 
-function fieldType(type: FieldType): CelType {
+/** A type inside itself is empty (upstream: cel/openapi/resolver, refs.go); undefined: it is not to be seen. */
+function fieldType(type: FieldType, owner: ObjectSchema): CelType | undefined {
   switch (type.kind) {
-    case 'list':
-      return listType(fieldType(type.element));
-    case 'map':
-      return mapType(stringType, fieldType(type.element));
+    case 'list': {
+      const element = fieldType(type.element, owner);
+      return element && listType(element);
+    }
+    case 'map': {
+      const element = fieldType(type.element, owner);
+      return element && mapType(stringType, element);
+    }
     case 'object':
-      return structType(type.schema);
-    default:
-      return scalarTypes[type.kind === 'scalar' ? type.scalar : type.special] ?? dynType;
+      return type.schema === owner ? objectType(owner.name, {}) : structType(type.schema);
+    case 'special':
+      return specialTypes[type.special];
+    case 'scalar':
+      return scalarTypes[type.scalar];
   }
 }
 
-const scalarTypes: Record<string, CelType> = { string: stringType, bool: boolType, int32: intType, int64: intType, float64: doubleType, bytes: bytesType, Time: timestampType, MicroTime: timestampType, Quantity: stringType };
+const scalarTypes: Record<Scalar, CelType | undefined> = { string: stringType, bool: boolType, int32: intType, int64: intType, float64: doubleType, bytes: bytesType, any: undefined };
+
+/** What OpenAPI gives no one type is not to be seen, numbers or strings with a format of their own excepted. */
+const specialTypes: Partial<Record<Special, CelType>> = { IntOrString: dynType, Time: timestampType, MicroTime: timestampType, RawExtension: objectType('RawExtension', {}), FieldsV1: objectType('FieldsV1', {}) };
