@@ -1,7 +1,11 @@
 import type { Node } from './index.ts';
 
-/** Equal for nodes of the same region and zone. Mirrors component-helpers' node/topology (GetZoneKey). */
+/**
+ * Equal for nodes of the same region and zone, where the labels of old count before the new ones. Mirrors
+ * component-helpers' node/topology (GetZoneKey).
+ */
 export function zoneOf({ metadata }: Node): string {
   const labels = metadata!.labels ?? {};
-  return `${labels['topology.kubernetes.io/region'] ?? ''}\0${labels['topology.kubernetes.io/zone'] ?? ''}`;
+  const label = (name: string) => labels[`failure-domain.beta.kubernetes.io/${name}`] ?? labels[`topology.kubernetes.io/${name}`] ?? '';
+  return `${label('region')}\0${label('zone')}`;
 }
