@@ -73,7 +73,7 @@ export class BootstrapSigner extends QueueController {
       const id = valueOf(secret, 'token-id');
       const expiration = valueOf(secret, 'expiration');
       const value = valueOf(secret, 'token-secret');
-      if (!id || !value || secret.metadata!.name !== `bootstrap-token-${id}` || (expiration && !(Date.parse(expiration) > this.clock.now()))) return [];
+      if (!/^[a-z0-9]{6}$/.test(id) || !value || secret.metadata!.name !== `bootstrap-token-${id}` || (expiration && !(Date.parse(expiration) > this.clock.now()))) return [];
       return [[prefix + id, detached(content, id, value)]];
     });
     const data = Object.fromEntries([...others, ...signatures]);

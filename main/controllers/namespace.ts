@@ -61,9 +61,7 @@ export class NamespaceController extends QueueController {
   async #deleteContent(client: Client, namespace: string): Promise<Content> {
     const discovery = await discover(client);
     const content: Content = { remaining: new Map(), finalizers: new Map(), errors: [], discovery, wait: 0 };
-    const deletable = discovery.resources.filter(
-      (r) => r.namespaced && r.verbs.includes('delete') && r.verbs.includes('list'),
-    );
+    const deletable = discovery.resources.filter((r) => r.namespaced && r.verbs.includes('delete'));
     const isPods = (r: DiscoveredResource) => r.group === '' && r.resource === 'pods';
     for (const resource of deletable.filter(isPods)) await this.#deleteAll(client, namespace, resource, content);
     // Pods may need what is in their namespace until their end.
@@ -78,9 +76,10 @@ export class NamespaceController extends QueueController {
     const collection = client.of<KubeObject>(resource satisfies ResourceDef);
     const options = { propagationPolicy: 'Background' };
     try {
+      if (!resource.verbs.includes('list')) return void (await this.#deleteCollection(collection, namespace, resource, options));
       const { items } = await collection.list(namespace);
       if (items.length === 0) return;
-      await this.#deleteItems(collection, namespace, items, resource, options);
+      if (!(await this.#deleteCollection(collection, namespace, resource, options))) await this.#deleteItems(collection, namespace, items, options);
       const left = (await collection.list(namespace)).items;
       if (left.length === 0) return;
       content.remaining.set(`${resource.resource}.${resource.group}`, left.length);
@@ -88,9 +87,30 @@ export class NamespaceController extends QueueController {
         for (const name of item.metadata?.finalizers ?? [])
           content.finalizers.set(name, (content.finalizers.get(name) ?? 0) + 1);
       }
-      content.wait = Math.max(content.wait, this.#estimate(left));
+      const estimate = this.#estimate(left);
+      content.wait = Math.max(content.wait, estimate / 2 + 1000);
+      const { group, version, resource: name } = resource;
+      if (estimate === 0) content.errors.push(new Error(`unexpected items still remain in namespace: ${namespace} for gvr: ${group}/${version}, Resource=${name}`));
     } catch (error) {
-      if (!isNotFound(error) && !isStatus(error, 'MethodNotAllowed')) content.errors.push(error as Error);
+      if (!isUnsupported(error)) content.errors.push(error as Error);
+    }
+  }
+
+  /** Whether the server can do that. */
+  async #deleteCollection(
+    collection: ReturnType<Client['of']>,
+    namespace: string,
+    resource: DiscoveredResource,
+    options: { propagationPolicy: string },
+  ): Promise<boolean> {
+    if (!resource.verbs.includes('deletecollection')) return false;
+    try {
+      await collection.deleteCollection(namespace, { delete: options });
+      return true;
+    } catch (error) {
+      // Servers of other groups may say that they can, and yet cannot.
+      if (isUnsupported(error)) return false;
+      throw error;
     }
   }
 
@@ -98,18 +118,16 @@ export class NamespaceController extends QueueController {
     collection: ReturnType<Client['of']>,
     namespace: string,
     items: KubeObject[],
-    resource: DiscoveredResource,
     options: { propagationPolicy: string },
   ): Promise<void> {
-    if (resource.verbs.includes('deletecollection')) return collection.deleteCollection(namespace, { delete: options });
     for (const item of items) {
       await collection.delete(namespace, item.metadata!.name!, options).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error;
+        if (!isUnsupported(error)) throw error;
       });
     }
   }
 
-  /** Half of the longest time that something has left to end by itself, so that its end is not missed by much. */
+  /** The longest time that something has left to end by itself, in milliseconds; 0: it should be gone. */
   #estimate(left: KubeObject[]): number {
     const now = this.clock.now();
     const waits = left.map(({ metadata }) => {
@@ -117,7 +135,7 @@ export class NamespaceController extends QueueController {
       const end = metadata?.deletionTimestamp ? Date.parse(metadata.deletionTimestamp) : now;
       return Math.max(0, end - now);
     });
-    return Math.max(...waits) / 2 + 1000;
+    return Math.max(...waits);
   }
 
   async #writeConditions(client: Client, ns: Namespace, content: Content): Promise<Namespace> {
@@ -127,11 +145,14 @@ export class NamespaceController extends QueueController {
   }
 }
 
+const isUnsupported = (error: unknown) => isNotFound(error) || isStatus(error, 'MethodNotAllowed');
+
 /** Mirrors pkg/controller/namespace/deletion/status_condition_utils.go. */
 export function calculateConditions(old: NamespaceCondition[], content: Content, now: number): NamespaceCondition[] {
   const { remaining, finalizers, errors, discovery } = content;
   const discoveryText = discovery.failures
-    .map(({ groupVersion, error }) => `${groupVersion}: ${error.message}`)
+    .map(({ groupVersion, error }) => `${groupVersion}: ${isStatus(error, 'ServiceUnavailable') ? `stale GroupVersion discovery: ${groupVersion}` : error.message}`)
+    .sort()
     .join(', ');
   const messageOf = (error: Error) => (error instanceof StatusError ? (error.status.message ?? '') : error.message);
   const found: [
@@ -189,15 +210,14 @@ export function calculateConditions(old: NamespaceCondition[], content: Content,
       ],
     ],
   ];
-  const others = old.filter((condition) => !found.some(([type]) => type === condition.type));
-  return [
-    ...others,
-    ...found.map(([type, bad, reasons, messages]): NamespaceCondition => {
-      const status = bad ? 'True' : 'False';
-      const before = old.find((condition) => condition.type === type);
-      const kept = before?.status === status ? before.lastTransitionTime : undefined;
-      const [reason, message] = bad ? [reasons[0], messages[0]] : [reasons[1], messages[1]];
-      return { type, status, reason, message, lastTransitionTime: kept ?? timestamp(now) };
-    }),
-  ];
+  const conditions = found.map(([type, bad, reasons, messages]): NamespaceCondition => {
+    const status = bad ? 'True' : 'False';
+    const before = old.find((condition) => condition.type === type);
+    const kept = before?.status === status ? before.lastTransitionTime : undefined;
+    const [reason, message] = bad ? [reasons[0], messages[0]] : [reasons[1], messages[1]];
+    return { type, status, reason, message, lastTransitionTime: kept ?? timestamp(now) };
+  });
+  const isNew = ({ type }: NamespaceCondition) => !old.some((condition) => condition.type === type);
+  // Those that were there stay in their places.
+  return [...old.map((before) => conditions.find(({ type }) => type === before.type) ?? before), ...conditions.filter(isNew)];
 }

@@ -57,7 +57,7 @@ export class PodGCController extends QueueController {
     if (surplus <= 0) return;
     // Evicted ones first: nobody has use for them any more.
     const stays = ({ status }: Pod) => Number(status?.reason !== 'Evicted');
-    const age = ({ metadata }: Pod) => metadata!.creationTimestamp ?? '';
+    const age = ({ metadata }: Pod) => `${metadata!.creationTimestamp ?? ''} ${metadata!.name}`;
     finished.sort((a, b) => stays(a) - stays(b) || (age(a) < age(b) ? -1 : 1));
     for (const pod of finished.slice(0, surplus)) this.#mark(pod, '');
   }

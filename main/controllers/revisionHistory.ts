@@ -21,7 +21,9 @@ export function templateOf(revision: ControllerRevision): PodTemplateSpec {
 }
 
 export const byRevisionNumber = (a: ControllerRevision, b: ControllerRevision): number =>
-  a.revision - b.revision || ((a.metadata!.creationTimestamp ?? '') < (b.metadata!.creationTimestamp ?? '') ? -1 : 1);
+  a.revision - b.revision || (madeAt(a) < madeAt(b) ? -1 : 1);
+
+const madeAt = ({ metadata }: ControllerRevision) => `${metadata!.creationTimestamp ?? ''} ${metadata!.name}`;
 
 export const nextRevisionNumber = (revisions: ControllerRevision[]): number =>
   revisions.reduce((max, { revision }) => Math.max(max, revision), 0) + 1;

@@ -1,6 +1,7 @@
 import type { IPAddress, ServiceCIDR } from '../api/index.ts';
 import { parseCIDR, parseIP } from '../api/ip.ts';
 import { timestamp } from '../api/meta.ts';
+import { isManagedAddress } from '../api/serviceAddress.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
@@ -55,6 +56,7 @@ export class ServiceCIDRController extends QueueController {
     const covers = ({ spec }: ServiceCIDR, ip: string) => (spec?.cidrs ?? []).some((cidr) => inRange(ip, cidr));
     return this.#addresses
       .list()
+      .filter(isManagedAddress)
       .map(({ metadata }) => metadata!.name!)
       .some((ip) => covers(range, ip) && !others.some((other) => covers(other, ip)));
   }
@@ -62,8 +64,9 @@ export class ServiceCIDRController extends QueueController {
   async #say(client: Client, range: ServiceCIDR, status: string, reason: string, message: string): Promise<void> {
     const known = range.status?.conditions?.find(({ type }) => type === 'Ready');
     if (known?.status === status && known.reason === reason) return;
+    const others = range.status?.conditions?.filter((each) => each !== known) ?? [];
     const condition = { type: 'Ready', status, reason, message, lastTransitionTime: timestamp(this.clock.now()) };
-    await client.of(resources.serviceCIDRs).patch('', range.metadata!.name!, 'merge', { status: { conditions: [condition] } }, { subresource: 'status' });
+    await client.of(resources.serviceCIDRs).patch('', range.metadata!.name!, 'merge', { status: { conditions: [...others, condition] } }, { subresource: 'status' });
   }
 }
 

@@ -17,12 +17,14 @@ export const limitRanger: AdmissionPlugin = {
     return is(resource, '', 'persistentvolumeclaims') && !subresource && (operation === 'CREATE' || operation === 'UPDATE');
   },
   async admit(attributes) {
-    if (!is(attributes.resource, '', 'pods')) return;
+    if (!is(attributes.resource, '', 'pods') || attributes.oldObject?.metadata?.deletionTimestamp) return;
     for (const range of await rangesOf(attributes)) setDefaults(as<Pod>(attributes.object), range);
   },
   async validate(attributes) {
-    const errors: string[] = [];
-    for (const range of await rangesOf(attributes))
+    // Whoever lets go of what is being deleted must not be held up by what it asked for once.
+    if (attributes.oldObject?.metadata?.deletionTimestamp) return;
+    for (const range of await rangesOf(attributes)) {
+      const errors = new Set<string>();
       for (const item of range.spec?.limits ?? []) {
         if (is(attributes.resource, '', 'pods')) checkPod(errors, item, as<Pod>(attributes.object));
         else if (item.type === 'PersistentVolumeClaim') {
@@ -31,7 +33,8 @@ export const limitRanger: AdmissionPlugin = {
           each(item.max, (name, most) => requestAtMost(errors, item.type, name, most, requests));
         }
       }
-    if (errors.length) throw reject(attributes, errors.length === 1 ? errors[0]! : `[${errors.join(', ')}]`);
+      if (errors.size > 0) throw reject(attributes, errors.size === 1 ? [...errors][0]! : `[${[...errors].join(', ')}]`);
+    }
   },
 };
 
@@ -75,7 +78,7 @@ function setDefaults(pod: Pod, range: LimitRange): void {
   if (notes.length) (pod.metadata!.annotations ??= {})[annotation] = `LimitRanger plugin set: ${notes.join('; ')}`;
 }
 
-function checkPod(errors: string[], item: LimitRangeItem, { spec }: Pod): void {
+function checkPod(errors: Set<string>, item: LimitRangeItem, { spec }: Pod): void {
   const check = (requests: Amounts, limits: Amounts) => {
     each(item.min, (name, least) => atLeast(errors, item.type, name, least, requests, limits));
     each(item.max, (name, most) => atMost(errors, item.type, name, most, requests, limits));
@@ -89,34 +92,34 @@ function checkPod(errors: string[], item: LimitRangeItem, { spec }: Pod): void {
   }
 }
 
-function atLeast(errors: string[], type: string, name: string, least: Quantity, requests: Amounts, limits: Amounts): void {
+function atLeast(errors: Set<string>, type: string, name: string, least: Quantity, requests: Amounts, limits: Amounts): void {
   const start = `minimum ${name} usage per ${type} is ${least.toString()}`;
   const [request, limit] = [requests[name], limits[name]];
-  if (!request) errors.push(`${start}.  No request is specified`);
-  else if (request.cmp(least) < 0) errors.push(`${start}, but request is ${request.toString()}`);
-  else if (limit && limit.cmp(least) < 0) errors.push(`${start}, but limit is ${limit.toString()}`);
+  if (!request) errors.add(`${start}.  No request is specified`);
+  else if (request.cmp(least) < 0) errors.add(`${start}, but request is ${request.toString()}`);
+  else if (limit && limit.cmp(least) < 0) errors.add(`${start}, but limit is ${limit.toString()}`);
 }
 
-function atMost(errors: string[], type: string, name: string, most: Quantity, requests: Amounts, limits: Amounts): void {
+function atMost(errors: Set<string>, type: string, name: string, most: Quantity, requests: Amounts, limits: Amounts): void {
   const start = `maximum ${name} usage per ${type} is ${most.toString()}`;
   const [request, limit] = [requests[name], limits[name]];
-  if (!limit) errors.push(`${start}.  No limit is specified`);
-  else if (limit.cmp(most) > 0) errors.push(`${start}, but limit is ${limit.toString()}`);
-  else if (request && request.cmp(most) > 0) errors.push(`${start}, but request is ${request.toString()}`);
+  if (!limit) errors.add(`${start}.  No limit is specified`);
+  else if (limit.cmp(most) > 0) errors.add(`${start}, but limit is ${limit.toString()}`);
+  else if (request && request.cmp(most) > 0) errors.add(`${start}, but request is ${request.toString()}`);
 }
 
-function requestAtMost(errors: string[], type: string, name: string, most: Quantity, requests: Amounts): void {
+function requestAtMost(errors: Set<string>, type: string, name: string, most: Quantity, requests: Amounts): void {
   const start = `maximum ${name} usage per ${type} is ${most.toString()}`;
   const request = requests[name];
-  if (!request) errors.push(`${start}.  No request is specified`);
-  else if (request.cmp(most) > 0) errors.push(`${start}, but request is ${request.toString()}`);
+  if (!request) errors.add(`${start}.  No request is specified`);
+  else if (request.cmp(most) > 0) errors.add(`${start}, but request is ${request.toString()}`);
 }
 
-function ratioAtMost(errors: string[], type: string, name: string, most: Quantity, requests: Amounts, limits: Amounts): void {
+function ratioAtMost(errors: Set<string>, type: string, name: string, most: Quantity, requests: Amounts, limits: Amounts): void {
   const start = `${name} max limit to request ratio per ${type} is ${most.toString()}`;
   const [request, limit] = [requests[name], limits[name]];
-  if (!request || request.isZero()) return void errors.push(`${start}, but no request is specified or request is 0`);
-  if (!limit || limit.isZero()) return void errors.push(`${start}, but no limit is specified or limit is 0`);
+  if (!request || request.isZero()) return void errors.add(`${start}, but no request is specified or request is 0`);
+  if (!limit || limit.isZero()) return void errors.add(`${start}, but no limit is specified or limit is 0`);
   const ratio = limit.milliValue() / request.milliValue();
-  if (ratio > most.milliValue() / 1000) errors.push(`${start}, but provided ratio is ${ratio.toFixed(6)}`);
+  if (ratio > most.milliValue() / 1000) errors.add(`${start}, but provided ratio is ${ratio.toFixed(6)}`);
 }

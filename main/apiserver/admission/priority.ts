@@ -57,7 +57,7 @@ export const priority: AdmissionPlugin = {
     const object = as<PriorityClass>(attributes.object);
     if (!object.globalDefault) return;
     const all = await attributes.objects.list<PriorityClass>(priorityClasses);
-    const standard = all.find((c) => c.globalDefault && c.metadata!.name !== object.metadata!.name);
+    const standard = all.find((c) => c.globalDefault && (attributes.operation === 'CREATE' || c.metadata!.name !== object.metadata!.name));
     if (standard) throw reject(attributes, `PriorityClass ${standard.metadata!.name} is already marked as default. Only one default can exist`);
   },
 };

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { failure } from '../../../main/api/status.ts';
 import { resources } from '../../../main/client/index.ts';
-import { NamespaceController } from '../../../main/controllers/namespace.ts';
+import { calculateConditions, NamespaceController } from '../../../main/controllers/namespace.ts';
 import { RootCACertPublisher } from '../../../main/controllers/rootCA.ts';
 import { ServiceAccountController } from '../../../main/controllers/serviceAccount.ts';
 import { settle } from '../../support/fakeClock.ts';
@@ -72,4 +73,51 @@ it('a finalizer that nobody removes keeps the namespace, and the namespace says 
   await cluster.client.of(resources.configMaps).patch('shop', 'held', 'merge', { metadata: { finalizers: null } });
   await cluster.clock.advance(60_000);
   expect(namespace()).toBeUndefined();
+});
+
+it('a pod that should be gone by now and is not keeps the namespace, and the namespace says so', async () => {
+  cluster.server.seed(resources.pods, makePod('web', { namespace: 'shop' }, { nodeName: 'node-1' }));
+  await remove();
+  expect(condition('NamespaceDeletionContentFailure')).toMatchObject({ status: 'False' });
+  await cluster.clock.advance(60_000);
+  expect(condition('NamespaceDeletionContentFailure')).toMatchObject({
+    status: 'True',
+    reason: 'ContentDeletionFailed',
+    message: 'Failed to delete all resource types, 1 remaining: unexpected items still remain in namespace: shop for gvr: /v1, Resource=pods',
+  });
+  cluster.server.drop(resources.pods, 'shop', 'web');
+  await cluster.clock.advance(120_000);
+  expect(namespace()).toBeUndefined();
+});
+
+it('what cannot be deleted at once, against what the server says, is deleted one by one', async () => {
+  cluster.server.seed(resources.secrets, { metadata: { name: 'key', namespace: 'shop' } });
+  cluster.server.intercept = ({ method, path }) => {
+    if (method === 'DELETE' && path.endsWith('/secrets')) throw failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
+  };
+  await remove();
+  expect([cluster.server.all(resources.secrets, 'shop'), namespace()]).toEqual([[], undefined]);
+});
+
+describe('the conditions of a namespace that is being deleted', () => {
+  const nothing = { remaining: new Map(), finalizers: new Map(), errors: [], discovery: { resources: [], served: new Set<string>(), failures: [] }, wait: 0 };
+  const types = ['NamespaceDeletionDiscoveryFailure', 'NamespaceDeletionGroupVersionParsingFailure', 'NamespaceDeletionContentFailure', 'NamespaceContentRemaining', 'NamespaceFinalizersRemaining'];
+
+  it('come after those of others, and those that were there keep their places', () => {
+    const old = ['NamespaceContentRemaining', 'Strange', 'NamespaceDeletionDiscoveryFailure'].map((type) => ({ type, status: 'True' }));
+    const now = calculateConditions(old, nothing, 0);
+    expect(now.map(({ type }) => type)).toEqual([...old.map(({ type }) => type), ...types.filter((type) => !old.some((each) => each.type === type))]);
+    expect(now.map(({ status }) => status)).toEqual(['False', 'True', 'False', 'False', 'False', 'False']);
+  });
+
+  it('name the groups whose servers are away', () => {
+    const away = (groupVersion: string) => ({ groupVersion, error: failure(503, 'ServiceUnavailable', 'away') });
+    const discovery = { ...nothing.discovery, failures: [away('z.example.com/v1'), away('a.example.com/v1')] };
+    expect(calculateConditions([], { ...nothing, discovery }, 0)[0]).toMatchObject({
+      status: 'True',
+      reason: 'DiscoveryFailed',
+      message:
+        'Discovery failed for some groups, 2 failing: unable to retrieve the complete list of server APIs: a.example.com/v1: stale GroupVersion discovery: a.example.com/v1, z.example.com/v1: stale GroupVersion discovery: z.example.com/v1',
+    });
+  });
 });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { serviceAddress } from '../../../main/api/serviceAddress.ts';
 import { InformerFactory, resources } from '../../../main/client/index.ts';
 import { ServiceCIDRController } from '../../../main/controllers/serviceCIDR.ts';
 import { noLog } from '../../../main/util/log.ts';
@@ -34,7 +35,7 @@ const remove = async () => {
   await server.client('kubectl').of(resources.serviceCIDRs).delete('', 'extra');
   await clock.advance(100);
 };
-const take = (ip: string) => server.seed(resources.ipAddresses, { metadata: { name: ip }, spec: { parentRef: { resource: 'services', name: 'web', namespace: 'default' } } });
+const take = (ip: string) => server.seed(resources.ipAddresses, serviceAddress(ip, { metadata: { name: 'web', namespace: 'default' } }));
 
 test('a range is ready, and goes when nobody uses it', async () => {
   expect(ready()).toMatchObject({ status: 'True', message: 'Kubernetes Service CIDR is ready' });
@@ -52,6 +53,22 @@ test('a range that addresses are taken from stays until the last is given back',
   server.drop(resources.ipAddresses, '', '10.100.0.7');
   await clock.advance(100);
   expect(range()).toBeUndefined();
+});
+
+test('an address that somebody else keeps for himself holds no range up', async () => {
+  server.seed(resources.ipAddresses, { metadata: { name: '10.100.0.7' }, spec: { parentRef: { group: 'example.com', resource: 'pools', name: 'mine' } } });
+  await clock.advance(100);
+  await remove();
+  expect(range()).toBeUndefined();
+});
+
+test('what others say of a range stays', async () => {
+  server.change(resources.serviceCIDRs, '', 'extra', (object) => {
+    const [condition] = object.status!.conditions!;
+    object.status!.conditions = [{ ...condition!, type: 'Routed' }];
+  });
+  await clock.advance(100);
+  expect(range()!.status!.conditions!.map(({ type }) => type)).toEqual(['Routed', 'Ready']);
 });
 
 test('a range may go when another covers its addresses', async () => {

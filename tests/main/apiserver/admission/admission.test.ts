@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootstrapCluster } from '../../../../main/bootstrap/index.ts';
 import type { Node, PersistentVolumeClaim, Pod } from '../../../../main/api/index.ts';
 import { cloneJson } from '../../../../main/api/json.ts';
+import { resources } from '../../../../main/client/index.ts';
 import { TestCluster } from '../registry/testCluster.ts';
 
 let cluster: TestCluster;
@@ -52,6 +53,15 @@ describe('a pod', () => {
   });
 });
 
+it('there is one default priority class at most', async () => {
+  const classes = '/apis/scheduling.k8s.io/v1/priorityclasses';
+  const standard = (name: string) => ({ metadata: { name }, value: 7, globalDefault: true });
+  await cluster.ask('POST', classes, standard('usual'));
+  for (const name of ['usual', 'other'])
+    expect(await cluster.refusal('POST', classes, standard(name))).toBe(`priorityclasses.scheduling.k8s.io "${name}" is forbidden: PriorityClass usual is already marked as default. Only one default can exist`);
+  await cluster.ask('DELETE', `${classes}/usual`);
+});
+
 describe('a limit range', () => {
   it('gives amounts and holds pods to them', async () => {
     await cluster.ask('POST', '/api/v1/namespaces/limited/limitranges', {
@@ -61,6 +71,20 @@ describe('a limit range', () => {
     expect(made.spec!.containers[0]!.resources).toEqual({ limits: { cpu: '500m' }, requests: { cpu: '100m' } });
     expect(made.metadata!.annotations).toEqual({ 'kubernetes.io/limit-ranger': 'LimitRanger plugin set: cpu request for container c; cpu limit for container c' });
     expect(await cluster.refusal('POST', pods('limited'), pod('big', { limits: { cpu: '2' } }))).toBe('pods "big" is forbidden: maximum cpu usage per Container is 1, but limit is 2');
+  });
+
+  it('says what several containers have wrong alike once', async () => {
+    const containers = ['c', 'd'].map((name) => ({ name, image: 'i', resources: { limits: { cpu: '2' } } }));
+    expect(await cluster.refusal('POST', pods('limited'), pod('both', {}, { containers }))).toBe('pods "both" is forbidden: maximum cpu usage per Container is 1, but limit is 2');
+  });
+
+  it('holds no claim up that is being deleted', async () => {
+    const claims = '/api/v1/namespaces/limited/persistentvolumeclaims';
+    await cluster.ask('POST', claims, { metadata: { name: 'small', finalizers: ['example.com/hold'] }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } });
+    await cluster.ask('POST', '/api/v1/namespaces/limited/limitranges', { metadata: { name: 'claims' }, spec: { limits: [{ type: 'PersistentVolumeClaim', min: { storage: '2Gi' } }] } });
+    await cluster.ask('DELETE', `${claims}/small`);
+    await cluster.client().of(resources.persistentVolumeClaims).patch('limited', 'small', 'merge', { metadata: { finalizers: null } });
+    expect(await cluster.refusal('GET', `${claims}/small`)).toBe('persistentvolumeclaims "small" not found');
   });
 });
 
