@@ -12,6 +12,7 @@ const period = 20_000;
 /** A node may only seem to be missing: its pods are looked at again after this long. */
 const quarantine = 40_000;
 const terminatedThreshold = 12_500;
+const nodeGone = 'PodGC: node no longer exists';
 const outOfServiceTaint = 'node.kubernetes.io/out-of-service';
 
 /** Deletes pods that nobody else will: of nodes that are gone, and finished ones when there are too many. Mirrors pkg/controller/podgc. */
@@ -71,7 +72,7 @@ export class PodGCController extends QueueController {
     for (const name of missing) if (!this.#missingSince.has(name)) this.#missingSince.set(name, now);
     for (const pod of pods) {
       const since = this.#missingSince.get(pod.spec!.nodeName ?? '');
-      if (since !== undefined && now - since >= quarantine) this.#mark(pod, 'PodGC: node no longer exists');
+      if (since !== undefined && now - since >= quarantine) this.#mark(pod, nodeGone);
     }
   }
 
@@ -87,12 +88,24 @@ export class PodGCController extends QueueController {
     this.enqueueObject(pod);
   }
 
+  /** As the server has it: the cache may have missed that it came. */
+  async #nodeIsThere(client: Client, name: string): Promise<boolean> {
+    try {
+      await client.of(resources.nodes).get('', name);
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
   protected async sync(key: string, client: Client): Promise<void> {
     const pod = this.#pods.get(key);
     const why = this.#why.get(key);
     if (!pod || why === undefined) return void this.#why.delete(key);
     const { namespace, name, uid, generation } = pod.metadata!;
     const pods = client.of(resources.pods);
+    if (why === nodeGone && (await this.#nodeIsThere(client, pod.spec!.nodeName!))) return void this.#why.delete(key);
     try {
       if (!isPodFinished(pod)) {
         const at = timestamp(this.clock.now());
