@@ -15,7 +15,7 @@ export { openDiskStore, type DiskStoreOptions } from './disk/diskStore.ts';
 
 /** Who made a write, and which revision of which object made it act. Kept beside the history, not in the value. */
 export interface Cause {
-  /** The component or user agent, such as `deployment-controller` or `kubectl/v1.36.4`. */
+  /** The user agent up to its first space, such as `kube-controller-manager/deployment-controller` or `kubectl/v1.36.4`. */
   who: string;
   /** The revision that the writer acted upon, when it acted upon one. */
   revision?: number;

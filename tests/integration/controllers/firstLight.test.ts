@@ -152,7 +152,7 @@ it('every write says who made it, and because of what', async () => {
   const of = (kind: string) => history.find((event) => event.entry.key.includes(`/${kind}/`) && !event.previous)!.entry;
   const [deployment, replicaSet] = [of('deployments'), of('replicasets')];
   const pod = history.find((event) => event.entry.value.includes('"kind":"Pod"') && !event.previous)!.entry;
-  expect(replicaSet.cause).toEqual({ who: 'deployment-controller', revision: deployment.modRevision });
-  expect(pod.cause).toEqual({ who: 'replicaset-controller', revision: replicaSet.modRevision });
+  expect(replicaSet.cause).toEqual({ who: 'test/deployment-controller', revision: deployment.modRevision });
+  expect(pod.cause).toEqual({ who: 'test/replicaset-controller', revision: replicaSet.modRevision });
   expect(controllerOf(JSON.parse(pod.value) as Pod)!.kind).toBe('ReplicaSet');
 });
