@@ -1,6 +1,6 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod, VolumeAttributesClass } from '../api/index.ts';
 import { keyOf, type KubeObject } from '../api/meta.ts';
-import { ephemeralClaimProblem, podClaimKeys, podClaims, type PodClaim } from '../api/podClaims.ts';
+import { ephemeralClaimProblem, podClaimKeys, podClaims } from '../api/podClaims.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer, type ResourceDef } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
@@ -54,13 +54,17 @@ export class PVCProtectionController extends QueueController {
 const isShutDown = ({ metadata }: Pod): boolean => metadata!.deletionTimestamp !== undefined && metadata!.deletionGracePeriodSeconds === 0;
 
 /**
- * Whether a pod may have the claim's volume. One that has ended counts, too, as long as it is there; but a claim that was made for a
- * pod alone goes with it.
+ * Whether a pod may have the claim's volume. One that has ended counts, too, as long as it is there; but a claim that the pod owns
+ * (made for it alone, or that of a StatefulSet's pod which is scaled away) goes once the kubelet is done with the pod. A pod that
+ * is deleted in the foreground waits for such a claim; upstream knows only claims of the first sort here, and those of the second
+ * and their pod wait for one another for ever.
  */
 function usesClaim(pod: Pod, claim: PersistentVolumeClaim): boolean {
-  const isIt = ({ claimName, ephemeral }: PodClaim) => claimName === claim.metadata!.name && (!ephemeral || (!isShutDown(pod) && !ephemeralClaimProblem(pod, claim)));
-  return Boolean(pod.spec!.nodeName) && podClaims(pod).some(isIt);
+  if (!pod.spec!.nodeName || (isShutDown(pod) && isOwnedBy(claim, pod))) return false;
+  return podClaims(pod).some(({ claimName, ephemeral }) => claimName === claim.metadata!.name && (!ephemeral || !ephemeralClaimProblem(pod, claim)));
 }
+
+const isOwnedBy = (claim: PersistentVolumeClaim, pod: Pod): boolean => claim.metadata!.ownerReferences?.some(({ uid }) => uid === pod.metadata!.uid) ?? false;
 
 /** Keeps a volume that is being deleted as long as a claim has it. Mirrors pkg/controller/volume/pvprotection. */
 export class PVProtectionController extends QueueController {

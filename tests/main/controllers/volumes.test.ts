@@ -291,11 +291,12 @@ it('a claim in use, and a volume that is bound, stay until they are free', async
   expect([claim('data'), volume('pv')]).toEqual([undefined, undefined]);
 });
 
-it('a claim that was made for one pod goes when the kubelet is done with that pod', async () => {
-  const { uid } = cluster.server.seed(
-    resources.pods,
-    makePod('db', {}, { nodeName: 'node-1', volumes: [{ name: 'scratch', ephemeral: { volumeClaimTemplate: { spec: {} } } }] }),
-  ).metadata!;
+it.each([
+  ['was made for one pod', { ephemeral: { volumeClaimTemplate: { spec: {} } } }],
+  // As that of a StatefulSet's pod which is scaled away: in the foreground the pod waits for the claim.
+  ['one pod owns', { persistentVolumeClaim: { claimName: 'db-scratch' } }],
+])('a claim that %s goes when the kubelet is done with that pod', async (_, source) => {
+  const { uid } = cluster.server.seed(resources.pods, makePod('db', {}, { nodeName: 'node-1', volumes: [{ name: 'scratch', ...source }] })).metadata!;
   const owner = { apiVersion: 'v1', kind: 'Pod', name: 'db', uid: uid!, controller: true };
   cluster.server.seed(resources.persistentVolumeClaims, {
     metadata: { name: 'db-scratch', namespace: 'default', ownerReferences: [owner], finalizers: ['kubernetes.io/pvc-protection'] },
