@@ -147,9 +147,21 @@ const shared: ReadonlySet<string> = new Set([
   'Status', 'APIVersions', 'APIGroup', 'APIGroupList', 'APIResourceList',
 ]);
 
+/**
+ * Kinds in a version that is not served any more but still read where the same kind of another version is expected, since
+ * clients of old post them; the fields are those of that version. Mirrors pkg/apis/policy/install.
+ */
+const readStill: ReadonlyMap<string, string> = new Map([['policy/v1beta1/Eviction', 'policy/v1.Eviction']]);
+
+/** Whether a body of kind `given` is read where `expected` belongs, though it is of an older version. */
+export function isReadAs(given: GroupVersionKind, expected: GroupVersionKind): boolean {
+  const id = readStill.get(kindKey(given));
+  return id !== undefined && id === kindTable().get(kindKey(expected));
+}
+
 /** The schema of a kind; undefined for what is not built in. */
 export function schemaOf(gvk: GroupVersionKind): ObjectSchema | undefined {
-  const id = kindTable().get(kindKey(gvk)) ?? (shared.has(gvk.kind) ? `meta/v1.${gvk.kind}` : undefined);
+  const id = kindTable().get(kindKey(gvk)) ?? readStill.get(kindKey(gvk)) ?? (shared.has(gvk.kind) ? `meta/v1.${gvk.kind}` : undefined);
   return id === undefined ? undefined : schemaById(id);
 }
 

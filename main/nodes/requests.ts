@@ -51,7 +51,7 @@ export function startNodeRequests(options: NodeRequestsOptions): { stop(): Promi
       return;
     }
     if (!options.has(name)) {
-      if (!wantsMachine(node)) return removed.has(name) ? dropObject(name) : undefined;
+      if (!wantsMachine(node)) return removed.has(name) ? dropLastWord(name) : undefined;
       if (!(await options.claim(name))) return;
       removed.delete(name);
       try {
@@ -64,16 +64,18 @@ export function startNodeRequests(options: NodeRequestsOptions): { stop(): Promi
     seen.add(name);
     await options.setPower(name, !isSwitchedOff(node));
   };
-  const dropObject = (name: string) =>
-    options.client
-      .of(resources.nodes)
-      .delete('', name)
-      .then(
-        () => {},
-        (error: unknown) => {
-          if (!isNotFound(error)) throw error;
-        },
-      );
+  /** Takes away what a kubelet's last word has brought back; a Node that somebody else makes in that name is theirs, and stays. */
+  const dropLastWord = async (name: string): Promise<void> => {
+    const objects = options.client.of(resources.nodes);
+    try {
+      // The informers' copies do not tell who made an object.
+      const { metadata } = await objects.get('', name);
+      const isKubelets = metadata!.managedFields?.some(({ manager, subresource }) => manager === 'kubelet' && !subresource);
+      if (isKubelets) await objects.delete('', name, { preconditions: { uid: metadata!.uid } });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  };
 
   const add = (node: Node) => queue.add(nameOf(node));
   const end = nodes.on({

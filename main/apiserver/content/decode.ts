@@ -3,7 +3,7 @@ import { decodeObject as decodeFields, DecodeError } from '../../api/decode.ts';
 import { apiVersionOf, internalNameOf, parseApiVersion, type GroupVersionKind, type KubeObject } from '../../api/meta.ts';
 import { jsonKind } from '../../api/jsonError.ts';
 import { normalizeObject } from '../../api/normalize.ts';
-import { schemaOf } from '../../api/schema.ts';
+import { isReadAs, schemaOf } from '../../api/schema.ts';
 import { badRequest, invalid, type StatusError } from '../../api/status.ts';
 import type { Call } from '../call.ts';
 import { invalidField } from '../fieldErrors.ts';
@@ -79,6 +79,7 @@ function checkKind(object: KubeObject, expected: GroupVersionKind, unrecognized:
   if (apiVersion === apiVersionOf(expected) && kind === expected.kind) return;
   if (apiVersion.split('/').length > 2) throw unrecognized(`unexpected GroupVersion string: ${apiVersion}`);
   const { group, version } = parseApiVersion(apiVersion);
+  if (isReadAs({ group, version, kind }, expected)) return;
   // Of users' own kinds nothing is converted: what kind an object is, is a finding about it like others.
   if (!schemaOf(expected) && apiVersion === apiVersionOf(expected))
     throw invalid({ group: expected.group, kind }, object.metadata?.name ?? '', [invalidField('kind', kind, `must be ${expected.kind}`)]);

@@ -107,9 +107,18 @@ test('a Node that is deleted takes its machine with it and does not come back', 
 test('the last word of a kubelet does not bring its node back', async () => {
   await server.client('kubectl').of(resources.nodes).delete('', 'node-2');
   await clock.advance(1000);
-  server.seed(resources.nodes, { metadata: { name: 'node-2' } });
+  server.seed(resources.nodes, { metadata: { name: 'node-2', managedFields: [{ manager: 'kubelet', operation: 'Update' }] } });
   await clock.advance(1000);
   expect(names()).toEqual(['node-1']);
+});
+
+test('a Node that somebody makes in the name of one that was deleted stays, though it has no machine', async () => {
+  await server.client('kubectl').of(resources.nodes).delete('', 'node-2');
+  await clock.advance(1000);
+  server.seed(resources.nodes, { metadata: { name: 'node-2', managedFields: [{ manager: 'kubectl-create', operation: 'Update' }] } });
+  await clock.advance(1000);
+  expect(names()).toEqual(['node-1', 'node-2']);
+  expect(nodes.kubelet('node-2')).toBeUndefined();
 });
 
 test('the API answers at the first node that there is', async () => {

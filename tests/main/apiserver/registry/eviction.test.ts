@@ -60,6 +60,15 @@ describe('an eviction', () => {
     expect((await budget()).status.disruptedPods).toBeUndefined();
   });
 
+  it('may be of the version that clients of old post, and of no version that nobody knows', async () => {
+    await given(['p'], 1);
+    await evict('p', { apiVersion: 'policy/v1beta1', kind: 'Eviction', deleteOptions: { dryRun: ['All'] } });
+    const unknown = { apiVersion: 'policy/v2', kind: 'Eviction', metadata: { name: 'p' } };
+    expect(await cluster.refusal('POST', `${pods}/p/eviction`, unknown)).toMatch(/no kind "Eviction" is registered for version "policy\/v2"/);
+    await evict('p', { apiVersion: 'policy/v1beta1', kind: 'Eviction' });
+    expect((await budget()).status.disruptionsAllowed).toBe(0);
+  });
+
   it('is of the pod that its preconditions speak of, and of no other', async () => {
     await given(['p'], 1);
     const wrong = { metadata: { name: 'p' }, deleteOptions: { preconditions: { uid: 'other' } } };
