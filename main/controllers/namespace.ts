@@ -151,7 +151,7 @@ const isUnsupported = (error: unknown) => isNotFound(error) || isStatus(error, '
 export function calculateConditions(old: NamespaceCondition[], content: Content, now: number): NamespaceCondition[] {
   const { remaining, finalizers, errors, discovery } = content;
   const discoveryText = discovery.failures
-    .map(({ groupVersion, error }) => `${groupVersion}: ${isStatus(error, 'ServiceUnavailable') ? `stale GroupVersion discovery: ${groupVersion}` : error.message}`)
+    .map(({ groupVersion, error }) => `${groupVersion}: ${(error as Partial<StatusError>).code === 503 ? `stale GroupVersion discovery: ${groupVersion}` : error.message}`)
     .sort()
     .join(', ');
   const messageOf = (error: Error) => (error instanceof StatusError ? (error.status.message ?? '') : error.message);

@@ -43,7 +43,7 @@ export class PodGCController extends QueueController {
   #collect(): void {
     const pods = this.#pods.list();
     this.#collectFinished(pods);
-    this.#collectOrphaned(pods);
+    void this.#collectOrphaned(pods);
     for (const pod of pods) {
       const { deletionTimestamp } = pod.metadata!;
       if (deletionTimestamp && !pod.spec!.nodeName) this.#mark(pod, '');
@@ -63,16 +63,26 @@ export class PodGCController extends QueueController {
     for (const pod of finished.slice(0, surplus)) this.#mark(pod, '');
   }
 
-  #collectOrphaned(pods: Pod[]): void {
+  async #collectOrphaned(pods: Pod[]): Promise<void> {
     const now = this.clock.now();
     const missing = new Set(
       pods.map((pod) => pod.spec!.nodeName).filter((name): name is string => Boolean(name) && !this.#nodes.get(name!)),
     );
     for (const name of this.#missingSince.keys()) if (!missing.has(name)) this.#missingSince.delete(name);
     for (const name of missing) if (!this.#missingSince.has(name)) this.#missingSince.set(name, now);
-    for (const pod of pods) {
-      const since = this.#missingSince.get(pod.spec!.nodeName ?? '');
-      if (since !== undefined && now - since >= quarantine) this.#mark(pod, nodeGone);
+    for (const [name, since] of this.#missingSince) {
+      if (now - since < quarantine || (await this.#mayExist(name))) continue;
+      for (const pod of pods) if (pod.spec!.nodeName === name) this.#mark(pod, nodeGone);
+    }
+  }
+
+  /** What the cache does not know the server may: the watch may be behind. */
+  async #mayExist(node: string): Promise<boolean> {
+    try {
+      await this.client.of(resources.nodes).get('', node);
+      return true;
+    } catch (error) {
+      return !isNotFound(error);
     }
   }
 

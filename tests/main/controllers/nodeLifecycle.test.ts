@@ -158,6 +158,15 @@ it('a cordoned node is tainted at once, and cleared when it is uncordoned', asyn
   expect(taints('node-1')).toEqual([]);
 });
 
+it('pods of a node that only the cache does not know stay', async () => {
+  cluster.server.pause(resources.nodes);
+  cluster.server.seed(resources.nodes, makeNode('node-late'));
+  cluster.server.seed(resources.pods, makePod('early', {}, { nodeName: 'node-late' }));
+  await cluster.clock.advance(100_000);
+  expect(pod('early')!.metadata!.deletionTimestamp).toBeUndefined();
+  cluster.server.resume();
+});
+
 it('pods of a node that is gone are deleted, after a while to make sure', async () => {
   cluster.server.seed(resources.pods, makePod('left', {}, { nodeName: 'node-3' }));
   await pass(10);
