@@ -111,7 +111,7 @@ describe('the conditions of a namespace that is being deleted', () => {
   });
 
   it('name the groups whose servers are away', () => {
-    const away = (groupVersion: string) => ({ groupVersion, error: failure(503, 'ServiceUnavailable', 'away') });
+    const away = (groupVersion: string) => ({ groupVersion, error: failure(503, '', 'service unavailable\n') });
     const discovery = { ...nothing.discovery, failures: [away('z.example.com/v1'), away('a.example.com/v1')] };
     expect(calculateConditions([], { ...nothing, discovery }, 0)[0]).toMatchObject({
       status: 'True',
