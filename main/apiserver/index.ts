@@ -187,6 +187,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const policies = new PolicyStatusController({
     store,
     resources,
+    clock,
     log,
     async setStatus(name, status) {
       const path = `/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/${name}/status`;
