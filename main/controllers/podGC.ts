@@ -98,24 +98,12 @@ export class PodGCController extends QueueController {
     this.enqueueObject(pod);
   }
 
-  /** As the server has it: the cache may have missed that it came. */
-  async #nodeIsThere(client: Client, name: string): Promise<boolean> {
-    try {
-      await client.of(resources.nodes).get('', name);
-      return true;
-    } catch (error) {
-      if (isNotFound(error)) return false;
-      throw error;
-    }
-  }
-
   protected async sync(key: string, client: Client): Promise<void> {
     const pod = this.#pods.get(key);
     const why = this.#why.get(key);
     if (!pod || why === undefined) return void this.#why.delete(key);
     const { namespace, name, uid, generation } = pod.metadata!;
     const pods = client.of(resources.pods);
-    if (why === nodeGone && (await this.#nodeIsThere(client, pod.spec!.nodeName!))) return void this.#why.delete(key);
     try {
       if (!isPodFinished(pod)) {
         const at = timestamp(this.clock.now());

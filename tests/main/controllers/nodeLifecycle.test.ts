@@ -177,14 +177,6 @@ it('pods of a node that is gone are deleted, after a while to make sure', async 
   expect(pod('left')).toBeUndefined();
 });
 
-it('pods of a node that only the server knows of yet stay', async () => {
-  cluster.server.pause(resources.nodes);
-  cluster.server.seed(resources.nodes, makeNode('node-4'));
-  cluster.server.seed(resources.pods, makePod('early', {}, { nodeName: 'node-4' }));
-  await pass(120);
-  expect(pod('early')).toBeDefined();
-});
-
 it('pods of a silent node are not ready, even if that could not be written at first', async () => {
   cluster.server.seed(resources.pods, { ...makePod('web', {}, tolerating(300)), status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } });
   let refusals = 1;
