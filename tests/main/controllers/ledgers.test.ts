@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Job, JobSpec, Pod, StatefulSet, StatefulSetSpec } from '../../../main/api/index.ts';
+import type { DeploymentSpec, Job, JobSpec, Pod, ReplicaSet, StatefulSet, StatefulSetSpec } from '../../../main/api/index.ts';
 import { scaledValue } from '../../../main/api/intstr.ts';
-import { timestamp } from '../../../main/api/meta.ts';
+import { controllerOf, timestamp } from '../../../main/api/meta.ts';
 import { resources } from '../../../main/client/index.ts';
+import { DeploymentController } from '../../../main/controllers/deployment.ts';
 import { parseIntervals } from '../../../main/controllers/job/intervals.ts';
 import { JobController } from '../../../main/controllers/job/jobController.ts';
+import { ReplicaSetController } from '../../../main/controllers/replicaSet.ts';
 import { StatefulSetController } from '../../../main/controllers/statefulSet/statefulSetController.ts';
 import { settle } from '../../support/fakeClock.ts';
 import { Stormy } from './stormy.ts';
@@ -254,6 +256,107 @@ describe('at every revision, whatever goes wrong meanwhile', () => {
         expect(pods.map(ordinal).sort()).toEqual(Array.from({ length: last.replicas }, (_, i) => start + i));
         expect(pods.filter((pod) => ordinal(pod) - start >= last.partition && pod.spec!.containers[0]!.image !== `i:${last.image}`)).toEqual([]);
         expect(status).toMatchObject({ replicas: last.replicas, readyReplicas: last.replicas, availableReplicas: last.replicas });
+      }),
+      runs,
+    );
+  });
+
+  it('a Deployment keeps its bounds while it is scaled, paused, rolled back and given other strategies', patience, async () => {
+    const bound = fc.oneof(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 100 }).map((p) => `${p}%`));
+    const shape = fc.record({ replicas: fc.integer({ min: 0, max: 6 }), maxSurge: bound, maxUnavailable: bound, recreates: fc.constantFrom(false, true), paused: fc.constantFrom(false, false, false, true), image: fc.integer({ min: 1, max: 3 }) });
+    const record = fc.record({ seed: fc.nat(), unsent: fc.constantFrom(0, 0.05, 0.2), history: fc.integer({ min: 1, max: 3 }), shapes: fc.array(shape, { minLength: 2, maxLength: 5 }) });
+    await fc.assert(
+      fc.asyncProperty(record, async ({ seed, unsent, history, shapes }) => {
+        const broken: string[] = [];
+        const specOf = ({ replicas, maxSurge, maxUnavailable, recreates, paused, image }: (typeof shapes)[number]): DeploymentSpec => ({
+          replicas,
+          paused,
+          revisionHistoryLimit: history,
+          strategy: recreates ? { type: 'Recreate' } : { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } },
+          selector: { matchLabels: { app: 'x' } },
+          template: { metadata: template.metadata, spec: { containers: [{ name: 'c', image: `i:${image}` }] } },
+        });
+        const most = ({ replicas, strategy }: DeploymentSpec) => replicas! + scaledValue(strategy!.rollingUpdate?.maxSurge ?? 0, replicas!, true);
+        const least = ({ replicas, strategy }: DeploymentSpec) => {
+          if (!strategy!.rollingUpdate) return 0;
+          const { maxSurge, maxUnavailable } = strategy!.rollingUpdate;
+          return replicas! - (scaledValue(maxUnavailable!, replicas!, false) || (scaledValue(maxSurge!, replicas!, true) === 0 ? 1 : 0));
+        };
+        /** What the controller may have in mind: the present and, until all is at rest, the one before. */
+        let specs = [specOf(shapes[0]!)];
+        const isWell = (pod: Pod) => !isGoing(pod) && pod.status?.phase === 'Running';
+        const known = new Map<string, Pod>();
+        const storm: Stormy = new Stormy(seed, [DeploymentController, ReplicaSetController], ({ type, pod }) => {
+          const before = known.get(pod.metadata!.name!);
+          known.set(pod.metadata!.name!, pod);
+          const all = [...storm.pods.values()];
+          const owner = controllerOf(pod)!.uid;
+          const others = all.filter((other) => !hasEnded(other) && controllerOf(other)!.uid !== owner);
+          const { strategy, template: newest } = specs.at(-1)!;
+          const isNew = pod.spec!.containers[0]!.image === newest.spec!.containers[0]!.image;
+          if (type === 'ADDED' && isNew && others.length > 0 && strategy!.type === 'Recreate') broken.push('a new pod beside an old one');
+          const leaves = before && isWell(before) && (type === 'DELETED' || isGoing(pod));
+          const well = all.filter(isWell).length;
+          const needed = Math.min(...specs.map(least));
+          if (leaves && well < needed) broken.push(`${well} ready, ${needed} needed`);
+        });
+        let revision = 0;
+        const replicasOf = new Map<string, number>();
+        listen(storm, ({ type, def, object }) => {
+          if (def.resource === 'replicasets') {
+            const { uid } = object.metadata!;
+            const before = replicasOf.get(uid!) ?? 0;
+            if (type === 'DELETED') return void replicasOf.delete(uid!);
+            replicasOf.set(uid!, (object as ReplicaSet).spec!.replicas!);
+            const sum = [...replicasOf.values()].reduce((a, b) => a + b, 0);
+            const allowed = Math.max(...specs.map(most));
+            if (replicasOf.get(uid!)! > before && sum > allowed) broken.push(`${sum} wanted, ${allowed} allowed`);
+          } else if (def.resource === 'deployments') {
+            const now = Number(object.metadata!.annotations?.['deployment.kubernetes.io/revision'] ?? 0);
+            if (now < revision) broken.push(`revision ${revision} becomes ${now}`);
+            revision = now;
+          }
+        });
+        await storm.start();
+        storm.server.seed(resources.deployments, { metadata: { name: 'web', namespace: 'default', generation: 1 }, spec: specs[0]! });
+        const rest = async () => {
+          await storm.calm();
+          for (let i = 0; i < 60; i++) {
+            storm.moveOne();
+            await settle();
+          }
+          await storm.calm();
+        };
+        const become = (spec: DeploymentSpec) => {
+          specs = [specs.at(-1)!, spec];
+          storm.server.change(resources.deployments, 'default', 'web', (d) => {
+            d.spec = spec;
+            d.metadata!.generation!++;
+          });
+        };
+        await rest();
+        for (const each of shapes.slice(1)) {
+          storm.transport.unsent = unsent;
+          become(specOf(each));
+          for (let i = 0; i < 25; i++) {
+            await storm.storm();
+            storm.moveOne();
+            await settle();
+          }
+          await rest();
+          specs = [specs.at(-1)!];
+        }
+        const last = { ...specs.at(-1)!, paused: false };
+        become(last);
+        await rest();
+        const images = [...storm.pods.values()].map((pod) => pod.spec!.containers[0]!.image);
+        const sets = storm.server.all(resources.replicaSets, 'default');
+        await storm.stop();
+        expect(broken).toEqual([]);
+        expect(images).toEqual(Array(last.replicas!).fill(last.template.spec!.containers[0]!.image));
+        const revisions = sets.map(({ metadata }) => Number(metadata!.annotations!['deployment.kubernetes.io/revision']));
+        expect([new Set(revisions).size, Math.max(...revisions)]).toEqual([sets.length, revision]);
+        expect(sets.length - 1).toBeLessThanOrEqual(history);
       }),
       runs,
     );
