@@ -4,13 +4,13 @@ import { selectorFromLabelSelector } from '../api/labels.ts';
 import { controllerOf, keyOf, newControllerRef } from '../api/meta.ts';
 import { isAlreadyExists, isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
+import { byAge } from './age.ts';
 import { findCondition, withCondition } from './conditions.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { claimObjects } from './controllerRef.ts';
 import {
   activeSets,
   annotatedReplicas,
-  byAge,
   byRevision,
   bySizeNewerFirst,
   bySizeOlderFirst,

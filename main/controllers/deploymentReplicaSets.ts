@@ -1,5 +1,6 @@
 import type { Deployment, ReplicaSet } from '../api/index.ts';
 import { scaledValue } from '../api/intstr.ts';
+import { byAge } from './age.ts';
 import { equalTemplates } from './podTemplateHash.ts';
 
 // What a deployment reads off its replica sets. Mirrors pkg/controller/deployment/util/deployment_util.go.
@@ -53,14 +54,6 @@ export const sumStatus = (
 ): number => sets.reduce((sum, rs) => sum + (rs.status?.[field] ?? 0), 0);
 
 export const activeSets = (sets: ReplicaSet[]): ReplicaSet[] => sets.filter((rs) => replicasOf(rs) > 0);
-
-export function byAge(a: ReplicaSet, b: ReplicaSet): number {
-  const left = a.metadata!.creationTimestamp ?? '';
-  const right = b.metadata!.creationTimestamp ?? '';
-  return left === right ? order(a.metadata!.name!, b.metadata!.name!) : order(left, right);
-}
-
-const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 export const bySizeNewerFirst = (a: ReplicaSet, b: ReplicaSet): number => replicasOf(b) - replicasOf(a) || byAge(b, a);
 export const bySizeOlderFirst = (a: ReplicaSet, b: ReplicaSet): number => replicasOf(b) - replicasOf(a) || byAge(a, b);

@@ -4,6 +4,7 @@ import { keyOf, timestamp } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import type { Timer } from '../util/clock.ts';
+import { byAge } from './age.ts';
 import { findCondition } from './conditions.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { isPodFinished } from './pods.ts';
@@ -12,7 +13,6 @@ const period = 20_000;
 /** A node may only seem to be missing: its pods are looked at again after this long. */
 const quarantine = 40_000;
 const terminatedThreshold = 12_500;
-const nodeGone = 'PodGC: node no longer exists';
 const outOfServiceTaint = 'node.kubernetes.io/out-of-service';
 
 /** Deletes pods that nobody else will: of nodes that are gone, and finished ones when there are too many. Mirrors pkg/controller/podgc. */
@@ -58,8 +58,7 @@ export class PodGCController extends QueueController {
     if (surplus <= 0) return;
     // Evicted ones first: nobody has use for them any more.
     const stays = ({ status }: Pod) => Number(status?.reason !== 'Evicted');
-    const age = ({ metadata }: Pod) => `${metadata!.creationTimestamp ?? ''} ${metadata!.name}`;
-    finished.sort((a, b) => stays(a) - stays(b) || (age(a) < age(b) ? -1 : 1));
+    finished.sort((a, b) => stays(a) - stays(b) || byAge(a, b));
     for (const pod of finished.slice(0, surplus)) this.#mark(pod, '');
   }
 
@@ -72,7 +71,7 @@ export class PodGCController extends QueueController {
     for (const name of missing) if (!this.#missingSince.has(name)) this.#missingSince.set(name, now);
     for (const [name, since] of this.#missingSince) {
       if (now - since < quarantine || (await this.#mayExist(name))) continue;
-      for (const pod of pods) if (pod.spec!.nodeName === name) this.#mark(pod, nodeGone);
+      for (const pod of pods) if (pod.spec!.nodeName === name) this.#mark(pod, 'PodGC: node no longer exists');
     }
   }
 

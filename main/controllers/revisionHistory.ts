@@ -3,6 +3,7 @@ import { cloneJson, sortedJson } from '../api/json.ts';
 import { newControllerRef, type GroupVersionKind, type KubeObject } from '../api/meta.ts';
 import { isAlreadyExists, isNotFound } from '../api/status.ts';
 import { resources, type Client } from '../client/index.ts';
+import { byAge } from './age.ts';
 import { equalTemplates, podTemplateHash } from './podTemplateHash.ts';
 
 const maxPrefix = 223;
@@ -20,10 +21,7 @@ export function templateOf(revision: ControllerRevision): PodTemplateSpec {
   return template;
 }
 
-export const byRevisionNumber = (a: ControllerRevision, b: ControllerRevision): number =>
-  a.revision - b.revision || (madeAt(a) < madeAt(b) ? -1 : 1);
-
-const madeAt = ({ metadata }: ControllerRevision) => `${metadata!.creationTimestamp ?? ''} ${metadata!.name}`;
+export const byRevisionNumber = (a: ControllerRevision, b: ControllerRevision): number => a.revision - b.revision || byAge(a, b);
 
 export const nextRevisionNumber = (revisions: ControllerRevision[]): number =>
   revisions.reduce((max, { revision }) => Math.max(max, revision), 0) + 1;

@@ -5,6 +5,7 @@ import { controllerOf, keyOf } from '../../api/meta.ts';
 import { isNotFound } from '../../api/status.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
 import { Backoff, type BackoffPolicy } from '../../util/backoff.ts';
+import { byAge } from '../age.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
 import { claimObjects } from '../controllerRef.ts';
 import { Expectations } from '../expectations.ts';
@@ -179,7 +180,7 @@ export class DaemonSetController extends QueueController {
     const template = daemonTemplate(set, hash);
     const nodes = this.#nodes.list().map((node) => {
       const name = node.metadata!.name!;
-      return { node: name, pods: (byNode.get(name) ?? []).sort(byAge), ...wantsPod(template, node) };
+      return { node: name, pods: (byNode.get(name) ?? []).sort(byStanding), ...wantsPod(template, node) };
     });
     return { client, set, hash, template, pods, nodes };
   }
@@ -310,11 +311,9 @@ function countNodes({ set, nodes, hash }: DaemonSync, now: number) {
 
 const phases: Record<string, number> = { Failed: 2, Succeeded: 1 };
 
-/** Pods that have a node first, then by age. */
-function byAge(a: Pod, b: Pod): number {
+/** Pods that have a node first, then those that run, then by age. */
+function byStanding(a: Pod, b: Pod): number {
   const placed = Number(Boolean(b.spec!.nodeName)) - Number(Boolean(a.spec!.nodeName));
   const order = (phases[a.status?.phase ?? ''] ?? 0) - (phases[b.status?.phase ?? ''] ?? 0);
-  const [left = '', right = ''] = [a.metadata!.creationTimestamp, b.metadata!.creationTimestamp];
-  if (placed || order) return placed || order;
-  return left === right ? (a.metadata!.name! < b.metadata!.name! ? -1 : 1) : left < right ? -1 : 1;
+  return placed || order || byAge(a, b);
 }
