@@ -47,12 +47,12 @@ function structure(schema: ObjectSchema, value: Members, settled?: Members): Mem
   let copy: Members | undefined;
   for (const name in value) {
     const place = order.get(name);
-    const at = place === undefined ? order.size : place.at;
+    const at = place?.at ?? order.size;
     if (at < last) ordered = false;
     last = at;
-    if (place?.within === undefined) continue;
+    if (!place?.within) continue;
     const before = value[name];
-    if (typeof before !== 'object' || before === null || (settled !== undefined && settled[name] === before)) continue;
+    if (typeof before !== 'object' || before === null || settled?.[name] === before) continue;
     const after = ofType(place.within, before);
     if (after !== before) (copy ??= { ...value })[name] = after;
   }

@@ -1,13 +1,14 @@
 import type { CustomResourceDefinition } from '../../api/index.ts';
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { isNotFound } from '../../api/status.ts';
-import { ConflictError, type StoreEvent, type Watch } from '../../store/index.ts';
+import { ConflictError, type Entry, type StoreEvent, type Watch } from '../../store/index.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
+import { manageFieldsOnUpdate } from '../managedFields.ts';
 import { deleteAll } from '../registry/deletion.ts';
 import type { Registry } from '../registry/generic.ts';
 import { objectOf } from '../registry/stored.ts';
-import { manageFieldsOnUpdate } from '../managedFields.ts';
+import type { RequestContext } from '../registry/strategy.ts';
 import { ownContext } from './context.ts';
 import { setCondition, settledStatus, type Condition } from './definition/conditions.ts';
 import { cleanupFinalizer } from './definition/strategy.ts';
@@ -182,10 +183,7 @@ export class CustomResources {
       context.now,
     );
     object.metadata!.finalizers = object.metadata!.finalizers?.filter((finalizer) => finalizer !== cleanupFinalizer);
-    if (object.metadata!.finalizers?.length) {
-      await manageFieldsOnUpdate(definitions, context, objectOf(current), object, 'status');
-      await definitions.replace(context, current, object);
-    }
+    if (object.metadata!.finalizers?.length) await this.#replace(context, current, object);
     else await definitions.remove(context, current);
   }
 
@@ -200,7 +198,11 @@ export class CustomResources {
     if (objectOf(current).metadata!.resourceVersion !== definition.metadata!.resourceVersion) return;
     const object = cloneJson(objectOf<CustomResourceDefinition>(current));
     change(object);
-    const context = ownContext(clock.now());
+    await this.#replace(ownContext(clock.now()), current, object);
+  }
+
+  async #replace(context: RequestContext, current: Entry, object: CustomResourceDefinition): Promise<void> {
+    const { definitions } = this.options;
     await manageFieldsOnUpdate(definitions, context, objectOf(current), object, 'status');
     await definitions.replace(context, current, object);
   }
