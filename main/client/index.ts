@@ -1,6 +1,6 @@
 /**
  * client-go's place: typed access to an API server (Client), shared caches (Informer), rate limited work (WorkQueue)
- * and events (EventRecorder). Rooms that act on the cluster are given a Client; none knows where its server runs.
+ * and events (EventRecorder, and SeriesRecorder for those of events.k8s.io). Rooms that act on the cluster are given a Client; none knows where its server runs.
  */
 export type * from './transport.ts';
 export { HttpsTransport, type HttpsTransportOptions } from './httpsTransport.ts';
@@ -23,5 +23,6 @@ export {
   type RateLimiter,
 } from './rateLimiter.ts';
 export { EventRecorder, type EventRecorderOptions } from './eventRecorder.ts';
+export { SeriesRecorder, type SeriesRecorderOptions } from './seriesRecorder.ts';
 export { LeaderElector, type LeaderElectionOptions } from './leaderElection.ts';
 export { created, installCustomKinds, type CustomKindsOptions } from './customKinds.ts';

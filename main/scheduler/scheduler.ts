@@ -1,10 +1,11 @@
+import os from 'node:os';
 import type { Attempt } from '../api/attempt.ts';
 import { conditionPatch } from '../api/conditionPatch.ts';
 import type { Node, ObjectReference, Pod } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { timestamp } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
-import { EventRecorder, TokenBucket, resources, type Client, type Informer, type InformerFactory } from '../client/index.ts';
+import { SeriesRecorder, TokenBucket, resources, type Client, type Informer, type InformerFactory } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
@@ -65,7 +66,7 @@ interface Lane {
   algorithm: Algorithm;
   preemption: DefaultPreemption;
   client: Client;
-  recorder: EventRecorder;
+  recorder: SeriesRecorder;
 }
 
 /** Milliseconds that drivers have to make devices ready (upstream: DynamicResourcesArgs.bindingTimeout). */
@@ -131,7 +132,7 @@ export class Scheduler {
         slices,
         compile: options.compileDeviceSelector ?? (() => ({ detail: 'no expressions are read here' })),
         bindingTimeout: deviceBindingTimeout,
-        tell: (pod, reason, message) => this.#laneOf(pod)?.recorder.event(typed(pod), 'Normal', reason, message, { action: 'Scheduling' }),
+        tell: (pod, reason, message) => this.#laneOf(pod)?.recorder.event(referenceTo(pod), 'Normal', reason, 'Scheduling', message),
       }),
       defaultSelector: defaultSelector(services, replicaSets, statefulSets),
       volumePlugins: [
@@ -178,7 +179,7 @@ export class Scheduler {
     const client = this.options.client.as(configuration.schedulerName);
     const profile = new Profile(configuration, makePlugins(dependencies, configuration.args), this.options.metrics?.ofProfile(configuration.schedulerName, () => clock.monotonic()));
     const algorithm = new Algorithm(profile, this.#cache, this.#nominator, random);
-    const recorder = new EventRecorder(client, configuration.schedulerName, clock, random, { log: this.#log });
+    const recorder = new SeriesRecorder(client, configuration.schedulerName, { clock, random, log: this.#log, host: os.hostname() });
     const preemption = new DefaultPreemption(profile, algorithm, this.#cache, () => budgets.list(), random);
     return { profile, algorithm, preemption, client, recorder };
   }
@@ -397,15 +398,7 @@ export class Scheduler {
     this.#arrived(pod.pod, node);
     this.#measure(queued, 'scheduled');
     this.#attempts.record(pod, this.#clock.now(), 'Scheduled', outcome);
-    lane.recorder.event(
-      typed(pod.pod),
-      'Normal',
-      'Scheduled',
-      `Successfully assigned ${namespace}/${name} to ${node}`,
-      {
-        action: 'Binding',
-      },
-    );
+    lane.recorder.event(referenceTo(pod.pod), 'Normal', 'Scheduled', 'Binding', `Successfully assigned ${namespace}/${name} to ${node}`);
   }
 
   #bindingFailed(queued: QueuedPod, outcome: Outcome, error: Error): void {
@@ -487,8 +480,7 @@ export class Scheduler {
   #say(queued: QueuedPod, { reason, message, nominated }: Word): void {
     const current = this.#current(queued);
     if (!current || current.spec!.nodeName || current.metadata!.deletionTimestamp) return;
-    const text = message.length > 1024 ? `${message.slice(0, 1021)}...` : message;
-    this.#laneOf(current)!.recorder.event(typed(current), 'Warning', 'FailedScheduling', text, { action: 'Scheduling' });
+    this.#laneOf(current)!.recorder.event(referenceTo(current), 'Warning', 'FailedScheduling', 'Scheduling', asNote(message));
     void this.#writeCondition(current, reason === 'Error' ? 'SchedulerError' : 'Unschedulable', message, nominated);
   }
 
@@ -584,7 +576,7 @@ export class Scheduler {
       await pods.patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
       await pods.delete(namespace!, name!, { preconditions: { uid } });
       const message = `Preempted by pod ${preemptor.uid} on node ${node}`;
-      lane.recorder.event(typed(victim), 'Normal', 'Preempted', message, { action: 'Preempting', related: referenceTo(preemptor.pod) });
+      lane.recorder.event(referenceTo(victim), 'Normal', 'Preempted', 'Preempting', message, referenceTo(preemptor.pod));
       return true;
     } catch (error) {
       if (isNotFound(error)) return true;
@@ -605,11 +597,19 @@ function unlessStopped(wait: Promise<unknown>, signal: AbortSignal): Promise<voi
 
 const hasEnded = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
-const typed = (pod: Pod): Pod => (pod.kind ? pod : { apiVersion: 'v1', kind: 'Pod', ...pod });
-
 function referenceTo({ metadata }: Pod): ObjectReference {
   const { namespace, name, uid, resourceVersion } = metadata!;
   return { apiVersion: 'v1', kind: 'Pod', namespace, name, uid, resourceVersion };
+}
+
+/** Bytes of an event's note. */
+const noteLimit = 1024;
+
+function asNote(message: string): string {
+  if (Buffer.byteLength(message) <= noteLimit) return message;
+  const suffix = ' ...';
+  // A character that is cut through becomes a replacement character of up to three bytes.
+  return Buffer.from(message).subarray(0, noteLimit - suffix.length).toString().replace(/\ufffd+$/, '') + suffix;
 }
 
 /** Heartbeats and the like do not make room for anybody. */

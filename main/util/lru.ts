@@ -19,6 +19,15 @@ export class LruMap<K, V> {
     if (this.#entries.size > this.capacity) this.#entries.delete(this.#entries.keys().next().value as K);
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** From what was used longest ago on. */
+  [Symbol.iterator](): IterableIterator<[K, V]> {
+    return this.#entries.entries();
+  }
+
   delete(key: K): void {
     this.#entries.delete(key);
   }
