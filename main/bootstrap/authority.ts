@@ -2,6 +2,7 @@ import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 import type { KeyPair } from './certificates.ts';
+import { requestedNames, requestedSubject } from './requested.ts';
 
 /* Loaded only when certificates have to be made: see certificates.ts. */
 
@@ -57,24 +58,30 @@ export class Authority {
     return { certificate: `${made.toString('pem')}\n`, key: await pemOf(keys.privateKey) };
   }
 
+  /** Takes over no more of a request than its key, its subject and its names. Rejects when this authority has expired. */
   async sign(request: x509.Pkcs10CertificateRequest, usages: readonly string[], now: number, lifetime: number): Promise<string> {
     const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
     const extended = [...(usages.includes('server auth') ? [serverAuth] : []), ...(usages.includes('client auth') ? [clientAuth] : [])];
     const flags = (usages.includes('digital signature') ? x509.KeyUsageFlags.digitalSignature : 0) | (usages.includes('key encipherment') ? x509.KeyUsageFlags.keyEncipherment : 0);
-    const names = request.getExtension('2.5.29.17');
+    const { notAfter } = this.issuer;
+    const expiry = notAfter.toISOString();
+    if (now - backdated >= notAfter.getTime()) throw new Error(`the signer has expired: NotAfter=${expiry}`);
+    if (now >= notAfter.getTime()) throw new Error(`refusing to sign a certificate that expired in the past: NotAfter=${expiry}`);
+    const subject = requestedSubject(request);
+    const names = requestedNames(request, subject.toJSON().length === 0);
     const made = await x509.X509CertificateGenerator.create({
       serialNumber: newSerial(),
-      subject: request.subjectName,
+      subject,
       issuer: this.issuer.subjectName,
       notBefore: new Date(now - backdated),
-      notAfter: new Date(Math.min(now + lifetime - (lifetime < short ? 0 : backdated), this.issuer.notAfter.getTime())),
+      notAfter: new Date(Math.min(now + lifetime - (lifetime < short ? 0 : backdated), notAfter.getTime())),
       signingKey: this.privateKey,
       publicKey: request.publicKey,
       signingAlgorithm: algorithm,
       extensions: [
-        new x509.BasicConstraintsExtension(false, undefined, true),
         ...(flags ? [new x509.KeyUsagesExtension(flags, true)] : []),
         ...(extended.length ? [new x509.ExtendedKeyUsageExtension(extended)] : []),
+        new x509.BasicConstraintsExtension(false, undefined, true),
         await x509.AuthorityKeyIdentifierExtension.create(this.issuer.publicKey),
         ...(names ? [names] : []),
       ],
