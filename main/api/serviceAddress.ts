@@ -20,7 +20,7 @@ export function serviceAddress(ip: string, { metadata }: Service): IPAddress {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'IPAddress',
     metadata: { name: ip, labels: { [familyLabel]: addressFamily(ip), [managerLabel]: manager } },
-    spec: { parentRef: { group: '', resource: 'services', namespace: metadata!.namespace, name: metadata!.name! } },
+    spec: { parentRef: { resource: 'services', namespace: metadata!.namespace, name: metadata!.name! } },
   };
 }
 

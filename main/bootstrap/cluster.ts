@@ -35,6 +35,7 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
     ensure(client, resources.serviceCIDRs, [serviceCIDR(options)]),
   ]);
   await Promise.all([
+    sayRangeReady(client, serviceCIDR(options)),
     ensure(client, resources.clusterRoles, defaultClusterRoles(), (role, wanted) => (role.aggregationRule ? role : { ...role, rules: together(role.rules, wanted.rules) })),
     ensure(client, resources.clusterRoleBindings, defaultClusterRoleBindings(), withSubjects),
     ensure(client, resources.roles, [...defaultRoles(), clusterInfoReaders.role], (role, wanted) => ({ ...role, rules: together(role.rules, wanted.rules) })),
@@ -53,6 +54,19 @@ export async function bootstrapCluster(client: Client, options: BootstrapOptions
 
 function serviceCIDR({ serviceCIDR: range = '10.96.0.0/16' }: BootstrapOptions): ServiceCIDR {
   return { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: 'kubernetes' }, spec: { cidrs: range.split(',') } };
+}
+
+/** Where nobody has said anything yet, and it is as it was asked for. Mirrors pkg/controlplane/controller/defaultservicecidr (syncStatus). */
+async function sayRangeReady(client: Client, { apiVersion, kind, metadata, spec }: ServiceCIDR): Promise<void> {
+  const ranges = client.of(resources.serviceCIDRs);
+  const { items } = await ranges.list();
+  const now = items.find((range) => range.metadata!.name === metadata!.name);
+  const known = now?.status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown';
+  if (!now || now.metadata!.deletionTimestamp || known !== 'Unknown' || !equalJson(now.spec?.cidrs, spec?.cidrs)) return;
+  const lastTransitionTime = now.metadata!.creationTimestamp;
+  const conditions = [{ type: 'Ready', status: 'True', message: 'Kubernetes default Service CIDR is ready', lastTransitionTime }];
+  const applied = { apiVersion, kind, metadata: { name: metadata!.name }, status: { conditions } };
+  await ranges.patch('', metadata!.name!, 'apply', applied, { subresource: 'status', fieldManager: 'kubernetes-service-cidr-controller', force: true });
 }
 
 function services({ serviceIP = '10.96.0.1', dnsIP = '10.96.0.10' }: BootstrapOptions): Service[] {

@@ -6,6 +6,8 @@ import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 
+/** An API server that has not heard of the deletion yet may still give out an address. */
+const grace = 10_000;
 const finalizer = 'networking.k8s.io/service-cidr-finalizer';
 const readyMessage = 'Kubernetes Service CIDR is ready';
 const terminatingMessage = 'There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR';
@@ -33,21 +35,28 @@ export class ServiceCIDRController extends QueueController {
   protected async sync(name: string, client: Client): Promise<void> {
     const range = this.#ranges.get(name);
     if (!range) return;
-    const ranges = client.of(resources.serviceCIDRs);
-    const { finalizers = [], deletionTimestamp, resourceVersion } = range.metadata!;
-    const change = (list: string[]) => ranges.patch('', name, 'merge', { metadata: { finalizers: list, resourceVersion } });
+    const { finalizers = [], deletionTimestamp } = range.metadata!;
     try {
-      if (deletionTimestamp) {
-        if (!finalizers.includes(finalizer)) return;
-        if (this.#isNeeded(range)) await this.#say(client, range, 'False', 'Terminating', terminatingMessage);
-        else await change(finalizers.filter((each) => each !== finalizer));
-        return;
-      }
-      if (!finalizers.includes(finalizer)) await change([...finalizers, finalizer]);
-      else await this.#say(client, range, 'True', '', readyMessage);
+      if (deletionTimestamp) return await this.#finish(client, range);
+      if (!finalizers.includes(finalizer)) await changeFinalizers(client, name, { finalizers: [finalizer] });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+    try {
+      await this.#say(client, range, 'True', '', readyMessage);
+    } catch (error) {
+      const about = { ...range, apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR' };
+      this.recorder.event(about, 'Warning', 'KubernetesServiceCIDRError', 'The ServiceCIDR Status can not be set to Ready=True');
+      throw error;
+    }
+  }
+
+  async #finish(client: Client, range: ServiceCIDR): Promise<void> {
+    const { name, finalizers, deletionTimestamp } = range.metadata!;
+    if (this.#isNeeded(range)) return this.#say(client, range, 'False', 'Terminating', terminatingMessage);
+    const wait = Date.parse(deletionTimestamp!) + grace - this.clock.now();
+    if (wait > 0) this.queue.addAfter(name!, wait);
+    else if (finalizers?.includes(finalizer)) await changeFinalizers(client, name!, { '$deleteFromPrimitiveList/finalizers': [finalizer] });
   }
 
   /** Whether an address of the range has no other range to be from. */
@@ -63,17 +72,25 @@ export class ServiceCIDRController extends QueueController {
 
   async #say(client: Client, range: ServiceCIDR, status: string, reason: string, message: string): Promise<void> {
     const known = range.status?.conditions?.find(({ type }) => type === 'Ready');
-    if (known?.status === status && known.reason === reason) return;
-    const others = range.status?.conditions?.filter((each) => each !== known) ?? [];
+    if (known?.status === status && (known.reason ?? '') === reason && known.message === message) return;
+    const { name } = range.metadata!;
     const condition = { type: 'Ready', status, reason, message, lastTransitionTime: timestamp(this.clock.now()) };
-    await client.of(resources.serviceCIDRs).patch('', range.metadata!.name!, 'merge', { status: { conditions: [...others, condition] } }, { subresource: 'status' });
+    const applied = { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name }, status: { conditions: [condition] } };
+    await client.of(resources.serviceCIDRs).patch('', name!, 'apply', applied, { subresource: 'status', fieldManager: this.name, force: true });
   }
 }
 
-/** Whether a range covers an address. */
+const changeFinalizers = (client: Client, name: string, metadata: object) => client.of(resources.serviceCIDRs).patch('', name, 'strategic', { metadata });
+
+/** Whether a Service may have an address of a range: it has neither that of the network nor, of IPv4, the last one. */
 export function inRange(ip: string, cidr: string): boolean {
   const address = parseIP(ip);
   const range = parseCIDR(cidr);
   if (!address || !range || address.bytes.length !== range.address.bytes.length) return false;
-  return parseCIDR(`${ip}/${range.prefixLength}`)?.network === range.network;
+  const { prefixLength } = range;
+  if (parseCIDR(`${ip}/${prefixLength}`)?.network !== range.network) return false;
+  const host = address.bytes.map((_, i) => 0xff >> Math.min(8, Math.max(0, prefixLength - 8 * i)));
+  const isNetwork = address.bytes.every((byte, i) => (byte & host[i]!) === 0);
+  const isLast = address.bytes.every((byte, i) => (byte & host[i]!) === host[i]);
+  return !isNetwork && !(isLast && address.bytes.length === 4);
 }

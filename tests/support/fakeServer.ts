@@ -519,13 +519,13 @@ function fieldsOf(object: Anything): Record<string, string> {
 }
 
 function patched(old: Anything, request: ApiRequest): Anything {
-  if (request.contentType?.includes('strategic')) return merge(cloneJson(old), request.body, true) as Anything;
+  if (request.contentType?.includes('strategic') || request.contentType?.includes('apply')) return merge(cloneJson(old), request.body, true) as Anything;
   if (!request.contentType?.includes('merge-patch'))
-    throw failure(415, 'UnsupportedMediaType', 'only merge patches here');
+    throw failure(415, 'UnsupportedMediaType', 'only merge and apply patches here');
   return merge(cloneJson(old), request.body, false) as Anything;
 }
 
-/** RFC 7386; `strategic`: lists of things with a type (conditions) are merged by it, and from others things go by their uid. */
+/** RFC 7386; `strategic`: lists of things with a type (conditions) are merged by it, finalizers as sets, and from others things go by their uid. */
 function merge(target: unknown, patch: unknown, strategic: boolean): unknown {
   if (strategic && Array.isArray(patch) && patch.length > 0 && patch.every((item) => (item as { $patch?: string })?.$patch === 'delete')) {
     const gone = (patch as { uid: string }[]).map(({ uid }) => uid);
@@ -543,6 +543,7 @@ function merge(target: unknown, patch: unknown, strategic: boolean): unknown {
     if (name.startsWith('$setElementOrder/')) continue;
     const list = strategic && /^\$deleteFromPrimitiveList\/(.+)$/.exec(name)?.[1];
     if (list) result[list] = ((result[list] ?? []) as unknown[]).filter((item) => !(value as unknown[]).includes(item));
+    else if (strategic && name === 'finalizers') result[name] = [...new Set([...((result[name] ?? []) as unknown[]), ...(value as unknown[])])];
     else if (value === null) delete result[name];
     else if (value !== undefined) result[name] = merge(result[name], value, strategic);
   }

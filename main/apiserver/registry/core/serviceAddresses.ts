@@ -4,6 +4,7 @@ import { addressFamily, type AddressFamily, serviceAddress } from '../../../api/
 import { isAlreadyExists, isNotFound } from '../../../api/status.ts';
 import { ConflictError } from '../../../store/index.ts';
 import type { Random } from '../../../util/random.ts';
+import { manageFieldsOnUpdate } from '../../managedFields.ts';
 import type { Registry } from '../generic.ts';
 import type { Objects, RequestContext } from '../strategy.ts';
 
@@ -79,7 +80,9 @@ export class ServiceAddresses {
   /** False: it is taken. */
   async #create(context: RequestContext, service: Service, ip: string): Promise<boolean> {
     try {
-      await this.addresses.create(own(context), serviceAddress(canonical(ip), service) as Required<IPAddress>);
+      const address = serviceAddress(canonical(ip), service) as Required<IPAddress>;
+      await manageFieldsOnUpdate(this.addresses, own(context), undefined, address, '');
+      await this.addresses.create(own(context), address);
       return true;
     } catch (error) {
       if (isAlreadyExists(error)) return false;
@@ -101,8 +104,8 @@ function isReady({ status }: ServiceCIDR): boolean {
   return condition === undefined || condition.status === 'True';
 }
 
-/** The cluster's own write, in the course of the request; of a dry run it is one too. */
-const own = (context: RequestContext): RequestContext => ({ ...context, namespace: '', warnings: [] });
+/** The API server's own write, in the course of the request; of a dry run it is one too. */
+const own = (context: RequestContext): RequestContext => ({ ...context, namespace: '', warnings: [], userAgent: 'kube-apiserver', fieldManager: 'kube-apiserver' });
 
 const canonical = (ip: string): string => formatIP(parseIP(ip)!);
 

@@ -30,6 +30,19 @@ it('an address that a Service holds is an object that says whose it is, and goes
     metadata: { labels: { 'ipaddress.kubernetes.io/ip-family': 'IPv4', 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' } },
     spec: { parentRef: { resource: 'services', namespace: 'default', name: 'web' } },
   });
+  expect((await address(ip)).metadata!.managedFields).toEqual([
+    {
+      manager: 'kube-apiserver',
+      operation: 'Update',
+      apiVersion: 'networking.k8s.io/v1',
+      time: expect.any(String) as string,
+      fieldsType: 'FieldsV1',
+      fieldsV1: {
+        'f:metadata': { 'f:labels': { '.': {}, 'f:ipaddress.kubernetes.io/ip-family': {}, 'f:ipaddress.kubernetes.io/managed-by': {} } },
+        'f:spec': { 'f:parentRef': { '.': {}, 'f:name': {}, 'f:namespace': {}, 'f:resource': {} } },
+      },
+    },
+  ]);
   await cluster.ask('DELETE', `${services}/web`);
   expect(await addresses()).not.toContain(ip);
 });
