@@ -2,28 +2,17 @@ import type { OwnerReference } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { apiVersionOf, parseApiVersion, type KubeObject } from '../api/meta.ts';
 import { isConflict, isNotFound, type StatusError } from '../api/status.ts';
-import type { Client, Informer, InformerFactory, ResourceDef } from '../client/index.ts';
-import type { Timer } from '../util/clock.ts';
+import type { Client, InformerFactory } from '../client/index.ts';
 import { AbsentOwners } from './absentOwners.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
-import { discover, isGone, type DiscoveredResource } from './discovery.ts';
+import type { DiscoveredResource, Discovery } from './discovery.ts';
 import { blockingDependents, foregroundFinalizer, orphanFinalizer, OwnerGraph, type GraphNode } from './ownerGraph.ts';
+import { rediscovery, ServedKinds, type Following } from './servedKinds.ts';
 
-const rediscovery = 30_000;
 /** Between looking for an owner by the word of one dependent and by that of another. */
 const anotherGuess = 1_000;
 const ignored = new Set(['/events', 'events.k8s.io/events']);
 const needed = ['list', 'watch', 'delete'];
-
-/** A collection that is followed. */
-interface Watched {
-  resource: DiscoveredResource;
-  informer: Informer<KubeObject>;
-  /** Uids of what is out of sight because this version is not served. */
-  unseen: Set<string>;
-  /** Ends the following. */
-  end(): void;
-}
 
 interface Classified {
   /** The owner is there and stays. */
@@ -42,11 +31,10 @@ export class GarbageCollector extends QueueController {
   readonly #informers: InformerFactory;
   readonly #graph: OwnerGraph;
   readonly #absentOwners = new AbsentOwners();
-  readonly #watched = new Map<string, Watched>();
+  readonly #kinds: ServedKinds;
   /** By `apiVersion/kind`, in the versions that the server prefers. */
   #resources = new Map<string, DiscoveredResource>();
   #served = new Set<string>();
-  #timer: Timer | undefined;
   #stopped = false;
 
   constructor(context: ControllerContext) {
@@ -58,6 +46,14 @@ export class GarbageCollector extends QueueController {
       crossNamespace: (dependent, reference) => this.#warnCrossNamespace(dependent, reference),
       absent: (node) => this.#absentOwners.add(node, node.namespace),
     });
+    this.#kinds = new ServedKinds({
+      ...context,
+      client: this.client,
+      log: this.log,
+      wants: ({ group, resource, verbs }) => !ignored.has(`${group}/${resource}`) && needed.every((verb) => verbs.includes(verb)),
+      follow: () => this.#follow(),
+      onDiscovery: (discovery) => this.#know(discovery),
+    });
   }
 
   override start(): void {
@@ -66,69 +62,45 @@ export class GarbageCollector extends QueueController {
 
   override async stop(): Promise<void> {
     this.#stopped = true;
-    this.#timer?.cancel();
+    this.#kinds.stop();
     await super.stop();
   }
 
   async #begin(): Promise<void> {
-    await this.#discover();
+    await this.#kinds.start();
     // Deleting by half a picture would delete what is owned by what has not been seen yet.
     await this.#informers.synced();
     if (!this.#stopped) super.start();
   }
 
-  /** Follows every collection that can be followed, those included that are defined while we run, as long as it is served. */
-  async #discover(): Promise<void> {
-    try {
-      const discovery = await discover(this.client);
-      // What a group that does not answer serves is not known to be gone.
-      const known = discovery.failures.length > 0 ? this.#resources : [];
-      this.#resources = new Map([...known, ...discovery.resources.map((resource) => [`${apiVersionOf(resource)}/${resource.kind}`, resource] as const)]);
-      this.#served = discovery.served;
-      for (const resource of discovery.resources) {
-        const id = `${resource.group}/${resource.resource}`;
-        if (ignored.has(id) || !needed.every((verb) => resource.verbs.includes(verb))) continue;
-        const before = this.#watched.get(id);
-        if (before?.resource.version === resource.version) continue;
-        this.#watched.set(id, this.#watch(resource));
-        if (before) this.#release(before);
-      }
-      for (const [id, watched] of this.#watched) {
-        if (!isGone(watched.resource, discovery)) continue;
-        this.#watched.delete(id);
-        this.#release(watched);
-        // Its last list may not have told of its end yet.
-        for (const object of watched.informer.list()) watched.unseen.add(object.metadata!.uid!);
-        for (const uid of watched.unseen) this.#graph.remove(uid);
-      }
-    } catch (error) {
-      this.log.warn('the server could not be asked what it serves, will try again', { error: String(error) });
-    }
-    if (!this.#stopped) this.#timer = this.clock.setTimer(rediscovery, () => void this.#discover());
+  #know({ resources, served, failures }: Discovery): void {
+    // What a group that does not answer serves is not known to be gone.
+    const known = failures.length > 0 ? this.#resources : [];
+    this.#resources = new Map([...known, ...resources.map((resource) => [`${apiVersionOf(resource)}/${resource.kind}`, resource] as const)]);
+    this.#served = served;
   }
 
-  #watch(resource: DiscoveredResource): Watched {
-    const informer = this.#informers.informer<KubeObject>(resource satisfies ResourceDef);
+  #follow(): Following {
+    /** Uids of what is out of sight because this version is not served. */
     const unseen = new Set<string>();
-    const end = informer.on({
-      add: (object) => {
-        unseen.delete(object.metadata!.uid!);
-        this.#graph.observe(object);
+    return {
+      handlers: {
+        add: (object) => {
+          unseen.delete(object.metadata!.uid!);
+          this.#graph.observe(object);
+        },
+        update: (old, object) => {
+          if (old.metadata!.uid !== object.metadata!.uid) this.#graph.remove(old.metadata!.uid!);
+          this.#graph.observe(object);
+        },
+        delete: (object) => this.#graph.remove(object.metadata!.uid!),
+        // It may be there, in a version that is served: what it owns must not go.
+        unserved: (object) => void unseen.add(object.metadata!.uid!),
       },
-      update: (old, object) => {
-        if (old.metadata!.uid !== object.metadata!.uid) this.#graph.remove(old.metadata!.uid!);
-        this.#graph.observe(object);
+      ended: (left) => {
+        for (const uid of [...unseen, ...left.map(({ metadata }) => metadata!.uid!)]) this.#graph.remove(uid);
       },
-      delete: (object) => this.#graph.remove(object.metadata!.uid!),
-      // It may be there, in a version that is served: what it owns must not go.
-      unserved: (object) => void unseen.add(object.metadata!.uid!),
-    });
-    return { resource, informer, unseen, end };
-  }
-
-  #release({ resource, end }: Watched): void {
-    end();
-    this.#informers.release(resource);
+    };
   }
 
   protected async sync(key: string, client: Client): Promise<void> {

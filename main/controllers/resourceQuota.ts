@@ -4,14 +4,14 @@ import { keyOf, type KubeObject } from '../api/meta.ts';
 import { Quantity } from '../api/quantity.ts';
 import { addAmounts, amountsOf, countsFor, deviceFacts, isDeviceClaim, matchesScopes, quotaUsage, type Amounts, type DeviceFacts } from '../api/quota.ts';
 import { isConflict, isNotFound } from '../api/status.ts';
-import { resources, type Client, type Informer, type InformerFactory, type ResourceDef } from '../client/index.ts';
+import { resources, type Client, type Informer, type InformerFactory } from '../client/index.ts';
 import type { Timer } from '../util/clock.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
-import { discover, isGone, type DiscoveredResource } from './discovery.ts';
+import type { DiscoveredResource } from './discovery.ts';
+import { ServedKinds, type Following } from './servedKinds.ts';
 
 /** Time alone may free something (a pod that should be gone by now): everything is counted anew this often. */
 const resyncPeriod = 5 * 60_000;
-const rediscovery = 30_000;
 /** Changes that come in a row are counted together. */
 const gathering = 20;
 const ignored = new Set(['/bindings', '/events', 'events.k8s.io/events']);
@@ -21,8 +21,6 @@ interface Counted {
   resource: DiscoveredResource;
   /** Undefined once the kind is served no more: there is nothing of it. */
   informer: Informer<KubeObject> | undefined;
-  /** Ends the following. */
-  end(): void;
 }
 
 /** Says in a quota's status how much of it is used. Mirrors pkg/controller/resourcequota. */
@@ -33,7 +31,8 @@ export class ResourceQuotaController extends QueueController {
   readonly #pods: Informer<Pod>;
   readonly #claims: Informer<ResourceResourceClaim>;
   readonly #counted = new Map<string, Counted>();
-  #timers: Timer[] = [];
+  readonly #kinds: ServedKinds;
+  #resync: Timer | undefined;
   #stopped = false;
 
   constructor(context: ControllerContext) {
@@ -49,6 +48,14 @@ export class ResourceQuotaController extends QueueController {
         if (!equalJson(old.spec, quota.spec) || !equalJson(old.status, quota.status)) this.enqueueObject(quota);
       },
     });
+    this.#kinds = new ServedKinds({
+      ...context,
+      client: this.client,
+      log: this.log,
+      // Any kind in a namespace can be counted.
+      wants: ({ group, resource, namespaced, verbs }) => namespaced && !ignored.has(`${group}/${resource}`) && needed.every((verb) => verbs.includes(verb)),
+      follow: (resource, informer) => this.#follow(resource, informer),
+    });
   }
 
   override start(): void {
@@ -57,72 +64,43 @@ export class ResourceQuotaController extends QueueController {
 
   override async stop(): Promise<void> {
     this.#stopped = true;
-    for (const timer of this.#timers) timer.cancel();
+    this.#kinds.stop();
+    this.#resync?.cancel();
     await super.stop();
   }
 
   async #begin(): Promise<void> {
-    await this.#discover();
+    await this.#kinds.start();
     await this.#informers.synced();
     if (this.#stopped) return;
     super.start();
-    this.#repeat(rediscovery, () => void this.#discover());
-    this.#repeat(resyncPeriod, () => {
+    this.#countAgain();
+  }
+
+  #countAgain(): void {
+    this.#resync = this.clock.setTimer(resyncPeriod, () => {
       for (const quota of this.#quotas.list()) this.enqueue(keyOf(quota));
+      this.#countAgain();
     });
   }
 
-  #repeat(period: number, task: () => void): void {
-    const place = this.#timers.length;
-    const again = () => {
-      this.#timers[place] = this.clock.setTimer(period, () => {
-        task();
-        if (!this.#stopped) again();
-      });
-    };
-    again();
-  }
-
-  /** Any kind in a namespace can be counted, those included that are defined while we run, as long as it is served. */
-  async #discover(): Promise<void> {
-    try {
-      const discovery = await discover(this.client);
-      for (const resource of discovery.resources) {
-        const id = `${resource.group}/${resource.resource}`;
-        if (ignored.has(id) || !resource.namespaced || !needed.every((verb) => resource.verbs.includes(verb))) continue;
-        const before = this.#counted.get(id);
-        if (before?.informer && before.resource.version === resource.version) continue;
-        this.#counted.set(id, this.#follow(resource));
-        if (before) this.#release(before);
-      }
-      for (const counted of this.#counted.values()) {
-        if (!counted.informer || !isGone(counted.resource, discovery)) continue;
-        const left = counted.informer.list();
-        counted.informer = undefined;
-        this.#release(counted);
-        for (const object of left) this.#changed(counted.resource, object);
-      }
-    } catch (error) {
-      this.log.warn('the server could not be asked what it serves, will try again', { error: String(error) });
-    }
-  }
-
-  #follow(resource: DiscoveredResource): Counted {
-    const informer = this.#informers.informer<KubeObject>(resource satisfies ResourceDef);
-    const end = informer.on({
-      add: (object) => this.#changed(resource, object),
-      delete: (object) => this.#changed(resource, object),
-      update: (old, object) => {
-        if (this.#quotas.list(object.metadata!.namespace).length > 0 && this.#costsOtherwise(resource, old, object))
-          this.#changed(resource, object);
+  #follow(resource: DiscoveredResource, informer: Informer<KubeObject>): Following {
+    const counted: Counted = { resource, informer };
+    this.#counted.set(`${resource.group}/${resource.resource}`, counted);
+    return {
+      handlers: {
+        add: (object) => this.#changed(resource, object),
+        delete: (object) => this.#changed(resource, object),
+        update: (old, object) => {
+          if (this.#quotas.list(object.metadata!.namespace).length > 0 && this.#costsOtherwise(resource, old, object))
+            this.#changed(resource, object);
+        },
       },
-    });
-    return { resource, informer, end };
-  }
-
-  #release({ resource, end }: Counted): void {
-    end();
-    this.#informers.release(resource);
+      ended: (left) => {
+        counted.informer = undefined;
+        for (const object of left) this.#changed(resource, object);
+      },
+    };
   }
 
   #costsOtherwise(resource: DiscoveredResource, old: KubeObject, object: KubeObject): boolean {
