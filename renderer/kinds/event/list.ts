@@ -3,15 +3,15 @@ import { referenceRoute } from '../../routes.ts';
 import { useDiscovery } from '../../stores/discovery.ts';
 import { countColumn, namespaceColumn } from '../columns.ts';
 import type { KindList } from '../types.ts';
-import { lastSeen, timesSeen } from './time.ts';
+import { lastSeen, sourceOf, timesSeen } from './time.ts';
 
 export const list: KindList<Event> = {
   columns: [
-    { id: 'lastSeen', title: 'column.lastSeen', width: 100, text: (event) => lastSeen(event) ?? '', time: lastSeen },
+    { id: 'lastSeen', title: 'column.lastSeen', width: 92, text: (event) => lastSeen(event) ?? '', time: lastSeen },
     {
       id: 'type',
       title: 'column.type',
-      width: 110,
+      width: 100,
       text: ({ type }) => type ?? '',
       status: ({ type }) => ({ text: type ?? 'Normal', tone: type === 'Warning' ? 'warn' : 'idle' }),
     },
@@ -20,14 +20,14 @@ export const list: KindList<Event> = {
     {
       id: 'object',
       title: 'column.object',
-      width: 170,
+      width: 150,
       grow: 1,
       text: ({ involvedObject }) => `${involvedObject.kind ?? ''}/${involvedObject.name ?? ''}`,
       to: ({ involvedObject }) => referenceRoute(useDiscovery().resources, involvedObject),
     },
-    { id: 'message', title: 'column.message', width: 220, grow: 5, text: ({ message }) => message ?? '' },
-    countColumn('count', 'column.count', timesSeen),
-    { id: 'source', title: 'column.source', width: 140, optional: true, text: ({ source, reportingComponent }) => source?.component || reportingComponent || '' },
+    { id: 'message', title: 'column.message', width: 260, grow: 5, text: ({ message }) => message ?? '' },
+    { ...countColumn<Event>('count', 'column.count', timesSeen), width: 64 },
+    { id: 'source', title: 'column.source', width: 140, optional: true, text: sourceOf },
   ],
   sort: { column: 'lastSeen', descending: false },
 };

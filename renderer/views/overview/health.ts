@@ -118,12 +118,13 @@ export function warningGroups(events: readonly Event[], since: number): WarningG
     const key = `${event.reason} ${shape(event.message ?? '', name)}`;
     const group = groups.get(key) ?? { reason: event.reason ?? '', message: event.message ?? '', objects: [], times: 0, last: '' };
     groups.set(key, group);
-    if (last > group.last) {
+    // One has seconds and another microseconds: as texts they are not in order.
+    if (!group.last || Date.parse(last) > Date.parse(group.last)) {
       group.last = last;
       group.message = event.message ?? '';
     }
     group.times += timesSeen(event);
     if (!group.objects.some((each) => each.kind === kind && each.name === name && each.namespace === namespace)) group.objects.push({ kind, name, namespace, apiVersion });
   }
-  return [...groups.values()].sort((a, b) => (a.last < b.last ? 1 : -1));
+  return [...groups.values()].sort((a, b) => Date.parse(b.last) - Date.parse(a.last));
 }

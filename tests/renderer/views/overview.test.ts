@@ -45,6 +45,12 @@ describe('a pod that is on its way', () => {
 });
 
 describe('warnings', () => {
+  it('say when they were seen last, though some have seconds and others microseconds', () => {
+    const late = { ...warning('web-2', 'no room', '', 1), lastTimestamp: undefined, eventTime: '2026-01-01T10:00:05.900000Z' } as unknown as Event;
+    const [group] = warningGroups([warning('web-1', 'no room', '2026-01-01T10:00:05Z'), late], 0);
+    expect(group).toMatchObject({ last: '2026-01-01T10:00:05.900000Z', times: 2 });
+  });
+
   it('are grouped by their cause, whatever pod they name, the latest first', () => {
     const events = [
       warning('web-1', 'Back-off restarting failed container main in pod web-1_default(0a1b2c3d)', '2026-01-01T10:00:00Z', 3),
