@@ -24,6 +24,13 @@ export default {
   openLogs: 'Logs',
   openTerminal: 'Terminal',
   unschedulable: 'No node can take this pod',
+  notScheduled: 'The pod has no node yet ({reason})',
+  gated: 'Held back by its scheduling gates: {gates}',
+  gatedWhy: 'The scheduler does not look at the pod until whoever set these gates has removed every one of them from spec.schedulingGates.',
+  nominated: 'Room is being made for it on {node}',
+  nominatedWhy: 'Pods of lower priority are being stopped there. Once they have ended, the scheduler looks again; it may still choose another node.',
+  otherScheduler: 'It waits for the scheduler {scheduler}',
+  otherSchedulerWhy: 'spec.schedulerName names it, and it has said nothing of the pod. If no scheduler of this name runs in the cluster, the pod waits for ever.',
   pulling: {
     begun: 'The image is being pulled: {status}',
     sized: 'The image is being pulled: {current} of {total} MB',

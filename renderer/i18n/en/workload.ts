@@ -9,5 +9,7 @@ export default {
   active: 'Running now',
   lastSchedule: 'Last scheduled',
   lastSuccess: 'Last success',
+  refused: 'Its pods cannot be made',
+  refusedWhy: 'The API server refuses them: a ResourceQuota is used up, a LimitRange or a policy forbids them, or the template is not valid. It is tried again.',
   concurrency: 'Concurrency',
 };

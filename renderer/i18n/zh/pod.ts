@@ -24,6 +24,13 @@ export default {
   openLogs: '日志',
   openTerminal: '终端',
   unschedulable: '没有节点可以接纳此 Pod',
+  notScheduled: '此 Pod 尚未分配节点（{reason}）',
+  gated: '被调度门控（scheduling gate）拦住：{gates}',
+  gatedWhy: '在设置这些门控的一方将它们全部从 spec.schedulingGates 中移除之前，调度器不会考虑此 Pod。',
+  nominated: '正在节点 {node} 上为它腾出空间',
+  nominatedWhy: '该节点上优先级较低的 Pod 正在停止。它们结束后，调度器会重新考虑，也可能选择其他节点。',
+  otherScheduler: '正在等待调度器 {scheduler}',
+  otherSchedulerWhy: '它由 spec.schedulerName 指定，但还没有对此 Pod 作出任何回应。如果集群中没有运行这个名称的调度器，此 Pod 将一直等待。',
   pulling: {
     begun: '正在拉取镜像：{status}',
     sized: '正在拉取镜像：{current} / {total} MB',

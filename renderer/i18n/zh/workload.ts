@@ -9,5 +9,7 @@ export default {
   active: '正在运行',
   lastSchedule: '上次调度时间',
   lastSuccess: '上次成功时间',
+  refused: '无法创建其 Pod',
+  refusedWhy: 'API 服务器拒绝了这些 Pod：ResourceQuota 已用尽、LimitRange 或策略不允许，或模板无效。将会重试。',
   concurrency: '并发策略',
 };

@@ -1,4 +1,5 @@
 import type { KindDetails } from '../types.ts';
 import { editAction } from '../edit.ts';
+import AutoscalerSummary from './AutoscalerSummary.vue';
 
-export const details: KindDetails = { actions: [editAction('HorizontalPodAutoscaler')] };
+export const details: KindDetails = { summary: AutoscalerSummary, actions: [editAction('HorizontalPodAutoscaler')] };

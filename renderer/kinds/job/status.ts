@@ -13,3 +13,18 @@ export function jobStatus({ metadata, spec, status }: Job): StatusText {
 }
 
 export const hasEnded = ({ status }: Job): boolean => status?.conditions?.some(({ type, status: value }) => (type === 'Complete' || type === 'Failed') && value === 'True') ?? false;
+
+/** How many pods have ended with success, of how many. Mirrors printJob of pkg/printers/internalversion/printers.go. */
+export function completionsText({ spec, status }: Job): string {
+  const succeeded = status?.succeeded ?? 0;
+  if (typeof spec?.completions === 'number') return `${succeeded}/${spec.completions}`;
+  const parallelism = spec?.parallelism ?? 0;
+  return parallelism > 1 ? `${succeeded}/1 of ${parallelism}` : `${succeeded}/1`;
+}
+
+/** How long a job that has ended ran, in milliseconds; undefined while it runs. */
+export function durationOf({ status }: Job): number | undefined {
+  const failed = status?.conditions?.find(({ type, status: value }) => type === 'Failed' && value === 'True');
+  const end = status?.completionTime ?? failed?.lastTransitionTime;
+  return status?.startTime && end ? Date.parse(end) - Date.parse(status.startTime) : undefined;
+}

@@ -1,4 +1,5 @@
 import type { KindDetails } from '../types.ts';
 import { editAction } from '../edit.ts';
+import NamespaceSummary from './NamespaceSummary.vue';
 
-export const details: KindDetails = { actions: [editAction('Namespace')] };
+export const details: KindDetails = { summary: NamespaceSummary, actions: [editAction('Namespace')] };

@@ -2,6 +2,7 @@ import type { Namespace } from '../../../main/api/index.ts';
 import { core } from '../../client/index.ts';
 import { ageColumn, labelsColumn, nameColumn } from '../columns.ts';
 import type { KindList } from '../types.ts';
+import { namespaceStatus } from './status.ts';
 
 export const list: KindList<Namespace> = {
   columns: [
@@ -11,8 +12,8 @@ export const list: KindList<Namespace> = {
       title: 'column.status',
       width: 140,
       grow: 1,
-      text: ({ status }) => status?.phase ?? '',
-      status: ({ status }) => ({ text: status?.phase ?? 'Active', tone: status?.phase === 'Terminating' ? 'warn' : 'ok' }),
+      text: (namespace) => namespaceStatus(namespace).text,
+      status: namespaceStatus,
     },
     { ...labelsColumn(), optional: false },
     ageColumn(),

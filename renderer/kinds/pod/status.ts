@@ -80,6 +80,32 @@ export function toneOf(pod: Pod, { word, ready, total }: PodSummary = summarize(
   return 'bad';
 }
 
+/** Why a pod has no node yet. */
+export interface Holdup {
+  /** Key of the sentence that says it. */
+  key: string;
+  values: Record<string, string>;
+  tone: Tone;
+  /** The scheduler's own words, where it had any. */
+  words?: string | undefined;
+}
+
+const defaultScheduler = 'default-scheduler';
+
+/** What keeps a pod from a node, as far as the pod itself tells; undefined where it has one or the scheduler has not come to it yet. */
+export function holdupOf({ metadata, spec, status }: Pod): Holdup | undefined {
+  if (spec?.nodeName || metadata?.deletionTimestamp || (status?.phase ?? 'Pending') !== 'Pending') return undefined;
+  const gates = (spec?.schedulingGates ?? []).map(({ name }) => name);
+  if (gates.length) return { key: 'pod.gated', values: { gates: gates.join(', ') }, tone: 'warn' };
+  if (status?.nominatedNodeName) return { key: 'pod.nominated', values: { node: status.nominatedNodeName }, tone: 'info', words: placed(status.conditions)?.message };
+  const said = placed(status?.conditions);
+  if (said) return { key: said.reason === 'Unschedulable' ? 'pod.unschedulable' : 'pod.notScheduled', values: { reason: said.reason ?? '' }, tone: 'bad', words: said.message };
+  const scheduler = spec?.schedulerName || defaultScheduler;
+  return scheduler === defaultScheduler ? undefined : { key: 'pod.otherScheduler', values: { scheduler }, tone: 'warn' };
+}
+
+const placed = (conditions: NonNullable<Pod['status']>['conditions']) => conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
+
 export function unschedulable(pod: Pod): string | undefined {
   const condition = pod.status?.conditions?.find(({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable');
   return condition && (condition.message ?? condition.reason);

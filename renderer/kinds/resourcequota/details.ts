@@ -1,4 +1,5 @@
 import type { KindDetails } from '../types.ts';
 import { editAction } from '../edit.ts';
+import QuotaSummary from './QuotaSummary.vue';
 
-export const details: KindDetails = { actions: [editAction('ResourceQuota')] };
+export const details: KindDetails = { summary: QuotaSummary, actions: [editAction('ResourceQuota')] };

@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CronJob, Ingress, Job, Service } from '../../../main/api/index.ts';
+import type { CronJob, DaemonSet, Event, Ingress, Job, Service, StatefulSet } from '../../../main/api/index.ts';
 import { core, startClient } from '../../../renderer/client/index.ts';
 import { details as cronJobDetails } from '../../../renderer/kinds/cronjob/details.ts';
 import { linksOf } from '../../../renderer/kinds/ingress/links.ts';
-import { jobStatus } from '../../../renderer/kinds/job/status.ts';
+import { cronJobStatus } from '../../../renderer/kinds/cronjob/status.ts';
+import { daemonSetStatus } from '../../../renderer/kinds/daemonset/status.ts';
+import { completionsText, durationOf, jobStatus } from '../../../renderer/kinds/job/status.ts';
+import { statefulSetStatus } from '../../../renderer/kinds/statefulset/status.ts';
+import { refusalOf } from '../../../renderer/kinds/workload/refusal.ts';
 import { linkOf } from '../../../renderer/kinds/service/links.ts';
 import { restart, runNow } from '../../../renderer/kinds/workload/actions.ts';
 import { FakeBridge } from '../support/fakeBridge.ts';
@@ -119,5 +123,69 @@ describe('where this computer reaches the cluster', () => {
     expect(linksOf(ingress()).map(({ url }) => url)).toEqual([undefined, undefined, undefined]);
     expect(linksOf(ingress([80, 443])).map(({ url }) => url)).toEqual(['http://web.localhost/a', 'https://safe.localhost/', undefined]);
     expect(linksOf(ingress([8080, 8443])).map(({ url }) => url)).toEqual(['http://web.localhost:8080/a', 'https://safe.localhost:8443/', undefined]);
+  });
+});
+
+describe('how far workloads have come, in one word', () => {
+  const set = (status: object, spec: object = {}) => ({ metadata: { name: 'db', generation: 2 }, spec: { replicas: 3, updateStrategy: { type: 'RollingUpdate' }, ...spec }, status: { observedGeneration: 2, replicas: 3, readyReplicas: 3, updatedReplicas: 3, currentRevision: 'a', updateRevision: 'a', ...status } }) as unknown as StatefulSet;
+
+  it.each([
+    ['Available', set({})],
+    ['Progressing', set({ observedGeneration: 1 })],
+    ['Unavailable', set({ readyReplicas: 2 })],
+    ['Progressing', set({ updateRevision: 'b', updatedReplicas: 1 })],
+    ['Available', set({ updateRevision: 'b', updatedReplicas: 1 }, { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 2 } } })],
+    ['Available', set({ updateRevision: 'b', updatedReplicas: 0 }, { updateStrategy: { type: 'OnDelete' } })],
+    ['Progressing', set({ replicas: 3 }, { replicas: 0 })],
+    ['Scaled to 0', set({ replicas: 0, readyReplicas: 0, updatedReplicas: 0 }, { replicas: 0 })],
+  ])('a StatefulSet is %s', (word, object) => expect(statefulSetStatus(object).text).toBe(word));
+
+  const daemons = (status: object, type = 'RollingUpdate') => ({ metadata: { name: 'agent', generation: 2 }, spec: { updateStrategy: { type } }, status: { observedGeneration: 2, desiredNumberScheduled: 5, updatedNumberScheduled: 5, numberAvailable: 5, ...status } }) as unknown as DaemonSet;
+
+  it.each([
+    ['Available', daemons({})],
+    ['Progressing', daemons({ updatedNumberScheduled: 4 })],
+    ['Available', daemons({ updatedNumberScheduled: 4 }, 'OnDelete')],
+    ['Unavailable', daemons({ numberAvailable: 4 })],
+    ['No node', daemons({ desiredNumberScheduled: 0 })],
+  ])('a DaemonSet is %s', (word, object) => expect(daemonSetStatus(object).text).toBe(word));
+
+  it('a CronJob is at rest, at work or suspended', () => {
+    expect([cronJob(), { ...cronJob(), status: { active: [{ name: 'tick-1' }] } }, cronJob({ suspend: true })].map((each) => cronJobStatus(each).text)).toEqual(['Scheduled', 'Running', 'Suspended']);
+  });
+
+  it('a Job that has ended ran so long, whether it failed or not', () => {
+    const startTime = '2026-01-01T10:00:00Z';
+    const failed = { type: 'Failed', status: 'True', lastTransitionTime: '2026-01-01T10:00:30Z' };
+    const times = [{ startTime }, { startTime, completionTime: '2026-01-01T10:00:10Z' }, { startTime, conditions: [failed] }].map((status) => durationOf({ spec: { template: {} }, status } as Job));
+    expect(times).toEqual([undefined, 10_000, 30_000]);
+  });
+
+  it.each([
+    ['2/6', { completions: 6 }],
+    ['2/1 of 3', { parallelism: 3 }],
+    ['2/1', { parallelism: 1 }],
+  ])('a Job has completed %s', (text, spec) => expect(completionsText({ spec: { template: {}, ...spec }, status: { succeeded: 2 } } as Job)).toBe(text));
+});
+
+describe('a workload whose pods are refused', () => {
+  const event = (reason: string, lastTimestamp: string): Event => ({ metadata: { name: `${reason}.${lastTimestamp}` }, involvedObject: {}, type: 'Warning', reason, message: 'exceeded quota', lastTimestamp });
+  const now = Date.parse('2026-01-01T10:10:00Z');
+
+  it('says so until a pod is made, or nobody complains any more', () => {
+    const refused = event('FailedCreate', '2026-01-01T10:09:00Z');
+    expect(refusalOf([event('SuccessfulCreate', '2026-01-01T10:00:00Z'), refused], now)).toBe(refused);
+    expect(refusalOf([event('SuccessfulCreate', '2026-01-01T10:09:30Z'), refused], now)).toBeUndefined();
+    expect(refusalOf([event('FailedCreate', '2026-01-01T09:00:00Z')], now)).toBeUndefined();
+  });
+
+  it('shows the words of the server where its pods would be', async () => {
+    const screen = await mountScreen('/k/statefulsets.apps/default/db', ({ api }) => {
+      api.put({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db', namespace: 'default', uid: 'uid-db' }, spec: { replicas: 1, selector: { matchLabels: { app: 'db' } }, template: { spec: { containers: [] } } } } as never);
+      api.put({ ...event('FailedCreate', new Date().toISOString()), apiVersion: 'v1', kind: 'Event', metadata: { name: 'db.1', namespace: 'default' }, involvedObject: { kind: 'StatefulSet', name: 'db', namespace: 'default', uid: 'uid-db' } } as never);
+    });
+    expect(document.querySelector('.trouble .reported')?.textContent).toBe('exceeded quota');
+    screen.wrapper.unmount();
+    document.body.innerHTML = '';
   });
 });

@@ -56,6 +56,24 @@ describe('a pod that no node can take', () => {
   });
 });
 
+describe('a pod without a node that the scheduler has not refused', () => {
+  const said = { type: 'PodScheduled', status: 'False' };
+  it.each([
+    ['is held back by gates', makePod('web', { spec: { schedulingGates: [{ name: 'example.com/check' }] }, status: { phase: 'Pending', conditions: [{ ...said, reason: 'SchedulingGated', message: 'Scheduling is blocked' }] } }), 'Held back by its scheduling gates: example.com/check'],
+    ['has room made for it', makePod('web', { status: { phase: 'Pending', nominatedNodeName: 'node-7', conditions: [{ ...said, reason: 'Unschedulable', message: '0/2 nodes are available' }] } }), 'Room is being made for it on node-7'],
+    ['met an error', makePod('web', { status: { phase: 'Pending', conditions: [{ ...said, reason: 'SchedulerError', message: 'plugin broke' }] } }), 'The pod has no node yet (SchedulerError)'],
+    ['asks for a scheduler that says nothing', makePod('web', { spec: { schedulerName: 'mine' }, status: { phase: 'Pending' } }), 'It waits for the scheduler mine'],
+  ])('%s', async (_story, pod, words) => {
+    screen = await mountScreen('/k/pods/default/web', ({ api }) => void api.put(pod));
+    expect(document.querySelector('.trouble strong')?.textContent).toBe(words);
+  });
+
+  it('is left alone until there is something to say', async () => {
+    screen = await mountScreen('/k/pods/default/web', ({ api }) => void api.put(makePod('web', { status: { phase: 'Pending' } })));
+    expect(document.querySelector('.trouble')).toBeNull();
+  });
+});
+
 describe('a pod whose image cannot be pulled', () => {
   const status = { phase: 'Pending', containerStatuses: [containerStatus({ state: { waiting: { reason: 'ImagePullBackOff', message: 'no such host' } } })] };
   const nodeWith = (...names: string[]) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' }, status: { images: [{ names }] } });
