@@ -53,6 +53,7 @@ export const core = {
   cronJobs: known('batch', 'v1', 'cronjobs', 'CronJob'),
   ingresses: known('networking.k8s.io', 'v1', 'ingresses', 'Ingress'),
   ingressClasses: known('networking.k8s.io', 'v1', 'ingressclasses', 'IngressClass', false),
+  controllerRevisions: known('apps', 'v1', 'controllerrevisions', 'ControllerRevision'),
   replicaSets: known('apps', 'v1', 'replicasets', 'ReplicaSet'),
   endpointSlices: known('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice'),
   storageClasses: known('storage.k8s.io', 'v1', 'storageclasses', 'StorageClass', false),

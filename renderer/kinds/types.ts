@@ -21,6 +21,13 @@ export interface KindTab {
   keep?: boolean;
 }
 
+/** What is said of something that was done. */
+export interface Said {
+  key: string;
+  values: Record<string, string | number>;
+  tone?: 'ok' | 'warn';
+}
+
 /** Something to do with one object. */
 export interface KindAction<T extends KubeObject = KubeObject> {
   id: string;
@@ -31,8 +38,10 @@ export interface KindAction<T extends KubeObject = KubeObject> {
   shown?(object: T): boolean;
   /** Asked before it is done: key of the question, which gets `{name}`. */
   confirm?: string;
-  /** Resolves when done; a rejection is shown as the server said it. Resolves to a key of what to say, with `{name}`. */
-  run?(object: T, resource: Resource): Promise<string | undefined>;
+  /** What may be lost by it, named along with the question below this title. */
+  atStake?: { title: string; of(object: T): Promise<readonly string[]> };
+  /** Resolves when done; a rejection is shown as the server said it. Resolves to what to say: its key, which gets `{name}`, or more. */
+  run?(object: T, resource: Resource): Promise<string | Said | undefined>;
   /** Where it is done, for what has a screen of its own; in the place of `run`. */
   to?(object: T): RouteLocationRaw;
 }

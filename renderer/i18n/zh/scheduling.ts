@@ -8,7 +8,7 @@ export default {
   others: '另有 {count} 个节点无法接纳它。',
   plugin: {
     NodeName: 'Pod 在 spec.nodeName 中指定了另一个节点。',
-    NodeUnschedulable: '节点已被隔离（cordon），解除之前不接受新的 Pod。',
+    NodeUnschedulable: '节点已被封锁（cordon），解除之前不接受新的 Pod。',
     TaintToleration: '节点带有 Pod 不容忍的污点。请为 Pod 添加容忍度，或移除该污点。',
     NodeAffinity: '节点的标签不符合 Pod 的节点选择器或节点亲和性要求。',
     NodePorts: '节点上已有 Pod 占用了此 Pod 想要的主机端口。',

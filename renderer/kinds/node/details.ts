@@ -1,11 +1,8 @@
-import { mdiCancel, mdiCheckCircleOutline } from '@mdi/js';
+import { mdiCancel, mdiCheckCircleOutline, mdiTrayArrowUp } from '@mdi/js';
 import type { Node } from '../../../main/api/index.ts';
-import { client, core, objectPath } from '../../client/index.ts';
-import type { KindDetails } from '../types.ts';
+import type { KindDetails, Said } from '../types.ts';
+import { drain, lostBy, podsToEvict, setUnschedulable } from './drain.ts';
 import NodeSummary from './NodeSummary.vue';
-
-const setUnschedulable = (node: Node, unschedulable: boolean) =>
-  client().api.patch(objectPath(core.nodes, node), 'strategic', { spec: { unschedulable: unschedulable || null } });
 
 export const details: KindDetails<Node> = {
   summary: NodeSummary,
@@ -29,6 +26,18 @@ export const details: KindDetails<Node> = {
       async run(node) {
         await setUnschedulable(node, false);
         return 'action.uncordoned';
+      },
+    },
+    {
+      id: 'drain',
+      title: 'action.drain',
+      icon: mdiTrayArrowUp,
+      confirm: 'action.drainQuestion',
+      atStake: { title: 'action.drainLost', of: async (node) => lostBy(await podsToEvict(node)) },
+      async run(node): Promise<Said> {
+        const { evicted, held } = await drain(node);
+        if (!held.length) return { key: 'action.drained', values: { count: evicted } };
+        return { key: 'action.drainHeld', values: { count: held.length, pods: held.map(({ name }) => name).join(', '), message: held[0]!.message }, tone: 'warn' };
       },
     },
   ],
