@@ -7,6 +7,7 @@ export default {
   attention: 'Needs attention',
   others: 'and {count} more like it',
   more: '{count} more',
+  fewer: 'Show fewer',
   allWell: 'All workloads are well',
   emptyTitle: 'Nothing runs here yet',
   emptyText: 'Create a Deployment, or drop manifest files (YAML or JSON, whole folders too) anywhere on this window to see what they will change.',

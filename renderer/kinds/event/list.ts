@@ -7,7 +7,7 @@ import { lastSeen, sourceOf, timesSeen } from './time.ts';
 
 export const list: KindList<Event> = {
   columns: [
-    { id: 'lastSeen', title: 'column.lastSeen', width: 92, text: (event) => lastSeen(event) ?? '', time: lastSeen },
+    { id: 'lastSeen', title: 'column.lastSeen', width: 106, text: (event) => lastSeen(event) ?? '', time: lastSeen },
     {
       id: 'type',
       title: 'column.type',
@@ -25,8 +25,8 @@ export const list: KindList<Event> = {
       text: ({ involvedObject }) => `${involvedObject.kind ?? ''}/${involvedObject.name ?? ''}`,
       to: ({ involvedObject }) => referenceRoute(useDiscovery().resources, involvedObject),
     },
-    { id: 'message', title: 'column.message', width: 260, grow: 5, text: ({ message }) => message ?? '' },
-    { ...countColumn<Event>('count', 'column.count', timesSeen), width: 64 },
+    { id: 'message', title: 'column.message', width: 240, grow: 5, text: ({ message }) => message ?? '' },
+    { ...countColumn<Event>('count', 'column.count', timesSeen), width: 78 },
     { id: 'source', title: 'column.source', width: 140, optional: true, text: sourceOf },
   ],
   sort: { column: 'lastSeen', descending: false },

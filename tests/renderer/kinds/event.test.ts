@@ -72,8 +72,8 @@ describe('the events of an object', () => {
     });
     const rows = [...document.querySelectorAll('.page-body tbody tr')].map((row) => [...row.querySelectorAll('td')]);
     expect(rows.map((cells) => cells.slice(2).map((each) => each.textContent))).toEqual([
-      ['FailedScheduling', 'default-scheduler', 'no room', '12'],
-      ['Good\\u202edaB', 'evil\\u200bone', 'deceit', '1'],
+      ['FailedScheduling', 'no room', 'default-scheduler', '12'],
+      ['Good\\u202edaB', 'deceit', 'evil\\u200bone', '1'],
     ]);
     expect(rows.map(([when]) => when!.getAttribute('title'))).toEqual(['2026-01-01T10:00:00.250000Z – 2026-01-01T10:30:00.000000Z', '2026-01-01T10:00:00Z']);
   });

@@ -74,6 +74,20 @@ describe('a pod without a node that the scheduler has not refused', () => {
   });
 });
 
+describe('the overview', () => {
+  it('shows the rest of what needs attention when it is asked for', async () => {
+    screen = await mountScreen('/', ({ api }) => {
+      for (let i = 10; i < 20; i++) api.put(makePod(`broken-${i}`, { status: { phase: 'Failed', reason: 'Evicted' } }));
+    });
+    const shown = () => [...document.querySelectorAll('.lines .who a')].map((link) => link.textContent);
+    expect(shown()).toHaveLength(8);
+    expect(document.querySelector('.further')?.textContent).toBe('2 more');
+    await click('.further');
+    expect(shown()).toHaveLength(10);
+    expect(document.querySelector('.further')?.getAttribute('aria-expanded')).toBe('true');
+  });
+});
+
 describe('a pod whose image cannot be pulled', () => {
   const status = { phase: 'Pending', containerStatuses: [containerStatus({ state: { waiting: { reason: 'ImagePullBackOff', message: 'no such host' } } })] };
   const nodeWith = (...names: string[]) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' }, status: { images: [{ names }] } });
