@@ -1,4 +1,4 @@
-import type { Pod, PodSpec, ReplicaSet } from '../../main/api/index.ts';
+import type { Job, Pod, PodSpec, ReplicaSet } from '../../main/api/index.ts';
 import { resourcePath, type GroupVersionResource, type KubeObject } from '../../main/api/meta.ts';
 import { client, core, type Resource } from '../client/index.ts';
 
@@ -33,6 +33,10 @@ const owned = <T extends KubeObject>(objects: readonly T[], owners: readonly Kub
 const podsUsing = async (namespace: string | undefined, uses: (spec: PodSpec) => boolean): Promise<Dependent[]> =>
   named('Pod', (await itemsOf<Pod>(core.pods, namespace)).filter(({ spec }) => spec !== undefined && uses(spec)), true);
 
+async function ownPods(object: KubeObject): Promise<Dependent[]> {
+  return named('Pod', owned(await itemsOf<Pod>(core.pods, object.metadata?.namespace), [object]));
+}
+
 const finders: Record<string, (object: KubeObject) => Promise<Dependent[]>> = {
   async 'deployments.apps'(object) {
     const namespace = object.metadata?.namespace;
@@ -40,11 +44,18 @@ const finders: Record<string, (object: KubeObject) => Promise<Dependent[]>> = {
     const ownSets = owned(sets, [object]);
     return [...named('ReplicaSet', ownSets), ...named('Pod', owned(pods, ownSets))];
   },
-  async 'replicasets.apps'(object) {
-    return named('Pod', owned(await itemsOf<Pod>(core.pods, object.metadata?.namespace), [object]));
+  'replicasets.apps': ownPods,
+  'statefulsets.apps': ownPods,
+  'daemonsets.apps': ownPods,
+  'jobs.batch': ownPods,
+  async 'cronjobs.batch'(object) {
+    const namespace = object.metadata?.namespace;
+    const [jobs, pods] = await Promise.all([itemsOf<Job>(core.jobs, namespace), itemsOf<Pod>(core.pods, namespace)]);
+    const ownJobs = owned(jobs, [object]);
+    return [...named('Job', ownJobs), ...named('Pod', owned(pods, ownJobs))];
   },
   async namespaces(object) {
-    const kinds = [core.deployments, core.pods, core.services, core.configMaps, core.secrets, core.persistentVolumeClaims];
+    const kinds = [core.deployments, core.statefulSets, core.daemonSets, core.cronJobs, core.jobs, core.pods, core.services, core.configMaps, core.secrets, core.persistentVolumeClaims];
     const lists = await Promise.all(kinds.map(async (kind) => named(kind.kind, await itemsOf(kind, object.metadata?.name))));
     return lists.flat();
   },

@@ -28,3 +28,12 @@ export function durationOf({ status }: Job): number | undefined {
   const end = status?.completionTime ?? failed?.lastTransitionTime;
   return status?.startTime && end ? Date.parse(end) - Date.parse(status.startTime) : undefined;
 }
+
+/** What upstream's defaults make of a limit that there is not. */
+const unlimited = 2 ** 31 - 1;
+
+/** How many pods have failed, of how many that may; with a limit for each index there is mostly none for all. */
+export function failuresText({ spec, status }: Job): string {
+  const limit = spec?.backoffLimit ?? 6;
+  return limit >= unlimited ? String(status?.failed ?? 0) : `${status?.failed ?? 0} / ${limit}`;
+}

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CronJob, DaemonSet, Event, Ingress, Job, Service, StatefulSet } from '../../../main/api/index.ts';
 import { core, startClient } from '../../../renderer/client/index.ts';
 import { details as cronJobDetails } from '../../../renderer/kinds/cronjob/details.ts';
+import { dependentsOf } from '../../../renderer/kinds/dependents.ts';
 import { linksOf } from '../../../renderer/kinds/ingress/links.ts';
 import { cronJobStatus } from '../../../renderer/kinds/cronjob/status.ts';
 import { daemonSetStatus } from '../../../renderer/kinds/daemonset/status.ts';
@@ -166,6 +167,37 @@ describe('how far workloads have come, in one word', () => {
     ['2/1 of 3', { parallelism: 3 }],
     ['2/1', { parallelism: 1 }],
   ])('a Job has completed %s', (text, spec) => expect(completionsText({ spec: { template: {}, ...spec }, status: { succeeded: 2 } } as Job)).toBe(text));
+});
+
+describe('the page of a Job', () => {
+  let screen: Screen;
+  afterEach(() => {
+    screen.wrapper.unmount();
+    document.body.innerHTML = '';
+  });
+  const facts = () => Object.fromEntries([...document.querySelector('.facts')!.children].map((fact) => [fact.querySelector('dt')!.textContent, fact.querySelector('dd')!.textContent!.trim()]));
+
+  it('tells of indexes where it has them, and of no limit that there is not', async () => {
+    const spec = { completionMode: 'Indexed', completions: 6, parallelism: 2, backoffLimit: 2147483647, backoffLimitPerIndex: 1, template: { spec: { containers: [] } } };
+    const status = { succeeded: 3, failed: 2, completedIndexes: '0-1,4', failedIndexes: '2' };
+    screen = await mountScreen('/k/jobs.batch/default/count', ({ api }) => void api.put({ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'count', namespace: 'default', uid: 'uid-count' }, spec, status } as never));
+    expect(facts()).toMatchObject({ 'Succeeded / wanted': '3 / 6', 'Failed / allowed': '2', 'Completed indexes': '0-1,4', 'Failed indexes': '2', 'Failures allowed per index': '1' });
+  });
+});
+
+describe('deleting', () => {
+  const owner = (kind: string, name: string) => [{ apiVersion: 'batch/v1', kind, name, uid: `uid-${name}`, controller: true }];
+  const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'tick-1', namespace: 'default', uid: 'uid-tick-1', ownerReferences: owner('CronJob', 'tick') }, spec: { template: { spec: { containers: [] } } } };
+  const names = (found: { kind: string; name: string }[]) => found.map(({ kind, name }) => `${kind} ${name}`);
+
+  it('names what goes along with a CronJob, a Job and their namespace', async () => {
+    const bridge = new FakeBridge();
+    startClient(bridge);
+    for (const object of [cronJob(), job, makePod('tick-1-a', { metadata: { name: 'tick-1-a', namespace: 'default', ownerReferences: owner('Job', 'tick-1') } }), makePod('stranger')]) bridge.api.put(object as never);
+    expect(names(await dependentsOf(core.cronJobs, cronJob()))).toEqual(['Job tick-1', 'Pod tick-1-a']);
+    expect(names(await dependentsOf(core.jobs, job))).toEqual(['Pod tick-1-a']);
+    expect(names(await dependentsOf(core.namespaces, { metadata: { name: 'default' } }))).toEqual(expect.arrayContaining(['CronJob tick', 'Job tick-1', 'Pod stranger']));
+  });
 });
 
 describe('a workload whose pods are refused', () => {
