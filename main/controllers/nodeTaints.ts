@@ -33,7 +33,7 @@ export function calculateTaints(node: Node, eviction: Eviction, now: string): Ta
   if (node.spec?.unschedulable) noSchedule.push(cordonTaint);
   const noExecute = noExecuteKey(node, eviction);
   const wanted: Taint[] = [
-    ...noSchedule.map((key) => ({ key, effect: 'NoSchedule' })),
+    ...noSchedule.map((key) => ({ key, effect: 'NoSchedule', timeAdded: now })),
     ...(noExecute ? [{ key: noExecute, effect: 'NoExecute', timeAdded: now }] : []),
   ];
   const same = (a: Taint, b: Taint) => a.key === b.key && a.effect === b.effect;

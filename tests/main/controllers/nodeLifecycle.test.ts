@@ -152,7 +152,10 @@ describe('a node that has fallen silent', () => {
 it('a cordoned node is tainted at once, and cleared when it is uncordoned', async () => {
   cluster.server.change(resources.nodes, '', 'node-1', (n) => (n.spec!.unschedulable = true));
   await settle();
-  expect(taints('node-1')).toEqual(['node.kubernetes.io/unschedulable:NoSchedule']);
+  const tainted = [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule', timeAdded: timestamp(cluster.clock.now()) }];
+  expect(node('node-1').spec!.taints).toEqual(tainted);
+  await pass(30);
+  expect(node('node-1').spec!.taints).toEqual(tainted);
   cluster.server.change(resources.nodes, '', 'node-1', (n) => delete n.spec!.unschedulable);
   await settle();
   expect(taints('node-1')).toEqual([]);
