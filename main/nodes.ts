@@ -60,17 +60,25 @@ export interface NodesOptions {
   log: Logger;
 }
 
-function freeIndex(places: readonly Pick<NodePlace, 'index'>[]): number {
+/**
+ * The first free place behind `last`, then those before it: what was given back comes again as late as it can, since others may
+ * still look for the pods of before at its addresses. Where all `capacity` are taken, one that there is not.
+ * Mirrors pkg/controller/nodeipam/ipam/cidrset (AllocateNext).
+ */
+export function freeIndex(places: readonly Pick<NodePlace, 'index'>[], last = 0, capacity = Infinity): number {
   const taken = new Set(places.map(({ index }) => index));
-  let index = 1;
+  let index = last + 1;
   while (taken.has(index)) index++;
-  return index;
+  return index > capacity && last > 0 ? freeIndex(places) : index;
 }
 
 /** Where the API server of a control plane node listens. */
 const nodeApiPort = 6443;
 /** Where a kubelet listens (pkg/cluster/ports). */
 const kubeletPort = 10250;
+
+/** As far as the ranges of simulated nodes do not meet that of Services. */
+const simulatedCapacity = 96 * 256 - 1;
 
 /** Addresses that look like a node's and its pods', no more: nothing is ever sent to them. */
 const simulatedPlace = (index: number, dualStack: boolean) => ({
@@ -100,6 +108,8 @@ export class Nodes {
   #ended = false;
   /** The addresses of pods, nodes and Services. */
   readonly #network = new BlockList();
+  /** Of the place that was given to a new node last. */
+  #lastIndex = 0;
   /** Whose turn it is to dial where any node will do. */
   #turn = 0;
 
@@ -304,11 +314,27 @@ export class Nodes {
   }
 
   async #add(name: string): Promise<void> {
-    const node = this.#put(name, freeIndex([...this.#nodes.values()].map(({ place }) => place)));
+    const seen = () => this.#informers!.informer(resources.nodes).get(name);
+    const node = this.#put(name, this.#placeFor(seen()));
     await node.prepare();
-    await this.#keepRangeTrue(node, this.#informers!.informer(resources.nodes).get(name));
+    await this.#keepRangeTrue(node, seen());
     await node.join();
     await this.#publishApi();
+  }
+
+  /** The index of a place for a new node: that of the range which its Node brings along, if nobody has it. */
+  #placeFor(object: KubeNode | undefined): number {
+    const places = [...this.#nodes.values()].map(({ place }) => place);
+    const capacity = this.#machines?.capacity ?? simulatedCapacity;
+    const range = object?.spec?.podCIDR;
+    if (range && !places.some(({ podCIDR }) => podCIDR === range))
+      for (let index = 1; index <= capacity; index++) if (this.#at(index).podCIDR === range) return index;
+    this.#lastIndex = freeIndex(places, this.#lastIndex, capacity);
+    return this.#lastIndex;
+  }
+
+  #at(index: number): Omit<NodePlace, 'name' | 'index'> {
+    return this.#machines ? this.#machines.place(index) : simulatedPlace(this.options.after + index, this.options.dualStack);
   }
 
   async #publishApi(): Promise<void> {
@@ -319,7 +345,7 @@ export class Nodes {
   /** Throws when the network has no room for that index. */
   #put(name: string, index: number): ClusterNode {
     const machines = this.#machines;
-    const where: NodePlace = { name, index, ...(machines ? machines.place(index) : simulatedPlace(this.options.after + index, this.options.dualStack)) };
+    const where: NodePlace = { name, index, ...this.#at(index) };
     const node = new ClusterNode({
       place: where,
       runtime: this.#runtime!,
@@ -335,6 +361,7 @@ export class Nodes {
       log: this.options.log,
     });
     this.#nodes.set(name, node);
+    this.#lastIndex = Math.max(this.#lastIndex, index);
     return node;
   }
 

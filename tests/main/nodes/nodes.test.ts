@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { InformerFactory, resources } from '../../../main/client/index.ts';
-import { Nodes } from '../../../main/nodes.ts';
+import { freeIndex, Nodes } from '../../../main/nodes.ts';
 import type { DockerMachines, EngineDiscovery } from '../../../main/runtime/index.ts';
 import { createSimulatedRuntime } from '../../../main/runtime/simulated/index.ts';
 import { noLog } from '../../../main/util/log.ts';
@@ -104,6 +104,41 @@ test('a Node that is deleted takes its machine with it and does not come back', 
   expect(names()).toEqual(['node-1']);
 });
 
+test('a place that was given back is not given to the next one, in whose pods others would look for those of before', async () => {
+  const range = (name: string) => node(name)!.spec!.podCIDR;
+  const add = async (name: string) => {
+    server.seed(resources.nodes, { metadata: { name, annotations: { 'skiff.dev/machine': '' } } });
+    await clock.advance(1000);
+  };
+  await server.client('kubectl').of(resources.nodes).delete('', 'node-2');
+  await clock.advance(1000);
+  await add('third');
+  await add('node-2');
+  expect(['node-1', 'third', 'node-2'].map(range)).toEqual(['10.0.1.0/24', '10.0.3.0/24', '10.0.4.0/24']);
+});
+
+test('a Node that brings its range along gets it back, unless another has it', async () => {
+  const bring = async (name: string, podCIDR: string) => {
+    server.seed(resources.nodes, { metadata: { name, annotations: { 'skiff.dev/machine': '' } }, spec: { podCIDR, podCIDRs: [podCIDR] } });
+    await clock.advance(1000);
+    return node(name)!.spec!.podCIDR;
+  };
+  await server.client('kubectl').of(resources.nodes).delete('', 'node-2');
+  await clock.advance(1000);
+  expect(await bring('node-2', '10.0.2.0/24')).toBe('10.0.2.0/24');
+  expect(await bring('other', '10.0.2.0/24')).toBe('10.0.3.0/24');
+});
+
+test.each([
+  [[], 0, 3, 1],
+  [[1, 2], 2, 3, 3],
+  [[1, 3], 3, 3, 2],
+  [[2, 3], 2, 3, 1],
+  [[1, 2, 3], 2, 3, 4],
+])('of places %j are taken, the last one given was %i, there are %i: %i comes next', (taken, last, capacity, next) => {
+  expect(freeIndex(taken.map((index) => ({ index })), last, capacity)).toBe(next);
+});
+
 test('the last word of a kubelet does not bring its node back', async () => {
   await server.client('kubectl').of(resources.nodes).delete('', 'node-2');
   await clock.advance(1000);
@@ -158,12 +193,12 @@ test('a node that is where it was stays the same', async () => {
   expect(node('node-1')!.metadata!.uid).toBe(before.metadata!.uid);
 });
 
-test('the place of a removed node is given to the next', async () => {
+test('a node with the name of a removed one is another, at another place', async () => {
   await server.client('kubectl').of(resources.nodes).delete('', 'node-1');
   await clock.advance(1000);
   server.seed(resources.nodes, { metadata: { name: 'node-1', annotations: { 'skiff.dev/machine': '' } } });
   await clock.advance(1000);
-  expect(node('node-1')!.spec!.podCIDR).toBe('10.0.1.0/24');
+  expect(node('node-1')!.spec!.podCIDR).toBe('10.0.3.0/24');
   expect(await isAlive('node-1')).toBe(true);
 });
 
