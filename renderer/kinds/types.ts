@@ -40,6 +40,8 @@ export interface KindAction<T extends KubeObject = KubeObject> {
   confirm?: string;
   /** What may be lost by it, named along with the question below this title. */
   atStake?: { title: string; of(object: T): Promise<readonly string[]> };
+  /** Said when it begins, where it takes a while: key, which gets `{name}`. */
+  begun?: string;
   /** Resolves when done; a rejection is shown as the server said it. Resolves to what to say: its key, which gets `{name}`, or more. */
   run?(object: T, resource: Resource): Promise<string | Said | undefined>;
   /** Where it is done, for what has a screen of its own; in the place of `run`. */

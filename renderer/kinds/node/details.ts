@@ -34,6 +34,7 @@ export const details: KindDetails<Node> = {
       icon: mdiTrayArrowUp,
       confirm: 'action.drainQuestion',
       atStake: { title: 'action.drainLost', of: async (node) => lostBy(await podsToEvict(node)) },
+      begun: 'action.draining',
       async run(node): Promise<Said> {
         const { evicted, held } = await drain(node);
         if (!held.length) return { key: 'action.drained', values: { count: evicted } };

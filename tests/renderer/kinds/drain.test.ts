@@ -80,6 +80,7 @@ describe('the page of a node', () => {
     expect(evictions(screen.bridge)).toEqual([]);
     (document.querySelector('[data-confirm]') as HTMLElement).click();
     await settleScreen();
+    expect(screen.text()).toContain('node-1 is being drained…');
     expect(screen.text()).toContain('node-1 is drained. Pods evicted: 2');
   });
 });
