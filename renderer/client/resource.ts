@@ -50,6 +50,8 @@ export const core = {
   statefulSets: known('apps', 'v1', 'statefulsets', 'StatefulSet'),
   daemonSets: known('apps', 'v1', 'daemonsets', 'DaemonSet'),
   jobs: known('batch', 'v1', 'jobs', 'Job'),
+  horizontalPodAutoscalers: known('autoscaling', 'v2', 'horizontalpodautoscalers', 'HorizontalPodAutoscaler'),
+  podDisruptionBudgets: known('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget'),
   cronJobs: known('batch', 'v1', 'cronjobs', 'CronJob'),
   ingresses: known('networking.k8s.io', 'v1', 'ingresses', 'Ingress'),
   ingressClasses: known('networking.k8s.io', 'v1', 'ingressclasses', 'IngressClass', false),

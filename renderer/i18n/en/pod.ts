@@ -24,6 +24,7 @@ export default {
   openLogs: 'Logs',
   openTerminal: 'Terminal',
   unschedulable: 'No node can take this pod',
+  unboundClaims: 'These of its claims are not bound to a volume:',
   notScheduled: 'The pod has no node yet ({reason})',
   gated: 'Held back by its scheduling gates: {gates}',
   gatedWhy: 'The scheduler does not look at the pod until whoever set these gates has removed every one of them from spec.schedulingGates.',

@@ -24,6 +24,7 @@ export default {
   openLogs: '日志',
   openTerminal: '终端',
   unschedulable: '没有节点可以接纳此 Pod',
+  unboundClaims: '它的以下持久卷申领尚未绑定到卷：',
   notScheduled: '此 Pod 尚未分配节点（{reason}）',
   gated: '被调度门控（scheduling gate）拦住：{gates}',
   gatedWhy: '在设置这些门控的一方将它们全部从 spec.schedulingGates 中移除之前，调度器不会考虑此 Pod。',

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Namespace, PodDisruptionBudget, ResourceQuota, V2HorizontalPodAutoscaler } from '../../../main/api/index.ts';
 import { metricsOf } from '../../../renderer/kinds/horizontalpodautoscaler/metrics.ts';
+import { autoscalerStatus } from '../../../renderer/kinds/horizontalpodautoscaler/status.ts';
 import { holdsUp, namespaceStatus, remainsOf } from '../../../renderer/kinds/namespace/status.ts';
 import { budgetStatus } from '../../../renderer/kinds/poddisruptionbudget/status.ts';
 import { usageOf } from '../../../renderer/kinds/resourcequota/usage.ts';
@@ -82,6 +83,19 @@ describe('an autoscaler', () => {
 
   it('that measures a load of nothing says zero', () => {
     expect(metricsOf(scaler({ currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: 0 } } }] }))[0]?.current).toBe('0 %');
+  });
+
+  it.each([
+    ['Starting', []],
+    ['Active', [{ type: 'AbleToScale', status: 'True' }, { type: 'ScalingActive', status: 'True' }, { type: 'ScalingLimited', status: 'True' }]],
+    ['FailedGetScale', [{ type: 'AbleToScale', status: 'False', reason: 'FailedGetScale' }]],
+    ['ScalingDisabled', [{ type: 'AbleToScale', status: 'True' }, { type: 'ScalingActive', status: 'False', reason: 'ScalingDisabled' }]],
+  ])('is %s by its conditions', (word, conditions) => expect(autoscalerStatus(scaler({ conditions })).text).toBe(word));
+
+  it('has a list that says of each what it scales, by what and how far', async () => {
+    screen = await mountScreen('/k/horizontalpodautoscalers.autoscaling', ({ api }) => void api.put(scaler({ currentReplicas: 2, currentMetrics: [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: 70 } } }] }) as never));
+    const cells = [...document.querySelectorAll('.row.body .cell')].map((each) => each.textContent?.trim());
+    expect(cells).toEqual(expect.arrayContaining(['Deployment/web', 'cpu: 70 % / 50 %, External: queue: – / 30', '2', '1 – 5']));
   });
 
   it('says why it does not scale, and links what it is for', async () => {

@@ -68,6 +68,21 @@ describe('a pod without a node that the scheduler has not refused', () => {
     expect(document.querySelector('.trouble strong')?.textContent).toBe(words);
   });
 
+  it('waits for claims: those that are not bound are named, and what is wrong with them', async () => {
+    const claim = (name: string, phase: string) => ({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name, namespace: 'default' }, spec: { storageClassName: 'fast' }, status: { phase } });
+    const volumes = ['there', 'waiting', 'gone'].map((claimName) => ({ name: claimName, persistentVolumeClaim: { claimName } }));
+    screen = await mountScreen('/k/pods/default/web', ({ api }) => {
+      api.put(claim('there', 'Bound'));
+      api.put(claim('waiting', 'Pending'));
+      api.put(makePod('web', { spec: { volumes }, status: { phase: 'Pending', conditions: [{ ...said, reason: 'Unschedulable', message: 'unbound' }] } }));
+    });
+    const lines = [...document.querySelectorAll('.trouble li')].map((line) => [line.textContent?.replace(/\s+/g, ' ').trim(), line.querySelector('a')?.getAttribute('href')]);
+    expect(lines).toEqual([
+      ['waitingPendingStorage class: fast', '/k/persistentvolumeclaims/default/waiting'],
+      ['goneNotFound', undefined],
+    ]);
+  });
+
   it('is left alone until there is something to say', async () => {
     screen = await mountScreen('/k/pods/default/web', ({ api }) => void api.put(makePod('web', { status: { phase: 'Pending' } })));
     expect(document.querySelector('.trouble')).toBeNull();

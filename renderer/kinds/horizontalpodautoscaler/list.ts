@@ -1,0 +1,29 @@
+import type { V2HorizontalPodAutoscaler } from '../../../main/api/index.ts';
+import { core } from '../../client/index.ts';
+import { referenceRoute } from '../../routes.ts';
+import { useDiscovery } from '../../stores/discovery.ts';
+import { ageColumn, countColumn, labelsColumn, nameColumn, namespaceColumn } from '../columns.ts';
+import type { KindList } from '../types.ts';
+import { metricsOf } from './metrics.ts';
+import { autoscalerStatus } from './status.ts';
+
+export const list: KindList<V2HorizontalPodAutoscaler> = {
+  columns: [
+    nameColumn(core.horizontalPodAutoscalers),
+    namespaceColumn(),
+    { id: 'status', title: 'column.status', width: 150, grow: 1, text: (scaler) => autoscalerStatus(scaler).text, status: autoscalerStatus },
+    {
+      id: 'target',
+      title: 'autoscaler.target',
+      width: 150,
+      grow: 2,
+      text: ({ spec }) => (spec ? `${spec.scaleTargetRef.kind}/${spec.scaleTargetRef.name}` : ''),
+      to: ({ metadata, spec }) => spec && referenceRoute(useDiscovery().resources, { ...spec.scaleTargetRef, namespace: metadata?.namespace ?? '' }),
+    },
+    { id: 'metrics', title: 'autoscaler.metrics', width: 150, grow: 2, text: (scaler) => metricsOf(scaler).map(({ name, current, target }) => `${name}: ${current || '–'} / ${target}`).join(', ') },
+    countColumn('replicas', 'autoscaler.current', ({ status }) => status?.currentReplicas ?? 0),
+    { id: 'range', title: 'autoscaler.range', width: 90, text: ({ spec }) => (spec ? `${spec.minReplicas ?? 1} – ${spec.maxReplicas}` : '') },
+    labelsColumn(),
+    ageColumn(),
+  ],
+};

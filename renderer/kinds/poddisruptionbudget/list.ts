@@ -1,0 +1,18 @@
+import type { PodDisruptionBudget } from '../../../main/api/index.ts';
+import { core } from '../../client/index.ts';
+import { ageColumn, countColumn, labelsColumn, nameColumn, namespaceColumn } from '../columns.ts';
+import type { KindList } from '../types.ts';
+import { budgetStatus } from './status.ts';
+
+export const list: KindList<PodDisruptionBudget> = {
+  columns: [
+    nameColumn(core.podDisruptionBudgets),
+    namespaceColumn(),
+    { id: 'status', title: 'column.status', width: 170, grow: 1, text: (budget) => budgetStatus(budget).text, status: budgetStatus },
+    { id: 'minAvailable', title: 'budget.minAvailable', width: 170, text: ({ spec }) => String(spec?.minAvailable ?? '') },
+    { id: 'maxUnavailable', title: 'budget.maxUnavailable', width: 180, text: ({ spec }) => String(spec?.maxUnavailable ?? '') },
+    { ...countColumn<PodDisruptionBudget>('allowed', 'budget.allowed', ({ status }) => status?.disruptionsAllowed ?? 0), width: 170 },
+    labelsColumn(),
+    ageColumn(),
+  ],
+};
