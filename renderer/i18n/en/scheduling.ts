@@ -6,6 +6,7 @@ export default {
   why: 'Why it runs on {node}',
   total: 'Total',
   others: 'Nodes that could not take it: {count}.',
+  missingLabel: 'The node lacks a label that the pod’s topology spread constraints name as their topologyKey.',
   plugin: {
     NodeName: 'The pod names another node in spec.nodeName.',
     NodeUnschedulable: 'The node is cordoned: it takes no new pods until it is uncordoned.',

@@ -6,6 +6,7 @@ export default {
   why: '为何运行在 {node} 上',
   total: '总分',
   others: '另有 {count} 个节点无法接纳它。',
+  missingLabel: '节点缺少 Pod 的拓扑分布约束中 topologyKey 所指定的标签。',
   plugin: {
     NodeName: 'Pod 在 spec.nodeName 中指定了另一个节点。',
     NodeUnschedulable: '节点已被封锁（cordon），解除之前不接受新的 Pod。',

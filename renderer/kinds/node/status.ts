@@ -1,4 +1,4 @@
-import type { Node } from '../../../main/api/index.ts';
+import type { Node, Taint } from '../../../main/api/index.ts';
 import type { StatusText } from '../../components/grid/types.ts';
 
 /** As `kubectl get nodes` says it. */
@@ -10,6 +10,9 @@ export function nodeStatus(node: Node): StatusText {
   if (node.spec?.unschedulable) return { text: 'Ready,SchedulingDisabled', tone: 'warn', ...title };
   return { text: 'Ready', tone: 'ok', ...title };
 }
+
+/** A taint as `kubectl taint` takes it. */
+export const taintText = ({ key, value, effect }: Taint): string => `${key}${value ? `=${value}` : ''}:${effect}`;
 
 const rolePrefix = 'node-role.kubernetes.io/';
 

@@ -56,6 +56,33 @@ describe('a pod that no node can take', () => {
   });
 });
 
+describe('what keeps a pod from a node, where the scheduler says it in general', () => {
+  it('is told: which taint it is, and that a label is missing and not the balance', async () => {
+    const pod = makePod('web', {
+      metadata: { name: 'web', uid: 'uid-web' },
+      spec: { tolerations: [{ key: 'known', operator: 'Exists' }] },
+      status: { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/2 nodes are available' }] },
+    });
+    const told: Attempt = {
+      at: 0, result: 'Unschedulable',
+      nodes: [
+        { name: 'tainted', rejectedBy: 'TaintToleration', reasons: ['node(s) had untolerated taint(s)'] },
+        { name: 'bare', rejectedBy: 'PodTopologySpread', reasons: ["node(s) didn't match pod topology spread constraints (missing required label)"] },
+      ],
+    };
+    screen = await mountScreen('/k/pods/default/web', ({ api }) => {
+      api.put(pod);
+      api.put({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'tainted' }, spec: { taints: [{ key: 'known', effect: 'NoSchedule' }, { key: 'soft', effect: 'PreferNoSchedule' }, { key: 'dedicated', value: 'gpu', effect: 'NoSchedule' }] } } as never);
+      api.intercept = ({ path }) => (path.startsWith('/debug/scheduler/attempt') ? answer(200, told) : undefined);
+    });
+    const rows = [...document.querySelectorAll('.trouble tbody tr')].map((row) => row.children[1]!.textContent);
+    expect(rows[0]).toContain('dedicated=gpu:NoSchedule');
+    expect(rows[0]).not.toContain('known');
+    expect(rows[1]).toContain('lacks a label');
+    expect(rows[1]).not.toContain('less evenly');
+  });
+});
+
 describe('a pod without a node that the scheduler has not refused', () => {
   const said = { type: 'PodScheduled', status: 'False' };
   it.each([
