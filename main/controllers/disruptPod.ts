@@ -2,7 +2,7 @@ import { conditionPatch } from '../api/conditionPatch.ts';
 import type { Pod } from '../api/index.ts';
 import { timestamp } from '../api/meta.ts';
 import { resources, type Client } from '../client/index.ts';
-import { findCondition } from './conditions.ts';
+import { findCondition, transitionTime } from './conditions.ts';
 
 /** Why a pod has to go. */
 export interface Disruption {
@@ -21,7 +21,7 @@ export async function disruptPod(client: Client, pod: Pod, disruption: Disruptio
   const old = findCondition(pod.status?.conditions, 'DisruptionTarget');
   const pods = client.of(resources.pods);
   if (old?.status !== 'True' || old.reason !== disruption.reason || old.message !== disruption.message) {
-    const lastTransitionTime = old?.status === 'True' ? old.lastTransitionTime : timestamp(now);
+    const lastTransitionTime = transitionTime(old, 'True', timestamp(now));
     const status = conditionPatch(pod, { type: 'DisruptionTarget', status: 'True', ...disruption, lastTransitionTime });
     await pods.patch(namespace!, name!, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
   }

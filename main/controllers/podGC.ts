@@ -5,7 +5,7 @@ import { isNotFound } from '../api/status.ts';
 import { resources, type Client, type Informer } from '../client/index.ts';
 import type { Timer } from '../util/clock.ts';
 import { byAge } from './age.ts';
-import { findCondition } from './conditions.ts';
+import { findCondition, transitionTime } from './conditions.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { isPodFinished } from './pods.ts';
 
@@ -105,14 +105,14 @@ export class PodGCController extends QueueController {
     const pods = client.of(resources.pods);
     try {
       if (!isPodFinished(pod)) {
-        const at = timestamp(this.clock.now());
+        const old = findCondition(pod.status?.conditions, 'DisruptionTarget');
         const condition = {
           type: 'DisruptionTarget',
           status: 'True',
           reason: 'DeletionByPodGC',
           message: why,
           observedGeneration: generation,
-          lastTransitionTime: at,
+          lastTransitionTime: transitionTime(old, 'True', timestamp(this.clock.now())),
         };
         const status = { phase: 'Failed', observedGeneration: generation, ...(why ? conditionPatch(pod, condition) : {}) };
         await pods.patch(namespace!, name!, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });

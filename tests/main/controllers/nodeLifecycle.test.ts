@@ -180,6 +180,15 @@ it('pods of a node that is gone are deleted, after a while to make sure', async 
   expect(pod('left')).toBeUndefined();
 });
 
+it('a pod that was to go before its node was gone keeps the time since when, and says why now', async () => {
+  const told = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint', lastTransitionTime: '2020-01-01T00:00:00Z' };
+  cluster.server.seed(resources.pods, { ...makePod('left', {}, { nodeName: 'node-3' }), status: { phase: 'Running', conditions: [told] } });
+  cluster.server.change(resources.pods, 'default', 'left', ({ metadata }) => (metadata!.finalizers = ['example.com/kept']));
+  cluster.server.drop(resources.nodes, '', 'node-3');
+  await pass(80);
+  expect(pod('left')!.status).toMatchObject({ phase: 'Failed', conditions: [{ ...told, reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' }] });
+});
+
 it('pods of a silent node are not ready, even if that could not be written at first', async () => {
   cluster.server.seed(resources.pods, { ...makePod('web', {}, tolerating(300)), status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } });
   let refusals = 1;
