@@ -112,7 +112,7 @@ export const pod: Strategy<Pod> = {
         const status = (object.status ??= {});
         status.qosClass ??= old.status?.qosClass;
         status.observedGeneration ??= old.status?.observedGeneration;
-        if (status.podIP && !status.podIPs?.length) status.podIPs = [{ ip: status.podIP }];
+        alignAddresses(status);
         // Of a feature that is off as long as it is an alpha one.
         delete status.nodeAllocatableResourceClaimStatuses;
       },
@@ -145,6 +145,13 @@ export const pod: Strategy<Pod> = {
     eviction: podEviction,
   },
 };
+
+/** The one address and the first of several are the same; where they differ, the one counts. Mirrors pkg/apis/core/v1/conversion.go (PodStatus). */
+function alignAddresses(status: NonNullable<Pod['status']>): void {
+  if (!status.podIP) status.podIP = status.podIPs?.[0]?.ip;
+  else if (status.podIP !== status.podIPs?.[0]?.ip) status.podIPs = [{ ip: status.podIP }];
+  if (!status.podIP) delete status.podIP;
+}
 
 /** What `kubectl get pods` says about a pod. Mirrors printers.go (printPod). */
 function summary(object: Pod): { ready: number; total: number; reason: string; restarts: number; lastRestart: string | undefined } {

@@ -39,3 +39,16 @@ it('a negative grace period is one second', async () => {
   const updated = await cluster.ask<Pod>('PUT', '/api/v1/namespaces/shop/pods/web', { ...pod, spec: { ...pod.spec, terminationGracePeriodSeconds: -1 } });
   expect(updated.spec!.terminationGracePeriodSeconds).toBe(1);
 });
+
+it('the one address and the first of several are the same, and where they differ the one counts', async () => {
+  await cluster.ask('POST', '/api/v1/namespaces/shop/pods', { metadata: { name: 'web' }, spec: { containers: [{ name: 'one', image: 'x' }] } });
+  const put = async (status: object) => {
+    const pod = await cluster.ask<Pod>('GET', '/api/v1/namespaces/shop/pods/web');
+    const { podIP, podIPs } = (await cluster.ask<Pod>('PUT', '/api/v1/namespaces/shop/pods/web/status', { ...pod, status: { phase: 'Running', qosClass: 'BestEffort', ...status } })).status!;
+    return { podIP, podIPs };
+  };
+  expect(await put({ podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] })).toEqual({ podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] });
+  expect(await put({ podIP: '10.0.0.2' })).toEqual({ podIP: '10.0.0.2', podIPs: [{ ip: '10.0.0.2' }] });
+  expect(await put({ podIP: '10.0.0.3', podIPs: [{ ip: '10.0.0.4' }, { ip: 'fd00::1' }] })).toEqual({ podIP: '10.0.0.3', podIPs: [{ ip: '10.0.0.3' }] });
+  expect(await put({})).toEqual({ podIP: undefined, podIPs: undefined });
+});
