@@ -94,7 +94,9 @@ export class EndpointsController extends QueueController {
 
 /** The Endpoints that a service should have. */
 export function endpointsOf(service: Service, pods: Pod[], current: Endpoints | undefined): Endpoints {
-  const { namespace, name, labels } = service.metadata!;
+  const { namespace, name } = service.metadata!;
+  // Whether it is headless is not the service's labels' to say.
+  const { [headlessLabel]: _headless, ...labels } = service.metadata!.labels ?? {};
   const { [overCapacityAnnotation]: _, ...annotations } = current?.metadata?.annotations ?? {};
   const { subsets, truncated } = truncate(subsetsOf(service, pods));
   return {

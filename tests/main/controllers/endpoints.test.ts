@@ -129,6 +129,16 @@ describe('a service with a selector', () => {
     expect(endpoints()!.metadata!.labels).toMatchObject({ 'service.kubernetes.io/headless': '' });
   });
 
+  it('with a cluster address is not labelled as headless, whatever its own labels say', async () => {
+    await addService();
+    cluster.server.change(resources.services, 'default', 'web', (service) => (service.metadata!.labels = { team: 'a', 'service.kubernetes.io/headless': '' }));
+    await addPod('a', '10.244.1.2');
+    for (const { metadata } of [slices()[0]!, endpoints()!]) {
+      expect(metadata!.labels).toMatchObject({ team: 'a' });
+      expect(metadata!.labels).not.toHaveProperty(['service.kubernetes.io/headless']);
+    }
+  });
+
   it('leads named ports to where each pod has them', async () => {
     await addService({ ports: [{ port: 80, targetPort: 'web', protocol: 'TCP' }] });
     await addPod('a', '10.244.1.2');
