@@ -37,6 +37,8 @@ export interface Informer<T> {
   on(handlers: InformerHandlers<T>): () => void;
   /** Whether the first list is in and its handlers have run. */
   readonly hasSynced: boolean;
+  /** Resolves when the first list is in; also when the informer is stopped before. */
+  synced(): Promise<void>;
   /** The revision up to which this copy is known to be complete. */
   readonly resourceVersion: string;
 }
@@ -81,7 +83,6 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     return this.#handlers.size > 0;
   }
 
-  /** Resolves when the first list is in; also when the informer is stopped before. */
   synced(): Promise<void> {
     return this.#synced;
   }
@@ -267,6 +268,8 @@ function keyOfCollection(def: ResourceDef<KubeObject>, options: InformerOptions)
 /** The informers of one component or process: whoever asks for the same collection shares one. */
 export class InformerFactory {
   readonly #informers = new Map<string, SharedInformer<KubeObject>>();
+  /** Keys of those that are only followed. */
+  readonly #extra = new Set<string>();
   #started = false;
   #stopped = false;
 
@@ -278,6 +281,18 @@ export class InformerFactory {
 
   /** Shared by equal arguments. One asked for after `start` starts at once. */
   informer<T extends KubeObject>(def: ResourceDef<T>, options: InformerOptions = {}): Informer<T> {
+    this.#extra.delete(keyOfCollection(def, options));
+    return this.#informer(def, options);
+  }
+
+  /** The same, for one who follows whatever is served: nobody else waits for a kind that perhaps cannot be listed. */
+  follow<T extends KubeObject>(def: ResourceDef<T>): Informer<T> {
+    const key = keyOfCollection(def, {});
+    if (!this.#informers.has(key)) this.#extra.add(key);
+    return this.#informer(def, {});
+  }
+
+  #informer<T extends KubeObject>(def: ResourceDef<T>, options: InformerOptions): Informer<T> {
     const key = keyOfCollection(def, options);
     let informer = this.#informers.get(key) as unknown as SharedInformer<T> | undefined;
     if (!informer) {
@@ -296,6 +311,7 @@ export class InformerFactory {
     if (!informer || informer.followed) return;
     informer.stop();
     this.#informers.delete(key);
+    this.#extra.delete(key);
   }
 
   start(): void {
@@ -303,9 +319,10 @@ export class InformerFactory {
     for (const informer of this.#informers.values()) informer.start();
   }
 
-  /** Resolves when every informer asked for so far has its first list. */
+  /** Resolves when every informer asked for so far has its first list, those aside that are only followed. */
   async synced(): Promise<void> {
-    await Promise.all([...this.#informers.values()].map((informer) => informer.synced()));
+    const needed = [...this.#informers].filter(([key]) => !this.#extra.has(key));
+    await Promise.all(needed.map(([, informer]) => informer.synced()));
   }
 
   stop(): void {

@@ -2,13 +2,16 @@ import type { OwnerReference } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { apiVersionOf, parseApiVersion, type KubeObject } from '../api/meta.ts';
 import { isConflict, isNotFound, type StatusError } from '../api/status.ts';
-import type { Client, InformerFactory } from '../client/index.ts';
+import type { Client } from '../client/index.ts';
+import type { Timer } from '../util/clock.ts';
 import { AbsentOwners } from './absentOwners.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import type { DiscoveredResource, Discovery } from './discovery.ts';
 import { blockingDependents, foregroundFinalizer, orphanFinalizer, OwnerGraph, type GraphNode } from './ownerGraph.ts';
 import { rediscovery, ServedKinds, type Following } from './servedKinds.ts';
 
+/** How long a collection that cannot be listed holds up all others at the start; upstream's initialSyncTimeout. */
+const longestSync = 30_000;
 /** Between looking for an owner by the word of one dependent and by that of another. */
 const anotherGuess = 1_000;
 const ignored = new Set(['/events', 'events.k8s.io/events']);
@@ -28,18 +31,17 @@ interface Classified {
  * without them (orphan). Mirrors pkg/controller/garbagecollector.
  */
 export class GarbageCollector extends QueueController {
-  readonly #informers: InformerFactory;
   readonly #graph: OwnerGraph;
   readonly #absentOwners = new AbsentOwners();
   readonly #kinds: ServedKinds;
   /** By `apiVersion/kind`, in the versions that the server prefers. */
   #resources = new Map<string, DiscoveredResource>();
   #served = new Set<string>();
+  #patience: Timer | undefined;
   #stopped = false;
 
   constructor(context: ControllerContext) {
     super(context, 'generic-garbage-collector', 20);
-    this.#informers = context.informers;
     this.#graph = new OwnerGraph({
       attemptToDelete: (node) => this.queue.add(`delete/${node.uid}`),
       attemptToOrphan: (node) => this.queue.add(`orphan/${node.uid}`),
@@ -63,13 +65,16 @@ export class GarbageCollector extends QueueController {
   override async stop(): Promise<void> {
     this.#stopped = true;
     this.#kinds.stop();
+    this.#patience?.cancel();
     await super.stop();
   }
 
   async #begin(): Promise<void> {
     await this.#kinds.start();
     // Deleting by half a picture would delete what is owned by what has not been seen yet.
-    await this.#informers.synced();
+    const patience = new Promise<void>((resolve) => (this.#patience = this.clock.setTimer(longestSync, resolve)));
+    await Promise.race([patience, this.#kinds.synced()]);
+    this.#patience?.cancel();
     if (!this.#stopped) super.start();
   }
 

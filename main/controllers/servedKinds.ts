@@ -44,6 +44,11 @@ export class ServedKinds {
     if (!this.#stopped) this.#timer = this.options.clock.setTimer(rediscovery, () => void this.start());
   }
 
+  /** Resolves when all that is followed by now has been listed. */
+  async synced(): Promise<void> {
+    await Promise.all([...this.#followed.values()].map(({ informer }) => informer.synced()));
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
@@ -68,7 +73,7 @@ export class ServedKinds {
   }
 
   #follow(id: string, resource: DiscoveredResource): void {
-    const informer = this.options.informers.informer<KubeObject>(resource satisfies ResourceDef);
+    const informer = this.options.informers.follow<KubeObject>(resource satisfies ResourceDef);
     const following = this.options.follow(resource, informer);
     this.#followed.set(id, { resource, informer, following, end: informer.on(following.handlers) });
   }

@@ -208,3 +208,26 @@ it('who asks again for a kind that was given back gets a fresh copy', async () =
   await factory.synced();
   expect(factory.informer(resources.configMaps).get('default/a')).toBeDefined();
 });
+
+it('nobody waits for a kind that is only followed, unless somebody needs it', async () => {
+  server.intercept = ({ path }) => {
+    if (path.endsWith('/secrets')) throw failure(500, 'InternalError', 'conversion webhook failed');
+  };
+  let ready = false;
+  const wait = () => factory.synced().then(() => (ready = true));
+  const followed = factory.follow(resources.secrets);
+  factory.informer(resources.configMaps);
+  factory.start();
+  await wait();
+  expect([ready, followed.hasSynced]).toEqual([true, false]);
+
+  ready = false;
+  expect(factory.informer(resources.secrets)).toBe(followed);
+  factory.follow(resources.secrets);
+  void wait();
+  await settle();
+  expect(ready).toBe(false);
+  server.intercept = undefined;
+  await clock.advance(60_000);
+  expect([ready, followed.hasSynced]).toEqual([true, true]);
+});

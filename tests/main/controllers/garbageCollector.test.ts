@@ -150,6 +150,24 @@ it('an object of the whole cluster with an owner in a namespace stays, and is no
   expect(cluster.server.find(resources.nodes, '', 'node')).toBeDefined();
 });
 
+it('a kind that cannot be listed holds up the collection of all others no longer than half a minute', async () => {
+  const broken = new Cluster();
+  broken.server.customKinds.push({ group: 'example.com', version: 'v1', resource: 'widgets', kind: 'Widget', namespaced: true });
+  broken.server.intercept = ({ path }) => {
+    if (path === '/apis/example.com/v1/widgets') throw failure(500, 'InternalError', 'conversion webhook failed');
+  };
+  await broken.start(GarbageCollector);
+  const gone = { metadata: { name: 'gone', uid: 'never-was' } };
+  broken.server.seed(resources.configMaps, { metadata: { name: 'child', namespace: 'default', ownerReferences: [newControllerRef(gone, kind)] } });
+  const child = () => broken.server.find(resources.configMaps, 'default', 'child');
+  await broken.clock.advance(29_000);
+  expect(child()).toBeDefined();
+  await broken.clock.advance(2_000);
+  await settle(40);
+  expect(child()).toBeUndefined();
+  await broken.stop();
+});
+
 describe('a custom kind', () => {
   const widgets: ResourceDef = { group: 'example.com', version: 'v1', resource: 'widgets', kind: 'Widget', namespaced: true };
   const asked = (since: number, version = 'v1') => cluster.server.requests.slice(since).filter(({ path }) => path === `/apis/example.com/${version}/widgets`);
