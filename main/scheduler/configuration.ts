@@ -1,4 +1,5 @@
 import type { NodeAffinity, TopologySpreadConstraint } from '../api/index.ts';
+import { parseGoDuration } from '../util/goDuration.ts';
 
 // What a file of kind KubeSchedulerConfiguration says. Mirrors pkg/scheduler/apis/config (v1, validation).
 
@@ -16,6 +17,9 @@ export const extensionPoints = [
   'preBind',
   'bind',
   'postBind',
+  // Of groups of pods, which nothing schedules by default; no plugin here takes part in them.
+  'placementGenerate',
+  'placementScore',
 ] as const;
 export type ExtensionPoint = (typeof extensionPoints)[number];
 
@@ -46,6 +50,8 @@ export interface PluginArgs {
   NodeAffinity: { addedAffinity: NodeAffinity | undefined };
   DefaultPreemption: { minCandidateNodesPercentage: number; minCandidateNodesAbsolute: number };
   VolumeBinding: { bindTimeoutSeconds: number };
+  /** Milliseconds. The first is how long the devices of one node are looked for (0: any time), the second what drivers have to make them ready. */
+  DynamicResources: { filterTimeout: number; bindingTimeout: number };
 }
 
 /** One way to schedule: pods choose it by `spec.schedulerName`. */
@@ -108,6 +114,7 @@ function defaultArgs(): PluginArgs {
     NodeAffinity: { addedAffinity: undefined },
     DefaultPreemption: { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 },
     VolumeBinding: { bindTimeoutSeconds: 600 },
+    DynamicResources: { filterTimeout: 10_000, bindingTimeout: 600_000 },
   };
 }
 
@@ -227,6 +234,7 @@ function readArgs(args: PluginArgs, { name, args: given }: { name: string; args:
   const own = args[name as keyof PluginArgs] as object;
   const { apiVersion: _, kind: __, ...fields } = objectOf(given, `${path}.args`);
   refuseUnknown(fields, Object.keys(own), `${path}.args.`);
+  if (own === args.DynamicResources) for (const field in fields) fields[field] = milliseconds(fields[field], `${path}.args.${field}`);
   Object.assign(own, fields);
   checkArgs(args, `${path}.args`);
 }
@@ -252,6 +260,9 @@ function checkArgs(args: PluginArgs, path: string): void {
   percentage(args.DefaultPreemption.minCandidateNodesPercentage, `${path}.minCandidateNodesPercentage`);
   numberOf(args.DefaultPreemption.minCandidateNodesAbsolute, `${path}.minCandidateNodesAbsolute`, 0);
   numberOf(args.VolumeBinding.bindTimeoutSeconds, `${path}.bindTimeoutSeconds`, 0);
+  const { filterTimeout, bindingTimeout } = args.DynamicResources;
+  if (filterTimeout < 0) throw new Error(`${path}.filterTimeout: Invalid value: must be zero or positive`);
+  if (bindingTimeout < 1000) throw new Error(`${path}.bindingTimeout: Invalid value: must be at least 1 second`);
   const { defaultingType, defaultConstraints } = args.PodTopologySpread;
   if (defaultConstraints.length > 0 && defaultingType !== 'List')
     throw new Error(`${path}.defaultingType: Invalid value: "${defaultingType}": when .defaultConstraints are specified, it must be "List"`);
@@ -264,6 +275,12 @@ function objectOf(value: unknown, path: string): Record<string, unknown> {
 
 function refuseUnknown(fields: Record<string, unknown>, names: readonly string[], prefix: string): void {
   for (const name in fields) if (!names.includes(name)) throw new Error(`unknown field "${prefix}${name}"`);
+}
+
+function milliseconds(value: unknown, path: string): number {
+  const read = typeof value === 'string' ? parseGoDuration(value) : undefined;
+  if (read === undefined) throw new Error(`${path}: Invalid value: ${JSON.stringify(value)}: must be a duration such as 1m30s`);
+  return read;
 }
 
 function numberOf(value: unknown, path: string, least: number, most = Infinity): number {

@@ -69,9 +69,6 @@ interface Lane {
   recorder: SeriesRecorder;
 }
 
-/** Milliseconds that drivers have to make devices ready (upstream: DynamicResourcesArgs.bindingTimeout). */
-const deviceBindingTimeout = 600_000;
-
 /** Requests a second, and in a burst, that upstream's scheduler makes by default (clientConnection.qps, .burst). */
 const wordsPerSecond = 50;
 const wordsAtOnce = 100;
@@ -118,6 +115,7 @@ export class Scheduler {
     const deviceClasses = informers.informer(resources.deviceClasses);
     const slices = informers.informer(resources.resourceSlices);
     const classOf = classesByResource(deviceClasses);
+    const argsOf = ({ spec }: Pod) => (configuration.profiles.find(({ schedulerName }) => schedulerName === (spec!.schedulerName || 'default-scheduler')) ?? configuration.profiles[0]!).args;
     const dependencies = {
       cache,
       classOf,
@@ -131,14 +129,14 @@ export class Scheduler {
         classOf,
         slices,
         compile: options.compileDeviceSelector ?? (() => ({ detail: 'no expressions are read here' })),
-        bindingTimeout: deviceBindingTimeout,
+        timeouts: (pod) => argsOf(pod).DynamicResources,
         tell: (pod, reason, message) => this.#laneOf(pod)?.recorder.event(referenceTo(pod), 'Normal', reason, 'Scheduling', message),
       }),
       defaultSelector: defaultSelector(services, replicaSets, statefulSets),
       volumePlugins: [
         volumeRestrictions(cache, claims),
         nodeVolumeLimits({ claims, volumes, classes, csiNodes, attachments }),
-        volumeBinding({ client: options.client.as('kube-scheduler'), clock, cache, claims, volumes, classes, csiDrivers, capacities }),
+        volumeBinding({ client: options.client.as('kube-scheduler'), clock, cache, claims, volumes, classes, csiDrivers, capacities, bindTimeout: (pod) => argsOf(pod).VolumeBinding.bindTimeoutSeconds * 1000 }),
         volumeZone({ claims, volumes, classes }),
       ],
     };

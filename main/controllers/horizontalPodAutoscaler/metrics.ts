@@ -4,6 +4,7 @@ import { parseApiVersion, type KubeObject } from '../../api/meta.ts';
 import { parseQuantity } from '../../api/quantity.ts';
 import { isNotFound } from '../../api/status.ts';
 import type { Client } from '../../client/index.ts';
+import { parseGoDuration } from '../../util/goDuration.ts';
 import { discover } from '../discovery.ts';
 
 /** What one pod uses. */
@@ -58,7 +59,7 @@ export class MetricsClient {
       const values = counted.map((each) => each.usage[resource]);
       if (values.length === 0 || values.includes(undefined as never)) continue;
       const value = values.reduce((sum, text) => sum + parseQuantity(text!).milliValue(), 0);
-      metrics.set(metadata!.name!, { value, timestamp: Date.parse(timestamp), window: parseDuration(window) });
+      metrics.set(metadata!.name!, { value, timestamp: Date.parse(timestamp), window: parseGoDuration(window) ?? 0 });
     }
     return metrics;
   }
@@ -132,12 +133,3 @@ export class MetricsClient {
 }
 
 const customPaths = (path: string) => customVersions.map((version) => `/apis/custom.metrics.k8s.io/${version}/${path}`);
-
-const units: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 1e-3, µs: 1e-3, ns: 1e-6 };
-
-/** Milliseconds of a duration as Go writes it: `1m30s`. */
-function parseDuration(text: string): number {
-  let sum = 0;
-  for (const [, value, unit] of text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)/g)) sum += Number(value) * units[unit!]!;
-  return sum;
-}

@@ -1,5 +1,6 @@
 import type { AllocationResult, DeviceClass, DeviceSelector, DeviceTaint, DeviceToleration, Node, ResourceResourceClaim, ResourceSlice } from '../../api/index.ts';
 import { toleratesDeviceTaint } from '../../api/deviceTaints.ts';
+import type { Clock } from '../../util/clock.ts';
 import type { Random } from '../../util/random.ts';
 import { consumed, noAmounts, sum, type Amounts } from './capacity.ts';
 import { constraintOf, type Constraint } from './constraints.ts';
@@ -13,6 +14,8 @@ import { allocationOf, type Taken } from './result.ts';
 const maxDevices = 32;
 /** Places looked at for one node before the search is given up: there may be more ways to combine devices than there is time. */
 const maxSteps = 100_000;
+/** Between two looks at the clock. */
+const stepsPerLook = 100;
 
 /** What a selector's expression comes to, ready to be asked; a fault says why it cannot be. */
 export type CompileSelector = (expression: string) => { matches(driver: string, device: Candidate['device']): boolean } | { detail: string };
@@ -23,6 +26,7 @@ export interface AllocatorOptions {
   inUse: DevicesInUse;
   compile: CompileSelector;
   random: Random;
+  clock: Clock;
 }
 
 /**
@@ -36,10 +40,10 @@ export class Allocator {
     this.#pools = new Pools(options.slices);
   }
 
-  /** A result a claim, in their order; undefined: the node has not got what they want. Throws AllocationError, InvalidPoolError. */
-  allocate(node: Node, claims: readonly ResourceResourceClaim[]): AllocationResult[] | undefined {
+  /** A result a claim, in their order; undefined: the node has not got what they want. It is given up after `limit` milliseconds. Throws AllocationError, InvalidPoolError. */
+  allocate(node: Node, claims: readonly ResourceResourceClaim[], limit = Infinity): AllocationResult[] | undefined {
     const pools = this.#pools.reachableFrom(node);
-    const search = new Search(this.options, pools, new Counters(this.#pools, this.options.inUse), claims, node.metadata!.name!);
+    const search = new Search(this.options, pools, new Counters(this.#pools, this.options.inUse), claims, node.metadata!.name!, limit);
     const taken = search.run();
     if (taken) return claims.map((claim, i) => allocationOf(claim, search.chosen(i), taken[i]!, node.metadata!.name!));
     if (pools.some(({ fault }) => fault)) throw new InvalidPoolError('invalid resource pools were encountered');
@@ -63,6 +67,7 @@ class Search {
   /** Whether a device is what a request selects; that does not depend on what else is taken. */
   readonly #selected = new Map<Wanted, Map<string, boolean>>();
   #steps = 0;
+  readonly #deadline: number;
 
   constructor(
     private readonly options: AllocatorOptions,
@@ -70,7 +75,9 @@ class Search {
     private readonly counters: Counters,
     private readonly claims: readonly ResourceResourceClaim[],
     private readonly node: string,
+    limit: number,
   ) {
+    this.#deadline = options.clock.monotonic() + limit;
     this.#candidates = pools.filter(({ isIncomplete, fault }) => !isIncomplete && !fault).flatMap(({ devices }) => devices);
     this.#requests = claims.map((claim) => this.#requestsOf(claim));
     this.#constraints = claims.map((claim) =>
@@ -139,7 +146,8 @@ class Search {
 
   /** The `have`th device and all after it; which come first within a request does not matter, so that only those from `start` on are tried. */
   #devices(claim: number, at: number, wanted: Wanted, have: number, start: number): Outcome {
-    if (++this.#steps > maxSteps) throw new AllocationError(`node ${this.node}: timed out trying to allocate devices`);
+    const isLate = ++this.#steps > maxSteps || (this.#steps % stepsPerLook === 0 && this.options.clock.monotonic() > this.#deadline);
+    if (isLate) throw new AllocationError(`node ${this.node}: timed out trying to allocate devices`);
     if (have >= wanted.count) return this.#request(claim, at + 1);
     if (this.#taken[claim]!.length + wanted.count - have > maxDevices) return 'too many';
     if (wanted.all) return this.#with(claim, wanted, wanted.all[have]!, () => this.#devices(claim, at, wanted, have + 1, 0));

@@ -41,8 +41,8 @@ export interface DynamicResourcesDependencies {
   classOf: ClassOfResource;
   slices: Informer<ResourceSlice>;
   compile: CompileSelector;
-  /** Milliseconds that a driver has to make devices ready. */
-  bindingTimeout: number;
+  /** For the pod, in milliseconds: how long one node's devices are looked for, and what drivers have to make them ready. */
+  timeouts(pod: Pod): { filterTimeout: number; bindingTimeout: number };
   /** Tells the pod's user what it waits for. */
   tell(pod: Pod, reason: string, message: string): void;
 }
@@ -164,7 +164,7 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
   }
 
   /** Resolves when the drivers have made all devices ready; rejects when one says that it cannot, or has had its time. */
-  function allReady(wanted: readonly ResourceResourceClaim[]): Promise<void> {
+  function allReady(wanted: readonly ResourceResourceClaim[], pod: Pod): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (error?: Error) => {
         off();
@@ -178,7 +178,7 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
         if (fault !== undefined) end(new Error(fault));
         else if (current.every((claim) => claim.status?.allocation && readiness(claim) === true)) end();
       };
-      const timer = clock.setTimer(dependencies.bindingTimeout, () => end(new Error(`device binding timeout: claim=${wanted[0]!.metadata!.name}`)));
+      const timer = clock.setTimer(dependencies.timeouts(pod).bindingTimeout, () => end(new Error(`device binding timeout: claim=${wanted[0]!.metadata!.name}`)));
       const off = claims.on({ update: check, delete: check });
       check();
     });
@@ -231,7 +231,7 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
     const waiting = bound.filter(hasToBeMadeReady);
     if (waiting.length === 0) return;
     dependencies.tell(pod, 'BindingConditionsPending', `waiting for binding conditions for device on node ${node}`);
-    await allReady(waiting);
+    await allReady(waiting, pod);
   }
 
   /** Gives back what was written for a pod that is not bound after all. */
@@ -271,12 +271,13 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
       const { claims: all, toAllocate, allocator, found, unavailable } = state;
       const extended = extendedOn(state, info, nodeInfo);
       if (extended && 'code' in extended) return extended;
+      const timeouts = dependencies.timeouts(info.pod);
       let isHere = true;
       for (const claim of all) {
         const { allocation } = claim.status ?? {};
         if (!allocation) continue;
         const ready = readiness(claim);
-        const failed = typeof ready === 'string' || (!ready && isOverdue(claim, clock.now(), dependencies.bindingTimeout));
+        const failed = typeof ready === 'string' || (!ready && isOverdue(claim, clock.now(), timeouts.bindingTimeout));
         if (!failed && (!allocation.nodeSelector || matchesNodeSelector(allocation.nodeSelector, node))) continue;
         unavailable.add(claim);
         isHere = false;
@@ -285,7 +286,7 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
       const wanted = extended ? [...toAllocate, extended.claim] : toAllocate;
       if (!allocator || wanted.length === 0) return undefined;
       try {
-        const results = allocator.allocate(node, wanted);
+        const results = allocator.allocate(node, wanted, timeouts.filterTimeout || undefined);
         if (!results) return noDevices;
         found.set(node.metadata!.name!, { results, ...(extended ? { extended } : {}) });
         return undefined;

@@ -1,4 +1,4 @@
-import type { CSIDriver, CSIStorageCapacity, Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from '../../api/index.ts';
+import type { CSIDriver, CSIStorageCapacity, Node, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../../api/index.ts';
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { selectorFromLabelSelector } from '../../api/labels.ts';
 import { keyOf, type KubeObject } from '../../api/meta.ts';
@@ -28,7 +28,6 @@ const notEnoughSpace = unresolvable(name, 'node(s) did not have enough free stor
 const nodeConflict = unresolvable(name, "node(s) didn't match PersistentVolume's node affinity");
 const volumeMissing = unresolvable(name, 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)');
 const unboundImmediate = unresolvable(name, 'pod has unbound immediate PersistentVolumeClaims');
-const bindTimeout = 600_000;
 
 interface Claims {
   bound: PersistentVolumeClaim[];
@@ -52,6 +51,8 @@ export interface VolumeBindingDependencies {
   classes: Informer<StorageClass>;
   csiDrivers: Informer<CSIDriver>;
   capacities: Informer<CSIStorageCapacity>;
+  /** Milliseconds until the binding of the pod's volumes is given up. */
+  bindTimeout(pod: Pod): number;
 }
 
 /**
@@ -156,7 +157,7 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
   }
 
   /** Resolves when all of it is carried through; rejects when it will not be, or it takes too long. */
-  function carriedThrough(written: Decisions, nodeName: string): Promise<void> {
+  function carriedThrough(written: Decisions, nodeName: string, pod: Pod): Promise<void> {
     return new Promise((resolve, reject) => {
       const ends: (() => void)[] = [];
       // An informer begins with all that is there.
@@ -174,7 +175,7 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
           end(error as Error);
         }
       };
-      const timer = clock.setTimer(bindTimeout, () => end(new Error('context deadline exceeded')));
+      const timer = clock.setTimer(dependencies.bindTimeout(pod), () => end(new Error('context deadline exceeded')));
       ends.push(() => timer.cancel(), claims.on({ update: check, delete: check }), volumes.on({ add: check, update: check, delete: check }));
       listening = true;
       check();
@@ -224,11 +225,11 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
     unreserve(state) {
       for (const { volume } of state.get(decisionsKey)?.bind ?? []) assumed.delete(volume.metadata!.name!);
     },
-    preBind(state, _, node) {
+    preBind(state, { pod }, node) {
       const decisions = state.get(decisionsKey);
       if (!decisions) return undefined;
       return carryOut(decisions, node)
-        .then((written) => carriedThrough(written, node))
+        .then((written) => carriedThrough(written, node, pod))
         .finally(() => {
           for (const { volume } of decisions.bind) assumed.delete(volume.metadata!.name!);
         });

@@ -40,6 +40,14 @@ profiles:
     expect(profile!.plugins.preScore.find(({ name }) => name === 'NodeAffinity')!.weight).toBe(7);
   });
 
+  it('what upstream writes out as its own defaults is understood', () => {
+    const [profile] = read(`
+profiles:
+- plugins: { multiPoint: { enabled: [{ name: NodeAffinity, weight: 2 }] }, placementGenerate: {}, placementScore: {} }
+  pluginConfig: [{ name: DynamicResources, args: { apiVersion: kubescheduler.config.k8s.io/v1, kind: DynamicResourcesArgs, bindingTimeout: 10m0s, filterTimeout: 1m1.5s } }]`).profiles;
+    expect(profile!.args.DynamicResources).toEqual({ filterTimeout: 61_500, bindingTimeout: 600_000 });
+  });
+
   it.each([
     ['percentageOfNodesToScore: 101', 'percentageOfNodesToScore: Invalid value: 101: must be a whole number, at least 0 and at most 100'],
     ['profiles: [{ schedulerName: a }, { schedulerName: a }]', 'profiles[1].schedulerName: Duplicate value: "a"'],
@@ -47,6 +55,9 @@ profiles:
     ['profiles: [{ plugins: { queueSort: { disabled: [{ name: PrioritySort }] } } }]', 'profiles[0].plugins: no queue sort plugin is enabled'],
     ['profiles: [{ pluginConfig: [{ name: NodePorts, args: {} }] }]', 'profiles[0].pluginConfig[0].args: plugin "NodePorts" takes none'],
     ['profiles: [{ pluginConfig: [{ name: InterPodAffinity, args: { weight: 1 } }] }]', 'unknown field "profiles[0].pluginConfig[0].args.weight"'],
+    ['profiles: [{ pluginConfig: [{ name: DynamicResources, args: { bindingTimeout: 999ms } }] }]', 'profiles[0].pluginConfig[0].args.bindingTimeout: Invalid value: must be at least 1 second'],
+    ['profiles: [{ pluginConfig: [{ name: DynamicResources, args: { filterTimeout: -1s } }] }]', 'profiles[0].pluginConfig[0].args.filterTimeout: Invalid value: must be zero or positive'],
+    ['profiles: [{ pluginConfig: [{ name: DynamicResources, args: { filterTimeout: 5 } }] }]', 'profiles[0].pluginConfig[0].args.filterTimeout: Invalid value: 5: must be a duration such as 1m30s'],
     ['extenders: [{ urlPrefix: http://x }]', 'extenders: not supported; write a scheduler of your own for pods that name it'],
     ['profilez: []', 'unknown field "profilez"'],
   ])('%s is refused', (text, message) => expect(() => read(text)).toThrow(message));

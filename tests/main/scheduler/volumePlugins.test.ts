@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../../main/api/index.ts';
 import { InformerFactory, resources } from '../../../main/client/index.ts';
-import { Scheduler } from '../../../main/scheduler/index.ts';
+import { readSchedulerConfiguration, Scheduler, type SchedulerConfiguration } from '../../../main/scheduler/index.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { FakeClock, settle } from '../../support/fakeClock.ts';
 import { FakeServer } from '../../support/fakeServer.ts';
@@ -30,12 +30,12 @@ const using = (pod: string, claims: string[], nodeName?: string, priority?: numb
   });
 
 /** The node that the pod got, or the reasons why it got none. */
-async function place(pod: Pod, later?: () => void): Promise<string> {
+async function place(pod: Pod, later?: () => void, configuration?: SchedulerConfiguration): Promise<string> {
   server.seed(resources.pods, { ...pod, status: { phase: 'Pending' } });
   const { clock } = server;
   const client = server.client();
   const informers = new InformerFactory(client, clock, noLog);
-  const scheduler = new Scheduler({ client, informers, clock, random: seededRandom(), log: noLog });
+  const scheduler = new Scheduler({ client, informers, clock, random: seededRandom(), log: noLog, configuration });
   await scheduler.start();
   await settle();
   later?.();
@@ -185,6 +185,13 @@ describe('a driver that says how much room there is', () => {
       server.seed(resources.persistentVolumes, { metadata: { name: 'made' }, spec: {} });
     };
     expect(await place(using('p', ['data']), provision)).toBe('west');
+  });
+
+  it('has as long to make it as the profile says', async () => {
+    room('west', '20Gi');
+    const profiles = [{ pluginConfig: [{ name: 'VolumeBinding', args: { bindTimeoutSeconds: 20 } }] }];
+    const hasty = readSchedulerConfiguration({ kind: 'KubeSchedulerConfiguration', apiVersion: 'kubescheduler.config.k8s.io/v1', profiles });
+    expect(await place(using('p', ['data']), () => {}, hasty)).toContain('binding volumes: context deadline exceeded');
   });
 
   it('does not get the pod there where the claim has been given a volume elsewhere meanwhile', async () => {

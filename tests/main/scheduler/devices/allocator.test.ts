@@ -3,6 +3,8 @@ import type { Device, DeviceClass, DeviceConstraint, DeviceRequest, ResourceReso
 import { compileDeviceSelector } from '../../../../main/apiserver/index.ts';
 import { Allocator } from '../../../../main/scheduler/devices/allocator.ts';
 import { DevicesInUse } from '../../../../main/scheduler/devices/devicesInUse.ts';
+import type { Clock } from '../../../../main/util/clock.ts';
+import { FakeClock } from '../../../support/fakeClock.ts';
 import { makeNode, seededRandom } from '../../../support/objects.ts';
 
 const driver = 'dra.example.com';
@@ -25,17 +27,20 @@ interface Setting {
   classes?: DeviceClass[];
   inUse?: { device: string; pool?: string; adminAccess?: boolean; shareID?: string; consumedCapacity?: Record<string, string> }[];
   node?: string;
+  clock?: Pick<Clock, 'monotonic'>;
+  limit?: number;
 }
 
-function allocate({ slices, claims, classes = [anyDevice], inUse = [], node = 'node-1' }: Setting) {
+function allocate({ slices, claims, classes = [anyDevice], inUse = [], node = 'node-1', clock = new FakeClock(), limit }: Setting) {
   const allocator = new Allocator({
     slices,
     classes: (name) => classes.find(({ metadata }) => metadata!.name === name),
     inUse: new DevicesInUse([{ devices: { results: inUse.map((use) => ({ driver, pool: 'pool', request: 'r', ...use })) } }]),
     compile: compileDeviceSelector,
     random: seededRandom(),
+    clock: clock as Clock,
   });
-  return allocator.allocate(makeNode(node, { labels: { zone: 'a' } }), claims);
+  return allocator.allocate(makeNode(node, { labels: { zone: 'a' } }), claims, limit);
 }
 
 /** By claim: `request=device` of all that was found. */
@@ -199,6 +204,10 @@ describe('what is told of a claim that cannot be right', () => {
     const many = Array.from({ length: 40 }, (_, i) => gpu(`gpu-${i}`, { attributes: { kind: { int: i % 2 } } }));
     const never = [request('x', { count: 15 }), request('y', { selectors: selects('device.driver == "none"') })];
     expect(() => found({ slices: [slice('pool', many)], claims: [claim(never)] })).toThrow('timed out trying to allocate devices');
+    let looks = 0;
+    const clock = { monotonic: () => 10 * looks++ };
+    expect(() => found({ slices: [slice('pool', many)], claims: [claim(never)], clock, limit: 45 })).toThrow('node node-1: timed out trying to allocate devices');
+    expect(looks).toBe(6);
   });
 });
 
