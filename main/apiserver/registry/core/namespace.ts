@@ -13,6 +13,10 @@ const definition = define('', 'v1', 'Namespace', 'namespaces', {
   verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
 });
 
+function nameAsLabel({ metadata }: Namespace): void {
+  if (metadata?.name) metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name };
+}
+
 export const namespace: Strategy<Namespace> = {
   definition,
   hasGeneration: false,
@@ -20,13 +24,14 @@ export const namespace: Strategy<Namespace> = {
   judgedAgain: true,
   allowUnconditionalUpdate: true,
   defaults(object) {
-    const name = object.metadata?.name;
-    if (name) object.metadata!.labels = { ...object.metadata!.labels, 'kubernetes.io/metadata.name': name };
+    nameAsLabel(object);
     (object.status ??= {}).phase ||= 'Active';
     object.spec ??= {};
   },
   prepareForCreate(_context, object) {
     object.status = { phase: 'Active' };
+    // A generated name was not known yet when defaults were given.
+    nameAsLabel(object);
     const finalizers = ((object.spec ??= {}).finalizers ??= []);
     // Without it a namespace would be gone before its contents are.
     if (!finalizers.includes('kubernetes')) finalizers.push('kubernetes');
