@@ -1,4 +1,4 @@
-import type { CSIDriver, CSIStorageCapacity, Node, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../../api/index.ts';
+import type { CSIDriver, CSINode, CSIStorageCapacity, Node, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../../api/index.ts';
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { selectorFromLabelSelector } from '../../api/labels.ts';
 import { keyOf, type KubeObject } from '../../api/meta.ts';
@@ -246,7 +246,7 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
         case 'StorageClassChange':
           return !event.old || !equalJson(event.old.allowedTopologies, event.object.allowedTopologies);
         case 'CSINodeChange':
-          return !event.old;
+          return !event.old || migratedPlugins(event.old) !== migratedPlugins(event.object);
         case 'CSIDriverChange':
           return Boolean(event.old?.spec.storageCapacity) && !event.object.spec.storageCapacity;
         case 'StorageCapacityChange':
@@ -257,6 +257,8 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
     },
   };
 }
+
+const migratedPlugins = ({ metadata }: CSINode) => metadata?.annotations?.['storage.alpha.kubernetes.io/migrated-plugins'];
 
 const largestVolume = ({ maximumVolumeSize, capacity }: CSIStorageCapacity) => maximumVolumeSize ?? capacity;
 

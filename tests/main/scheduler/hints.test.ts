@@ -12,6 +12,7 @@ import { nodeUnschedulable } from '../../../main/scheduler/plugins/nodeUnschedul
 import { nodeVolumeLimits } from '../../../main/scheduler/plugins/nodeVolumeLimits.ts';
 import { podTopologySpread } from '../../../main/scheduler/plugins/podTopologySpread.ts';
 import { taintToleration } from '../../../main/scheduler/plugins/taintToleration.ts';
+import { volumeBinding } from '../../../main/scheduler/plugins/volumeBinding.ts';
 import { volumeRestrictions } from '../../../main/scheduler/plugins/volumeRestrictions.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
@@ -34,6 +35,17 @@ const limits = nodeVolumeLimits({
   csiNodes: informers.informer(resources.csiNodes),
   attachments: informers.informer(resources.volumeAttachments),
 });
+const binding = volumeBinding({
+  client: new FakeServer(clock).client(),
+  clock,
+  cache,
+  claims,
+  volumes: informers.informer(resources.persistentVolumes),
+  classes: informers.informer(resources.storageClasses),
+  csiDrivers: informers.informer(resources.csiDrivers),
+  capacities: informers.informer(resources.csiStorageCapacities),
+  bindTimeout: () => 600_000,
+});
 
 const zoned = (zone?: string): Node => makeNode('n', { labels: zone ? { zone } : {} });
 const asking = (cpu: string, name = 'p', had?: string): Pod => ({
@@ -55,6 +67,7 @@ const cordon = 'node.kubernetes.io/unschedulable';
 const disk = (name: string, readOnly: boolean) => makePod(name, {}, { nodeName: name === 'p' ? undefined : 'n', volumes: [{ name: 'd', iscsi: { iqn: 'iqn.x', lun: 0, targetPortal: 't', readOnly } }] });
 const declaring = (...declaredFeatures: string[]): Node => ({ ...makeNode('n'), status: { declaredFeatures } });
 const csiNode = (count: number) => ({ metadata: { name: 'n' }, spec: { drivers: [{ name: 'd', nodeID: 'n', allocatable: { count } }] } });
+const migrated = (node: ReturnType<typeof csiNode>) => ({ ...node, metadata: { ...node.metadata, annotations: { 'storage.alpha.kubernetes.io/migrated-plugins': 'kubernetes.io/gce-pd' } } });
 const claiming = (name: string) => makePod('p', {}, { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: name } }] });
 const changed = (old: Node, node: Node): ClusterEvent => ({ kind: 'NodeUpdate', old, node });
 const moved = (old: Pod, pod: Pod): ClusterEvent => ({ kind: 'AssignedPodUpdate', old, pod });
@@ -100,6 +113,9 @@ it.each([
   ['fewer volumes', limits, claiming('c'), { kind: 'AttachmentDelete', attachment: { spec: { attacher: 'd', nodeName: 'n', source: {} } } }, true],
   ['fewer volumes', limits, claiming('c'), { kind: 'CSINodeChange', old: csiNode(1), object: csiNode(2) }, true],
   ['fewer volumes', limits, claiming('c'), { kind: 'CSINodeChange', old: csiNode(2), object: csiNode(1) }, false],
+  ['a volume', binding, claiming('c'), { kind: 'CSINodeChange', old: undefined, object: csiNode(1) }, true],
+  ['a volume', binding, claiming('c'), { kind: 'CSINodeChange', old: csiNode(1), object: migrated(csiNode(1)) }, true],
+  ['a volume', binding, claiming('c'), { kind: 'CSINodeChange', old: migrated(csiNode(1)), object: migrated(csiNode(2)) }, false],
   ['a feature', nodeDeclaredFeatures, makePod('p'), changed(declaring(), declaring('A')), true],
   ['a feature', nodeDeclaredFeatures, makePod('p'), changed(declaring('A'), declaring('A')), false],
 ] as const)('who waits for %s is woken by what may help, and by nothing else (%#)', (_, plugin, pod, event, helps) => {
