@@ -4,7 +4,7 @@ import { keyOf } from '../../api/meta.ts';
 import { ephemeralClaimProblem, podClaimKeys, podClaims } from '../../api/podClaims.ts';
 import type { Informer } from '../../client/index.ts';
 import type { Plugin } from '../framework.ts';
-import { unschedulable } from '../status.ts';
+import { unresolvable, unschedulable } from '../status.ts';
 
 const name = 'NodeVolumeLimits';
 const exceeded = unschedulable(name, 'node(s) exceed max volume count');
@@ -57,16 +57,20 @@ export function nodeVolumeLimits({ claims, volumes, classes, csiNodes, attachmen
       return undefined;
     },
     filter(_, { pod }, node) {
+      const { namespace } = pod.metadata!;
+      const missing = podClaims(pod).find(({ claimName }) => !claims.get(`${namespace}/${claimName}`))?.claimName;
+      if (missing !== undefined) return unresolvable(name, `looking up PVC ${namespace}/${missing}: persistentvolumeclaim "${missing}" not found`);
       const limits = new Map<string, number>();
       for (const { name: driver, allocatable } of csiNodes.get(node.name)?.spec?.drivers ?? [])
         if (allocatable?.count !== undefined) limits.set(driver, allocatable.count);
       if (limits.size === 0) return undefined;
-      const there = attachedTo(node.name);
-      for (const { pod: other } of node.pods.values()) for (const [key, driver] of volumesOf(other)) there.set(key, driver);
+      const used = new Map<string, string>();
+      for (const { pod: other } of node.pods.values()) for (const [key, driver] of volumesOf(other)) used.set(key, driver);
       const counts = new Map<string, number>();
       const count = (driver: string) => counts.set(driver, (counts.get(driver) ?? 0) + 1);
-      for (const driver of there.values()) count(driver);
-      const added = [...volumesOf(pod)].filter(([key]) => !there.has(key)).map(([, driver]) => driver);
+      for (const driver of new Map([...used, ...attachedTo(node.name)]).values()) count(driver);
+      // What is attached and nobody uses counts twice, as upstream has it: it may be on its way out.
+      const added = [...volumesOf(pod)].filter(([key]) => !used.has(key)).map(([, driver]) => driver);
       for (const driver of added) count(driver);
       return added.some((driver) => (counts.get(driver) ?? 0) > (limits.get(driver) ?? Infinity)) ? exceeded : undefined;
     },

@@ -141,6 +141,13 @@ describe('a driver that can have so many volumes on a node', () => {
         spec: { attacher: 'csi.example.com', nodeName: 'a', source: { persistentVolumeName: `pv-${name}` } },
       });
     expect(await place(using('p', ['three']))).toBe('1 node(s) exceed max volume count.');
+    expect(await place(using('q', ['two']))).toBe('1 node(s) exceed max volume count.');
+  });
+
+  it('is nothing for a claim that is not there, even if nobody else looks after claims', async () => {
+    const profiles = [{ plugins: { multiPoint: { disabled: ['VolumeBinding', 'VolumeRestrictions', 'VolumeZone'].map((name) => ({ name })) } } }];
+    const alone = readSchedulerConfiguration({ kind: 'KubeSchedulerConfiguration', apiVersion: 'kubescheduler.config.k8s.io/v1', profiles });
+    expect(await place(using('p', ['four']), undefined, alone)).toBe('1 looking up PVC default/four: persistentvolumeclaim "four" not found.');
   });
 });
 
