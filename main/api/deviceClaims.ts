@@ -12,6 +12,8 @@ export const mayBeDevices = (resource: string): boolean => resource.startsWith(i
 
 /** Keys (`namespace/name`) of the claims for devices that the pod uses, as far as they are known. */
 export function deviceClaimKeys({ metadata, spec, status }: Pod): string[] {
+  // Most pods have none, and are asked often.
+  if (!spec?.resourceClaims && !status?.extendedResourceClaimStatus) return [];
   const named = (spec?.resourceClaims ?? []).map(({ name, resourceClaimName }) => resourceClaimName ?? status?.resourceClaimStatuses?.find((told) => told.name === name)?.resourceClaimName);
   return [...named, status?.extendedResourceClaimStatus?.resourceClaimName].flatMap((name) => (name ? [`${metadata!.namespace}/${name}`] : []));
 }

@@ -55,13 +55,15 @@ export class AdmissionChain {
     let last = this.clock.monotonic();
     for (const { plugin, admit } of this.#handlers(attributes)) {
       if (!plugin.admit) continue;
+      if (plugin.isIdle?.()) {
+        admit.passed.add(0);
+        continue;
+      }
       let times = admit.refused;
       try {
-        if (!plugin.isIdle?.()) {
-          // Most answer at once: only what there is to wait for is waited for.
-          const wait = plugin.admit(attributes);
-          if (wait) await wait;
-        }
+        // Most answer at once: only what there is to wait for is waited for.
+        const wait = plugin.admit(attributes);
+        if (wait) await wait;
         times = admit.passed;
       } finally {
         const now = this.clock.monotonic();
@@ -83,9 +85,13 @@ export class AdmissionChain {
     try {
       for (const { plugin, validate } of this.#handlers(attributes)) {
         if (!plugin.validate) continue;
+        if (plugin.isIdle?.()) {
+          validate.passed.add(0);
+          continue;
+        }
         let times = validate.refused;
         try {
-          const found = plugin.isIdle?.() ? undefined : plugin.validate(attributes);
+          const found = plugin.validate(attributes);
           const settled = found instanceof Promise ? await found : found;
           if (settled) (settles ??= []).push(settled);
           times = validate.passed;

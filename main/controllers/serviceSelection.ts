@@ -55,10 +55,11 @@ function addLabelIndex(pods: Informer<Pod>): void {
 /** Keys of the services that select a pod with these labels. */
 export function servicesSelecting(services: Informer<Service>, { metadata }: Pod): string[] {
   const labels = metadata!.labels ?? {};
-  return Object.entries(labels)
-    .flatMap(([key, value]) => services.byIndex(byLabel, pair(metadata!.namespace, key, value)))
-    .filter(({ spec }) => Object.entries(spec!.selector!).every(([key, value]) => labels[key] === value))
-    .map(keyOf);
+  const keys: string[] = [];
+  for (const key in labels)
+    for (const service of services.byIndex(byLabel, pair(metadata!.namespace, key, labels[key]!)))
+      if (Object.entries(service.spec!.selector!).every(([name, value]) => labels[name] === value)) keys.push(keyOf(service));
+  return keys;
 }
 
 /** The pods that a service selects; none for an empty selector. */

@@ -19,6 +19,8 @@ export interface WatchSource {
 
 interface Watcher {
   readonly prefix: string;
+  /** The group of keys that all of its own are in; undefined: its prefix is shorter. */
+  readonly group: string | undefined;
   readonly options: WatchOptions;
   /** Everything up to this revision was delivered. */
   cursor: number;
@@ -48,7 +50,7 @@ export class Watches {
   }
 
   add(prefix: string, after: number, options: WatchOptions): Watch {
-    const watcher: Watcher = { prefix, options, cursor: after, reading: false, progress: false, ended: false };
+    const watcher: Watcher = { prefix, group: groupOf(prefix), options, cursor: after, reading: false, progress: false, ended: false };
     this.#watchers.add(watcher);
     if (after < this.source.revision) this.wake();
     return {
@@ -84,9 +86,8 @@ export class Watches {
       this.#again = false;
       let began = this.clock.monotonic();
       let shared = new SharedReads(this.source);
-      for (const watcher of [...this.#watchers]) {
-        this.#pump(watcher, shared);
-        if (this.clock.monotonic() - began <= turn) continue;
+      for (const watcher of this.#watchers) {
+        if (!this.#pump(watcher, shared) || this.clock.monotonic() - began <= turn) continue;
         await new Promise((resolve) => setImmediate(resolve));
         began = this.clock.monotonic();
         shared = new SharedReads(this.source);
@@ -96,19 +97,22 @@ export class Watches {
     this.onIdle();
   }
 
-  #pump(watcher: Watcher, shared: SharedReads): void {
-    if (watcher.ended || watcher.reading) return;
+  /** Whether a handler was called. */
+  #pump(watcher: Watcher, shared: SharedReads): boolean {
+    if (watcher.ended || watcher.reading) return false;
     if (watcher.cursor < this.source.recentBase) {
       void this.#readOlder(watcher);
-      return;
+      return false;
     }
-    const events = shared.events(watcher.prefix, watcher.cursor);
-    watcher.cursor = Math.max(watcher.cursor, shared.to);
+    const events = shared.events(watcher);
+    if (shared.to > watcher.cursor) watcher.cursor = shared.to;
+    if (events.length === 0 && !watcher.progress) return false;
     this.#deliver(watcher, events);
     if (watcher.progress && !watcher.ended) {
       watcher.progress = false;
       this.#call(watcher, () => watcher.options.onProgress?.(watcher.cursor));
     }
+    return true;
   }
 
   async #readOlder(watcher: Watcher): Promise<void> {
@@ -152,24 +156,54 @@ export class Watches {
   }
 }
 
-/** What one round reads: watches of the same prefix that stand at the same place share one walk and one array. */
+/**
+ * What one round reads: watches that stand at the same place share one walk, which sorts events by the group of their key, since most
+ * watches wait for what has not changed.
+ */
 class SharedReads {
   readonly to: number;
+  readonly #groups = new Map<string, StoredEvent[]>();
   readonly #found = new Map<string, readonly StoredEvent[]>();
+  #all: readonly StoredEvent[] = none;
   #from = -1;
 
   constructor(private readonly source: WatchSource) {
     this.to = source.revision;
   }
 
-  events(prefix: string, after: number): readonly StoredEvent[] {
-    if (after >= this.to) return [];
-    if (this.#from < 0) this.#from = after;
+  events({ prefix, group, cursor: after }: Watcher): readonly StoredEvent[] {
+    if (after >= this.to) return none;
+    if (this.#from < 0) this.#read(after);
     if (after !== this.#from) return matching(this.source.recent(after, this.to), prefix);
-    let events = this.#found.get(prefix);
-    if (!events) this.#found.set(prefix, (events = matching(this.source.recent(after, this.to), prefix)));
-    return events;
+    const events = group === undefined ? this.#all : this.#groups.get(group);
+    if (!events || prefix === group) return events ?? none;
+    let found = this.#found.get(prefix);
+    if (!found) this.#found.set(prefix, (found = matching(events, prefix)));
+    return found;
   }
+
+  #read(after: number): void {
+    this.#from = after;
+    this.#all = this.source.recent(after, this.to);
+    for (const event of this.#all) {
+      const group = groupOf(event.entry.key) ?? '';
+      const others = this.#groups.get(group);
+      if (others) others.push(event);
+      else this.#groups.set(group, [event]);
+    }
+  }
+}
+
+const none: readonly StoredEvent[] = [];
+
+/** A key's first three parts, `/registry/GROUP/RESOURCE/`; undefined for what is shorter. */
+function groupOf(key: string): string | undefined {
+  let end = 0;
+  for (let part = 0; part < 3; part++) {
+    end = key.indexOf('/', end + 1);
+    if (end < 0) return undefined;
+  }
+  return key.slice(0, end + 1);
 }
 
 function matching(events: readonly StoredEvent[], prefix: string): readonly StoredEvent[] {

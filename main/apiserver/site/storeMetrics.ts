@@ -37,17 +37,19 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
     }
     return kind;
   };
-  async function measured<T>(key: string, operation: Operation, work: () => Promise<T>): Promise<T> {
+  const measuresOf = (key: string, operation: Operation): Measures => {
     const { labels, measures } = kindOf(key);
-    const of = (measures[operation] ??= {
+    return (measures[operation] ??= {
       requests: requests.series({ operation, ...labels }),
       errors: errors.series({ operation, ...labels }),
       durations: durations.series({ operation, ...labels }),
     });
+  };
+  async function measured<T>(of: Measures, work: Promise<T>): Promise<T> {
     const started = clock.monotonic();
     of.requests.add();
     try {
-      return await work();
+      return await work;
     } catch (error) {
       // Who came second is told so, which is no failure.
       if (!(error instanceof ConflictError)) of.errors.add();
@@ -74,7 +76,7 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
     fresh: (revision) => store.fresh(revision),
     get: (key) => store.get(key),
     async list(prefix, options) {
-      const result = await measured(prefix, 'list', () => store.list(prefix, options));
+      const result = await measured(measuresOf(prefix, 'list'), store.list(prefix, options));
       const kind = kindOf(prefix);
       (kind.lists ??= lists.series(kind.labels)).add();
       (kind.fetched ??= fetched.series(kind.labels)).add(result.entries.length);
@@ -82,12 +84,12 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
     },
     count: (prefix) => store.count(prefix),
     async put(key, encode, options) {
-      const entry = await measured(key, options.expected === 0 ? 'create' : 'update', () => store.put(key, encode, options));
+      const entry = await measured(measuresOf(key, options.expected === 0 ? 'create' : 'update'), store.put(key, encode, options));
       changed(key);
       return entry;
     },
     async delete(key, options) {
-      const entry = await measured(key, 'delete', () => store.delete(key, options));
+      const entry = await measured(measuresOf(key, 'delete'), store.delete(key, options));
       if (entry) changed(key);
       return entry;
     },

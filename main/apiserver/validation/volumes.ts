@@ -187,9 +187,11 @@ export const sourceChecks: SourceChecks = {
   },
 };
 
+const allSourceChecks = Object.entries(sourceChecks) as [keyof SourceChecks, (errors: FieldErrors, field: string, source: object, volume: Volume) => void][];
+
 function validateVolumeSource(errors: FieldErrors, field: string, volume: Volume, podMeta: ObjectMeta | undefined): void {
   let count = 0;
-  for (const [name, check] of Object.entries(sourceChecks) as [keyof SourceChecks, (e: FieldErrors, f: string, s: object, v: Volume) => void][]) {
+  for (const [name, check] of allSourceChecks) {
     const source = volume[name];
     if (source === undefined) continue;
     if (count++) errors.forbidden(`${field}.${misnamedSources[name] ?? name}`, 'may not specify more than 1 volume type');

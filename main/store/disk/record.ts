@@ -20,6 +20,8 @@ const flag = { delete: 1, inlinePrevious: 2, causeRevision: 4, previousCauseRevi
 export class RecordWriter {
   #buffer: Buffer;
   #end = 0;
+  /** Whether the last string was written in two bytes a character. */
+  #wide = false;
 
   constructor(
     initial: number,
@@ -72,29 +74,27 @@ export class RecordWriter {
     this.skip(fixed);
     let flags = deleted ? flag.delete : 0;
     const key = this.#string(entry.key);
-    if (key.wide) flags |= flag.key16;
+    if (this.#wide) flags |= flag.key16;
     const who = this.#string(cause.who);
-    if (who.wide) flags |= flag.who16;
+    if (this.#wide) flags |= flag.who16;
     const value = this.#string(entry.value);
-    if (value.wide) flags |= flag.value16;
+    if (this.#wide) flags |= flag.value16;
     if (cause.revision !== undefined) flags |= flag.causeRevision;
     let previousWho = 0;
     let previousValue = 0;
     if (inline) {
       flags |= flag.inlinePrevious;
-      const inlineWho = this.#string(inline.cause.who);
-      if (inlineWho.wide) flags |= flag.previousWho16;
-      const inlineValue = this.#string(inline.value);
-      if (inlineValue.wide) flags |= flag.previousValue16;
+      previousWho = this.#string(inline.cause.who);
+      if (this.#wide) flags |= flag.previousWho16;
+      previousValue = this.#string(inline.value);
+      if (this.#wide) flags |= flag.previousValue16;
       if (inline.cause.revision !== undefined) flags |= flag.previousCauseRevision;
-      previousWho = inlineWho.bytes;
-      previousValue = inlineValue.bytes;
     }
     const buffer = this.#buffer;
     buffer.writeUInt32LE(flags, start);
-    buffer.writeUInt32LE(key.bytes, start + 4);
-    buffer.writeUInt32LE(who.bytes, start + 8);
-    buffer.writeUInt32LE(value.bytes, start + 12);
+    buffer.writeUInt32LE(key, start + 4);
+    buffer.writeUInt32LE(who, start + 8);
+    buffer.writeUInt32LE(value, start + 12);
     buffer.writeUInt32LE(previousWho, start + 16);
     buffer.writeUInt32LE(previousValue, start + 20);
     buffer.writeDoubleLE(entry.modRevision, start + 24);
@@ -105,13 +105,13 @@ export class RecordWriter {
     buffer.writeDoubleLE(inline?.cause.revision ?? 0, start + 64);
   }
 
-  /** Any string comes back as it was, also one that is no Unicode text. */
-  #string(text: string): { bytes: number; wide: boolean } {
-    const wide = !(text as string & { isWellFormed(): boolean }).isWellFormed();
+  /** Returns bytes. Any string comes back as it was, also one that is no Unicode text, which is then `#wide`. */
+  #string(text: string): number {
+    this.#wide = !(text as string & { isWellFormed(): boolean }).isWellFormed();
     this.#reserve(text.length * 3);
-    const bytes = this.#buffer.write(text, this.#end, wide ? 'utf16le' : 'utf8');
+    const bytes = this.#buffer.write(text, this.#end, this.#wide ? 'utf16le' : 'utf8');
     this.#end += bytes;
-    return { bytes, wide };
+    return bytes;
   }
 
   #reserve(bytes: number): void {
