@@ -6,6 +6,7 @@ import { createCluster, deleteCluster, type Cluster } from './cluster.ts';
 import { makeData } from './clusterFiles.ts';
 import type { FromEngine, ToEngine } from './engineMessages.ts';
 import { startIsOver } from './loader.ts';
+import { limitNewSpace } from './newSpace.ts';
 import { tidyAtRest } from './tidy.ts';
 import { createLog } from './logFile.ts';
 import type { PortForwards } from './portForward/index.ts';
@@ -50,6 +51,7 @@ async function start(message: Extract<ToEngine, { type: 'start' }>): Promise<voi
   await cluster.start();
   startIsOver();
   tidyAtRest(realClock);
+  limitNewSpace();
 }
 
 function forwards(): PortForwards {

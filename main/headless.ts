@@ -7,6 +7,7 @@ import { createCluster, deleteCluster } from './cluster.ts';
 import { clusterFiles, makeData } from './clusterFiles.ts';
 import { collectAlone, helpersStepBack } from './helperThreads.ts';
 import { startIsOver } from './loader.ts';
+import { limitNewSpace } from './newSpace.ts';
 import { tidyAtRest } from './tidy.ts';
 import { createLog } from './logFile.ts';
 import { parseOptions, usage, UsageError, type Options } from './options.ts';
@@ -98,6 +99,7 @@ async function main(): Promise<void> {
     startIsOver();
     collectAlone();
     tidyAtRest(realClock);
+    limitNewSpace();
   }
 }
 

@@ -52,7 +52,7 @@ export function startIsOver(): void {
   // Not earlier: V8 takes code, that of Node's own modules as well, only under the flags that it was compiled under.
   isOver = true;
   // By itself V8 lets garbage grow to several times what is alive before it collects, since it thinks of the machine as its own.
-  // Room for what is new is another matter: where it may grow under load, a request is over before it has to be copied.
+  // Room for what is new is another matter (see newSpace.ts): where it may grow under load, a request is over before it has to be copied.
   setFlagsFromString('--heap-growing-percent=40');
   // Requests are alike: what runs now runs again, so code is observed from its first run and optimized earlier.
   setFlagsFromString('--no-lazy-feedback-allocation');
