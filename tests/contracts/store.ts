@@ -329,6 +329,23 @@ export function storeContract(name: string, make: (options?: HarnessOptions) => 
         expect(heard.events[1]!.entry.value).toBe('gone@4');
       });
 
+      it('watches of every depth hear what is below them and nothing else, in the same moment and from anywhere', async () => {
+        const { store } = await open();
+        const keys = ['/r/core/pods/a/x', '/r/core/pods/a/y', '/r/core/pods/b/x', '/r/core/podsets/a/x', '/r/apps/pods/a/x', '/r/core/nodes/n', '/r/core/', '/r', '/s/1'];
+        const prefixes = ['', '/', '/r', '/r/core', '/r/core/', '/r/core/pods', '/r/core/pods/', '/r/core/pods/a/', '/r/core/pods/a/x', '/r/core/nodes/n', '/s/', '/t/'];
+        for (const key of keys) await put(store, key, 'first');
+        const ears = prefixes.flatMap((prefix) => [undefined, 0, 4].map((after) => ({ prefix, after: after ?? keys.length, heard: listen(store, prefix, { after }) })));
+        await Promise.all(keys.map((key) => put(store, key, 'second')));
+        for (const key of keys.slice(0, 3)) await remove(store, key);
+        const all = await store.history({ after: 0 });
+        expect(all).toHaveLength(2 * keys.length + 3);
+        for (const { prefix, after, heard } of ears) {
+          const wanted = all.filter(({ entry }) => entry.modRevision > after && entry.key.startsWith(prefix));
+          await until(() => heard.events.length >= wanted.length);
+          expect(heard.events.map(({ entry }) => [entry.modRevision, entry.key])).toEqual(wanted.map(({ entry }) => [entry.modRevision, entry.key]));
+        }
+      });
+
       it('a creation has no previous entry', async () => {
         const { store } = await open();
         const heard = listen(store, '/');

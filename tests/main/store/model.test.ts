@@ -17,13 +17,13 @@ type Step =
   | { type: 'watch'; prefix: string; back: number }
   | { type: 'reopen' };
 
-const key = fc.constantFrom('/a', '/a/1', '/a/2', '/b/1', '/b/2', '/ä');
+const key = fc.constantFrom('/a', '/a/1', '/a/2', '/b/1', '/b/2', '/b/c/d/e', '/b/c/d/f/g', '/ä');
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ type: fc.constant('put' as const), key, value: fc.string({ maxLength: 60, unit: 'binary' }), expected: fc.constantFrom('any', 'right', 'wrong', 'none') }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('delete' as const), key, expected: fc.constantFrom('any', 'right', 'wrong') }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('flush' as const) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('compact' as const), back: fc.nat(6) }) },
-  { weight: 2, arbitrary: fc.record({ type: fc.constant('watch' as const), prefix: fc.constantFrom('', '/a', '/a/', '/b/'), back: fc.nat(8) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('watch' as const), prefix: fc.constantFrom('', '/a', '/a/', '/b/', '/b/c/d/', '/b/c/d/e'), back: fc.nat(8) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('reopen' as const) }) },
 );
 
