@@ -7,9 +7,9 @@ const { PRIORITY_LOW } = os.constants.priority;
 
 /**
  * Lets the threads on which V8 compiles and collects step back behind the one that answers requests: on a machine of two processors a
- * burst right after the start has half a dozen of them compile at once, and every request then waits for its turn. Called before
- * anything else has made threads, so that all there are but the first are V8's. Elsewhere than on Linux priorities are those of
- * processes; in the app they are Chromium's, which serve the window as well.
+ * burst right after the start has half a dozen of them compile at once, and every request then waits for its turn. Those that read and
+ * write files stay as they are: an answered write waits for them. Elsewhere than on Linux priorities are those of processes; in the
+ * app they are Chromium's, which serve the window as well.
  */
 export function helpersStepBack(threads: Iterable<number> = helperThreads(), setPriority: (thread: number, priority: number) => void = os.setPriority): void {
   for (const thread of threads) {
@@ -32,8 +32,16 @@ export function collectAlone(): void {
 function helperThreads(): number[] {
   if (process.platform !== 'linux') return [];
   try {
-    return readdirSync('/proc/self/task').map(Number).filter((thread) => thread !== process.pid);
+    return threadsOfV8(readdirSync('/proc/self/task').map(Number), process.pid);
   } catch {
     return [];
   }
+}
+
+/** Node makes V8's threads before all others: one for what is due later, and a pool of four. */
+const v8Threads = 5;
+
+/** V8's own among a process's threads, of which `main` is the first. */
+export function threadsOfV8(threads: readonly number[], main: number): number[] {
+  return threads.filter((thread) => thread !== main).toSorted((a, b) => a - b).slice(0, v8Threads);
 }
