@@ -8,6 +8,8 @@ const rcode = { noError: 0, formatError: 1, serverFailure: 2, nameError: 3, notI
 /** Seconds that a foreign answer is kept at most, as CoreDNS' cache is set up in clusters. */
 const maxCacheSeconds = 30;
 const maxCached = 4096;
+/** Bytes of a message's header. */
+const questionsAt = 12;
 const maxAliases = 8;
 /** Larger UDP answers would be cut in pieces on the way. */
 const maxUdpSize = 1232;
@@ -47,7 +49,7 @@ export class DnsServer {
     }
     if (query.type !== 'query') return undefined;
     // Such a name would not come back as it was asked.
-    if (query.questions?.some(({ name }) => !isText(name))) return bare(message, rcode.formatError);
+    if (hasDotInLabel(message) || query.questions?.some(({ name }) => !isText(name))) return bare(message, rcode.formatError);
     const reply = await this.#reply(query, message).catch(() => bare(message, rcode.serverFailure));
     const limit = via === 'tcp' ? 65_535 : udpLimit(query);
     return reply.length <= limit ? reply : truncated(reply, message);
@@ -56,7 +58,7 @@ export class DnsServer {
   async #reply(query: DecodedPacket, message: Buffer): Promise<Buffer> {
     const question = query.questions?.[0];
     if (((query.flags ?? 0) >> 11) & 0xf) return respond(query, rcode.notImplemented, {});
-    if (!question || query.questions!.length !== 1) return respond(query, rcode.formatError, {});
+    if (!question || query.questions!.length !== 1) return bare(message, rcode.formatError);
     if (ednsOf(query)?.ednsVersion) return respond(query, rcode.noError, {}, badVersion);
     try {
       const local = this.#zone && question.class === 'IN' ? await this.#local(this.#zone, query, question) : undefined;
@@ -134,6 +136,17 @@ export class DnsServer {
 const badVersion = 1;
 
 const ednsOf = (query: DecodedPacket) => query.additionals?.find((additional) => additional.type === 'OPT');
+
+/** Whether the first name that is asked for has a dot within a label, where text cannot tell it from one between labels. */
+function hasDotInLabel(message: Buffer): boolean {
+  for (let at = questionsAt; at < message.length; ) {
+    const length = message[at]!;
+    if (length === 0 || length > 63) return false;
+    if (message.subarray(at + 1, at + 1 + length).includes(0x2e)) return true;
+    at += 1 + length;
+  }
+  return false;
+}
 
 /** Whether the bytes of a name were text: what was not has become a sign that stands for any byte. */
 const isText = (name: string): boolean => !name.includes('\ufffd');

@@ -246,6 +246,15 @@ describe('a message of any bytes', () => {
     );
   });
 
+  test('whose name has a dot within a label is no question', async () => {
+    const header = packet.encode({ type: 'query', id: 9, questions: [] });
+    header.writeUInt16BE(1, 4);
+    for (const name of ['\x03web\x07default\x03svc\x07cluster\x05local', '\x0bweb.default\x03svc\x07cluster\x05local', '\x03  .\x05_http\x03web']) {
+      const reply = await server.answer(Buffer.concat([header, Buffer.from(`${name}\0\0\x01\0\x01`, 'latin1')]), 'udp');
+      expect([reply!.readUInt16BE(0), reply![3]! & 0xf]).toEqual([9, name.includes('.') ? 1 : 0]);
+    }
+  });
+
   test('whose names point in a circle is no question', async () => {
     const header = packet.encode({ type: 'query', id: 9, questions: [] });
     header.writeUInt16BE(1, 4);
