@@ -8,13 +8,14 @@ import { useLiveList } from './useLiveList.ts';
 /** The events that speak of one object, the latest first. */
 export function useObjectEvents(object: MaybeRefOrGetter<KubeObject>): { events: ComputedRef<readonly Event[]>; phase: ComputedRef<LivePhase> } {
   const { items, phase } = useLiveList<Event>(core.events, () => {
-    const { namespace, uid } = toValue(object).metadata ?? {};
-    return { ...(namespace ? { namespace } : {}), fieldSelector: `involvedObject.uid=${uid ?? ''}` };
+    const { namespace, name } = toValue(object).metadata ?? {};
+    return { ...(namespace ? { namespace } : {}), fieldSelector: `involvedObject.name=${name ?? ''}` };
   });
-  // A node's events carry its name as their uid.
-  const byName = useLiveList<Event>(
-    () => (toValue(object).kind === 'Node' ? core.events : undefined),
-    () => ({ fieldSelector: `involvedObject.uid=${toValue(object).metadata?.name ?? ''}` }),
-  );
-  return { events: computed(() => [...items.value, ...byName.items.value].sort(byLastSeen)), phase };
+  return { events: computed(() => items.value.filter((event) => isAbout(event, toValue(object))).sort(byLastSeen)), phase };
+}
+
+/** Not of another object that has or had the same name. A node's events carry its name as their uid, those of evictions for taints none. */
+function isAbout({ involvedObject: { kind, uid } }: Event, object: KubeObject): boolean {
+  const { uid: own, name } = object.metadata ?? {};
+  return uid ? uid === own || (kind === 'Node' && object.kind === 'Node' && uid === name) : kind === object.kind;
 }

@@ -78,6 +78,32 @@ describe('the events of an object', () => {
     expect(rows.map(([when]) => when!.getAttribute('title'))).toEqual(['2026-01-01T10:00:00.250000Z – 2026-01-01T10:30:00.000000Z', '2026-01-01T10:00:00Z']);
   });
 
+  it('are those of no other that has or had its name, but also those that name it alone', async () => {
+    screen = await mountScreen('/k/pods/default/web?tab=events', ({ api }) => {
+      api.put(makePod('web', { metadata: { name: 'web', namespace: 'default', uid: 'uid-web' } }));
+      const about = (name: string, of: object) => api.put(classic(name, { involvedObject: { ...involvedObject, ...of } }) as never);
+      about('own', {});
+      about('evicted for a taint', { uid: undefined });
+      about('of the one before', { uid: 'uid-before' });
+      about('of a deployment', { kind: 'Deployment', uid: undefined });
+      about('of another name', { name: 'db', uid: undefined });
+    });
+    const messages = [...document.querySelectorAll('.page-body tbody tr')].map((row) => row.querySelectorAll('td')[3]!.textContent);
+    expect(messages.sort()).toEqual(['evicted for a taint', 'own']);
+  });
+
+  it('of a node are those of its kubelet too, which has its name for its uid', async () => {
+    screen = await mountScreen('/k/nodes/-/node-1?tab=events', ({ api }) => {
+      api.put({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1', uid: 'uid-node' }, spec: {}, status: {} } as never);
+      const about = (name: string, of: object) => api.put(classic(name, { involvedObject: { apiVersion: 'v1', kind: 'Node', name: 'node-1', ...of } }) as never);
+      about('by the kubelet', { uid: 'node-1' });
+      about('by a controller', { uid: 'uid-node' });
+      about('of one before', { uid: 'uid-before' });
+    });
+    const messages = [...document.querySelectorAll('.page-body tbody tr')].map((row) => row.querySelectorAll('td')[3]!.textContent);
+    expect(messages.sort()).toEqual(['by a controller', 'by the kubelet']);
+  });
+
   it('are written out in the list of all events too', async () => {
     screen = await mountScreen('/k/events', ({ api }) => {
       api.put(classic('message \u202e reversed', { reason: 'Good\u202edaB' }) as never);
