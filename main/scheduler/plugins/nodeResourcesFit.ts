@@ -21,6 +21,9 @@ type Ignores = ((resource: string) => boolean) | undefined;
 export function nodeResourcesFit(args: Args, classOf: ClassOfResource = () => undefined): Plugin {
   const ignores = ignorer(args);
   const missing = (wanted: Resources, node: NodeInfo, others: Ignores = undefined) => shortage(wanted, node, others, classOf);
+  /** Whether the node may give something that is asked for as a device: then others know better what has changed. */
+  const givesDevices = ({ scalar }: Resources, { allocatable }: NodeInfo) =>
+    [...scalar].some(([resource, amount]) => Number(amount) > 0 && amountOf(allocatable, resource) === 0 && classOf(resource) !== undefined);
   const score = scorer(args.scoringStrategy);
   return {
     name,
@@ -39,7 +42,7 @@ export function nodeResourcesFit(args: Args, classOf: ClassOfResource = () => un
           return missing(requests, emptied(event.node)) === undefined;
         case 'NodeUpdate': {
           const [old, now] = [emptied(event.old), emptied(event.node)];
-          return missing(requests, now) === undefined && (now.allowedPods > old.allowedPods || growsFor(requests, old.allocatable, now.allocatable));
+          return missing(requests, now) === undefined && (now.allowedPods > old.allowedPods || growsFor(requests, old.allocatable, now.allocatable) || givesDevices(requests, now));
         }
         case 'AssignedPodUpdate':
           return growsFor(requests, podRequests(event.pod, { inUse: true }), podRequests(event.old, { inUse: true }));

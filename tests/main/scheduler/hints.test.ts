@@ -25,6 +25,7 @@ const clock = new FakeClock();
 const informers = new InformerFactory(new FakeServer(clock).client(), clock, noLog);
 const claims = informers.informer(resources.persistentVolumeClaims);
 const fit = nodeResourcesFit(args.NodeResourcesFit);
+const fitOfDevices = nodeResourcesFit(args.NodeResourcesFit, (resource) => (resource === 'example.com/gpu' ? { metadata: { name: 'gpu' }, spec: {} } : undefined));
 const affinity = interPodAffinity(cache, informers.informer(resources.namespaces), args.InterPodAffinity);
 const spread = podTopologySpread(cache, () => ({ matches: () => false, empty: true, requirements: [] }), args.PodTopologySpread);
 const restrictions = volumeRestrictions(cache, claims);
@@ -67,6 +68,7 @@ const cordon = 'node.kubernetes.io/unschedulable';
 const disk = (name: string, readOnly: boolean) => makePod(name, {}, { nodeName: name === 'p' ? undefined : 'n', volumes: [{ name: 'd', iscsi: { iqn: 'iqn.x', lun: 0, targetPortal: 't', readOnly } }] });
 const declaring = (...declaredFeatures: string[]): Node => ({ ...makeNode('n'), status: { declaredFeatures } });
 const csiNode = (count: number) => ({ metadata: { name: 'n' }, spec: { drivers: [{ name: 'd', nodeID: 'n', allocatable: { count } }] } });
+const wantingOf = (resource: string) => makePod('p', {}, { containers: [{ name: 'c', resources: { requests: { [resource]: '1' } } }] });
 const migrated = (node: ReturnType<typeof csiNode>) => ({ ...node, metadata: { ...node.metadata, annotations: { 'storage.alpha.kubernetes.io/migrated-plugins': 'kubernetes.io/gce-pd' } } });
 const claiming = (name: string) => makePod('p', {}, { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: name } }] });
 const changed = (old: Node, node: Node): ClusterEvent => ({ kind: 'NodeUpdate', old, node });
@@ -113,6 +115,8 @@ it.each([
   ['fewer volumes', limits, claiming('c'), { kind: 'AttachmentDelete', attachment: { spec: { attacher: 'd', nodeName: 'n', source: {} } } }, true],
   ['fewer volumes', limits, claiming('c'), { kind: 'CSINodeChange', old: csiNode(1), object: csiNode(2) }, true],
   ['fewer volumes', limits, claiming('c'), { kind: 'CSINodeChange', old: csiNode(2), object: csiNode(1) }, false],
+  ['a device', fitOfDevices, wantingOf('example.com/gpu'), changed(makeNode('n', { cpu: '4' }), makeNode('n', { cpu: '4', labels: { zone: 'a' } })), true],
+  ['a device', fitOfDevices, wantingOf('cpu'), changed(makeNode('n', { cpu: '4' }), makeNode('n', { cpu: '4', labels: { zone: 'a' } })), false],
   ['a volume', binding, claiming('c'), { kind: 'CSINodeChange', old: undefined, object: csiNode(1) }, true],
   ['a volume', binding, claiming('c'), { kind: 'CSINodeChange', old: csiNode(1), object: migrated(csiNode(1)) }, true],
   ['a volume', binding, claiming('c'), { kind: 'CSINodeChange', old: migrated(csiNode(1)), object: migrated(csiNode(2)) }, false],
