@@ -327,7 +327,8 @@ class Engine implements Cluster {
     this.#stops.push(() => nodes.stop());
     const preparing = this.#prepareNodes(nodes, preparingMachines);
     preparing.catch(() => {});
-    const [bound] = await Promise.all([api.listen({ port }), rbac.load()]);
+    // Another engine that starts in the same moment may have found the same port free.
+    const [bound] = await Promise.all([api.listen({ port, orAnother: !this.options.port }), rbac.load()]);
     this.#stops.push(() => rbac.close());
     const admin = this.#client(api, 'system:apiserver', 'kube-apiserver');
     tokens.onLegacyUse = ({ metadata }, day) => {

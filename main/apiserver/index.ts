@@ -89,8 +89,8 @@ export interface ApiServerOptions {
 }
 
 export interface ApiServer {
-  /** Serves on 127.0.0.1; port 0 takes a free one. Resolves with the port. */
-  listen(options: { port: number }): Promise<number>;
+  /** Serves on 127.0.0.1; port 0 takes a free one, as does `orAnother` where the port is taken. Resolves with the port. */
+  listen(options: { port: number; orAnother?: boolean }): Promise<number>;
   /** Serves a TLS connection that came another way: from a pod through its node's tunnel. */
   handleConnection(connection: Duplex): void;
   /** Serves connections to the kubelet of a node, which shows this certificate. */
@@ -241,10 +241,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
         },
       };
     },
-    async listen({ port }) {
+    async listen({ port, orAnother }) {
       await customResources?.start();
       begins.definitions = true;
-      const taken = await https.listen(port);
+      const taken = await https.listen(port, orAnother);
       await Promise.all([aggregator.start(), policies.start()]);
       begins.others = true;
       // Nobody waits for these words; what a cluster needs to be ready goes first.

@@ -88,7 +88,17 @@ export class HttpsServer {
     this.#tunnels = this.#create(tls, true);
   }
 
-  async listen(port: number): Promise<number> {
+  /** Resolves with the port: with any free one instead of one that is taken where `orAnother` says so. */
+  async listen(port: number, orAnother = false): Promise<number> {
+    try {
+      return await this.#listen(port);
+    } catch (error) {
+      if (!orAnother || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      return this.#listen(0);
+    }
+  }
+
+  async #listen(port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#loopback.once('error', reject);
       this.#loopback.listen(port, '127.0.0.1', () => {

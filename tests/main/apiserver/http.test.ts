@@ -447,6 +447,14 @@ describe('connections', () => {
     expect(await names()).toEqual([]);
   });
 
+  it('is served at another port where that one is taken, if that is as good', async () => {
+    await expect(start({}, { port: harness.port })).rejects.toThrow('EADDRINUSE');
+    const other = await start({}, { port: harness.port, orAnother: true });
+    expect(other.port).not.toBe(harness.port);
+    expect((await other.remote.request({ method: 'GET', path: '/version' })).code).toBe(200);
+    await other.close();
+  });
+
   it('may come through a tunnel, under any name', async () => {
     const pipe = net.createServer((socket) => harness.server.handleConnection(socket)).listen(0, '127.0.0.1');
     await once(pipe, 'listening');

@@ -93,7 +93,7 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-export async function start(options: Partial<ApiServerOptions> & { clock?: Clock } = {}): Promise<Harness> {
+export async function start(options: Partial<ApiServerOptions> & { clock?: Clock } = {}, where: { port: number; orAnother?: boolean } = { port: 0 }): Promise<Harness> {
   const authority = await TestAuthority.create();
   const [serving, admin, user] = await Promise.all([
     authority.server(),
@@ -121,7 +121,7 @@ export async function start(options: Partial<ApiServerOptions> & { clock?: Clock
     flags: { 'service-cluster-ip-range': '10.96.0.0/16' },
     ...options,
   });
-  const port = await server.listen({ port: 0 });
+  const port = await server.listen(where);
   const url = `https://127.0.0.1:${port}`;
   return {
     server,
