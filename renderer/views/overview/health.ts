@@ -1,8 +1,10 @@
-import type { Deployment, Event, Node, Pod } from '../../../main/api/index.ts';
+import type { Deployment, Event, Job, Namespace, Node, Pod } from '../../../main/api/index.ts';
 import { controllerOf } from '../../../main/api/meta.ts';
 import { deploymentStatus } from '../../kinds/deployment/status.ts';
 import { lastSeen, timesSeen } from '../../kinds/event/time.ts';
 import type { Tone } from '../../components/grid/types.ts';
+import { jobStatus } from '../../kinds/job/status.ts';
+import { holdsUp, namespaceStatus } from '../../kinds/namespace/status.ts';
 import { nodeStatus } from '../../kinds/node/status.ts';
 import { summarize, toneOf, troubleOf } from '../../kinds/pod/status.ts';
 import { warningsOf } from '../../kinds/pod/warnings.ts';
@@ -17,11 +19,11 @@ export interface Tally {
 export interface Trouble {
   namespace: string;
   name: string;
-  kind: 'Node' | 'Pod' | 'Deployment';
+  kind: 'Node' | 'Pod' | 'Deployment' | 'Job' | 'Namespace';
   word: string;
   tone: Tone;
   why: string;
-  /** Pods of one owner that fail for one reason are one trouble, and so are nodes. */
+  /** Pods of one owner that fail for one reason are one trouble, and so are nodes, and the jobs of one owner. */
   others: number;
 }
 
@@ -54,8 +56,21 @@ const timesToTell = 3;
 
 const isDown = (node: Node) => nodeStatus(node).tone === 'bad';
 
-/** `events` and `now` tell of pods that are on their way and cannot go on. */
-export function troubles(nodes: readonly Node[], pods: readonly Pod[], deployments: readonly Deployment[], events: readonly Event[], now: number): Trouble[] {
+/** A namespace takes a moment to go; after so many milliseconds something is in its way. */
+const patience = 60_000;
+
+/** What is looked at for troubles. */
+export interface Seen {
+  nodes: readonly Node[];
+  pods: readonly Pod[];
+  deployments: readonly Deployment[];
+  jobs: readonly Job[];
+  namespaces: readonly Namespace[];
+  events: readonly Event[];
+}
+
+/** Events and `now`, in milliseconds, tell of what is on its way and cannot go on. */
+export function troubles({ nodes, pods, deployments, jobs, namespaces, events }: Seen, now: number): Trouble[] {
   const found = new Map<string, Trouble>();
   for (const node of nodes) {
     if (!isDown(node)) continue;
@@ -87,6 +102,22 @@ export function troubles(nodes: readonly Node[], pods: readonly Pod[], deploymen
     if (status.tone !== 'bad') continue;
     const { namespace = '', name = '' } = deployment.metadata ?? {};
     found.set(`${namespace}/${name}/deployment`, { namespace, name, kind: 'Deployment', word: status.text, tone: status.tone, why: status.title ?? '', others: 0 });
+  }
+  for (const job of jobs) {
+    const status = jobStatus(job);
+    if (status.tone !== 'bad') continue;
+    const { namespace = '', name = '' } = job.metadata ?? {};
+    const key = `${namespace}/${controllerOf(job)?.uid ?? name}/job`;
+    const known = found.get(key);
+    if (known) known.others++;
+    else found.set(key, { namespace, name, kind: 'Job', word: status.text, tone: status.tone, why: status.title ?? '', others: 0 });
+  }
+  for (const namespace of namespaces) {
+    const { name = '', deletionTimestamp = '' } = namespace.metadata ?? {};
+    const [first] = holdsUp(namespace);
+    if (!first || now - Date.parse(deletionTimestamp) < patience) continue;
+    const { text, tone } = namespaceStatus(namespace);
+    found.set(`namespace/${name}`, { namespace: '', name, kind: 'Namespace', word: text, tone, why: first.message ?? '', others: 0 });
   }
   return [...found.values()];
 }
