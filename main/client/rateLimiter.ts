@@ -70,12 +70,13 @@ export class TokenBucket {
   }
 }
 
-/** 5 ms doubling up to 1000 s a key, and ten a second with a burst of a hundred over all keys: whichever waits longer. */
+/** 5 ms doubling up to `longest` (1000 s) a key, and ten a second with a burst of a hundred over all keys: whichever waits longer. */
 export class DefaultControllerRateLimiter implements RateLimiter {
-  readonly #items = new ItemExponentialFailureRateLimiter(5, 1_000_000);
+  readonly #items: ItemExponentialFailureRateLimiter;
   readonly #bucket: TokenBucket;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, longest = 1_000_000) {
+    this.#items = new ItemExponentialFailureRateLimiter(5, longest);
     this.#bucket = new TokenBucket(10, 100, clock);
   }
 

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../api/meta.ts';
 import { keyOf } from '../api/meta.ts';
-import { EventRecorder, WorkQueue, type Client, type ClientMetrics, type InformerFactory } from '../client/index.ts';
+import { EventRecorder, WorkQueue, type Client, type ClientMetrics, type InformerFactory, type RateLimiter } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
@@ -115,13 +115,14 @@ export abstract class QueueController implements Controller {
     context: ControllerContext,
     readonly name: string,
     private readonly workers = 5,
+    rateLimiter?: RateLimiter,
   ) {
     this.client = context.client.as(name);
     this.clock = context.clock;
     this.random = context.random;
     this.log = context.log.child(name);
     this.recorder = new EventRecorder(this.client, eventSources[name] ?? name, context.clock, context.random, { log: this.log });
-    this.queue = new WorkQueue(context.clock, { log: this.log, ...(context.metrics ? { measured: { name: queueNames[name] ?? name, by: context.metrics } } : {}) });
+    this.queue = new WorkQueue(context.clock, { log: this.log, ...(rateLimiter ? { rateLimiter } : {}), ...(context.metrics ? { measured: { name: queueNames[name] ?? name, by: context.metrics } } : {}) });
   }
 
   /** Brings one object to where it should be; a rejection tries again later. `client` carries the cause. */

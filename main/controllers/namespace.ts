@@ -2,13 +2,20 @@ import type { Namespace, NamespaceCondition } from '../api/index.ts';
 import { cloneJson, equalJson } from '../api/json.ts';
 import { timestamp, type KubeObject } from '../api/meta.ts';
 import { isNotFound, isStatus, StatusError } from '../api/status.ts';
-import { resources, type Client, type Informer, type ResourceDef } from '../client/index.ts';
+import { DefaultControllerRateLimiter, resources, type Client, type Informer, type ResourceDef } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { discover, type DiscoveredResource, type Discovery } from './discovery.ts';
 
 const finalizer = 'kubernetes';
 /** How long to wait before looking again for what should go at once, but has finalizers. */
 const finalizerWait = 15_000;
+/** Between two looks at what is on its way out, however slowly. */
+const progressWait = 1_000;
+/** However often it failed, a namespace is looked at again after this time. */
+const longestWait = 60_000;
+
+/** What should have been gone by now. */
+class StillThere extends Error {}
 
 interface Content {
   /** `pods.` → how many are left, named as upstream does: `resource.group`. */
@@ -23,14 +30,16 @@ interface Content {
 /** Empties namespaces that are being deleted: pods first, then everything else. Mirrors pkg/controller/namespace. */
 export class NamespaceController extends QueueController {
   readonly #namespaces: Informer<Namespace>;
+  /** How many objects were left at the last look, by namespace. */
+  readonly #left = new Map<string, number>();
 
   constructor(context: ControllerContext) {
-    super(context, 'namespace-controller', 10);
+    super(context, 'namespace-controller', 10, new DefaultControllerRateLimiter(context.clock, longestWait));
     this.#namespaces = context.informers.informer(resources.namespaces);
     const changed = (ns: Namespace) => {
       if (ns.metadata!.deletionTimestamp) this.enqueueObject(ns);
     };
-    this.#namespaces.on({ add: changed, update: (_, ns) => changed(ns) });
+    this.#namespaces.on({ add: changed, update: (_, ns) => changed(ns), delete: (ns) => this.#left.delete(ns.metadata!.name!) });
   }
 
   protected async sync(name: string, client: Client): Promise<void> {
@@ -46,6 +55,7 @@ export class NamespaceController extends QueueController {
       if (!ns.spec!.finalizers!.includes(finalizer)) return;
       const content = await this.#deleteContent(client, name);
       ns = await this.#writeConditions(client, ns, content);
+      if (this.#goesOn(name, content)) return this.queue.addAfter(name, progressWait);
       if (content.errors.length > 0) throw content.errors[0]!;
       if (content.discovery.failures.length > 0) throw content.discovery.failures[0]!.error;
       if (content.remaining.size > 0) return this.queue.addAfter(name, content.wait);
@@ -56,6 +66,14 @@ export class NamespaceController extends QueueController {
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  /** Whether nothing is wrong but that it takes long: many pods end one after the other, and with each look there are fewer. */
+  #goesOn(name: string, { errors, remaining }: Content): boolean {
+    const left = [...remaining.values()].reduce((sum, count) => sum + count, 0);
+    const before = this.#left.get(name);
+    this.#left.set(name, left);
+    return before !== undefined && left < before && errors.length > 0 && errors.every((error) => error instanceof StillThere);
   }
 
   async #deleteContent(client: Client, namespace: string): Promise<Content> {
@@ -90,7 +108,7 @@ export class NamespaceController extends QueueController {
       const estimate = this.#estimate(left);
       content.wait = Math.max(content.wait, estimate / 2 + 1000);
       const { group, version, resource: name } = resource;
-      if (estimate === 0) content.errors.push(new Error(`unexpected items still remain in namespace: ${namespace} for gvr: ${group}/${version}, Resource=${name}`));
+      if (estimate === 0) content.errors.push(new StillThere(`unexpected items still remain in namespace: ${namespace} for gvr: ${group}/${version}, Resource=${name}`));
     } catch (error) {
       if (!isUnsupported(error)) content.errors.push(error as Error);
     }

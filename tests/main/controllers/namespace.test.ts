@@ -45,6 +45,32 @@ it('a deleted namespace goes with all that is in it, and what is elsewhere stays
   expect(cluster.server.all(resources.configMaps, 'shop')).toEqual([]);
 });
 
+describe('pods that take longer to end than they may', () => {
+  const seed = (count: number) => {
+    for (let i = 0; i < count; i++) cluster.server.seed(resources.pods, makePod(`web-${i}`, { namespace: 'shop' }, { nodeName: 'node-1', terminationGracePeriodSeconds: 1 }));
+  };
+
+  it('are looked for again within a minute, however long they were there', async () => {
+    seed(1);
+    await remove();
+    await cluster.clock.advance(3_600_000);
+    cluster.server.drop(resources.pods, 'shop', 'web-0');
+    await cluster.clock.advance(60_000);
+    expect(namespace()).toBeUndefined();
+  });
+
+  it('hold a namespace up no longer than they are there, as long as they become fewer', async () => {
+    seed(40);
+    await remove();
+    for (let i = 0; i < 40; i++) {
+      await cluster.clock.advance(1_500);
+      cluster.server.drop(resources.pods, 'shop', `web-${i}`);
+    }
+    await cluster.clock.advance(2_500);
+    expect(namespace()).toBeUndefined();
+  });
+});
+
 it('pods end before anything else goes', async () => {
   cluster.server.seed(resources.pods, makePod('web', { namespace: 'shop' }, { nodeName: 'node-1' }));
   await remove();
