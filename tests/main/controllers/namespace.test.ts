@@ -59,6 +59,14 @@ describe('pods that take longer to end than they may', () => {
     expect(namespace()).toBeUndefined();
   });
 
+  it('are asked to go once', async () => {
+    seed(3);
+    await remove();
+    await cluster.clock.advance(60_000);
+    const asked = cluster.server.requests.filter(({ method, path }) => method === 'DELETE' && path.endsWith('/namespaces/shop/pods'));
+    expect(asked).toHaveLength(1);
+  });
+
   it('hold a namespace up no longer than they are there, as long as they become fewer', async () => {
     seed(40);
     await remove();
