@@ -101,8 +101,9 @@ export class NamespaceController extends QueueController {
       const { items } = await collection.list(namespace);
       if (items.length === 0) return;
       // Thousands of pods on their way out are not asked once more to go: they would only go more slowly.
-      if (!items.every(isOnItsWay) && !(await this.#deleteCollection(collection, namespace, resource, options))) await this.#deleteItems(collection, namespace, items, options);
-      const left = (await collection.list(namespace)).items;
+      const asks = !items.every(isOnItsWay);
+      if (asks && !(await this.#deleteCollection(collection, namespace, resource, options))) await this.#deleteItems(collection, namespace, items, options);
+      const left = asks ? (await collection.list(namespace)).items : items;
       if (left.length === 0) return;
       content.remaining.set(`${resource.resource}.${resource.group}`, left.length);
       for (const item of left) {
