@@ -1,11 +1,11 @@
 import type { KindDetails } from '../types.ts';
 import { editAction } from '../edit.ts';
 import { restartAction } from '../workload/actions.ts';
-import RevisionsTab from '../workload/RevisionsTab.vue';
+import { historyTab, useSetHistory } from '../workload/history.ts';
 import DaemonSetSummary from './DaemonSetSummary.vue';
 
 export const details: KindDetails = {
   summary: DaemonSetSummary,
-  tabs: [{ id: 'history', title: 'object.history', component: RevisionsTab }],
+  tabs: [historyTab(useSetHistory)],
   actions: [editAction('DaemonSet'), restartAction()],
 };

@@ -1,10 +1,9 @@
 import type { Deployment, ReplicaSet } from '../../../main/api/index.ts';
-import { controllerOf } from '../../../main/api/meta.ts';
 import { cloneJson, equalJson } from '../../../main/api/json.ts';
 import { client, core, objectPath } from '../../client/index.ts';
+import { latestFirst, type Revision } from '../workload/revisions.ts';
 
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
-const changeCauseAnnotation = 'kubernetes.io/change-cause';
 const templateHashLabel = 'pod-template-hash';
 
 /** These belong to the deployment, not to a revision. Mirrors annotationsToSkip of kubectl's rollback.go. */
@@ -17,28 +16,13 @@ const ownAnnotations = new Set([
   'deprecated.deployment.rollback.to',
 ]);
 
-export interface Revision {
-  number: number;
-  replicaSet: ReplicaSet;
-  changeCause: string;
-  images: readonly string[];
-  current: boolean;
-}
-
-/** The revisions that can be rolled back to, the latest first. */
-export function revisionsOf(deployment: Deployment, replicaSets: readonly ReplicaSet[]): Revision[] {
-  const owned = replicaSets.filter((set) => controllerOf(set)?.uid === deployment.metadata?.uid);
-  const revisions = owned.map((replicaSet) => ({
-    number: Number(replicaSet.metadata?.annotations?.[revisionAnnotation] ?? 0),
-    replicaSet,
-    changeCause: replicaSet.metadata?.annotations?.[changeCauseAnnotation] ?? '',
-    images: (replicaSet.spec?.template?.spec?.containers ?? []).map(({ image }) => image ?? ''),
-    current: false,
+export const revisionsOf = (deployment: Deployment, replicaSets: readonly ReplicaSet[]): Revision<ReplicaSet>[] =>
+  latestFirst(deployment, replicaSets, ({ metadata, spec, status }) => ({
+    // Whoever may write a ReplicaSet may write anything there.
+    number: Number(metadata?.annotations?.[revisionAnnotation]) || 0,
+    template: spec?.template,
+    pods: `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`,
   }));
-  revisions.sort((a, b) => b.number - a.number);
-  if (revisions[0]) revisions[0].current = true;
-  return revisions;
-}
 
 const path = (deployment: Deployment, subresource?: string) => objectPath(core.deployments, deployment, subresource);
 
@@ -50,13 +34,13 @@ export async function setPaused(deployment: Deployment, paused: boolean): Promis
  * As `kubectl rollout undo` does it (getDeploymentPatch of kubectl's rollback.go): the template and the annotations
  * of the revision take the place of the deployment's. Resolves to false where the deployment has that template already.
  */
-export async function rollBack(deployment: Deployment, revision: Revision): Promise<boolean> {
-  const template = cloneJson(revision.replicaSet.spec?.template ?? {});
+export async function rollBack(deployment: Deployment, { kept }: Revision<ReplicaSet>): Promise<boolean> {
+  const template = cloneJson(kept.spec?.template ?? {});
   if (template.metadata?.labels) delete template.metadata.labels[templateHashLabel];
   if (equalJson(template, deployment.spec?.template)) return false;
   const annotations: Record<string, string> = {};
   for (const [key, value] of Object.entries(deployment.metadata?.annotations ?? {})) if (ownAnnotations.has(key)) annotations[key] = value;
-  for (const [key, value] of Object.entries(revision.replicaSet.metadata?.annotations ?? {})) if (!ownAnnotations.has(key)) annotations[key] = value;
+  for (const [key, value] of Object.entries(kept.metadata?.annotations ?? {})) if (!ownAnnotations.has(key)) annotations[key] = value;
   await client().api.patch(path(deployment), 'json', [
     { op: 'replace', path: '/spec/template', value: template },
     { op: 'replace', path: '/metadata/annotations', value: annotations },

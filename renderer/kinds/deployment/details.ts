@@ -3,13 +3,14 @@ import type { Deployment } from '../../../main/api/index.ts';
 import type { KindDetails } from '../types.ts';
 import { editAction } from '../edit.ts';
 import { restartAction } from '../workload/actions.ts';
+import { historyTab } from '../workload/history.ts';
 import { setPaused } from './actions.ts';
 import DeploymentSummary from './DeploymentSummary.vue';
-import HistoryTab from './HistoryTab.vue';
+import { useDeploymentHistory } from './history.ts';
 
 export const details: KindDetails<Deployment> = {
   summary: DeploymentSummary,
-  tabs: [{ id: 'history', title: 'object.history', component: HistoryTab }],
+  tabs: [historyTab(useDeploymentHistory)],
   actions: [
     editAction('Deployment'),
     restartAction(({ spec }: Deployment) => !spec?.paused),
