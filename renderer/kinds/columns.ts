@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../main/api/meta.ts';
 import type { Resource } from '../client/index.ts';
-import type { Column } from '../components/grid/types.ts';
+import type { Column, StatusText } from '../components/grid/types.ts';
 import { routeOfObject } from '../routes.ts';
 
 export function nameColumn<T extends KubeObject>(resource: Resource): Column<T> {
@@ -55,4 +55,24 @@ export function countColumn<T extends KubeObject>(id: string, title: string, cou
     text: (object) => String(count(object) ?? ''),
     sortBy: (object) => count(object) ?? -1,
   };
+}
+
+/**
+ * The columns of a kind whose objects have a state in a word: name, namespace where it has them, and state, then those
+ * of its own, then labels and age. `width`, in pixels, is that of the state.
+ */
+export function stateColumns<T extends KubeObject>(resource: Resource, status: (object: T) => StatusText, own: readonly Column<T>[], width = 140): Column<T>[] {
+  return [
+    nameColumn(resource),
+    ...(resource.namespaced ? [namespaceColumn<T>()] : []),
+    { id: 'status', title: 'column.status', width, grow: 1, text: (object) => status(object).text, status },
+    ...own,
+    labelsColumn(),
+    ageColumn(),
+  ];
+}
+
+/** How many are ready, of how many that should be. */
+export function readyColumn<T extends KubeObject>(ready: (object: T) => number | undefined, wanted: (object: T) => number): Column<T> {
+  return { id: 'ready', title: 'column.ready', width: 76, text: (object) => `${ready(object) ?? 0}/${wanted(object)}`, sortBy: (object) => ready(object) ?? 0 };
 }

@@ -1,21 +1,16 @@
 import type { CronJob } from '../../../main/api/index.ts';
 import { core } from '../../client/index.ts';
-import { ageColumn, countColumn, labelsColumn, nameColumn, namespaceColumn } from '../columns.ts';
+import { countColumn, stateColumns } from '../columns.ts';
 import type { KindList } from '../types.ts';
-import { imagesOf } from '../workload/images.ts';
+import { imagesColumn } from '../workload/images.ts';
 import { cronJobStatus } from './status.ts';
 
 export const list: KindList<CronJob> = {
-  columns: [
-    nameColumn(core.cronJobs),
-    namespaceColumn(),
-    { id: 'status', title: 'column.status', width: 130, grow: 1, text: (cronJob) => cronJobStatus(cronJob).text, status: cronJobStatus },
+  columns: stateColumns(core.cronJobs, cronJobStatus, [
     { id: 'schedule', title: 'column.schedule', width: 130, grow: 1, mono: true, text: ({ spec }) => spec?.schedule ?? '' },
     { id: 'timeZone', title: 'column.timeZone', width: 120, grow: 1, text: ({ spec }) => spec?.timeZone ?? '' },
     countColumn('active', 'column.active', ({ status }) => status?.active?.length ?? 0),
     { id: 'lastSchedule', title: 'column.lastSchedule', width: 120, text: ({ status }) => status?.lastScheduleTime ?? '', time: ({ status }) => status?.lastScheduleTime },
-    { id: 'images', title: 'column.images', width: 140, grow: 2, optional: true, text: ({ spec }) => imagesOf(spec?.jobTemplate.spec?.template.spec) },
-    labelsColumn(),
-    ageColumn(),
-  ],
+    { ...imagesColumn(({ spec }) => spec?.jobTemplate.spec?.template.spec), optional: true },
+  ], 130),
 };

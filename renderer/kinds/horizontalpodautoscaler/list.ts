@@ -2,16 +2,13 @@ import type { V2HorizontalPodAutoscaler } from '../../../main/api/index.ts';
 import { core } from '../../client/index.ts';
 import { referenceRoute } from '../../routes.ts';
 import { useDiscovery } from '../../stores/discovery.ts';
-import { ageColumn, countColumn, labelsColumn, nameColumn, namespaceColumn } from '../columns.ts';
+import { countColumn, stateColumns } from '../columns.ts';
 import type { KindList } from '../types.ts';
 import { metricsOf } from './metrics.ts';
 import { autoscalerStatus } from './status.ts';
 
 export const list: KindList<V2HorizontalPodAutoscaler> = {
-  columns: [
-    nameColumn(core.horizontalPodAutoscalers),
-    namespaceColumn(),
-    { id: 'status', title: 'column.status', width: 150, grow: 1, text: (scaler) => autoscalerStatus(scaler).text, status: autoscalerStatus },
+  columns: stateColumns(core.horizontalPodAutoscalers, autoscalerStatus, [
     {
       id: 'target',
       title: 'autoscaler.target',
@@ -23,7 +20,5 @@ export const list: KindList<V2HorizontalPodAutoscaler> = {
     { id: 'metrics', title: 'autoscaler.metrics', width: 130, grow: 2, text: (scaler) => metricsOf(scaler).map(({ name, current, target }) => `${name}: ${current || '–'} / ${target}`).join(', ') },
     { ...countColumn<V2HorizontalPodAutoscaler>('replicas', 'rollout.replicas', ({ status }) => status?.currentReplicas ?? 0), width: 84 },
     { id: 'range', title: 'autoscaler.range', width: 84, text: ({ spec }) => (spec ? `${spec.minReplicas ?? 1} – ${spec.maxReplicas}` : '') },
-    labelsColumn(),
-    ageColumn(),
-  ],
+  ], 150),
 };

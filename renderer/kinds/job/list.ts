@@ -2,17 +2,14 @@ import type { Job } from '../../../main/api/index.ts';
 import { controllerOf } from '../../../main/api/meta.ts';
 import { core } from '../../client/index.ts';
 import { humanDuration } from '../../composables/age.ts';
-import { ageColumn, countColumn, labelsColumn, nameColumn, namespaceColumn } from '../columns.ts';
+import { countColumn, stateColumns } from '../columns.ts';
 import { ownerRoute } from '../owners.ts';
 import type { KindList } from '../types.ts';
-import { imagesOf } from '../workload/images.ts';
+import { imagesColumn } from '../workload/images.ts';
 import { completionsText, durationOf, jobStatus } from './status.ts';
 
 export const list: KindList<Job> = {
-  columns: [
-    nameColumn(core.jobs),
-    namespaceColumn(),
-    { id: 'status', title: 'column.status', width: 150, grow: 1, text: (job) => jobStatus(job).text, status: jobStatus },
+  columns: stateColumns(core.jobs, jobStatus, [
     { id: 'completions', title: 'column.completions', width: 110, text: completionsText, sortBy: ({ status }) => status?.succeeded ?? 0 },
     countColumn('failed', 'column.failed', ({ status }) => status?.failed ?? 0),
     {
@@ -26,8 +23,6 @@ export const list: KindList<Job> = {
       sortBy: (job) => durationOf(job) ?? -1,
     },
     { id: 'owner', title: 'column.owner', width: 120, grow: 1, text: (job) => controllerOf(job)?.name ?? '', to: ownerRoute },
-    { id: 'images', title: 'column.images', width: 140, grow: 2, optional: true, text: ({ spec }) => imagesOf(spec?.template.spec) },
-    labelsColumn(),
-    ageColumn(),
-  ],
+    { ...imagesColumn(({ spec }) => spec?.template.spec), optional: true },
+  ], 150),
 };

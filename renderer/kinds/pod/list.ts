@@ -1,15 +1,12 @@
 import type { Pod } from '../../../main/api/index.ts';
 import { core } from '../../client/index.ts';
 import { objectRoute } from '../../routes.ts';
-import { ageColumn, countColumn, labelsColumn, nameColumn, namespaceColumn } from '../columns.ts';
+import { countColumn, stateColumns } from '../columns.ts';
 import type { KindList } from '../types.ts';
 import { podStatus, summarize } from './status.ts';
 
 export const list: KindList<Pod> = {
-  columns: [
-    nameColumn(core.pods),
-    namespaceColumn(),
-    { id: 'status', title: 'column.status', width: 168, grow: 1, text: (pod) => summarize(pod).word, status: podStatus },
+  columns: stateColumns(core.pods, podStatus, [
     {
       id: 'ready',
       title: 'column.ready',
@@ -28,9 +25,7 @@ export const list: KindList<Pod> = {
       to: (pod) => (pod.spec?.nodeName ? objectRoute(core.nodes, undefined, pod.spec.nodeName) : undefined),
     },
     { id: 'images', title: 'column.images', width: 200, grow: 1, optional: true, text: (pod) => (pod.spec?.containers ?? []).map(({ image }) => image).join(', ') },
-    labelsColumn(),
-    ageColumn(),
-  ],
+  ], 168),
 };
 
 function readyText(pod: Pod): string {
