@@ -56,6 +56,7 @@ export const core = {
   ingresses: known('networking.k8s.io', 'v1', 'ingresses', 'Ingress'),
   ingressClasses: known('networking.k8s.io', 'v1', 'ingressclasses', 'IngressClass', false),
   controllerRevisions: known('apps', 'v1', 'controllerrevisions', 'ControllerRevision'),
+  replicationControllers: known('', 'v1', 'replicationcontrollers', 'ReplicationController'),
   replicaSets: known('apps', 'v1', 'replicasets', 'ReplicaSet'),
   endpointSlices: known('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice'),
   storageClasses: known('storage.k8s.io', 'v1', 'storageclasses', 'StorageClass', false),

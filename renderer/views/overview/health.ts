@@ -3,11 +3,13 @@ import { controllerOf } from '../../../main/api/meta.ts';
 import { deploymentStatus } from '../../kinds/deployment/status.ts';
 import { lastSeen, timesSeen } from '../../kinds/event/time.ts';
 import type { Tone } from '../../components/grid/types.ts';
-import { jobStatus } from '../../kinds/job/status.ts';
+import { hasEnded, jobStatus } from '../../kinds/job/status.ts';
 import { holdsUp, namespaceStatus } from '../../kinds/namespace/status.ts';
 import { nodeStatus } from '../../kinds/node/status.ts';
 import { summarize, toneOf, troubleOf } from '../../kinds/pod/status.ts';
 import { warningsOf } from '../../kinds/pod/warnings.ts';
+import { refusalOf } from '../../kinds/workload/refusal.ts';
+import { courts, type AccusedKind, type Case } from './accused.ts';
 
 export interface Tally {
   healthy: number;
@@ -19,7 +21,7 @@ export interface Tally {
 export interface Trouble {
   namespace: string;
   name: string;
-  kind: 'Node' | 'Pod' | 'Deployment' | 'Job' | 'Namespace';
+  kind: 'Node' | 'Pod' | 'Deployment' | 'Job' | 'Namespace' | AccusedKind;
   word: string;
   tone: Tone;
   why: string;
@@ -67,10 +69,12 @@ export interface Seen {
   jobs: readonly Job[];
   namespaces: readonly Namespace[];
   events: readonly Event[];
+  /** Objects of other kinds that events accuse. */
+  cases: readonly Case[];
 }
 
 /** Events and `now`, in milliseconds, tell of what is on its way and cannot go on. */
-export function troubles({ nodes, pods, deployments, jobs, namespaces, events }: Seen, now: number): Trouble[] {
+export function troubles({ nodes, pods, deployments, jobs, namespaces, events, cases }: Seen, now: number): Trouble[] {
   const found = new Map<string, Trouble>();
   for (const node of nodes) {
     if (!isDown(node)) continue;
@@ -105,12 +109,18 @@ export function troubles({ nodes, pods, deployments, jobs, namespaces, events }:
   }
   for (const job of jobs) {
     const status = jobStatus(job);
-    if (status.tone !== 'bad') continue;
+    const refusal = hasEnded(job) || job.spec?.suspend || job.metadata?.deletionTimestamp ? undefined : refusalOf(eventsOf.get(job.metadata?.uid) ?? [], now);
+    if (status.tone !== 'bad' && !refusal) continue;
     const { namespace = '', name = '' } = job.metadata ?? {};
     const key = `${namespace}/${controllerOf(job)?.uid ?? name}/job`;
     const known = found.get(key);
     if (known) known.others++;
-    else found.set(key, { namespace, name, kind: 'Job', word: status.text, tone: status.tone, why: status.title ?? '', others: 0 });
+    else found.set(key, { namespace, name, kind: 'Job', word: refusal ? 'FailedCreate' : status.text, tone: 'bad', why: refusal ? (refusal.message ?? '') : (status.title ?? ''), others: 0 });
+  }
+  for (const { accusation, object } of cases) {
+    const { kind, namespace, name, uid } = accusation;
+    const verdict = object.metadata?.deletionTimestamp ? undefined : courts[kind].judge(object, accusation.events, now);
+    if (verdict) found.set(uid, { namespace, name, kind, word: verdict.text, tone: verdict.tone, why: verdict.title ?? '', others: 0 });
   }
   for (const namespace of namespaces) {
     const { name = '', deletionTimestamp = '' } = namespace.metadata ?? {};

@@ -1,7 +1,10 @@
-import { describe, expect, it } from 'vitest';
-import type { Event } from '../../../main/api/index.ts';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Deployment, Event } from '../../../main/api/index.ts';
+import type { KubeObject } from '../../../main/api/meta.ts';
+import { accusations } from '../../../renderer/views/overview/accused.ts';
 import { podTally, troubles, warningGroups, type Seen } from '../../../renderer/views/overview/health.ts';
-import { containerStatus, makePod } from '../support/objects.ts';
+import { mountScreen, type Screen } from '../support/mountScreen.ts';
+import { containerStatus, makeDeployment, makePod } from '../support/objects.ts';
 
 const crashing = { phase: 'Running', containerStatuses: [containerStatus({ state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 5m0s' } } })] };
 const ownedBy = (uid: string, name: string) => ({ name, namespace: 'default', ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs', uid, controller: true }] });
@@ -10,7 +13,7 @@ function warning(name: string, message: string, lastTimestamp: string, count = 1
   return { metadata: { name: `${name}.${count}`, namespace: 'default' }, involvedObject: { kind: 'Pod', name, namespace: 'default' }, type: 'Warning', reason: 'BackOff', message, count, lastTimestamp };
 }
 
-const wrong = (seen: Partial<Seen>, now = 0) => troubles({ nodes: [], pods: [], deployments: [], jobs: [], namespaces: [], events: [], ...seen }, now);
+const wrong = (seen: Partial<Seen>, now = 0) => troubles({ nodes: [], pods: [], deployments: [], jobs: [], namespaces: [], events: [], cases: [], ...seen }, now);
 
 describe('what needs attention', () => {
   it('is one trouble for the pods of one owner that fail in one way', () => {
@@ -72,6 +75,108 @@ describe('a pod that is on its way', () => {
   it('needs attention once its node has said again and again that it cannot go on', () => {
     const found = wrong({ pods: [waits('late'), waits('stuck')], events: [mount('late', 1), mount('stuck', 3)] }, Date.parse('2026-01-01T10:01:00Z'));
     expect(found).toEqual([{ namespace: 'default', name: 'stuck', kind: 'Pod', word: 'ContainerCreating', tone: 'warn', why: 'secret "gone" not found', others: 0 }]);
+  });
+});
+
+/** An event about the object `kind` `name`, whose uid is its name. */
+const about = (kind: string, name: string, more: Partial<Event> = {}): Event => ({
+  metadata: { name: `${name}.${more.reason ?? 1}`, namespace: 'default' },
+  involvedObject: { apiVersion: { CronJob: 'batch/v1', Job: 'batch/v1', HorizontalPodAutoscaler: 'autoscaling/v2' }[kind] ?? 'apps/v1', kind, name, namespace: 'default', uid: name },
+  type: 'Warning', reason: 'FailedCreate', message: 'exceeded quota: small', lastTimestamp: '2026-01-01T10:00:00Z', ...more,
+});
+const now = Date.parse('2026-01-01T10:01:00Z');
+
+describe('a workload whose pods or jobs are refused', () => {
+  const owner = { ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'web', controller: true }] };
+  const object = (kind: string, more: object, metadata: object = {}) => ({ kind, metadata: { name: 'it', namespace: 'default', uid: 'it', ...metadata }, ...more }) as KubeObject;
+  const failing = { status: { conditions: [{ type: 'ReplicaFailure', status: 'True' }] } };
+  const words = (given: KubeObject, events = [about(given.kind!, 'it')]) =>
+    wrong({ cases: accusations(events, [], now).map((accusation) => ({ accusation, object: given })) }, now).map(({ kind, name, word, tone, why }) => [kind, name, word, tone, why].join('|'));
+
+  it.each([
+    ['StatefulSet', object('StatefulSet', { spec: { replicas: 3 }, status: { replicas: 1 } })],
+    ['DaemonSet', object('DaemonSet', { status: { desiredNumberScheduled: 3, currentNumberScheduled: 2 } })],
+    ['ReplicaSet', object('ReplicaSet', failing)],
+    ['CronJob', object('CronJob', { spec: {} })],
+  ])('needs attention in the server’s words: a %s', (kind, given) => expect(words(given)).toEqual([`${kind}|it|FailedCreate|bad|exceeded quota: small`]));
+
+  it.each([
+    ['a StatefulSet that has its pods or was scaled down', object('StatefulSet', { spec: { replicas: 1 }, status: { replicas: 1 } })],
+    ['a DaemonSet that has its pods', object('DaemonSet', { status: { desiredNumberScheduled: 2, currentNumberScheduled: 2 } })],
+    ['a ReplicaSet that is without the condition', object('ReplicaSet', {})],
+    ['a ReplicaSet whose Deployment tells it', object('ReplicaSet', failing, owner)],
+    ['a CronJob that is suspended', object('CronJob', { spec: { suspend: true } })],
+    ['what is being deleted', object('CronJob', { spec: {} }, { deletionTimestamp: '2026-01-01T10:00:30Z' })],
+  ])('does not where all is well by now: %s', (_, given) => expect(words(given)).toEqual([]));
+
+  it('is no longer accused once something was made, or nobody complains any more', () => {
+    const late = about('StatefulSet', 'it', { reason: 'SuccessfulCreate', type: 'Normal', lastTimestamp: '2026-01-01T10:00:30Z' });
+    expect(accusations([about('StatefulSet', 'it'), late], [], now)).toEqual([]);
+    expect(accusations([about('StatefulSet', 'it')], [], now + 3_600_000)).toEqual([]);
+  });
+
+  it('is a Job as well, as long as it goes on', () => {
+    const job = (more: object = {}) => ({ metadata: { name: 'it', namespace: 'default', uid: 'it' }, spec: { template: {}, ...more } });
+    expect(wrong({ jobs: [job()], events: [about('Job', 'it')] }, now)).toMatchObject([{ kind: 'Job', name: 'it', word: 'FailedCreate', tone: 'bad', why: 'exceeded quota: small' }]);
+    expect(wrong({ jobs: [job({ suspend: true })], events: [about('Job', 'it')] }, now)).toEqual([]);
+  });
+
+  it('is not asked for where its Deployment is known, nor by a name that no object has, nor without end', () => {
+    const sets = [about('ReplicaSet', 'web-5d4f8c7b9'), about('ReplicaSet', 'bare-x')];
+    expect(accusations(sets, [makeDeployment('web') as Deployment], now).map(({ name }) => name)).toEqual(['bare-x']);
+    expect(accusations([about('StatefulSet', 'a,metadata.name!=b'), about('StatefulSet', ''), about('constructor', 'it')], [], now)).toEqual([]);
+    const foreign = { ...about('StatefulSet', 'it'), involvedObject: { ...about('StatefulSet', 'it').involvedObject, apiVersion: 'example.com/v1' } };
+    expect(accusations([foreign], [], now)).toEqual([]);
+    expect(accusations(Array.from({ length: 500 }, (_, i) => about('StatefulSet', `s${i}`)), [], now).length).toBeLessThan(50);
+  });
+});
+
+describe('an autoscaler', () => {
+  const scaler = (type: string, reason: string) => ({ kind: 'HorizontalPodAutoscaler', metadata: { name: 'it', namespace: 'default', uid: 'it' }, status: { conditions: [{ type, status: 'False', reason, message: 'no metrics' }] } }) as KubeObject;
+  const words = (object: KubeObject) =>
+    wrong({ cases: accusations([about('HorizontalPodAutoscaler', 'it', { reason: 'FailedGetResourceMetric' })], [], now).map((accusation) => ({ accusation, object })) }, now).map(({ kind, word, why }) => [kind, word, why].join('|'));
+
+  it('needs attention when its conditions say that it cannot work, and not where it was switched off', () => {
+    expect(words(scaler('ScalingActive', 'FailedGetResourceMetric'))).toEqual(['HorizontalPodAutoscaler|FailedGetResourceMetric|no metrics']);
+    expect(words(scaler('AbleToScale', 'FailedGetScale'))).toEqual(['HorizontalPodAutoscaler|FailedGetScale|no metrics']);
+    expect(words(scaler('ScalingActive', 'ScalingDisabled'))).toEqual([]);
+    expect(words(scaler('ScalingLimited', 'TooFewReplicas'))).toEqual([]);
+  });
+});
+
+describe('the overview', () => {
+  let screen: Screen;
+  afterEach(() => {
+    screen.wrapper.unmount();
+    document.body.innerHTML = '';
+  });
+  const set = (name: string, replicas: number) => ({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name, namespace: 'default', uid: name }, spec: { replicas: 2 }, status: { replicas } });
+  const said = (name: string) => ({ ...about('StatefulSet', name, { lastTimestamp: new Date().toISOString() }), apiVersion: 'v1', kind: 'Event' });
+  const asked = () => screen.bridge.api.requests.filter(({ path }) => path.includes('/statefulsets')).map(({ path }) => decodeURIComponent(path));
+
+  it('follows just the sets that events accuse, until they are well', async () => {
+    screen = await mountScreen('/', ({ api }) => {
+      for (const name of ['db', 'other']) api.put(set(name, 1) as never);
+    });
+    expect(asked()).toEqual([]);
+    const before = screen.bridge.api.watching;
+    screen.bridge.api.put(said('db') as never);
+    await screen.follow();
+    await screen.follow();
+    expect(asked()).toHaveLength(1);
+    expect(asked()[0]).toContain('fieldSelector=metadata.name=db');
+    const line = document.querySelector('.lines li')!;
+    expect(line.textContent).toContain('FailedCreate');
+    expect(line.textContent).toContain('exceeded quota: small');
+    expect(line.querySelector('a')!.getAttribute('href')).toContain('/k/statefulsets.apps/default/db');
+    screen.bridge.api.put(set('db', 2) as never);
+    await screen.follow();
+    expect(document.querySelector('.lines li')).toBeNull();
+    const made = { ...said('db'), metadata: { name: 'db.2', namespace: 'default' }, type: 'Normal', reason: 'SuccessfulCreate', lastTimestamp: new Date(Date.now() + 1000).toISOString() };
+    screen.bridge.api.put(made as never);
+    await screen.follow();
+    for (let i = 0; i < 20; i++) await screen.follow();
+    expect(screen.bridge.api.watching).toBe(before);
   });
 });
 
