@@ -1,14 +1,14 @@
+import { parseSchedule, type Schedule } from '../../api/cronSchedule.ts';
 import type { CronJob, Job } from '../../api/index.ts';
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { controllerOf, keyOf, newControllerRef, timestamp } from '../../api/meta.ts';
 import { isAlreadyExists, isNotFound } from '../../api/status.ts';
+import { TimeZone } from '../../api/timeZone.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
 import { finishedCondition } from '../job/facts.ts';
 import { isNamespaceTerminating } from '../podControl.ts';
 import { dueTime, untilNext } from './due.ts';
-import { parseSchedule, type Schedule } from './schedule.ts';
-import { TimeZone } from './timeZone.ts';
 
 const kind = { group: 'batch', version: 'v1', kind: 'CronJob' };
 const scheduledAnnotation = 'batch.kubernetes.io/cronjob-scheduled-timestamp';

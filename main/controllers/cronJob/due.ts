@@ -1,5 +1,5 @@
+import type { Schedule } from '../../api/cronSchedule.ts';
 import type { CronJob } from '../../api/index.ts';
-import type { Schedule } from './schedule.ts';
 
 /** Waking a little late is sure not to be too early. */
 const delta = 100;

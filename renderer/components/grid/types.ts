@@ -32,6 +32,8 @@ export interface Column<Row> {
   status?(row: Row): StatusText;
   /** A time, shown as an age that goes on counting. */
   time?(row: Row): string | undefined;
+  /** A time to come, in milliseconds since the epoch, shown as how far away it is; its text is shown on hover. */
+  until?(row: Row): number | undefined;
   to?(row: Row): RouteLocationRaw | undefined;
 }
 

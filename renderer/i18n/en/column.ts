@@ -5,5 +5,6 @@ export default {
   accessModes: 'Access modes', reclaimPolicy: 'Reclaim policy', claim: 'Claim', storageClass: 'Storage class', volume: 'Volume', roles: 'Roles',
   version: 'Version', internalIP: 'Internal IP', cpu: 'CPU', memory: 'Memory', runtime: 'Runtime', lastSeen: 'Last seen', reason: 'Reason',
   completions: 'Completions', failed: 'Failed', duration: 'Duration', schedule: 'Schedule', timeZone: 'Time zone', active: 'Active', lastSchedule: 'Last scheduled',
+  lastSuccess: 'Last success', nextRun: 'Next run', in: 'in {time}',
   object: 'Object', message: 'Message', count: 'Count', source: 'Source',
 };

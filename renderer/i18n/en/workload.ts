@@ -12,6 +12,18 @@ export default {
   active: 'Running now',
   lastSchedule: 'Last scheduled',
   lastSuccess: 'Last success',
+  nextSuspended: 'None while it is suspended',
+  never: 'Never',
+  no: {
+    zone: 'Its time zone is not known',
+    schedule: 'Its schedule cannot be read',
+    never: 'Its schedule never comes',
+  },
+  noWhy: {
+    zone: 'It makes no Jobs until spec.timeZone is a name of the IANA database, such as Asia/Shanghai, or is left out (UTC).',
+    schedule: "It makes no Jobs until spec.schedule is five fields (minute, hour, day, month, weekday) or a descriptor such as {'@'}daily.",
+    never: 'No clock shows such a time within the next five years: a day and a month in it may never come together.',
+  },
   refused: 'Its pods cannot be made',
   refusedWhy: 'The API server refuses them: a ResourceQuota is used up, a LimitRange or a policy forbids them, or the template is not valid. It is tried again.',
   concurrency: 'Concurrency',

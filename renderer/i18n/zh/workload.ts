@@ -12,6 +12,18 @@ export default {
   active: '正在运行',
   lastSchedule: '上次调度时间',
   lastSuccess: '上次成功时间',
+  nextSuspended: '挂起期间不运行',
+  never: '永不',
+  no: {
+    zone: '无法识别其时区',
+    schedule: '无法解析其调度时间',
+    never: '其调度时间永远不会到来',
+  },
+  noWhy: {
+    zone: '在 spec.timeZone 改为 IANA 数据库中的名称（如 Asia/Shanghai）或被移除（即 UTC）之前，它不会创建 Job。',
+    schedule: "在 spec.schedule 改为五个字段（分、时、日、月、星期）或 {'@'}daily 之类的描述符之前，它不会创建 Job。",
+    never: '今后五年内没有这样的时间：其中的日期和月份可能永远不会同时出现。',
+  },
   refused: '无法创建其 Pod',
   refusedWhy: 'API 服务器拒绝了这些 Pod：ResourceQuota 已用尽、LimitRange 或策略不允许，或模板无效。将会重试。',
   concurrency: '并发策略',

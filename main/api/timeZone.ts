@@ -16,7 +16,7 @@ export class TimeZone {
   readonly #format: Intl.DateTimeFormat | undefined;
 
   /** Throws a RangeError for a name that nobody knows; without one it is UTC. */
-  constructor(name = 'UTC') {
+  constructor(readonly name = 'UTC') {
     if (name === 'UTC' || name === '') return;
     if (/^[+-]/.test(name)) throw new RangeError(`unknown time zone ${name}`);
     this.#format = new Intl.DateTimeFormat('en-US', {

@@ -3,6 +3,10 @@ import { TimeZone, type WallTime } from './timeZone.ts';
 export interface Schedule {
   /** The first time after `ms` (since the epoch); undefined when there is none in the next five years. */
   next(ms: number): number | undefined;
+  /** Milliseconds from one time to the next where they count from the last one, as those of `@every` do; absent where a clock on the wall says when. */
+  interval?: number;
+  /** Whose clocks count; absent where no clock does. */
+  zone?: TimeZone;
 }
 
 const second = 1000;
@@ -82,7 +86,7 @@ function everySchedule(text: string): Schedule {
   const delay = duration(text);
   if (typeof delay === 'string') throw new Error(`failed to parse duration @every ${text}: time: ${delay} duration ${JSON.stringify(text)}`);
   const whole = Math.max(second, Math.floor(delay / second) * second);
-  return { next: (ms) => Math.floor(ms / second) * second + whole };
+  return { next: (ms) => Math.floor(ms / second) * second + whole, interval: whole };
 }
 
 /** Milliseconds, or what is wrong, in Go's words. */
@@ -112,7 +116,7 @@ interface Fields {
 /** Times that a clock on the wall shows: those that it skips are left out, those that it shows twice come twice. */
 class CalendarSchedule implements Schedule {
   constructor(
-    private readonly zone: TimeZone,
+    readonly zone: TimeZone,
     private readonly fields: Fields,
   ) {}
 
