@@ -7,20 +7,20 @@ import { useNotices } from '../stores/notices.ts';
 
 const mostAtOnce = 8;
 
-/** Asks, naming what goes along, and deletes. Tells whether the user meant it. */
-export function useDelete(): (resource: Resource, objects: readonly KubeObject[]) => Promise<boolean> {
+/** Asks, naming what goes along, and deletes; `why` are paragraphs on how it came to the question. Tells whether the user meant it. */
+export function useDelete(): (resource: Resource, objects: readonly KubeObject[], why?: readonly string[]) => Promise<boolean> {
   const { t } = useI18n();
   const confirm = useConfirm();
   const notices = useNotices();
 
-  return async (resource, objects) => {
+  return async (resource, objects, why = []) => {
     const first = objects[0];
     if (!first) return false;
     const one = objects.length === 1;
     const names = objects.map(({ metadata }) => [metadata?.namespace, metadata?.name].filter(Boolean).join('/'));
     const answering = confirm.ask({
       title: one ? t('delete.one', { kind: resource.kind, name: first.metadata?.name ?? '' }) : t('delete.many', { kind: resource.kind, count: objects.length }),
-      text: one ? [t('delete.forGood')] : [t('delete.allForGood')],
+      text: one ? [...why, t('delete.forGood')] : [t('delete.allForGood')],
       items: one ? [] : names,
       action: t('action.delete'),
       destructive: true,
@@ -30,7 +30,7 @@ export function useDelete(): (resource: Resource, objects: readonly KubeObject[]
       void dependentsOf(resource, first).then((found) => {
         if (found.length === 0) return;
         const key = resource.kind === 'Namespace' ? 'delete.contents' : found[0]!.uses ? 'delete.users' : 'delete.dependents';
-        confirm.amend({ text: [t(key), t('delete.forGood')], items: found.map(({ kind, name }) => `${kind} ${name}`) });
+        confirm.amend({ text: [t(key), ...why, t('delete.forGood')], items: found.map(({ kind, name }) => `${kind} ${name}`) });
       });
     const answer = await answering;
     if (!answer) return false;

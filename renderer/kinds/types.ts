@@ -28,6 +28,15 @@ export interface Said {
   tone?: 'ok' | 'warn';
 }
 
+/** What the server does not let happen now, and why in its words; deleting the object is offered in its place. */
+export interface Refused {
+  /** Key of what leads to the words; gets `{name}`. */
+  refused: string;
+  words: string;
+  /** Key of what deleting makes no account of; gets `{name}`. */
+  instead: string;
+}
+
 /** Something to do with one object. */
 export interface KindAction<T extends KubeObject = KubeObject> {
   id: string;
@@ -43,7 +52,7 @@ export interface KindAction<T extends KubeObject = KubeObject> {
   /** Said when it begins, where it takes a while: key, which gets `{name}`. */
   begun?: string;
   /** Resolves when done; a rejection is shown as the server said it. Resolves to what to say: its key, which gets `{name}`, or more. */
-  run?(object: T, resource: Resource): Promise<string | Said | undefined>;
+  run?(object: T, resource: Resource): Promise<string | Said | Refused | undefined>;
   /** Where it is done, for what has a screen of its own; in the place of `run`. */
   to?(object: T): RouteLocationRaw;
 }

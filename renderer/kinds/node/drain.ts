@@ -1,8 +1,7 @@
 import type { Node, Pod } from '../../../main/api/index.ts';
 import { controllerOf, resourcePath } from '../../../main/api/meta.ts';
-import { client, core, isNotFound, objectPath, StatusError } from '../../client/index.ts';
-
-const mirrorAnnotation = 'kubernetes.io/config.mirror';
+import { client, core, objectPath } from '../../client/index.ts';
+import { evict, isMirror } from '../pod/evict.ts';
 
 /** How often an eviction is asked for again that a disruption budget holds back, and after how many milliseconds. */
 const tries = 6;
@@ -18,7 +17,7 @@ export interface Drained {
 export async function podsToEvict(node: Node): Promise<Pod[]> {
   const query = new URLSearchParams({ fieldSelector: `spec.nodeName=${node.metadata?.name ?? ''}` });
   const { items } = await client().api.get<{ items: Pod[] }>(`${resourcePath(core.pods)}?${query}`);
-  return items.filter((pod) => !pod.metadata?.deletionTimestamp && !pod.metadata?.annotations?.[mirrorAnnotation] && controllerOf(pod)?.kind !== 'DaemonSet');
+  return items.filter((pod) => !pod.metadata?.deletionTimestamp && !isMirror(pod) && controllerOf(pod)?.kind !== 'DaemonSet');
 }
 
 /** Pods that nobody makes again once they are evicted. */
@@ -51,18 +50,4 @@ export async function drain(node: Node, pause = () => new Promise<void>((resolve
     await pause();
   }
   return { evicted: wanted - left.length, held };
-}
-
-/** Resolves to the server's words where a budget does not let the pod go. */
-async function evict(pod: Pod): Promise<string | undefined> {
-  const { name = '', namespace = '', uid } = pod.metadata ?? {};
-  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace }, deleteOptions: { preconditions: { uid } } };
-  try {
-    await client().api.create(objectPath(core.pods, pod, 'eviction'), eviction);
-    return undefined;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    if (error instanceof StatusError && error.code === 429) return [error.message, ...(error.status.details?.causes ?? []).map(({ message }) => message)].filter(Boolean).join(' ');
-    throw error;
-  }
 }
