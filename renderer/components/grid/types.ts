@@ -8,6 +8,8 @@ export interface StatusText {
   tone: Tone;
   /** More words, shown on hover. */
   title?: string;
+  /** Key of what the word means, shown on hover as well: the word itself is Kubernetes' own in every language. */
+  means?: string | undefined;
 }
 
 /** What one column of a grid shows of a row. */

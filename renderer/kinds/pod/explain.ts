@@ -21,6 +21,33 @@ const waiting: Record<string, string> = {
   PostStartHookError: 'postStart',
 };
 
+/** Other words of a pod's state; the key of what each means. */
+const words: Record<string, string> = {
+  Pending: 'pod.word.Pending',
+  Running: 'pod.word.Running',
+  Completed: 'pod.word.Completed',
+  Succeeded: 'pod.word.Completed',
+  Error: 'pod.word.Error',
+  NotReady: 'pod.word.NotReady',
+  Terminating: 'pod.word.Terminating',
+  Unknown: 'pod.word.Unknown',
+  Evicted: 'pod.word.Evicted',
+  SchedulingGated: 'pod.gatedWhy',
+  OOMKilled: 'pod.end.oom',
+  DeadlineExceeded: 'pod.end.deadline',
+  ContainerStatusUnknown: 'pod.end.unknown',
+};
+
+/** Key of what a pod's state in a word means, in plain words; undefined for a word that is not known. */
+export function explainWord(word: string): string | undefined {
+  const reason = word.replace(/^Init:/, '');
+  const known = own(waiting, reason);
+  return known ? `pod.waiting.${known}` : own(words, reason);
+}
+
+/** Reasons are texts of others: `constructor` is none of ours. */
+const own = (table: Record<string, string>, key: string): string | undefined => (Object.hasOwn(table, key) ? table[key] : undefined);
+
 /** What a process most likely means by the code it ended with. */
 const exitCodes: Record<number, string> = {
   0: 'exit0',
@@ -39,7 +66,7 @@ const exitCodes: Record<number, string> = {
 /** A container's state, explained; undefined where there is nothing to explain. `held`: its node has the image, and may not use it unasked. */
 export function explainState(state: ContainerState | undefined, held = false): Explanation | undefined {
   if (state?.waiting) {
-    const known = waiting[state.waiting.reason ?? ''];
+    const known = own(waiting, state.waiting.reason ?? '');
     if (known === 'imagePull' && held) return { key: 'pod.waiting.imageHeld' };
     return known ? { key: `pod.waiting.${known}` } : undefined;
   }

@@ -1,5 +1,6 @@
 import type { ContainerStatus, Pod } from '../../../main/api/index.ts';
 import type { StatusText, Tone } from '../../components/grid/types.ts';
+import { explainWord } from './explain.ts';
 
 export interface PodSummary {
   /** The one word of `kubectl get pods`. */
@@ -125,5 +126,5 @@ function wordsOf(container: ContainerStatus): string | undefined {
 export function podStatus(pod: Pod): StatusText {
   const summary = summarize(pod);
   const title = troubleOf(pod);
-  return { text: summary.word, tone: toneOf(pod, summary), ...(title ? { title } : {}) };
+  return { text: summary.word, tone: toneOf(pod, summary), means: explainWord(summary.word), ...(title ? { title } : {}) };
 }

@@ -45,7 +45,7 @@ const makers = <T extends KubeObject>(resource: Resource, wants: (object: T) => 
   accuses: (events, now) => refusalOf(events, now) !== undefined,
   judge(object, events, now) {
     const refusal = wants(object as T) ? refusalOf(events, now) : undefined;
-    return refusal && { text: 'FailedCreate', tone: 'bad', title: refusal.message ?? '' };
+    return refusal && { text: 'FailedCreate', tone: 'bad', title: refusal.message ?? '', means: 'workload.refusedWhy' };
   },
 });
 

@@ -6,6 +6,7 @@ import type { Tone } from '../../components/grid/types.ts';
 import { hasEnded, jobStatus } from '../../kinds/job/status.ts';
 import { holdsUp, namespaceStatus } from '../../kinds/namespace/status.ts';
 import { nodeStatus } from '../../kinds/node/status.ts';
+import { explainWord } from '../../kinds/pod/explain.ts';
 import { summarize, toneOf, troubleOf } from '../../kinds/pod/status.ts';
 import { warningsOf } from '../../kinds/pod/warnings.ts';
 import { refusalOf } from '../../kinds/workload/refusal.ts';
@@ -25,6 +26,8 @@ export interface Trouble {
   word: string;
   tone: Tone;
   why: string;
+  /** Key of what the word means. */
+  means?: string | undefined;
   /** Pods of one owner that fail for one reason are one trouble, and so are nodes, and the jobs of one owner. */
   others: number;
 }
@@ -99,7 +102,7 @@ export function troubles({ nodes, pods, deployments, jobs, namespaces, events, c
     const key = `${namespace}/${controllerOf(pod)?.uid ?? pod.metadata?.name}/${summary.word}`;
     const known = found.get(key);
     if (known) known.others++;
-    else found.set(key, { namespace, name: pod.metadata?.name ?? '', kind: 'Pod', word: summary.word, tone, why: warning?.message ?? troubleOf(pod) ?? endOf(pod), others: 0 });
+    else found.set(key, { namespace, name: pod.metadata?.name ?? '', kind: 'Pod', word: summary.word, tone, means: explainWord(summary.word), why: warning?.message ?? troubleOf(pod) ?? endOf(pod), others: 0 });
   }
   for (const deployment of deployments) {
     const status = deploymentStatus(deployment);
@@ -115,12 +118,12 @@ export function troubles({ nodes, pods, deployments, jobs, namespaces, events, c
     const key = `${namespace}/${controllerOf(job)?.uid ?? name}/job`;
     const known = found.get(key);
     if (known) known.others++;
-    else found.set(key, { namespace, name, kind: 'Job', word: refusal ? 'FailedCreate' : status.text, tone: 'bad', why: refusal ? (refusal.message ?? '') : (status.title ?? ''), others: 0 });
+    else found.set(key, { namespace, name, kind: 'Job', word: refusal ? 'FailedCreate' : status.text, tone: 'bad', means: refusal && 'workload.refusedWhy', why: refusal ? (refusal.message ?? '') : (status.title ?? ''), others: 0 });
   }
   for (const { accusation, object } of cases) {
     const { kind, namespace, name, uid } = accusation;
     const verdict = object.metadata?.deletionTimestamp ? undefined : courts[kind].judge(object, accusation.events, now);
-    if (verdict) found.set(uid, { namespace, name, kind, word: verdict.text, tone: verdict.tone, why: verdict.title ?? '', others: 0 });
+    if (verdict) found.set(uid, { namespace, name, kind, word: verdict.text, tone: verdict.tone, why: verdict.title ?? '', means: verdict.means, others: 0 });
   }
   for (const namespace of namespaces) {
     const { name = '', deletionTimestamp = '' } = namespace.metadata ?? {};

@@ -1,10 +1,12 @@
+import { mount } from '@vue/test-utils';
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../../../main/api/index.ts';
 import { readableAmount } from '../../../renderer/kinds/amount.ts';
-import { explainEnd, explainLast, explainState } from '../../../renderer/kinds/pod/explain.ts';
+import { explainEnd, explainLast, explainState, explainWord } from '../../../renderer/kinds/pod/explain.ts';
 import { podStatus, summarize } from '../../../renderer/kinds/pod/status.ts';
 import { warningsOf } from '../../../renderer/kinds/pod/warnings.ts';
-import { messages } from '../../../renderer/i18n/index.ts';
+import StatusChip from '../../../renderer/components/StatusChip.vue';
+import { makeI18n, messages, type Language } from '../../../renderer/i18n/index.ts';
 import { containerStatus, makePod } from '../support/objects.ts';
 
 const waiting = (reason: string, message?: string) => containerStatus({ state: { waiting: { reason, ...(message ? { message } : {}) } } });
@@ -75,6 +77,26 @@ describe('what is wrong, in plain words', () => {
     const restarted = containerStatus({ restartCount: 1, lastState: { terminated: { exitCode: 1 } } });
     expect(explainLast(restarted)?.key).toBe('pod.end.exit1');
     expect(explainLast(containerStatus({}))).toBeUndefined();
+  });
+});
+
+describe('the word of a pod’s state', () => {
+  const pod = makePod('a', { status: { phase: 'Running', containerStatuses: [waiting('CrashLoopBackOff', 'back-off \u202e5m0s')] } });
+  const chip = (language: Language) => mount(StatusChip, { props: { status: podStatus(pod) }, global: { plugins: [makeI18n(language)] } });
+
+  it('is Kubernetes’ own in every language, and explained in each', () => {
+    const [english, chinese] = [chip('en'), chip('zh')];
+    expect([english.text(), chinese.text()]).toEqual(['CrashLoopBackOff', 'CrashLoopBackOff']);
+    expect(english.attributes('title')).toBe('It keeps ending soon after its start. The kubelet waits longer before each new start; its last end and the logs of the previous run tell why.\nback-off \\u202e5m0s');
+    expect(chinese.attributes('title')).toBe('容器启动后不久便不断退出，kubelet 每次重启前会等待更久。上次的退出信息和上一次运行的日志说明原因。\nback-off \\u202e5m0s');
+  });
+
+  it('is explained by a sentence that there is, and not at all where nobody knows it', () => {
+    const known = ['Pending', 'Running', 'Completed', 'Succeeded', 'Error', 'NotReady', 'Terminating', 'Unknown', 'Evicted', 'SchedulingGated', 'OOMKilled', 'DeadlineExceeded', 'ContainerStatusUnknown', 'ContainerCreating', 'ImagePullBackOff', 'Init:ErrImagePull'];
+    for (const word of known)
+      for (const language of ['en', 'zh'] as const) expect(explainWord(word)!.split('.').reduce<unknown>((at, step) => (at as Record<string, unknown>)[step], messages[language]), word).toBeTypeOf('string');
+    expect(['constructor', 'ExitCode:3', 'Init:0/2', ''].map(explainWord)).toEqual([undefined, undefined, undefined, undefined]);
+    expect(explainState(waiting('constructor').state)).toBeUndefined();
   });
 });
 

@@ -74,7 +74,7 @@ describe('a pod that is on its way', () => {
 
   it('needs attention once its node has said again and again that it cannot go on', () => {
     const found = wrong({ pods: [waits('late'), waits('stuck')], events: [mount('late', 1), mount('stuck', 3)] }, Date.parse('2026-01-01T10:01:00Z'));
-    expect(found).toEqual([{ namespace: 'default', name: 'stuck', kind: 'Pod', word: 'ContainerCreating', tone: 'warn', why: 'secret "gone" not found', others: 0 }]);
+    expect(found).toEqual([{ namespace: 'default', name: 'stuck', kind: 'Pod', word: 'ContainerCreating', tone: 'warn', why: 'secret "gone" not found', means: 'pod.waiting.creating', others: 0 }]);
   });
 });
 
