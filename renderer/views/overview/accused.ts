@@ -8,6 +8,8 @@ import { refusalOf } from '../../kinds/workload/refusal.ts';
 
 /** An object of whose kind the overview follows no list: events say that something may be wrong with it. */
 export interface Accusation {
+  /** Of this object alone. */
+  key: string;
   kind: AccusedKind;
   namespace: string;
   name: string;
@@ -80,9 +82,12 @@ export function accusations(events: readonly Event[], deployments: readonly Depl
   for (const event of events) {
     const { kind, name = '', uid, apiVersion = 'v1' } = event.involvedObject;
     if (!uid || !isAccused(kind) || parseApiVersion(apiVersion).group !== courts[kind].resource.group || !namePattern.test(name)) continue;
-    const known = found.get(uid);
+    const namespace = event.metadata.namespace ?? '';
+    // An event of one namespace says nothing of another's objects, whatever uid it names.
+    const key = `${namespace}/${kind}/${name}/${uid}`;
+    const known = found.get(key);
     if (known) known.events.push(event);
-    else found.set(uid, { kind, namespace: event.metadata.namespace ?? '', name, uid, events: [event] });
+    else found.set(key, { key, kind, namespace, name, uid, events: [event] });
   }
   const deployed = new Set(deployments.map(({ metadata }) => `${metadata?.namespace}/${metadata?.name}`));
   return [...found.values()]

@@ -121,9 +121,9 @@ export function troubles({ nodes, pods, deployments, jobs, namespaces, events, c
     else found.set(key, { namespace, name, kind: 'Job', word: refusal ? 'FailedCreate' : status.text, tone: 'bad', means: refusal && 'workload.refusedWhy', why: refusal ? (refusal.message ?? '') : (status.title ?? ''), others: 0 });
   }
   for (const { accusation, object } of cases) {
-    const { kind, namespace, name, uid } = accusation;
+    const { key, kind, namespace, name } = accusation;
     const verdict = object.metadata?.deletionTimestamp ? undefined : courts[kind].judge(object, accusation.events, now);
-    if (verdict) found.set(uid, { namespace, name, kind, word: verdict.text, tone: verdict.tone, why: verdict.title ?? '', means: verdict.means, others: 0 });
+    if (verdict) found.set(key, { namespace, name, kind, word: verdict.text, tone: verdict.tone, why: verdict.title ?? '', means: verdict.means, others: 0 });
   }
   for (const namespace of namespaces) {
     const { name = '', deletionTimestamp = '' } = namespace.metadata ?? {};

@@ -7,12 +7,12 @@ import { courts, type Accusation, type Case } from './accused.ts';
 export function useCases(accused: () => readonly Accusation[]): ComputedRef<Case[]> {
   const opened = shallowRef<ReadonlyMap<string, { list: LiveList; release(): void }>>(new Map());
   watch(
-    () => accused().map(({ uid }) => uid).join(),
+    () => accused().map(({ key }) => key).join(),
     () => {
       const next = new Map<string, { list: LiveList; release(): void }>();
-      for (const { kind, namespace, name, uid } of accused())
-        next.set(uid, opened.value.get(uid) ?? client().lists.open<KubeObject>(courts[kind].resource, { namespace, fieldSelector: `metadata.name=${name}` }));
-      for (const [uid, { release }] of opened.value) if (!next.has(uid)) release();
+      for (const { key, kind, namespace, name } of accused())
+        next.set(key, opened.value.get(key) ?? client().lists.open<KubeObject>(courts[kind].resource, { namespace, fieldSelector: `metadata.name=${name}` }));
+      for (const [key, { release }] of opened.value) if (!next.has(key)) release();
       opened.value = next;
     },
     { immediate: true },
@@ -20,7 +20,7 @@ export function useCases(accused: () => readonly Accusation[]): ComputedRef<Case
   onScopeDispose(() => opened.value.forEach(({ release }) => release()));
   return computed(() =>
     accused().flatMap((accusation) => {
-      const object = opened.value.get(accusation.uid)?.list.items.value.find(({ metadata }) => metadata?.uid === accusation.uid);
+      const object = opened.value.get(accusation.key)?.list.items.value.find(({ metadata }) => metadata?.uid === accusation.uid);
       return object ? [{ accusation, object }] : [];
     }),
   );

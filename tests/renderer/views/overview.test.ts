@@ -125,6 +125,8 @@ describe('a workload whose pods or jobs are refused', () => {
     const sets = [about('ReplicaSet', 'web-5d4f8c7b9'), about('ReplicaSet', 'bare-x')];
     expect(accusations(sets, [makeDeployment('web') as Deployment], now).map(({ name }) => name)).toEqual(['bare-x']);
     expect(accusations([about('StatefulSet', 'a,metadata.name!=b'), about('StatefulSet', ''), about('constructor', 'it')], [], now)).toEqual([]);
+    const elsewhere = { ...about('StatefulSet', 'it'), metadata: { name: 'forged', namespace: 'theirs' } };
+    expect(accusations([elsewhere, about('StatefulSet', 'it')], [], now).map(({ namespace }) => namespace)).toEqual(['theirs', 'default']);
     const foreign = { ...about('StatefulSet', 'it'), involvedObject: { ...about('StatefulSet', 'it').involvedObject, apiVersion: 'example.com/v1' } };
     expect(accusations([foreign], [], now)).toEqual([]);
     expect(accusations(Array.from({ length: 500 }, (_, i) => about('StatefulSet', `s${i}`)), [], now).length).toBeLessThan(50);
