@@ -71,6 +71,8 @@ const csiNode = (count: number) => ({ metadata: { name: 'n' }, spec: { drivers: 
 const wantingOf = (resource: string) => makePod('p', {}, { containers: [{ name: 'c', resources: { requests: { [resource]: '1' } } }] });
 const migrated = (node: ReturnType<typeof csiNode>) => ({ ...node, metadata: { ...node.metadata, annotations: { 'storage.alpha.kubernetes.io/migrated-plugins': 'kubernetes.io/gce-pd' } } });
 const claiming = (name: string) => makePod('p', {}, { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: name } }] });
+const onDisk = (name: string, volumeID = 'vol-1') => makePod(name, {}, { nodeName: name === 'p' ? undefined : 'n', volumes: [{ name: 'd', awsElasticBlockStore: { volumeID } }] });
+const detached = (attacher: string): ClusterEvent => ({ kind: 'AttachmentDelete', attachment: { spec: { attacher, nodeName: 'n', source: {} } } });
 const changed = (old: Node, node: Node): ClusterEvent => ({ kind: 'NodeUpdate', old, node });
 const moved = (old: Pod, pod: Pod): ClusterEvent => ({ kind: 'AssignedPodUpdate', old, pod });
 const own = (old: Pod, pod: Pod): ClusterEvent => ({ kind: 'PodUpdate', old, pod });
@@ -112,7 +114,12 @@ it.each([
   ['a disk', restrictions, disk('p', true), { kind: 'AssignedPodDelete', pod: disk('other', true) }, false],
   ['a claim', restrictions, claiming('c'), { kind: 'VolumeClaimChange', old: undefined, object: { metadata: { namespace: 'default', name: 'c' } } }, true],
   ['a claim', restrictions, claiming('c'), { kind: 'VolumeClaimChange', old: undefined, object: { metadata: { namespace: 'other', name: 'c' } } }, false],
-  ['fewer volumes', limits, claiming('c'), { kind: 'AttachmentDelete', attachment: { spec: { attacher: 'd', nodeName: 'n', source: {} } } }, true],
+  ['fewer volumes', limits, claiming('c'), detached('d'), true],
+  ['fewer volumes', limits, onDisk('p'), detached('ebs.csi.aws.com'), true],
+  ['fewer volumes', limits, onDisk('p'), detached('pd.csi.storage.gke.io'), false],
+  ['fewer volumes', limits, onDisk('p', 'aws:///nothing'), detached('pd.csi.storage.gke.io'), true],
+  ['fewer volumes', limits, claiming('c'), { kind: 'AssignedPodDelete', pod: onDisk('other') }, true],
+  ['fewer volumes', limits, claiming('c'), { kind: 'AssignedPodDelete', pod: disk('other', true) }, false],
   ['fewer volumes', limits, claiming('c'), { kind: 'CSINodeChange', old: csiNode(1), object: csiNode(2) }, true],
   ['fewer volumes', limits, claiming('c'), { kind: 'CSINodeChange', old: csiNode(2), object: csiNode(1) }, false],
   ['a device', fitOfDevices, wantingOf('example.com/gpu'), changed(makeNode('n', { cpu: '4' }), makeNode('n', { cpu: '4', labels: { zone: 'a' } })), true],

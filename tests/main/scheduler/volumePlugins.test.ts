@@ -1,7 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../../main/api/index.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../../main/api/index.ts';
 import { InformerFactory, resources } from '../../../main/client/index.ts';
+import { SchedulerCache } from '../../../main/scheduler/cache.ts';
+import { CycleState } from '../../../main/scheduler/framework.ts';
 import { readSchedulerConfiguration, Scheduler, type SchedulerConfiguration } from '../../../main/scheduler/index.ts';
+import { nodeVolumeLimits } from '../../../main/scheduler/plugins/nodeVolumeLimits.ts';
+import { PodInfo } from '../../../main/scheduler/podInfo.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { FakeClock, settle } from '../../support/fakeClock.ts';
 import { FakeServer } from '../../support/fakeServer.ts';
@@ -148,6 +152,93 @@ describe('a driver that can have so many volumes on a node', () => {
     const profiles = [{ plugins: { multiPoint: { disabled: ['VolumeBinding', 'VolumeRestrictions', 'VolumeZone'].map((name) => ({ name })) } } }];
     const alone = readSchedulerConfiguration({ kind: 'KubeSchedulerConfiguration', apiVersion: 'kubescheduler.config.k8s.io/v1', profiles });
     expect(await place(using('p', ['four']), undefined, alone)).toBe('1 looking up PVC default/four: persistentvolumeclaim "four" not found.');
+  });
+});
+
+describe('a disk of a driver that Kubernetes once had', () => {
+  const amazon = (volumeID: string) => ({ awsElasticBlockStore: { volumeID } });
+  const google = (pdName: string) => ({ gcePersistentDisk: { pdName } });
+  const onDisks = (pod: string, sources: Partial<Volume>[], nodeName?: string): Pod =>
+    makePod(pod, {}, { ...(nodeName ? { nodeName } : {}), volumes: sources.map((source, i) => ({ name: `v${i}`, ...source })) });
+  const driver = (name: string, count: number) => ({ name, nodeID: 'a', allocatable: { count } });
+  const full = '1 node(s) exceed max volume count.';
+  beforeEach(() => {
+    server.seed(resources.nodes, makeNode('a'));
+    const drivers = [driver('ebs.csi.aws.com', 1), driver('pd.csi.storage.gke.io', 0), driver('csi.vsphere.vmware.com', 0)];
+    server.seed(resources.csiNodes, { metadata: { name: 'a' }, spec: { drivers } });
+  });
+
+  it('counts as one of the CSI driver that stands in for it', async () => {
+    server.seed(resources.pods, onDisks('first', [amazon('vol-1')], 'a'));
+    expect(await place(onDisks('second', [amazon('vol-2')]))).toBe(full);
+    expect(await place(onDisks('third', [amazon('aws:///vol-1')]))).toBe('a');
+  });
+
+  it('is the same by a claim', async () => {
+    bound('data', amazon('vol-1'));
+    bound('more', amazon('vol-2'));
+    bound('native', { csi: { driver: 'ebs.csi.aws.com', volumeHandle: 'vol-1' } });
+    server.seed(resources.pods, using('first', ['data'], 'a'));
+    expect(await place(onDisks('second', [amazon('vol-1')]))).toBe('a');
+    expect(await place(using('third', ['native']))).toBe('a');
+    expect(await place(using('fourth', ['more']))).toBe(full);
+  });
+
+  it('counts while its class has yet to make it', async () => {
+    for (const [name, provisioner] of [['pd', 'kubernetes.io/gce-pd'], ['vmdk', 'kubernetes.io/vsphere-volume']] as const) {
+      server.seed(resources.storageClasses, { metadata: { name }, provisioner, volumeBindingMode: 'WaitForFirstConsumer' });
+      server.seed(resources.persistentVolumeClaims, { metadata: { name, namespace: 'default' }, spec: { storageClassName: name, accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } }, status: { phase: 'Pending' } });
+    }
+    expect(await place(using('p', ['pd']))).toBe(full);
+    // A driver that counts for itself gets its pod, and is asked to make the volume there.
+    await place(using('q', ['vmdk'])).catch(() => undefined);
+    expect(server.find(resources.persistentVolumeClaims, 'default', 'vmdk')!.metadata!.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'a' });
+  });
+
+  it('counts nowhere where the node knows no CSI driver, nor where it has not moved to one', async () => {
+    expect(await place(onDisks('p', [{ vsphereVolume: { volumePath: '[store] v' } }]))).toBe('a');
+    server.drop(resources.csiNodes, '', 'a');
+    expect(await place(onDisks('q', [google('d'), amazon('aws:///disk')]))).toBe('a');
+  });
+
+  it('keeps its pod from every node when that driver could not take it', async () => {
+    expect(await place(onDisks('p', [amazon('aws:///disk')]))).toBe(
+      'running "NodeVolumeLimits" filter plugin: converting volume(v0) from inline to csi: failed to translate Kubernetes ID to EBS Volume ID Invalid format for AWS volume (aws:///disk)',
+    );
+  });
+
+  it('lets its pod try again when one of its driver is detached, and no other', async () => {
+    for (const [name, attacher] of [['one', 'ebs.csi.aws.com'], ['two', 'pd.csi.storage.gke.io']] as const) {
+      bound(name, { csi: { driver: attacher, volumeHandle: 'handle' } });
+      server.seed(resources.volumeAttachments, { metadata: { name }, spec: { attacher, nodeName: 'a', source: { persistentVolumeName: `pv-${name}` } } });
+    }
+    server.seed(resources.pods, { ...onDisks('other', [google('d')]), status: { phase: 'Pending' } });
+    expect(await place(onDisks('p', [amazon('vol-1')]), () => server.drop(resources.volumeAttachments, '', 'one'))).toBe('a');
+  });
+});
+
+describe('a pod whose claim is not there', () => {
+  it('is looked at once, however many nodes there are', () => {
+    const cache = new SchedulerCache();
+    for (const name of ['a', 'b', 'c']) cache.setNode(makeNode(name));
+    const { clock } = server;
+    const informers = new InformerFactory(server.client(), clock, noLog);
+    const claims = informers.informer(resources.persistentVolumeClaims);
+    let asked = 0;
+    const counting = Object.assign(Object.create(claims) as typeof claims, { get: () => void asked++ });
+    const limits = nodeVolumeLimits({
+      claims: counting,
+      volumes: informers.informer(resources.persistentVolumes),
+      classes: informers.informer(resources.storageClasses),
+      csiNodes: informers.informer(resources.csiNodes),
+      attachments: informers.informer(resources.volumeAttachments),
+    });
+    const state = new CycleState();
+    const pod = new PodInfo(using('p', ['gone']));
+    limits.preFilter!(state, pod, cache.nodes);
+    const told = cache.nodes.map((node) => limits.filter!(state, pod, node)?.reasons);
+    expect(told).toEqual(Array(3).fill(['looking up PVC default/gone: persistentvolumeclaim "gone" not found']));
+    expect(asked).toBe(1);
   });
 });
 
