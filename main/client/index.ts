@@ -14,6 +14,7 @@ export {
 } from './client.ts';
 export { resources, type ResourceDef } from './resources.ts';
 export { InformerFactory, type Informer, type InformerHandlers, type InformerOptions } from './informer.ts';
+export { disruptPod, disruptionPatch, type Disruption } from './disruptPod.ts';
 export { WorkQueue } from './workQueue.ts';
 export { ClientMetrics } from './metrics.ts';
 export {

@@ -24,8 +24,3 @@ export function withCondition<C extends ConditionLike & { lastTransitionTime?: s
   const kept = current?.status === condition.status ? { lastTransitionTime: current.lastTransitionTime } : {};
   return [...(withoutCondition(conditions, condition.type) ?? []), { ...condition, ...kept }];
 }
-
-/** Since when a condition is as it is to be written: `now`, unless it has had that status before. */
-export function transitionTime<C extends ConditionLike & { lastTransitionTime?: string }>(current: C | undefined, status: string, now: string): string {
-  return (current?.status === status ? current.lastTransitionTime : undefined) ?? now;
-}

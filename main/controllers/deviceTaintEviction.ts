@@ -3,9 +3,8 @@ import { deviceClaimKeys } from '../api/deviceClaims.ts';
 import { toleratesDeviceTaint } from '../api/deviceTaints.ts';
 import { controllerOf, keyOf } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
-import { resources, type Client, type Informer } from '../client/index.ts';
+import { disruptPod, resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
-import { disruptPod } from './disruptPod.ts';
 
 const byClaim = 'deviceClaim';
 

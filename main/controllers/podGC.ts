@@ -1,11 +1,10 @@
-import { conditionPatch } from '../api/conditionPatch.ts';
 import type { Node, Pod } from '../api/index.ts';
-import { keyOf, timestamp } from '../api/meta.ts';
+import { keyOf } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
-import { resources, type Client, type Informer } from '../client/index.ts';
+import { disruptionPatch, resources, type Client, type Informer } from '../client/index.ts';
 import type { Timer } from '../util/clock.ts';
 import { byAge } from './age.ts';
-import { findCondition, transitionTime } from './conditions.ts';
+import { findCondition } from './conditions.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
 import { isPodFinished } from './pods.ts';
 
@@ -105,16 +104,8 @@ export class PodGCController extends QueueController {
     const pods = client.of(resources.pods);
     try {
       if (!isPodFinished(pod)) {
-        const old = findCondition(pod.status?.conditions, 'DisruptionTarget');
-        const condition = {
-          type: 'DisruptionTarget',
-          status: 'True',
-          reason: 'DeletionByPodGC',
-          message: why,
-          observedGeneration: generation,
-          lastTransitionTime: transitionTime(old, 'True', timestamp(this.clock.now())),
-        };
-        const status = { phase: 'Failed', observedGeneration: generation, ...(why ? conditionPatch(pod, condition) : {}) };
+        const disruption = { reason: 'DeletionByPodGC', message: why, observedGeneration: generation };
+        const status = { phase: 'Failed', observedGeneration: generation, ...(why ? disruptionPatch(pod, disruption, this.clock.now()) : {}) };
         await pods.patch(namespace!, name!, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
       }
       await pods.delete(namespace!, name!, { gracePeriodSeconds: 0, preconditions: { uid } });

@@ -3,9 +3,8 @@ import { equalJson } from '../api/json.ts';
 import { keyOf } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
 import { tolerates } from '../api/tolerations.ts';
-import { resources, type Client, type Informer } from '../client/index.ts';
+import { disruptPod, resources, type Client, type Informer } from '../client/index.ts';
 import { QueueController, type ControllerContext } from './controller.ts';
-import { disruptPod } from './disruptPod.ts';
 
 const noExecute = (node: Node | undefined): Taint[] =>
   node?.spec?.taints?.filter((taint) => taint.effect === 'NoExecute') ?? [];

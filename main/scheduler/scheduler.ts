@@ -5,7 +5,7 @@ import type { Node, ObjectReference, Pod } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 import { timestamp } from '../api/meta.ts';
 import { isNotFound } from '../api/status.ts';
-import { SeriesRecorder, TokenBucket, resources, type Client, type Informer, type InformerFactory } from '../client/index.ts';
+import { SeriesRecorder, TokenBucket, disruptPod, resources, type Client, type Informer, type InformerFactory } from '../client/index.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
@@ -558,21 +558,14 @@ export class Scheduler {
 
   /** False: the pod could not be told to go. */
   async #evict(lane: Lane, victim: Pod, preemptor: PodInfo, node: string): Promise<boolean> {
-    const { namespace, name, uid } = victim.metadata!;
-    const pods = lane.client.because(preemptor.pod.metadata!.resourceVersion).of(resources.pods);
-    const condition = {
-      type: 'DisruptionTarget',
-      status: 'True',
+    const { namespace, name, generation } = victim.metadata!;
+    const why = {
       reason: 'PreemptionByScheduler',
       message: `${lane.profile.name}: preempting to accommodate a higher priority pod`,
-      observedGeneration: victim.metadata!.generation,
-      lastProbeTime: null,
-      lastTransitionTime: timestamp(this.#clock.now()),
+      observedGeneration: generation,
     };
     try {
-      const patch = { metadata: { uid }, status: conditionPatch(victim, condition) };
-      await pods.patch(namespace!, name!, 'strategic', patch, { subresource: 'status' });
-      await pods.delete(namespace!, name!, { preconditions: { uid } });
+      await disruptPod(lane.client.because(preemptor.pod.metadata!.resourceVersion), victim, why, this.#clock.now());
       const message = `Preempted by pod ${preemptor.uid} on node ${node}`;
       lane.recorder.event(referenceTo(victim), 'Normal', 'Preempted', 'Preempting', message, referenceTo(preemptor.pod));
       return true;

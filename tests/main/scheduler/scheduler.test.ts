@@ -254,6 +254,32 @@ describe('pods that have to make room', () => {
     expect(event).toMatchObject({ action: 'Preempting', related: { kind: 'Pod', namespace: 'default', name: 'high', uid: pod('high').metadata!.uid } });
   });
 
+  it('are not told once more why they go, and have had to since the first time', async () => {
+    await add(makeNode('node-1', { cpu: '1' }), low('low'));
+    const since = '2026-01-01T00:00:00Z';
+    const told = (reason: string) =>
+      server.change(resources.pods, 'default', 'low', (p) => {
+        const message = 'default-scheduler: preempting to accommodate a higher priority pod';
+        p.status = { ...p.status, conditions: [{ type: 'DisruptionTarget', status: 'True', reason, message, lastTransitionTime: since }] };
+      });
+    told('PreemptionByScheduler');
+    let refused = false;
+    server.intercept = (request) => {
+      if (request.method !== 'DELETE' || refused) return;
+      refused = true;
+      told('EvictionByEvictionAPI');
+      throw failure(500, 'InternalError', 'not now');
+    };
+    const writes = () => server.requests.filter(({ method, path }) => method === 'PATCH' && path.endsWith('/low/status')).length;
+    const before = writes();
+    await add(high());
+    expect(refused).toBe(true);
+    expect(writes()).toBe(before);
+    await clock.advance(10_000);
+    expect(pod('low').metadata!.deletionTimestamp).toBeDefined();
+    expect(pod('low').status!.conditions).toContainEqual(expect.objectContaining({ reason: 'PreemptionByScheduler', lastTransitionTime: since }));
+  });
+
   it('are left alone when they go already', async () => {
     await add(makeNode('node-1', { cpu: '1' }), low('low'));
     server.change(resources.pods, 'default', 'low', (p) => (p.metadata!.finalizers = ['example.com/slow']));
