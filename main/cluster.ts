@@ -12,7 +12,7 @@ import type { ClusterState } from '../preload/contract.ts';
 import { lastUsedLabel } from './api/legacyTokens.ts';
 import { parseYaml } from './api/yaml.ts';
 import { type ApiAddress, ApiAddresses } from './apiAddresses.ts';
-import { type Answer, auditPolicy, begun, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
+import { type Answer, auditPolicy, begun, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, readAdmissionConfiguration, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type AdmissionConfiguration, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
 import { bootstrapCluster, certificateSigner, ensureAuthority, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KeptAuthority, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, ClientMetrics, InformerFactory, LeaderElector, resources } from './client/index.ts';
@@ -34,7 +34,7 @@ import { realClock } from './util/clock.ts';
 import { noLog, type Logger } from './util/log.ts';
 import { systemRandom } from './util/random.ts';
 
-export interface ClusterOptions extends Partial<Pick<Options, 'dualStack'>>, Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port' | 'schedulerConfig' | 'etcd' | 'featureGates' | 'auditPolicy' | 'auditLog'> {
+export interface ClusterOptions extends Partial<Pick<Options, 'dualStack'>>, Pick<Options, 'data' | 'name' | 'runtime' | 'nodes' | 'port' | 'schedulerConfig' | 'admissionConfig' | 'etcd' | 'featureGates' | 'auditPolicy' | 'auditLog'> {
   log?: Logger;
   /** The packaged app's folder of resources; undefined when run from its sources. */
   resources?: string;
@@ -135,9 +135,11 @@ const bootstrapHooks = [
 /** Tells a cluster from all others for as long as it has its authority. */
 const fingerprint = (ca: string) => createHash('sha256').update(ca).digest('hex').slice(0, 16);
 
-async function readConfiguration<T>(what: string, file: string, read: (value: unknown) => T): Promise<T> {
+const readConfiguration = <T>(what: string, file: string, read: (value: unknown) => T): Promise<T> => readTextOf(what, file, (text) => read(parseYaml(text)));
+
+async function readTextOf<T>(what: string, file: string, read: (text: string) => T | Promise<T>): Promise<T> {
   try {
-    return read(parseYaml(await readFile(file, 'utf8')));
+    return await read(await readFile(file, 'utf8'));
   } catch (error) {
     throw new Error(`${what} ${file} cannot be used: ${(error as Error).message}`, { cause: error });
   }
@@ -223,6 +225,7 @@ class Engine implements Cluster {
     await makeDirectory(this.#files);
     const { schedulerConfig } = this.options;
     this.#schedulerConfiguration = schedulerConfig === undefined ? undefined : await readConfiguration("the scheduler's configuration", schedulerConfig, readSchedulerConfiguration);
+    const admission = await this.#readAdmission();
     const dualStack = await this.#hasTwoFamilies();
     const serviceCIDR = dualStack ? `${serviceCIDRs.IPv4},${serviceCIDRs.IPv6}` : serviceCIDRs.IPv4;
     // The search for an engine goes on beside the start of the control plane.
@@ -272,7 +275,7 @@ class Engine implements Cluster {
         store, objects, random, rbac, authorizer, tokens, otherTokens, serviceCIDR, nodePorts: [30000, 32767], shared: engine !== undefined, kubelets, featureGates: this.options.featureGates,
         components: [controlLoopCheck('scheduler'), controlLoopCheck('controller-manager'), { ...storeCheck(store), name: 'etcd-0' }],
       }),
-      admission: builtinAdmission,
+      admission: (services) => builtinAdmission(services, admission),
       authenticators: [x509Authenticator, tokens, ...otherTokens],
       authorizer,
       tls: { certificate: certificates.serving.certificate, key: certificates.serving.key, clientCa: certificates.ca },
@@ -514,6 +517,14 @@ class Engine implements Cluster {
   /** A client of this process; the components of the control plane may do everything. */
   #client(api: ApiServer, user: string, userAgent: string): Client {
     return new Client(api.transport({ name: user, groups: ['system:masters', 'system:authenticated'] }, userAgent), { userAgent, metrics: this.#clientMetrics });
+  }
+
+  /** Files that it names are seen from its own folder. */
+  async #readAdmission(): Promise<AdmissionConfiguration | undefined> {
+    const file = this.options.admissionConfig;
+    if (!file) return undefined;
+    const readNamed = (named: string) => readFile(path.resolve(path.dirname(file), named), 'utf8');
+    return readTextOf('the admission configuration', file, (text) => readAdmissionConfiguration(text, readNamed));
   }
 
   /** Appends to the log; what a crash cuts off is the last line. */

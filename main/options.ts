@@ -36,6 +36,8 @@ export interface Options {
   auditPolicy?: string;
   /** Where audit events go; undefined: beside the cluster's files. */
   auditLog?: string;
+  /** A file of kind AdmissionConfiguration of apiserver.config.k8s.io/v1; undefined: plugins have Kubernetes' defaults. */
+  admissionConfig?: string;
   /** A file of kind KubeSchedulerConfiguration; undefined: Kubernetes' defaults. */
   schedulerConfig?: string;
   /** Kubernetes' own feature gates that differ from its defaults. */
@@ -60,6 +62,7 @@ export const usage = `Usage: npm start -- [options]
   --etcd-certfile F     Skiff's own certificate for etcd, PEM
   --etcd-keyfile F      its key, PEM
   --scheduler-config F  a KubeSchedulerConfiguration: profiles, their plugins and weights (default: Kubernetes' own)
+  --admission-config F  an AdmissionConfiguration: what the plugins ResourceQuota and PodSecurity hold to, who webhooks are told is asking (default: Kubernetes' own)
   --feature-gates LIST  Kubernetes' own gates that are off by default, NAME=true or NAME=false with commas between: ${knownFeatureGates.join(', ')}
   --audit-policy F      a Policy of audit.k8s.io/v1: which requests are written down as events, and how far (default: none)
   --audit-log F         where those events go, a line each (default: audit.log beside the cluster's files)
@@ -134,6 +137,7 @@ const settings = new Map<string, (options: Reading, value: string) => void>([
   ['--etcd-certfile', ({ etcdParts }, value) => void (etcdParts.certFile = path.resolve(value))],
   ['--etcd-keyfile', ({ etcdParts }, value) => void (etcdParts.keyFile = path.resolve(value))],
   ['--scheduler-config', (options, value) => void (options.schedulerConfig = path.resolve(value))],
+  ['--admission-config', (options, value) => void (options.admissionConfig = path.resolve(value))],
   ['--feature-gates', (options, value) => void (options.featureGates = { ...options.featureGates, ...featureGates(value) })],
   ['--audit-policy', (options, value) => void (options.auditPolicy = path.resolve(value))],
   ['--audit-log', (options, value) => void (options.auditLog = path.resolve(value))],

@@ -42,6 +42,12 @@ export function decodeAs(schema: ObjectSchema, value: unknown): Record<string, u
   return new Decoder().top(schema, value);
 }
 
+/** The same for a structure that is in no API, such as a file's. */
+export function decodeWith(schema: ObjectSchema, value: unknown): { object: Record<string, unknown>; complaints: string[] } {
+  const decoder = new Decoder();
+  return { object: decoder.top(schema, value), complaints: decoder.complaints };
+}
+
 /**
  * The same for a `value` that a decoded object was changed into: parts that are as they were have been decoded before, and
  * are taken as they are.

@@ -191,18 +191,23 @@ function addAsExtended(usage: Amounts, claim: ResourceResourceClaim, now: number
   }
 }
 
+/** What a quota's scopes are, by whichever of both ways it says so. */
+export const scopesOf = (spec: ResourceQuota['spec']): ScopedResourceSelectorRequirement[] => [
+  ...(spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists' })),
+  ...(spec?.scopeSelector?.matchExpressions ?? []),
+];
+
 /** Whether the quota is about this object, by the quota's scopes. */
 export function matchesScopes({ spec }: ResourceQuota, resource: GroupResource, object: KubeObject): boolean {
-  const scopes: ScopedResourceSelectorRequirement[] = [
-    ...(spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists' })),
-    ...(spec?.scopeSelector?.matchExpressions ?? []),
-  ];
-  if (scopes.length === 0) return true;
-  if (resource.group !== '') return false;
-  if (resource.resource === 'pods') return scopes.every((scope) => podMatches(scope, object as Pod));
-  if (resource.resource === 'persistentvolumeclaims')
-    return scopes.every((scope) => claimMatches(scope, object as PersistentVolumeClaim));
-  return false;
+  const scopes = scopesOf(spec);
+  return scopes.every((scope) => isInScope(scope, resource, object));
+}
+
+/** Whether the scope selects this object; only pods and claims for volumes are in any. */
+export function isInScope(scope: ScopedResourceSelectorRequirement, { group, resource }: GroupResource, object: KubeObject): boolean {
+  if (group !== '') return false;
+  if (resource === 'pods') return podMatches(scope, object as Pod);
+  return resource === 'persistentvolumeclaims' && claimMatches(scope, object as PersistentVolumeClaim);
 }
 
 function podMatches(scope: ScopedResourceSelectorRequirement, { spec, status }: Pod): boolean {

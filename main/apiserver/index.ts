@@ -287,3 +287,4 @@ export { NodeAuthorizer } from './auth/node.ts';
 export { UnionAuthorizer } from './auth/union.ts';
 export { x509Authenticator } from './auth/x509.ts';
 export { builtinAdmission } from './admission/index.ts';
+export { readAdmissionConfiguration, type AdmissionConfiguration } from './admission/configuration/index.ts';

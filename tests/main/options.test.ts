@@ -8,13 +8,14 @@ describe('the options of a start', () => {
   });
 
   test('values come behind the flag or behind an equals sign', () => {
-    expect(parseOptions(['--name', 'dev', '--nodes=3', '--runtime=simulated', '--port', '7443', '--data=/var/skiff', '--scheduler-config=/etc/s.yaml', '--audit-policy=/etc/p.yaml', '--audit-log', '/var/a.log', '--dual-stack', '--headless', '--feature-gates=MaxUnavailableStatefulSet=true'])).toMatchObject({
+    expect(parseOptions(['--name', 'dev', '--nodes=3', '--runtime=simulated', '--port', '7443', '--data=/var/skiff', '--scheduler-config=/etc/s.yaml', '--admission-config=/etc/a.yaml', '--audit-policy=/etc/p.yaml', '--audit-log', '/var/a.log', '--dual-stack', '--headless', '--feature-gates=MaxUnavailableStatefulSet=true'])).toMatchObject({
       name: 'dev',
       nodes: 3,
       runtime: 'simulated',
       port: 7443,
       data: '/var/skiff',
       schedulerConfig: '/etc/s.yaml',
+      admissionConfig: '/etc/a.yaml',
       auditPolicy: '/etc/p.yaml',
       auditLog: '/var/a.log',
       dualStack: true,

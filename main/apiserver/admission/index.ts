@@ -1,4 +1,5 @@
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
+import { defaultAdmissionConfiguration, type AdmissionConfiguration } from './configuration/index.ts';
 import { defaultIngressClass } from './defaultIngressClass.ts';
 import { defaultStorageClass } from './defaultStorageClass.ts';
 import { defaultTolerationSeconds } from './defaultTolerationSeconds.ts';
@@ -23,7 +24,7 @@ import { mutatingWebhooks } from './webhooks/mutating.ts';
 import { validatingWebhooks } from './webhooks/validating.ts';
 
 /** The plugins of this server, in upstream's order (pkg/kubeapiserver/options/plugins.go); quotas count last. */
-export function builtinAdmission(services: AdmissionServices): AdmissionPlugin[] {
+export function builtinAdmission(services: AdmissionServices, configuration: AdmissionConfiguration = defaultAdmissionConfiguration): AdmissionPlugin[] {
   const { clock, random } = services;
   return [
     namespaceLifecycle,
@@ -31,7 +32,7 @@ export function builtinAdmission(services: AdmissionServices): AdmissionPlugin[]
     serviceAccountAdmission(clock, random),
     nodeRestriction(services),
     taintNodesByCondition,
-    podSecurity,
+    podSecurity(configuration.podSecurity),
     priority,
     defaultTolerationSeconds,
     defaultStorageClass,
@@ -46,9 +47,9 @@ export function builtinAdmission(services: AdmissionServices): AdmissionPlugin[]
     nodeDeclaredFeatures,
     podResize,
     mutatingPolicies(services),
-    mutatingWebhooks(services),
+    mutatingWebhooks(services, configuration.mutatingWebhooks),
     validatingPolicies(services),
-    validatingWebhooks(services),
-    resourceQuotaAdmission(),
+    validatingWebhooks(services, configuration.validatingWebhooks),
+    resourceQuotaAdmission(configuration.limitedResources),
   ];
 }

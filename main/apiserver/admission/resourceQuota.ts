@@ -1,17 +1,19 @@
-import type { DeviceClass, Pod, ResourceQuota, ResourceResourceClaim } from '../../api/index.ts';
+import type { DeviceClass, Pod, ResourceQuota, ResourceResourceClaim, ScopedResourceSelectorRequirement } from '../../api/index.ts';
 import { cloneJson } from '../../api/json.ts';
 import type { GroupVersionResource, KubeObject } from '../../api/meta.ts';
 import { Quantity } from '../../api/quantity.ts';
-import { addAmounts, amountsOf, countsFor, deviceFacts, isDeviceClaim, matchesScopes, quotaUsage, totalUsage, unspecified, type Amounts, type DeviceFacts } from '../../api/quota.ts';
+import { failure } from '../../api/status.ts';
+import { addAmounts, amountsOf, countsFor, deviceFacts, isDeviceClaim, isInScope, matchesScopes, quotaUsage, scopesOf, totalUsage, unspecified, type Amounts, type DeviceFacts } from '../../api/quota.ts';
 import { is, reject } from './attributes.ts';
+import type { LimitedResource } from './configuration/quota.ts';
 import type { AdmissionAttributes, AdmissionPlugin, Settle } from './types.ts';
 
 /**
  * Keeps a namespace within its quotas. What is used is counted from the objects that are there and those on their way
  * into the store, so that a burst of requests cannot slip through between a write and the controller's next count.
- * Mirrors k8s.io/apiserver/pkg/admission/plugin/resourcequota.
+ * Of what is in `limited` nobody may use any without a quota for it. Mirrors k8s.io/apiserver/pkg/admission/plugin/resourcequota.
  */
-export function resourceQuotaAdmission(): AdmissionPlugin {
+export function resourceQuotaAdmission(limited: readonly LimitedResource[]): AdmissionPlugin {
   /** The last judgement of each namespace: the next one waits for it. */
   const turns = new Map<string, Promise<unknown>>();
   /** Namespace and sort → what was let through and is not in the store yet. */
@@ -40,19 +42,24 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
     const { namespace, resource, context, oldObject } = attributes;
     const facts = await factsFor(attributes, quotas);
     const asked = quotaUsage(resource, object, context.now, facts);
-    let all: KubeObject[] | undefined;
-    let limited = false;
-    for (const quota of quotas) {
+    const pertinent = quotas.flatMap((quota): Pertinent[] => {
       const hard = amountsOf(quota.spec?.hard);
       const names = Object.keys(hard).filter((name) => countsFor(resource, name, facts));
-      if (names.length === 0 || !matchesScopes(quota, resource, object)) continue;
-      const name = quota.metadata!.name!;
+      return names.length > 0 && matchesScopes(quota, resource, object) ? [{ quota, hard, names }] : [];
+    });
+    for (const { quota, names } of pertinent) {
       const missing = is(resource, '', 'pods') ? unspecified(object as Pod, names) : '';
-      if (missing) throw reject(attributes, `failed quota: ${name}: must specify ${missing}`);
+      if (missing) throw reject(attributes, `failed quota: ${quota.metadata!.name}: must specify ${missing}`);
+    }
+    if (limited.length > 0) requireQuotas(attributes, object, quotas, pertinent, asked, facts);
+    let all: KubeObject[] | undefined;
+    let counts = false;
+    for (const { quota, hard, names } of pertinent) {
+      const name = quota.metadata!.name!;
       const before = oldObject && matchesScopes(quota, resource, oldObject) ? quotaUsage(resource, oldObject, context.now, facts) : {};
       const requested = difference(asked, before, names);
       if (!Object.values(requested).some((amount) => amount.sign() > 0)) continue;
-      limited = true;
+      counts = true;
       all ??= await counted(attributes, resource);
       const others = all.filter((other) => matchesScopes(quota, resource, other));
       const used = totalUsage(resource, others, names, context.now, facts);
@@ -66,9 +73,29 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
         exceeded.sort().map((key) => `${key}=${(amounts[key] ?? Quantity.zero).toString()}`).join(',');
       throw reject(attributes, `exceeded quota: ${name}, requested: ${list(requested)}, used: ${list(used)}, limited: ${list(hard)}`);
     }
-    if (attributes.operation !== 'CREATE' || context.dryRun || !limited) return undefined;
+    if (attributes.operation !== 'CREATE' || context.dryRun || !counts) return undefined;
     // A copy: the request goes on with its object.
     return expect(placeOf(namespace, resource), cloneJson(object));
+  }
+
+  /** Refuses what asks for more than before of something that has no quota here and needs one. Mirrors CheckRequest. */
+  function requireQuotas(attributes: AdmissionAttributes, object: KubeObject, quotas: ResourceQuota[], pertinent: Pertinent[], asked: Amounts, facts: DeviceFacts | undefined): void {
+    const { resource, context, oldObject } = attributes;
+    const scopes = limited.flatMap(({ matchScopes = [] }) => matchScopes.filter((scope) => isInScope(scope, resource, object)));
+    const parts = limited.filter((each) => (each.apiGroup ?? '') === resource.group && each.resource === resource.resource).flatMap(({ matchContains = [] }) => matchContains);
+    const needed = Object.keys(asked).filter((name) => asked[name]!.sign() > 0 && parts.some((part) => name.includes(part)));
+    if (scopes.length === 0 && needed.length === 0) return;
+    // What comes under a quota anew is new to it.
+    const isNew = !oldObject || pertinent.some(({ quota }) => !matchesScopes(quota, resource, oldObject));
+    const before = isNew ? {} : quotaUsage(resource, oldObject, context.now, facts);
+    if (!Object.keys(asked).some((name) => asked[name]!.cmp(before[name] ?? Quantity.zero) > 0)) return;
+    const covered = new Set(pertinent.flatMap(({ names }) => names));
+    const missing = needed.filter((name) => !covered.has(name)).sort();
+    if (missing.length > 0) throw reject(attributes, `insufficient quota to consume: ${missing.join(',')}`);
+    const found = new Set(quotas.flatMap(({ spec }) => scopesOf(spec)).filter((scope) => isInScope(scope, resource, object)).map(({ scopeName }) => scopeName));
+    const open = scopes.filter(({ scopeName }) => !found.has(scopeName));
+    // Upstream gives this one no status, so that it arrives as an error of the server.
+    if (open.length > 0) throw failure(500, '', `insufficient quota to match these scopes: [${open.map(shown).join(' ')}]`);
   }
 
   /** Devices are asked for by pods and by claims. */
@@ -95,7 +122,7 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
     async validate(attributes) {
       const { objects, namespace, object } = attributes;
       const quotas = await objects.list<ResourceQuota>({ group: '', version: 'v1', resource: 'resourcequotas' }, namespace);
-      if (quotas.length === 0 || !object) return undefined;
+      if ((quotas.length === 0 && limited.length === 0) || !object) return undefined;
       const turn = (turns.get(namespace) ?? Promise.resolve()).then(() => judge(attributes, object, quotas));
       const settled = turn.catch(() => {});
       turns.set(namespace, settled);
@@ -103,6 +130,15 @@ export function resourceQuotaAdmission(): AdmissionPlugin {
     },
   };
 }
+
+/** A quota that is about an object, and which of its limits are. */
+interface Pertinent {
+  quota: ResourceQuota;
+  hard: Amounts;
+  names: string[];
+}
+
+const shown = ({ scopeName, operator, values = [] }: ScopedResourceSelectorRequirement) => `{${scopeName} ${operator} [${values.join(' ')}]}`;
 
 const podResource: GroupVersionResource = { group: '', version: 'v1', resource: 'pods' };
 const claimResource: GroupVersionResource = { group: 'resource.k8s.io', version: 'v1', resource: 'resourceclaims' };

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
 import { jsonError } from '../../api/jsonError.ts';
@@ -30,6 +31,8 @@ export interface PostOptions {
   timeoutMs: number;
   /** Sends the timeout along as a parameter, in seconds, as admission does. */
   tellTimeout?: boolean;
+  /** Who asks, by headers and by a certificate (PEM). */
+  credentials?: { headers: Record<string, string | string[]>; cert?: string; key?: string } | undefined;
   /** Ends the call early: the client of the request has gone. */
   signal?: AbortSignal;
 }
@@ -50,7 +53,7 @@ export class WebhookClient {
    * Posts an object as JSON and resolves with the object that comes back. Rejects with a StatusError when the webhook
    * answered with one, or else with an Error whose message names the URL and says why, as Go's client would.
    */
-  async post(config: WebhookClientConfig, body: object, { timeoutMs, tellTimeout, signal }: PostOptions): Promise<unknown> {
+  async post(config: WebhookClientConfig, body: object, { timeoutMs, tellTimeout, credentials, signal }: PostOptions): Promise<unknown> {
     const url = urlOf(config);
     if (tellTimeout) url.searchParams.set('timeout', `${Math.ceil(timeoutMs / 1000)}s`);
     const ended = new AbortController();
@@ -59,7 +62,7 @@ export class WebhookClient {
     if (signal?.aborted) gone();
     signal?.addEventListener('abort', gone, { once: true });
     try {
-      const { code, text, contentType } = await this.#send(url, this.#agentOf(config, url), JSON.stringify(body), ended.signal);
+      const { code, text, contentType } = await this.#send(url, this.#agentOf(config, url, credentials), JSON.stringify(body), credentials?.headers ?? {}, ended.signal);
       return answerOf(code, text, contentType);
     } catch (error) {
       if (error instanceof StatusError || error instanceof AnswerError || error instanceof AuthoritiesError) throw error;
@@ -75,11 +78,11 @@ export class WebhookClient {
     this.#agents.clear();
   }
 
-  async #send(url: URL, agent: TunnelAgent, body: string, signal: AbortSignal): Promise<HttpAnswer> {
+  async #send(url: URL, agent: TunnelAgent, body: string, headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<HttpAnswer> {
     for (let attempt = 1; ; attempt++) {
       const sent = { reused: false, answered: false };
       try {
-        return await send(url, agent, body, signal, sent);
+        return await send(url, agent, body, headers, signal, sent);
       } catch (error) {
         // A connection that was kept may have been closed at the other end just now; a fresh one tells the truth.
         if (!sent.reused || sent.answered || signal.aborted || attempt > 2) throw error;
@@ -87,11 +90,11 @@ export class WebhookClient {
     }
   }
 
-  #agentOf(config: WebhookClientConfig, url: URL): TunnelAgent {
-    const key = JSON.stringify([config.service?.namespace, config.service?.name, url.origin, config.caBundle ?? '']);
+  #agentOf(config: WebhookClientConfig, url: URL, { cert, key: secret }: NonNullable<PostOptions['credentials']> = { headers: {} }): TunnelAgent {
+    const key = JSON.stringify([config.service?.namespace, config.service?.name, url.origin, config.caBundle ?? '', cert ?? '']);
     let agent = this.#agents.get(key);
     if (agent) this.#agents.delete(key);
-    else agent = new TunnelAgent(() => this.#dial(config, url), { servername: unbracketed(url.hostname), ca: authoritiesOf(config) });
+    else agent = new TunnelAgent(() => this.#dial(config, url), { servername: unbracketed(url.hostname), ca: authoritiesOf(config), cert, key: secret });
     // A map keeps the order of insertion: the one that was asked longest ago goes first.
     this.#agents.set(key, agent);
     if (this.#agents.size > keptAgents) {
@@ -145,14 +148,14 @@ function authoritiesOf({ caBundle }: WebhookClientConfig): string[] | undefined 
   return found;
 }
 
-function send(url: URL, agent: TunnelAgent, body: string, signal: AbortSignal, sent: { reused: boolean; answered: boolean }): Promise<HttpAnswer> {
+function send(url: URL, agent: TunnelAgent, body: string, headers: OutgoingHttpHeaders, signal: AbortSignal, sent: { reused: boolean; answered: boolean }): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason as Error);
     const request = https.request(url, {
       agent,
       method: 'POST',
       signal,
-      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), accept: 'application/json, */*', 'user-agent': 'kube-apiserver-admission' },
+      headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), accept: 'application/json, */*', 'user-agent': 'kube-apiserver-admission' },
     });
     request.on('error', (error) => {
       sent.reused = request.reusedSocket;

@@ -8,7 +8,7 @@ type Connected = (error: Error | null, stream: Duplex) => void;
 export class TunnelAgent extends https.Agent {
   constructor(
     private readonly dial: () => Promise<Duplex>,
-    private readonly tlsOptions: { servername: string; ca?: string[] },
+    private readonly tlsOptions: { servername: string; ca?: string[]; cert?: string | undefined; key?: string | undefined },
   ) {
     super({ keepAlive: true, maxFreeSockets: 25 });
   }
@@ -18,8 +18,8 @@ export class TunnelAgent extends https.Agent {
     this.dial().then(
       (socket) => {
         // A name only: addresses are not sent, but the certificate must be made for them all the same.
-        const { servername, ca } = this.tlsOptions;
-        const secure = tls.connect({ socket, host: servername, servername: isName(servername) ? servername : '', ca, ALPNProtocols: ['http/1.1'] });
+        const { servername, ca, cert, key } = this.tlsOptions;
+        const secure = tls.connect({ socket, host: servername, servername: isName(servername) ? servername : '', ca, cert, key, ALPNProtocols: ['http/1.1'] });
         const fail = (error: Error) => done(error);
         secure.once('error', fail);
         secure.once('secureConnect', () => {

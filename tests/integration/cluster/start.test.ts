@@ -45,6 +45,7 @@ describe('the engine as one object', () => {
   });
 
   test.each([
+    ['admissionConfig', 'the admission configuration'],
     ['auditPolicy', 'the audit policy'],
     ['schedulerConfig', "the scheduler's configuration"],
   ] as const)('names a file that cannot be read: %s', async (option, what) => {

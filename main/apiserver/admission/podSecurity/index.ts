@@ -5,7 +5,8 @@ import { FieldErrors } from '../../validation/field.ts';
 import { as, is, reject } from '../attributes.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../types.ts';
 import { details, reasons, violations, type Violation } from './checks.ts';
-import { isSame, policyOf, shown, stricter, type LevelVersion, type Policy } from './levels.ts';
+import type { PodSecurityConfiguration } from './configuration.ts';
+import { isSame, policyOf, shown, stricter, type LabelProblem, type LevelVersion, type Policy } from './levels.ts';
 
 const ignoredParts = new Set(['exec', 'attach', 'binding', 'eviction', 'log', 'portforward', 'proxy', 'status']);
 /** Group and resource of what makes pods, and where its template lies. */
@@ -21,12 +22,13 @@ const controllers: Record<string, (object: KubeObject) => PodTemplateSpec | unde
 };
 const maxPodsToCheck = 3000;
 const notes = 'pod-security.kubernetes.io';
+const exemptNote = `${notes}/exempt`;
 
 /**
  * Pods keep to the level that their namespace's labels ask for, or their writers are told that they do not.
  * Mirrors k8s.io/pod-security-admission/admission/admission.go.
  */
-export const podSecurity: AdmissionPlugin = {
+export const podSecurity = (configuration: PodSecurityConfiguration): AdmissionPlugin => ({
   name: 'PodSecurity',
   handles(operation, resource, subresource) {
     if (operation !== 'CREATE' && operation !== 'UPDATE') return false;
@@ -34,32 +36,44 @@ export const podSecurity: AdmissionPlugin = {
     return !subresource && (is(resource, '', 'namespaces') || `${resource.group}/${resource.resource}` in controllers);
   },
   async validate(attributes) {
-    const { resource } = attributes;
-    if (is(resource, '', 'namespaces')) return judgeNamespace(attributes);
+    const { context, resource } = attributes;
+    const { defaults, exempt } = configuration;
+    if (is(resource, '', 'namespaces')) return judgeNamespace(attributes, configuration);
+    const exemption = exempt.namespaces.has(attributes.namespace) ? 'namespace' : exempt.usernames.has(context.user.name) ? 'user' : undefined;
+    if (exemption) return void (context.auditAnnotations[exemptNote] = exemption);
     const namespace = await attributes.objects.get<Namespace>({ group: '', version: 'v1', resource: 'namespaces' }, '', attributes.namespace);
     const isPod = is(resource, '', 'pods');
     if (!namespace && isPod) throw internalError(`failed to lookup namespace ${JSON.stringify(attributes.namespace)}`);
-    const { policy, problems } = policyOf(namespace?.metadata?.labels);
+    const asked = policyOf(namespace?.metadata?.labels, defaults);
+    const { policy, problems } = asked;
     const modes = [policy.warn, policy.audit, ...(isPod ? [policy.enforce] : [])];
     if (!problems.length && modes.every(({ level }) => level === 'privileged')) return;
-    if (problems.length)
-      attributes.context.auditAnnotations[`${notes}/error`] = `Failed to parse policy: ${problems.map(({ label, value, why }) => `metadata.labels[${label}]: Invalid value: ${JSON.stringify(value)}: ${why}`).join(', ')}`;
     if (!isPod) {
       const template = controllers[`${resource.group}/${resource.resource}`]!(attributes.object!);
-      if (template) judge(attributes, policy, template.metadata ?? {}, template.spec ?? { containers: [] }, false);
+      if (template) judge(attributes, configuration, asked, template.metadata ?? {}, template.spec ?? { containers: [] }, false);
       return;
     }
     const pod = as<Pod>(attributes.object);
     if (attributes.operation === 'UPDATE' && !isSignificant(pod, as<Pod>(attributes.oldObject))) return;
-    judge(attributes, policy, pod.metadata ?? {}, pod.spec ?? { containers: [] }, true);
+    judge(attributes, configuration, asked, pod.metadata ?? {}, pod.spec ?? { containers: [] }, true);
   },
-};
+});
 
 function specTemplate(object: KubeObject): PodTemplateSpec | undefined {
   return (object as { spec?: { template?: PodTemplateSpec } }).spec?.template;
 }
 
-function judge(attributes: AdmissionAttributes, policy: Policy, metadata: ObjectMeta, spec: PodSpec, enforce: boolean): void {
+/** What a namespace asks for, and what of that could not be read. */
+interface Asked {
+  policy: Policy;
+  problems: LabelProblem[];
+}
+
+function judge(attributes: AdmissionAttributes, { exempt }: PodSecurityConfiguration, { policy, problems }: Asked, metadata: ObjectMeta, spec: PodSpec, enforce: boolean): void {
+  const { auditAnnotations, warnings } = attributes.context;
+  if (exempt.runtimeClasses.has(spec.runtimeClassName ?? '')) return void (auditAnnotations[exemptNote] = 'runtimeClass');
+  if (problems.length > 0)
+    auditAnnotations[`${notes}/error`] = `Failed to parse policy: ${problems.map(({ label, value, why }) => `metadata.labels[${label}]: Invalid value: ${JSON.stringify(value)}: ${why}`).join(', ')}`;
   const known = new Map<string, Violation[]>();
   const found = (mode: LevelVersion) => {
     const key = shown(mode);
@@ -67,7 +81,6 @@ function judge(attributes: AdmissionAttributes, policy: Policy, metadata: Object
     if (!result) known.set(key, (result = violations(mode, metadata, spec)));
     return result;
   };
-  const { auditAnnotations, warnings } = attributes.context;
   if (enforce) auditAnnotations[`${notes}/enforce-policy`] = shown(policy.enforce);
   if (found(policy.audit).length) auditAnnotations[`${notes}/audit-violations`] = `would violate PodSecurity ${JSON.stringify(shown(policy.audit))}: ${details(found(policy.audit))}`;
   if (enforce && found(policy.enforce).length) throw reject(attributes, `violates PodSecurity ${JSON.stringify(shown(policy.enforce))}: ${details(found(policy.enforce))}`);
@@ -75,20 +88,36 @@ function judge(attributes: AdmissionAttributes, policy: Policy, metadata: Object
 }
 
 /** Labels must make sense, and who makes them stricter hears which pods would not be allowed any more. */
-async function judgeNamespace(attributes: AdmissionAttributes): Promise<void> {
+async function judgeNamespace(attributes: AdmissionAttributes, { defaults, exempt }: PodSecurityConfiguration): Promise<void> {
   const { operation, object, oldObject, name, objects, context, resource } = attributes;
-  const { policy, problems } = policyOf(object!.metadata?.labels);
-  const before = operation === 'UPDATE' ? policyOf(oldObject!.metadata?.labels) : undefined;
+  const labels = object!.metadata?.labels;
+  const { policy, problems } = policyOf(labels, defaults);
+  const before = operation === 'UPDATE' ? policyOf(oldObject!.metadata?.labels, defaults) : undefined;
   if (problems.length && JSON.stringify(problems) !== JSON.stringify(before?.problems)) {
     const errors = new FieldErrors();
     for (const { label, value, why } of problems) errors.invalid(`metadata.labels[${label}]`, value, why);
     throw invalid({ group: resource.group, kind: resource.kind }, name, errors.all);
   }
-  if (!before) return;
+  const isExempt = exempt.namespaces.has(name);
+  const ignored = isExempt ? ignoredPolicy(name, policy, defaults, labels) : [];
+  if (!before) return void context.warnings.push(...ignored);
   const { enforce } = policy;
   const old = before.policy.enforce;
   if (isSame(enforce, old) || enforce.level === 'privileged' || (enforce.minor === old.minor && stricter(enforce.level, old.level) < 1)) return;
-  context.warnings.push(...existing(await objects.list<Pod>({ group: '', version: 'v1', resource: 'pods' }, name), name, enforce));
+  if (isExempt) return void context.warnings.push(...ignored);
+  const pods = await objects.list<Pod>({ group: '', version: 'v1', resource: 'pods' }, name);
+  context.warnings.push(...existing(pods.filter(({ spec }) => !exempt.runtimeClasses.has(spec?.runtimeClassName ?? '')), name, enforce));
+}
+
+/** A word to who labels a namespace that is exempt. */
+function ignoredPolicy(name: string, policy: Policy, defaults: Policy, labels: Record<string, string> = {}): string[] {
+  const modes = ['enforce', 'audit', 'warn'] as const;
+  const isFree = ({ level }: LevelVersion) => level === 'privileged';
+  if (modes.every((mode) => isFree(policy[mode]))) return [];
+  if (modes.every((mode) => isSame(policy[mode], defaults[mode]) || (isFree(policy[mode]) && isFree(defaults[mode])))) return [];
+  const isLabelled = (mode: string) => labels[`${notes}/${mode}`] !== undefined || labels[`${notes}/${mode}-version`] !== undefined;
+  const said = modes.filter((mode) => !isFree(policy[mode]) && isLabelled(mode)).map((mode) => `${mode}=${shown(policy[mode])}`);
+  return [`namespace ${JSON.stringify(name)} is exempt from Pod Security, and the policy (${said.join(', ')}) will be ignored`];
 }
 
 function existing(all: Pod[], namespace: string, enforce: LevelVersion): string[] {

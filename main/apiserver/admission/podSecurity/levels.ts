@@ -28,26 +28,43 @@ export const shown = ({ level, minor }: LevelVersion) => `${level}:${minor === I
 export const isSame = (a: LevelVersion, b: LevelVersion) => a.level === b.level && a.minor === b.minor;
 export const stricter = (a: Level, b: Level) => levels.indexOf(a) - levels.indexOf(b);
 
-/** Labels that cannot be read are taken for the strictest of what is enforced, and for nothing of what is only told. */
-export function policyOf(labels: Record<string, string> | undefined): { policy: Policy; problems: LabelProblem[] } {
-  const free = (): LevelVersion => ({ level: 'privileged', minor: Infinity });
-  const policy: Policy = { enforce: free(), audit: free(), warn: free() };
+const isLevel = (level: string): level is Level => (levels as readonly string[]).includes(level);
+
+/** Why a text names no level; undefined: it does. */
+export const levelProblem = (level: string) => (isLevel(level) ? undefined : `must be one of ${levels.join(', ')}`);
+
+/** The minor version that a text names; undefined: it names none. */
+export function minorOf(version: string): number | undefined {
+  if (version === 'latest') return Infinity;
+  const minor = /^v1\.(0|[1-9]\d*)$/.exec(version)?.[1];
+  return minor === undefined ? undefined : Number(minor);
+}
+
+/** Why a text names no version; undefined: it does. */
+export const versionProblem = (version: string) => (minorOf(version) === undefined ? 'must be "latest" or "v1.x"' : undefined);
+
+/**
+ * What a namespace's labels ask for, and `defaults` where they say nothing. Labels that cannot be read are taken for the strictest of
+ * what is enforced, and for nothing of what is only told.
+ */
+export function policyOf(labels: Record<string, string> | undefined, defaults: Policy): { policy: Policy; problems: LabelProblem[] } {
+  const policy: Policy = { enforce: { ...defaults.enforce }, audit: { ...defaults.audit }, warn: { ...defaults.warn } };
   const problems: LabelProblem[] = [];
   if (!labels) return { policy, problems };
   let enforced = false;
   for (const mode of ['enforce', 'audit', 'warn'] as const) {
     const level = labels[prefix + mode];
     if (level !== undefined) {
-      const valid = (levels as readonly string[]).includes(level);
-      policy[mode].level = valid ? (level as Level) : mode === 'enforce' ? 'restricted' : 'privileged';
-      if (mode === 'enforce') enforced = valid;
-      if (!valid) problems.push({ label: prefix + mode, value: level, why: `must be one of ${levels.join(', ')}` });
+      policy[mode].level = isLevel(level) ? level : mode === 'enforce' ? 'restricted' : 'privileged';
+      if (mode === 'enforce') enforced = isLevel(level);
+      const why = levelProblem(level);
+      if (why) problems.push({ label: prefix + mode, value: level, why });
     }
     const version = labels[`${prefix}${mode}-version`];
     if (version === undefined) continue;
-    const minor = /^v1\.(0|[1-9]\d*)$/.exec(version)?.[1];
-    if (minor !== undefined) policy[mode].minor = Number(minor);
-    else if (version !== 'latest') problems.push({ label: `${prefix}${mode}-version`, value: version, why: 'must be "latest" or "v1.x"' });
+    policy[mode].minor = minorOf(version) ?? Infinity;
+    const why = versionProblem(version);
+    if (why) problems.push({ label: `${prefix}${mode}-version`, value: version, why });
   }
   // What is enforced is warned of as well: controllers' pods are refused later.
   if (labels[`${prefix}warn`] === undefined && enforced && stricter(policy.enforce.level, policy.warn.level) > 0) {

@@ -10,6 +10,7 @@ import { matchNamespace, matchObject, matchRules, type Match } from '../matching
 import { requestOf } from '../request.ts';
 import { seenAs } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionServices } from '../types.ts';
+import type { Credentials, WebhookCredentials } from './credentials.ts';
 import type { RegisteredWebhook } from './registered.ts';
 
 /* Asking one webhook. Mirrors k8s.io/apiserver/pkg/admission/plugin/webhook/{generic/webhook.go,request,errors}. */
@@ -78,8 +79,14 @@ export async function shouldCall({ hook }: RegisteredWebhook, attributes: Admiss
   throw reject(attributes, holds);
 }
 
+/** On whose behalf a webhook is asked. */
+interface Asking {
+  mutating: boolean;
+  credentials: WebhookCredentials;
+}
+
 /** Rejects with a CallError, with the StatusError of a refusal, or with 400 where the webhook must not be asked on a dry run. */
-export async function callWebhook({ hook }: RegisteredWebhook, match: Match, attributes: AdmissionAttributes, services: AdmissionServices, mutating: boolean): Promise<AdmissionResponse> {
+export async function callWebhook({ hook }: RegisteredWebhook, match: Match, attributes: AdmissionAttributes, services: AdmissionServices, { mutating, credentials }: Asking): Promise<AdmissionResponse> {
   const { context } = attributes;
   if (context.dryRun && hook.sideEffects !== 'None' && hook.sideEffects !== 'NoneOnDryRun')
     throw badRequest(`admission webhook ${JSON.stringify(hook.name)} does not support dry run`);
@@ -87,9 +94,15 @@ export async function callWebhook({ hook }: RegisteredWebhook, match: Match, att
   if (!version) throw new CallError(hook.name, `could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)`);
   const uid = services.random.uuid();
   const review = reviewOf(uid, version, match, attributes);
+  let shown: Credentials | undefined;
+  try {
+    shown = await credentials(hook.clientConfig);
+  } catch (error) {
+    throw new CallError(hook.name, `could not get REST client: ${(error as Error).message}`);
+  }
   let answer: unknown;
   try {
-    answer = await services.webhooks.post(hook.clientConfig, review, { timeoutMs: (hook.timeoutSeconds ?? 10) * 1000, tellTimeout: true });
+    answer = await services.webhooks.post(hook.clientConfig, review, { timeoutMs: (hook.timeoutSeconds ?? 10) * 1000, tellTimeout: true, credentials: shown });
     checkReadable(answer, version);
   } catch (error) {
     if (error instanceof AuthoritiesError) throw new CallError(hook.name, `could not get REST client: ${error.message}`);

@@ -7,19 +7,20 @@ import { isExempt, type Match } from '../matching.ts';
 import { seenAs, takeBack } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
 import { callWebhook, CallError, observed, shouldCall } from './call.ts';
+import type { WebhookCredentials } from './credentials.ts';
 import { RegisteredWebhooks, type RegisteredWebhook } from './registered.ts';
 
 const name = 'MutatingAdmissionWebhook';
 
 /** Webhooks that may change what is written, one after another. Mirrors k8s.io/apiserver/pkg/admission/plugin/webhook/mutating. */
-export function mutatingWebhooks(services: AdmissionServices): AdmissionPlugin {
+export function mutatingWebhooks(services: AdmissionServices, credentials: WebhookCredentials): AdmissionPlugin {
   const registered = new RegisteredWebhooks(services, 'mutatingwebhookconfigurations');
 
   /** Returns whether the object is another afterwards. */
   async function ask(webhook: RegisteredWebhook, match: Match, attributes: AdmissionAttributes): Promise<boolean> {
     const { hook } = webhook;
     const seen = await seenAs(attributes, match, services);
-    const { patch, patchType } = await callWebhook(webhook, match, seen, services, true);
+    const { patch, patchType } = await callWebhook(webhook, match, seen, services, { mutating: true, credentials });
     if (!patch) return false;
     const operations = operationsOf(hook.name, patch);
     if (!operations.length) return false;

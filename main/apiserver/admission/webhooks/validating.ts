@@ -4,15 +4,16 @@ import { isExempt } from '../matching.ts';
 import { seenAs } from '../versions.ts';
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionServices } from '../types.ts';
 import { callWebhook, CallError, observed, shouldCall } from './call.ts';
+import type { WebhookCredentials } from './credentials.ts';
 import { RegisteredWebhooks, type RegisteredWebhook } from './registered.ts';
 
 /** Webhooks that judge, all at once. Mirrors k8s.io/apiserver/pkg/admission/plugin/webhook/validating. */
-export function validatingWebhooks(services: AdmissionServices): AdmissionPlugin {
+export function validatingWebhooks(services: AdmissionServices, credentials: WebhookCredentials): AdmissionPlugin {
   const registered = new RegisteredWebhooks(services, 'validatingwebhookconfigurations');
 
   async function ask(webhook: RegisteredWebhook, index: number, match: Match, attributes: AdmissionAttributes): Promise<void> {
     try {
-      await observed(webhook, 'validating', attributes, services, async () => callWebhook(webhook, match, await seenAs(attributes, match, services), services, false));
+      await observed(webhook, 'validating', attributes, services, async () => callWebhook(webhook, match, await seenAs(attributes, match, services), services, { mutating: false, credentials }));
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       if (webhook.hook.failurePolicy !== 'Ignore') throw internalError(error.message);

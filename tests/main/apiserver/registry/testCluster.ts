@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { Agent, request } from 'node:https';
-import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type UserInfo } from '../../../../main/apiserver/index.ts';
+import { builtinAdmission, builtinStrategies, createApiServer, objectsOf, readAdmissionConfiguration, RbacAuthorizer, ServiceAccountTokens, x509Authenticator, type AdmissionConfiguration, type UserInfo } from '../../../../main/apiserver/index.ts';
 import type { FeatureGates } from '../../../../main/api/featureGates.ts';
 import type { KubeletApi } from '../../../../main/api/kubelet.ts';
 import type { KubeObject } from '../../../../main/api/meta.ts';
@@ -55,6 +55,7 @@ export class TestCluster {
     clock = new FakeClock(),
     store: Store = createMemoryStore({ clock }),
     featureGates: FeatureGates = {},
+    admission?: AdmissionConfiguration,
   ): Promise<TestCluster> {
     const authority = await TestAuthority.create();
     const { certificate, key } = await authority.server();
@@ -65,7 +66,7 @@ export class TestCluster {
     const tokens = new ServiceAccountTokens(serviceAccountKey, 'https://kubernetes.default.svc.cluster.local', objects, clock, random);
     const server = createApiServer({
       strategies: builtinStrategies({ store, objects, random, rbac, authorizer: rbac, tokens, serviceCIDR: '10.96.0.0/16', nodePorts: [30000, 32767], kubelets, featureGates }),
-      admission: builtinAdmission,
+      admission: (services) => builtinAdmission(services, admission),
       authenticators: [x509Authenticator, tokens],
       authorizer: rbac,
       store,
@@ -91,6 +92,11 @@ export class TestCluster {
         return (request) => send(agent, port, request);
       },
     );
+  }
+
+  /** One whose admission plugins are set as this file says; `readFile` reads those that it names. */
+  static async configured(file: string, readFile = (name: string) => Promise.reject<string>(new Error(`there is no ${name}`))): Promise<TestCluster> {
+    return TestCluster.start(undefined, undefined, undefined, undefined, await readAdmissionConfiguration(file, readFile));
   }
 
   client(user: UserInfo = admin): Client {

@@ -1,5 +1,6 @@
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { TestAuthority } from './certificates.ts';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- reviews of all kinds of objects pass through here */
@@ -14,6 +15,8 @@ export type Answer = { allowed?: boolean; patch?: unknown[]; /** Base64, in plac
 /** A webhook on this machine that answers by path. An answer of undefined is HTTP 500. */
 export class WebhookServer {
   readonly seen: Review[] = [];
+  /** Who asked, in the order of `seen`: the header and the name in the certificate that were shown. */
+  readonly callers: { authorization: string | undefined; name: string | undefined }[] = [];
   answers: Record<string, (request: any) => Answer> = {};
   /** Answers ConversionReviews with these objects. */
   conversions: ((request: { desiredAPIVersion: string; objects: any[] }) => any[]) | undefined;
@@ -26,13 +29,14 @@ export class WebhookServer {
   static async start(): Promise<WebhookServer> {
     const authority = await TestAuthority.create();
     const { certificate, key } = await authority.server();
-    const server = https.createServer({ cert: certificate, key }, (request, response) => {
+    const server = https.createServer({ cert: certificate, key, requestCert: true, rejectUnauthorized: false }, (request, response) => {
       let text = '';
       request.on('data', (part: Buffer) => (text += part.toString()));
       request.on('end', () => {
         const path = request.url!.split('?')[0]!;
         const review = JSON.parse(text) as { apiVersion: string; kind: string; request: { uid: string; desiredAPIVersion: string; objects: any[] } };
         hooks.seen.push({ path, request: review.request });
+        hooks.callers.push({ authorization: request.headers.authorization, name: [(request.socket as TLSSocket).getPeerCertificate().subject?.CN].flat()[0] });
         if (review.kind === 'ConversionReview' && hooks.conversions) {
           const answer = { uid: review.request.uid, result: { status: 'Success' }, convertedObjects: hooks.conversions(review.request) };
           return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ kind: review.kind, apiVersion: review.apiVersion, response: answer }));
