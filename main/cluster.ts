@@ -19,7 +19,7 @@ import { Client, ClientMetrics, InformerFactory, LeaderElector, resources } from
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
 import { engineId, openClusterStore } from './clusterStore.ts';
 import { listenOnHost, portProblem } from './cloud/index.ts';
-import { startControllers, type ControllerContext } from './controllers/index.ts';
+import { ControllerMetrics, startControllers, type ControllerContext } from './controllers/index.ts';
 import { joinEngines, type Engine as StoreEngine } from './engines.ts';
 import { Nodes } from './nodes.ts';
 import { watchNodes } from './nodesFault.ts';
@@ -151,6 +151,7 @@ class Engine implements Cluster {
   readonly #files: ClusterFiles;
   readonly #log: Logger;
   #clientMetrics: ClientMetrics | undefined;
+  #controllerMetrics: ControllerMetrics | undefined;
   #schedulerMetrics: SchedulerMetrics | undefined;
   /** What was started, to be stopped in reverse. */
   readonly #stops: (() => Promise<void> | void)[] = [];
@@ -264,6 +265,7 @@ class Engine implements Cluster {
     let bootstrapped = false;
     const register = new MetricsRegistry();
     this.#clientMetrics = new ClientMetrics(register, clock, 'in-process');
+    this.#controllerMetrics = new ControllerMetrics(register);
     this.#schedulerMetrics = new SchedulerMetrics(register);
     const api = createApiServer({
       metrics: register,
@@ -443,7 +445,7 @@ class Engine implements Cluster {
     const identity = engine ? `skiff_${engineId(this.#files)}` : `skiff_${fingerprint(certificates.ca)}`;
     const terms = [
       this.#lead('kube-controller-manager', identity, client, shared, (informers) => {
-        const controllers = startControllers({ ...common, client, informers, metrics: this.#clientMetrics, rootCA: certificates.ca, volumes: nodes.volumes, issueToken, signCertificate });
+        const controllers = startControllers({ ...common, client, informers, metrics: this.#clientMetrics, measures: this.#controllerMetrics, rootCA: certificates.ca, volumes: nodes.volumes, issueToken, signCertificate });
         return { ready: controllers.ready, stop: () => controllers.stop() };
       }),
       this.#lead('kube-scheduler', identity, scheduling, shared, (informers) => {

@@ -4,6 +4,7 @@ import { EventRecorder, WorkQueue, type Client, type ClientMetrics, type Informe
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
+import type { ControllerMetrics } from './metrics.ts';
 
 /** Whoever can reach the named volumes of the container engine. */
 export interface EngineVolumes {
@@ -29,6 +30,8 @@ export interface ControllerContext {
   log: Logger;
   /** Who measures the controllers' queues. */
   metrics?: ClientMetrics;
+  /** Told of what the controllers do; outlives them. */
+  measures?: ControllerMetrics;
   /** PEM of the authority that signed the API server's certificate, for every namespace's kube-root-ca.crt. */
   rootCA?: string;
   /** A token of a service account that lasts as long as a Secret; without it Secrets that ask for one get none. */
@@ -109,6 +112,7 @@ export abstract class QueueController implements Controller {
   protected readonly log: Logger;
   protected readonly recorder: EventRecorder;
   protected readonly queue: WorkQueue;
+  protected readonly measures: ControllerMetrics | undefined;
   readonly #causes = new Map<string, string>();
 
   constructor(
@@ -121,6 +125,7 @@ export abstract class QueueController implements Controller {
     this.clock = context.clock;
     this.random = context.random;
     this.log = context.log.child(name);
+    this.measures = context.measures;
     this.recorder = new EventRecorder(this.client, eventSources[name] ?? name, context.clock, context.random, { log: this.log });
     this.queue = new WorkQueue(context.clock, { log: this.log, ...(rateLimiter ? { rateLimiter } : {}), ...(context.metrics ? { measured: { name: queueNames[name] ?? name, by: context.metrics } } : {}) });
   }

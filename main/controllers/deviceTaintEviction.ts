@@ -60,7 +60,7 @@ export class DeviceTaintEvictionController extends QueueController {
       this.queue.addAfter(key, wait);
       return;
     }
-    await this.#evict(client, pod);
+    await this.#evict(client, pod, at);
     this.#warned.delete(uid);
   }
 
@@ -94,8 +94,8 @@ export class DeviceTaintEvictionController extends QueueController {
     return slices.filter(({ spec }) => spec.pool.generation === newest).flatMap(({ spec }) => spec.devices ?? []).find(({ name }) => name === device);
   }
 
-  /** Says so only of a pod that is there still and is not going yet. */
-  async #evict(client: Client, pod: Pod): Promise<void> {
+  /** Says so only of a pod that is there still and is not going yet. `at`: when it had to go. */
+  async #evict(client: Client, pod: Pod, at: number): Promise<void> {
     const { namespace, name, uid } = pod.metadata!;
     try {
       const { metadata, ...rest } = await client.of(resources.pods).get(namespace!, name!);
@@ -103,6 +103,7 @@ export class DeviceTaintEvictionController extends QueueController {
       this.#say(pod, 'Marking for deletion');
       const why = { reason: 'DeletionByDeviceTaintManager', message: 'Device Taint manager: deleting due to NoExecute taint' };
       await disruptPod(client, { metadata, ...rest }, why, this.clock.now());
+      this.measures?.deviceTaintEvicted(this.clock.now() - at);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

@@ -62,7 +62,9 @@ export class EphemeralVolumeController extends QueueController {
         },
         spec,
       });
+      this.measures?.ephemeralClaim(false);
     } catch (error) {
+      this.measures?.ephemeralClaim(true);
       throw new Error(`create PVC ${name}: ${(error as Error).message}`, { cause: error });
     }
   }

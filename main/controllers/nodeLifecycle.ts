@@ -214,9 +214,11 @@ export class NodeLifecycleController extends QueueController {
     }
     for (const node of nodes) {
       const name = node.metadata!.name!;
+      this.measures?.nodesEvicted(zoneOf(node), 0);
       if (!notReadyKey(node)) this.#evicting.delete(name);
       else if (!deaf && !this.#evicting.has(name) && this.#mayEvict(node, counted)) {
         this.#evicting.add(name);
+        this.measures?.nodesEvicted(zoneOf(node), 1);
         this.enqueue(name, node);
       }
     }

@@ -19,8 +19,7 @@ export class PodGCController extends QueueController {
   readonly #pods: Informer<Pod>;
   readonly #nodes: Informer<Node>;
   readonly #missingSince = new Map<string, number>();
-  /** Keys in the queue → why they go. */
-  readonly #why = new Map<string, string>();
+  readonly #why = new Map<string, Why>();
   #timer: Timer | undefined;
 
   constructor(context: ControllerContext) {
@@ -45,8 +44,8 @@ export class PodGCController extends QueueController {
     void this.#collectOrphaned(pods);
     for (const pod of pods) {
       const { deletionTimestamp } = pod.metadata!;
-      if (deletionTimestamp && !pod.spec!.nodeName) this.#mark(pod, '');
-      if (deletionTimestamp && this.#isOutOfService(pod)) this.#mark(pod, '');
+      if (deletionTimestamp && !pod.spec!.nodeName) this.#mark(pod, 'unscheduled');
+      if (deletionTimestamp && this.#isOutOfService(pod)) this.#mark(pod, 'out-of-service');
     }
     this.#timer = this.clock.setTimer(period, () => this.#collect());
   }
@@ -58,7 +57,7 @@ export class PodGCController extends QueueController {
     // Evicted ones first: nobody has use for them any more.
     const stays = ({ status }: Pod) => Number(status?.reason !== 'Evicted');
     finished.sort((a, b) => stays(a) - stays(b) || byAge(a, b));
-    for (const pod of finished.slice(0, surplus)) this.#mark(pod, '');
+    for (const pod of finished.slice(0, surplus)) this.#mark(pod, 'terminated');
   }
 
   async #collectOrphaned(pods: Pod[]): Promise<void> {
@@ -70,7 +69,7 @@ export class PodGCController extends QueueController {
     for (const name of missing) if (!this.#missingSince.has(name)) this.#missingSince.set(name, now);
     for (const [name, since] of this.#missingSince) {
       if (now - since < quarantine || (await this.#mayExist(name))) continue;
-      for (const pod of pods) if (pod.spec!.nodeName === name) this.#mark(pod, 'PodGC: node no longer exists');
+      for (const pod of pods) if (pod.spec!.nodeName === name) this.#mark(pod, 'orphaned', 'PodGC: node no longer exists');
     }
   }
 
@@ -91,8 +90,8 @@ export class PodGCController extends QueueController {
     return node.spec?.taints?.some((taint) => taint.key === outOfServiceTaint) ?? false;
   }
 
-  #mark(pod: Pod, why: string): void {
-    this.#why.set(keyOf(pod), why);
+  #mark(pod: Pod, reason: string, message = ''): void {
+    this.#why.set(keyOf(pod), { reason, message });
     this.enqueueObject(pod);
   }
 
@@ -104,14 +103,22 @@ export class PodGCController extends QueueController {
     const pods = client.of(resources.pods);
     try {
       if (!isPodFinished(pod)) {
-        const disruption = { reason: 'DeletionByPodGC', message: why, observedGeneration: generation };
-        const status = { phase: 'Failed', observedGeneration: generation, ...(why ? disruptionPatch(pod, disruption, this.clock.now()) : {}) };
+        const disruption = { reason: 'DeletionByPodGC', message: why.message, observedGeneration: generation };
+        const status = { phase: 'Failed', observedGeneration: generation, ...(why.message ? disruptionPatch(pod, disruption, this.clock.now()) : {}) };
         await pods.patch(namespace!, name!, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
       }
       await pods.delete(namespace!, name!, { gracePeriodSeconds: 0, preconditions: { uid } });
+      this.measures?.podCollected(namespace!, why.reason, false);
     } catch (error) {
+      this.measures?.podCollected(namespace!, why.reason, true);
       if (!isNotFound(error)) throw error;
     }
     this.#why.delete(key);
   }
+}
+
+/** Why a pod goes: the reason under which it is counted, and what its status says of it, if anything. */
+interface Why {
+  reason: string;
+  message: string;
 }

@@ -90,7 +90,10 @@ export class TaintEvictionController extends QueueController {
     try {
       const now = await client.of(resources.pods).get(namespace!, name!);
       const why = { reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint', observedGeneration: now.metadata!.generation };
-      if (now.metadata!.uid === uid) await disruptPod(client, now, why, this.clock.now());
+      if (now.metadata!.uid === uid) {
+        await disruptPod(client, now, why, this.clock.now());
+        this.measures?.taintEvicted(this.clock.now() - due.at);
+      }
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

@@ -247,6 +247,7 @@ export class CronJobController extends QueueController {
     const { namespace, name } = wanted.metadata!;
     try {
       const job = await client.of(resources.jobs).create(wanted);
+      this.measures?.cronJobStarted(Date.parse(job.metadata!.creationTimestamp!) - at);
       this.recorder.event(cronJob, 'Normal', 'SuccessfulCreate', `Created job ${name}`);
       return job;
     } catch (error) {

@@ -7,6 +7,7 @@ import { resources, type Client, type Informer } from '../../client/index.ts';
 import { findCondition } from '../conditions.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
 import { discover } from '../discovery.ts';
+import type { Reconciliation } from '../metrics.ts';
 import { MetricsClient } from './metrics.ts';
 import { newMemory, paceByBehavior, paceByDefault, recordScale, type Memory } from './pace.ts';
 import { MetricError, Recommender, type Target } from './recommendation.ts';
@@ -20,6 +21,8 @@ interface Sync {
   hpa: V2HorizontalPodAutoscaler;
   key: string;
   now: number;
+  /** What comes of it, to be measured. */
+  done: Reconciliation;
 }
 
 interface Wanted {
@@ -58,10 +61,16 @@ export class HorizontalPodAutoscalerController extends QueueController {
     if (!cached) return;
     const hpa = cloneJson(cached);
     hpa.status ??= { desiredReplicas: 0 };
+    const started = this.clock.monotonic();
+    const done: Reconciliation = { action: 'none', error: 'none' };
     try {
-      await this.#reconcile({ client, hpa, key, now: this.clock.now() });
+      await this.#reconcile({ client, hpa, key, now: this.clock.now(), done });
       await this.#writeStatus(client, cached, hpa);
+    } catch (error) {
+      done.error = 'internal';
+      throw error;
     } finally {
+      this.measures?.autoscalerReconciled(done, this.clock.monotonic() - started);
       this.queue.addAfter(key, period);
     }
   }
@@ -79,18 +88,22 @@ export class HorizontalPodAutoscalerController extends QueueController {
       return this.#setStatus(sync, current, current, []);
     }
     const wanted = await this.#wanted(sync, scale, current);
-    if ('statuses' in wanted && !('replicas' in wanted))
+    if ('statuses' in wanted && !('replicas' in wanted)) {
+      sync.done.error = 'internal';
       return this.#setStatus(sync, current, hpa.status!.desiredReplicas, wanted.statuses);
+    }
     const { replicas, reason, statuses } = wanted as Wanted;
     if (replicas === current) return this.#setStatus(sync, current, current, statuses);
     try {
       await rescale(client, path, scale, replicas);
     } catch (error) {
       const { message } = error as Error;
+      sync.done.error = 'internal';
       this.#say(hpa, 'Warning', 'FailedRescale', `New size: ${replicas}; reason: ${reason}; error: ${message}`);
       this.#setCondition(sync, 'AbleToScale', 'False', 'FailedUpdateScale', `the HPA controller was unable to update the target scale: ${message}`);
       return this.#setStatus(sync, current, hpa.status!.desiredReplicas, statuses);
     }
+    sync.done.action = replicas > current ? 'scale_up' : 'scale_down';
     this.#setCondition(sync, 'AbleToScale', 'True', 'SucceededRescale', `the HPA controller was able to update the target scale to ${replicas}`);
     this.#say(hpa, 'Normal', 'SuccessfulRescale', `New size: ${replicas}; reason: ${reason}`);
     if (hpa.spec.behavior) recordScale(this.#memories.get(key)!, current, replicas, now);
@@ -194,6 +207,7 @@ export class HorizontalPodAutoscalerController extends QueueController {
       return { scale: await client.request<Scale>({ method: 'GET', path }), path };
     } catch (error) {
       const { message } = error as Error;
+      sync.done.error = error instanceof InvalidTarget ? 'spec' : 'internal';
       this.#say(hpa, 'Warning', 'FailedGetScale', message);
       this.#setCondition(sync, 'AbleToScale', 'False', 'FailedGetScale', `the HPA controller was unable to get the target's current scale: ${message}`);
       return undefined;
@@ -203,7 +217,7 @@ export class HorizontalPodAutoscalerController extends QueueController {
   async #resourceOf({ spec }: V2HorizontalPodAutoscaler): Promise<GroupVersionResource> {
     const { apiVersion = 'v1', kind } = spec.scaleTargetRef;
     const parts = apiVersion.split('/');
-    if (parts.length > 2) throw new Error(`unexpected GroupVersion string: ${apiVersion}`);
+    if (parts.length > 2) throw new InvalidTarget(`unexpected GroupVersion string: ${apiVersion}`);
     const group = parts.length === 2 ? parts[0]! : '';
     const isIt = (each: { group: string; kind: string }) => each.group === group && each.kind === kind;
     const { deployments, replicaSets, statefulSets, replicationControllers } = resources;
@@ -243,6 +257,9 @@ export class HorizontalPodAutoscalerController extends QueueController {
     }
   }
 }
+
+/** The autoscaler names something that cannot be. */
+class InvalidTarget extends Error {}
 
 /** Somebody else may change the target at the same time: the size counts for what it is then. */
 async function rescale(client: Client, path: string, scale: Scale, replicas: number): Promise<void> {

@@ -6,21 +6,25 @@ import { resources, type Client, type Informer } from '../../client/index.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
 import { claimObjects } from '../controllerRef.ts';
 import { Expectations } from '../expectations.ts';
+import type { JobAction } from '../metrics.ts';
 import { PodControl } from '../podControl.ts';
-import { addPodControllerIndex, isPodReady, orphanPods, podsControlledBy } from '../pods.ts';
+import { addPodControllerIndex, isPodFinished, isPodReady, orphanPods, podsControlledBy } from '../pods.ts';
 import { WrittenRevisions } from '../written.ts';
 import type { BackoffRecord } from './backoff.ts';
 import { ExpectedRemovals } from './expectedRemovals.ts';
 import {
   ensureCondition,
+  hasLimitPerIndex,
   isFinished,
+  isIndexed,
   isManagedElsewhere,
   isSuspended,
   isTracked,
   jobCondition,
   trackingFinalizer,
 } from './facts.ts';
-import { JobPods } from './jobPods.ts';
+import { parseIntervals, totalOf } from './intervals.ts';
+import { JobPods, type ManageResult } from './jobPods.ts';
 import { decideOutcome, isComplete, untilDeadline } from './outcome.ts';
 import { beginSync, type JobSync } from './sync.ts';
 import { countUntracked, planTracking } from './tracking.ts';
@@ -44,13 +48,16 @@ export class JobController extends QueueController {
   constructor(context: ControllerContext) {
     super(context, 'job-controller');
     this.#expectations = new Expectations(this.clock);
-    this.#jobPods = new JobPods(new PodControl(this.recorder), this.#expectations, this.clock);
+    this.#jobPods = new JobPods(new PodControl(this.recorder), this.#expectations, this.clock, this.measures);
     this.#jobs = context.informers.informer(resources.jobs);
     this.#written = new WrittenRevisions(this.#jobs);
     this.#pods = context.informers.informer(resources.pods);
     addPodControllerIndex(this.#pods);
     this.#jobs.on({
-      add: (job) => this.enqueueObject(job),
+      add: (job) => {
+        if (isManagedElsewhere(job)) this.measures?.foreignJob(job.spec!.managedBy!);
+        this.enqueueObject(job);
+      },
       update: (old, job) => this.#jobUpdated(old, job),
       delete: (job) => {
         this.#forget(keyOf(job));
@@ -58,10 +65,24 @@ export class JobController extends QueueController {
       },
     });
     this.#pods.on({
-      add: (pod) => this.#podAdded(pod),
-      update: (old, pod) => this.#podUpdated(old, pod),
-      delete: (pod) => this.#podDeleted(pod, true),
+      add: (pod) => {
+        this.#tellTracked(undefined, pod);
+        this.#podAdded(pod);
+      },
+      update: (old, pod) => {
+        this.#tellTracked(old, pod);
+        this.#podUpdated(old, pod);
+      },
+      delete: (pod) => {
+        this.#tellTracked(pod, undefined);
+        this.#podDeleted(pod, true);
+      },
     });
+  }
+
+  #tellTracked(old: Pod | undefined, pod: Pod | undefined): void {
+    const [was, is] = [old, pod].map((each) => each !== undefined && isPodFinished(each) && isTracked(each));
+    if (was !== is) this.measures?.endedPodTracked(is ? 'add' : 'delete');
   }
 
   #jobUpdated(old: Job, job: Job): void {
@@ -150,7 +171,15 @@ export class JobController extends QueueController {
     if (!cached || isFinished(cached)) return this.#forget(key);
     // What this controller last wrote wakes it again when it arrives.
     if (isManagedElsewhere(cached) || !this.#written.seen(key)) return;
-    await this.#syncJob(key, client, cloneJson(cached));
+    const started = this.clock.monotonic();
+    const done: Done = { action: 'reconciling' };
+    let failed = true;
+    try {
+      await this.#syncJob(key, client, cloneJson(cached), done);
+      failed = false;
+    } finally {
+      this.measures?.jobSynced(modeOf(cached), done.action, failed, this.clock.monotonic() - started);
+    }
   }
 
   /** A pod that no Job will count any more need not wait for that. */
@@ -164,7 +193,7 @@ export class JobController extends QueueController {
     await this.#jobPods.untrack(client, pod);
   }
 
-  async #syncJob(key: string, client: Client, job: Job): Promise<void> {
+  async #syncJob(key: string, client: Client, job: Job, done: Done): Promise<void> {
     const before = cloneJson(job.status ?? {});
     const settled = this.#expectations.satisfied(key);
     const pods = await this.#claim(client, job);
@@ -175,7 +204,7 @@ export class JobController extends QueueController {
     decideOutcome(sync, now);
     const wait = untilDeadline(job, now);
     if (!sync.finished && wait !== undefined) this.queue.addAfter(key, wait);
-    const failure = await this.#managePods(sync, settled);
+    const failure = await this.#managePods(sync, settled, done);
     status.active = sync.active || undefined;
     status.ready = sync.ready;
     status.terminating = sync.terminating;
@@ -203,10 +232,11 @@ export class JobController extends QueueController {
   }
 
   /** Makes and deletes pods as the Job wants it now. Resolves with what went wrong. */
-  async #managePods(sync: JobSync, settled: boolean): Promise<Error | undefined> {
+  async #managePods(sync: JobSync, settled: boolean, done: Done): Promise<Error | undefined> {
     if (sync.finished) return this.#deleteActive(sync, settled);
     const managed = settled && !sync.job.metadata!.deletionTimestamp;
-    const result = managed ? await this.#jobPods.manage(sync) : {};
+    const result: Partial<ManageResult> = managed ? await this.#jobPods.manage(sync) : {};
+    if (result.action) done.action = result.action;
     if (result.retryAfter) this.queue.addAfter(keyOf(sync.job), Math.max(result.retryAfter, batchPeriod));
     const now = this.clock.now();
     if (isComplete(sync)) {
@@ -251,14 +281,15 @@ export class JobController extends QueueController {
     countUntracked(sync.job.status!, tracked);
     const plan = planTracking(sync);
     this.#announceEnd(sync);
-    if (!equalJson(before, sync.job.status)) await this.#writeStatus(key, sync);
+    if (!equalJson(before, sync.job.status)) await this.#writeStatus(key, sync, before);
+    for (const action of plan.handled) this.measures?.podFailureHandled(action);
     this.#backoff.set(key, sync.backoff);
     const written = cloneJson(sync.job.status!);
     const { gone, failure } = await this.#untrack(key, sync, plan.untrack);
     for (const uid of gone) tracked.delete(uid);
     countUntracked(sync.job.status!, tracked);
     const ended = !failure && !plan.full && this.#end(sync);
-    if (!equalJson(written, sync.job.status)) await this.#writeStatus(key, sync);
+    if (!equalJson(written, sync.job.status)) await this.#writeStatus(key, sync, written);
     if (failure) throw failure;
     if (ended) this.#sayEnded(sync);
   }
@@ -287,8 +318,9 @@ export class JobController extends QueueController {
 
   #sayEnded({ job, finished }: JobSync): void {
     const { completions } = job.spec!;
-    const { type, reason, message } = finished!;
-    if (type !== 'Complete') return this.recorder.event(job, 'Warning', reason!, message!);
+    const { type, reason = '', message } = finished!;
+    this.measures?.jobFinished(modeOf(job), type === 'Complete' ? 'succeeded' : 'failed', reason);
+    if (type !== 'Complete') return this.recorder.event(job, 'Warning', reason, message!);
     if (completions !== undefined && (job.status!.succeeded ?? 0) > completions) {
       const tooMany = 'Too many succeeded pods running after completion count reached';
       this.recorder.event(job, 'Warning', 'TooManySucceededPods', tooMany);
@@ -296,11 +328,32 @@ export class JobController extends QueueController {
     this.recorder.event(job, 'Normal', 'Completed', 'Job completed');
   }
 
-  async #writeStatus(key: string, sync: JobSync): Promise<void> {
+  /** `before`: what was written last. */
+  async #writeStatus(key: string, sync: JobSync, before: JobStatus): Promise<void> {
     const written = await sync.client.of(resources.jobs).updateStatus(sync.job);
     this.#written.wrote(key, written);
+    this.#tellEnded(written, before);
     sync.job = cloneJson(written);
     sync.job.status!.uncountedTerminatedPods ??= {};
+  }
+
+  /** Counts what the status says has ended, and did not say before. */
+  #tellEnded(job: Job, before: JobStatus): void {
+    const { measures } = this;
+    if (!measures) return;
+    const now = job.status!;
+    const mode = modeOf(job);
+    let succeeded = (now.succeeded ?? 0) - (before.succeeded ?? 0);
+    if (isIndexed(job)) {
+      const perIndex = hasLimitPerIndex(job);
+      const more = (field: 'completedIndexes' | 'failedIndexes') => indexesIn(job, now[field]) - indexesIn(job, before[field]);
+      // One that is out of range by now has ended all the same.
+      succeeded = more('completedIndexes');
+      measures.jobIndexesFinished('succeeded', perIndex, succeeded);
+      if (perIndex && now.failedIndexes !== before.failedIndexes) measures.jobIndexesFinished('failed', perIndex, more('failedIndexes'));
+    }
+    measures.jobPodsFinished(mode, 'succeeded', succeeded);
+    measures.jobPodsFinished(mode, 'failed', (now.failed ?? 0) - (before.failed ?? 0));
   }
 
   async #untrack(key: string, sync: JobSync, pods: Pod[]): Promise<{ gone: string[]; failure: Error | undefined }> {
@@ -328,3 +381,11 @@ export class JobController extends QueueController {
     return { gone, failure };
   }
 }
+
+/** What one sync has done, to be measured. */
+interface Done {
+  action: JobAction;
+}
+
+const modeOf = (job: Job) => (isIndexed(job) ? 'Indexed' : 'NonIndexed');
+const indexesIn = (job: Job, text: string | undefined) => totalOf(parseIntervals(text, job.spec!.completions!));

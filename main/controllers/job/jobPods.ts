@@ -5,6 +5,7 @@ import { isNotFound } from '../../api/status.ts';
 import { resources, type Client } from '../../client/index.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Expectations } from '../expectations.ts';
+import type { ControllerMetrics, JobAction } from '../metrics.ts';
 import { isNamespaceTerminating, type PodControl } from '../podControl.ts';
 import { podsToDelete } from '../podRanking.ts';
 import { isPodReady, isPodTerminating } from '../pods.ts';
@@ -27,6 +28,7 @@ const kind = { group: 'batch', version: 'v1', kind: 'Job' };
 const maxPerSync = 500;
 
 export interface ManageResult {
+  action: JobAction;
   failure?: Error;
   /** Milliseconds until pods that failed may be replaced. */
   retryAfter?: number;
@@ -38,6 +40,7 @@ export class JobPods {
     private readonly control: PodControl,
     private readonly expectations: Expectations,
     private readonly clock: Clock,
+    private readonly measures?: ControllerMetrics,
   ) {}
 
   /** Brings the active pods to their number; `sync.active`, `ready` and `terminating` follow. */
@@ -48,7 +51,8 @@ export class JobPods {
     // Either deletions or creations in one sync: then it is clear what to wait for.
     if (surplus.length > 0) return this.#remove(sync, surplus);
     const missing = wanted - (replacesOnlyFailed(job) ? sync.terminating : 0) - sync.active;
-    return missing > 0 ? this.#add(sync, Math.min(missing, maxPerSync)) : {};
+    if (isSuspended(job)) return { action: 'pods_deleted' };
+    return missing > 0 ? this.#add(sync, Math.min(missing, maxPerSync)) : { action: 'tracking' };
   }
 
   #surplus(job: Job, pods: Pod[], atLeast: number): Pod[] {
@@ -70,7 +74,7 @@ export class JobPods {
     sync.active -= deleted.length;
     sync.terminating += deleted.length;
     sync.ready -= deleted.filter(isPodReady).length;
-    return { failure };
+    return { action: 'pods_deleted', failure };
   }
 
   /** Resolves with the pods that are gone or going, and what went wrong with the others. */
@@ -106,19 +110,21 @@ export class JobPods {
 
   async #add(sync: JobSync, missing: number): Promise<ManageResult> {
     const { client, job } = sync;
+    const action = 'pods_created';
     const key = keyOf(job);
     const now = this.clock.now();
     const wait = hasLimitPerIndex(job) ? 0 : remainingBackoff(sync.backoff, now);
-    if (wait > 0) return { retryAfter: wait };
+    if (wait > 0) return { action, retryAfter: wait };
     const { indexes, retryAfter } = isIndexed(job)
       ? indexesToAdd(sync, missing, now)
       : { indexes: new Array<undefined>(missing).fill(undefined), retryAfter: undefined };
-    if (indexes.length === 0) return { retryAfter };
+    if (indexes.length === 0) return { action, retryAfter };
     const template = cloneJson(job.spec!.template);
     const finalizers = new Set(template.metadata?.finalizers).add(trackingFinalizer);
     template.metadata = { ...template.metadata, finalizers: [...finalizers] };
     this.expectations.expectCreations(key, indexes.length);
     const left = indexes.values();
+    let failures = 0;
     const { successes, error } = await slowStartBatch(indexes.length, async () => {
       const index = left.next().value;
       try {
@@ -128,13 +134,23 @@ export class JobPods {
           await this.control.create(client, job, kind, own, generateNameOf(job, index));
         }
       } catch (error) {
-        if (!isNamespaceTerminating(error)) throw error;
+        if (isNamespaceTerminating(error)) return;
+        failures++;
+        throw error;
       }
     });
     for (let i = successes; i < indexes.length; i++) this.expectations.creationObserved(key);
+    this.measures?.jobPodsCreated(causeOf(sync), 'succeeded', successes);
+    this.measures?.jobPodsCreated(causeOf(sync), 'failed', failures);
     sync.active += successes;
-    return { failure: error };
+    return { action, failure: error };
   }
+}
+
+/** What upstream calls the cause for which pods are made. */
+function causeOf({ job, failed, terminating }: JobSync): string {
+  if (job.spec!.podReplacementPolicy === 'Failed' && failed > 0) return 'recreate_failed';
+  return failed > 0 || terminating > 0 ? 'recreate_terminating_or_failed' : 'new';
 }
 
 function wantedActive({ job, active, succeeded }: JobSync): number {

@@ -13,6 +13,8 @@ export interface TrackingPlan {
   untrack: Pod[];
   /** Whether the status is full, and pods are left to be counted. */
   full: boolean;
+  /** What rules of the pod failure policy make of them. */
+  handled: string[];
 }
 
 /**
@@ -25,7 +27,7 @@ export function planTracking(sync: JobSync): TrackingPlan {
   const status = job.status!;
   const lists = status.uncountedTerminatedPods!;
   let indexes = 0;
-  const plan: TrackingPlan = { untrack: [], full: false };
+  const plan: TrackingPlan = { untrack: [], full: false, handled: [] };
   const pods = isIndexed(job) ? [...sync.pods].sort(byIndex) : sync.pods;
   for (const pod of pods) {
     const uid = pod.metadata!.uid!;
@@ -36,7 +38,7 @@ export function planTracking(sync: JobSync): TrackingPlan {
       if (!isIndexed(job)) {
         if (!uncounted.succeeded.has(uid)) lists.succeeded = [...(lists.succeeded ?? []), uid];
       } else if (index !== undefined && !hasIndex(sync.succeededBefore, index)) indexes++;
-    } else if (countsAsFailed(sync, pod)) lists.failed = [...(lists.failed ?? []), uid];
+    } else if (countsAsFailed(sync, pod, plan.handled)) lists.failed = [...(lists.failed ?? []), uid];
     plan.full = indexes + (lists.succeeded?.length ?? 0) + (lists.failed?.length ?? 0) >= maxUncounted;
     if (plan.full) break;
   }
@@ -57,13 +59,15 @@ function mayUntrack({ job, finished, delayedDeletion }: JobSync, pod: Pod): bool
   return delayedDeletion.get(index)?.metadata!.uid !== pod.metadata!.uid;
 }
 
-/** When a Job fails, pods that have not ended count as failed too. */
-function countsAsFailed({ job, finished, uncounted }: JobSync, pod: Pod): boolean {
+/** When a Job fails, pods that have not ended count as failed too. What a rule makes of the pod goes to `handled`. */
+function countsAsFailed({ job, finished, uncounted }: JobSync, pod: Pod, handled: string[]): boolean {
   const jobFails = finished !== undefined && finished.type !== 'SuccessCriteriaMet';
   if (!isPodFailed(pod, job) && !jobFails) return false;
   if (uncounted.failed.has(pod.metadata!.uid!)) return false;
   if (isIndexed(job) && indexOf(pod, job) === undefined) return false;
-  return matchPodFailurePolicy(job.spec!.podFailurePolicy, pod).counts;
+  const { counts, action } = matchPodFailurePolicy(job.spec!.podFailurePolicy, pod);
+  if (action) handled.push(action);
+  return counts;
 }
 
 /** The last step: uids of pods that no longer have the finalizer become numbers. */

@@ -30,6 +30,7 @@ export class TTLAfterFinishedController extends QueueController {
       await client
         .of(resources.jobs)
         .delete(namespace, name, { propagationPolicy: 'Foreground', preconditions: { uid, resourceVersion } });
+      this.measures?.jobExpired(this.clock.now() - expiry(job)!);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
