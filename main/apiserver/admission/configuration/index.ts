@@ -1,5 +1,5 @@
 import { goQuote } from '../../validation/quote.ts';
-import { podSecurityConfiguration, readPodSecurity, type PodSecurityConfiguration } from '../podSecurity/configuration.ts';
+import { InvalidConfiguration, podSecurityConfiguration, readPodSecurity, type PodSecurityConfiguration } from '../podSecurity/configuration.ts';
 import { noCredentials, readWebhookCredentials, type WebhookCredentials } from '../webhooks/credentials.ts';
 import { readQuotaConfiguration, type LimitedResource } from './quota.ts';
 import { any, fileKind, listOf, objectOf, readFileOf, structure, text } from './read.ts';
@@ -29,7 +29,7 @@ interface PluginConfiguration {
 const plugin = structure('AdmissionPluginConfiguration', { name: text, path: text, configuration: any });
 const kind = fileKind(
   ['apiserver.config.k8s.io/v1 AdmissionConfiguration', 'apiserver.k8s.io/v1alpha1 AdmissionConfiguration'],
-  'k8s.io/apiserver/pkg/server/options/admission.go:51',
+  'pkg/server/options/admission.go:51',
   'AdmissionConfiguration',
   { plugins: listOf(objectOf(plugin)) },
 );
@@ -51,7 +51,8 @@ export async function readAdmissionConfiguration(content: string, readFile: Read
     try {
       return await load(given);
     } catch (error) {
-      throw new Error(`couldn't init admission plugin ${goQuote(name)}: ${(error as Error).message}`, { cause: error });
+      const what = error instanceof InvalidConfiguration ? 'failed to initialize' : "couldn't init";
+      throw new Error(`${what} admission plugin ${goQuote(name)}: ${(error as Error).message}`, { cause: error });
     }
   };
   const unset = defaultAdmissionConfiguration;

@@ -1,7 +1,7 @@
 import type { ScopedResourceSelectorRequirement } from '../../../api/index.ts';
 import { schemaById } from '../../../api/schema.ts';
 import { FieldErrors } from '../../validation/field.ts';
-import { fileKind, listOf, objectOf, readFileOf, structure, text, throwAll, type FileKind } from './read.ts';
+import { fileKind, listOf, messageOf, objectOf, readFileOf, structure, text, type FileKind } from './read.ts';
 
 /** What nobody may use in a namespace that has no quota for it. */
 export interface LimitedResource {
@@ -24,7 +24,7 @@ function kind(): FileKind {
   });
   return (known ??= fileKind(
     ['apiserver.config.k8s.io/v1 ResourceQuotaConfiguration', 'resourcequota.admission.k8s.io/v1beta1 Configuration', 'resourcequota.admission.k8s.io/v1alpha1 Configuration'],
-    'k8s.io/apiserver/pkg/admission/plugin/resourcequota/config.go:31',
+    'pkg/admission/plugin/resourcequota/config.go:31',
     'Configuration',
     { limitedResources: listOf(objectOf(limited)) },
   ));
@@ -35,6 +35,6 @@ export function readQuotaConfiguration(content: string): LimitedResource[] {
   const { limitedResources = [] } = readFileOf(kind(), content) as { limitedResources?: LimitedResource[] };
   const errors = new FieldErrors();
   for (const [i, { resource }] of limitedResources.entries()) if (!resource) errors.required(`limitedResources[${i}].resource`);
-  throwAll(errors);
+  if (errors.length > 0) throw new Error(messageOf(errors));
   return limitedResources;
 }

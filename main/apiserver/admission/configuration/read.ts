@@ -47,8 +47,11 @@ export function readFileOf(kind: FileKind, content: string): Record<string, unkn
   return object;
 }
 
-/** Throws all that was found as one Error. Mirrors k8s.io/apimachinery/pkg/util/errors (Aggregate). */
-export function throwAll(errors: FieldErrors): void {
-  const messages = [...new Set(errors.all.map(({ field, message }) => `${field}: ${message}`))];
-  if (messages.length > 0) throw new Error(messages.length === 1 ? messages[0] : `[${messages.join(', ')}]`);
+/** Several messages as one. Mirrors k8s.io/apimachinery/pkg/util/errors (Aggregate). */
+export function aggregate(messages: readonly string[]): string {
+  const different = [...new Set(messages)];
+  return different.length === 1 ? different[0]! : `[${different.join(', ')}]`;
 }
+
+/** All that was found. */
+export const messageOf = (errors: FieldErrors): string => aggregate(errors.all.map(({ field, message }) => `${field}: ${message}`));

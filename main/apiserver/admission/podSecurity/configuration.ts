@@ -1,5 +1,5 @@
 import { isDns1123Label, isDns1123Subdomain } from '../../../api/names.ts';
-import { fileKind, listOf, objectOf, readFileOf, structure, text, throwAll } from '../configuration/read.ts';
+import { aggregate, fileKind, listOf, messageOf, objectOf, readFileOf, structure, text } from '../configuration/read.ts';
 import { FieldErrors } from '../../validation/field.ts';
 import { levelProblem, minorOf, versionProblem, type Level, type LevelVersion, type Policy } from './levels.ts';
 
@@ -30,21 +30,25 @@ const kind = fileKind(
   },
 );
 
+/** What was read cannot be used; upstream finds that out only when the plugin is set up. */
+export class InvalidConfiguration extends Error {}
+
 /** Throws an Error that says what is wrong. Mirrors k8s.io/pod-security-admission/admission/api/{load,validation}. */
 export function readPodSecurity(content: string): PodSecurityConfiguration {
   if (content === '') return podSecurityConfiguration({});
   const given = readFileOf(kind, content) as Given;
+  const problems = (['enforce', 'audit', 'warn'] as const).flatMap((mode) => {
+    const { [mode]: level, [`${mode}-version` as const]: version } = given.defaults ?? {};
+    const [ofLevel, ofVersion] = [level && levelProblem(level), version && versionProblem(version)];
+    return [...(ofLevel ? [`${mode}: ${ofLevel}`] : []), ...(ofVersion ? [`${mode}-version: ${ofVersion}`] : [])];
+  });
+  if (problems.length > 0) throw new InvalidConfiguration(`PodSecurity configuration error: ${aggregate(problems)}`);
   const errors = new FieldErrors();
-  for (const mode of modes) {
-    const { [mode]: level = '', [`${mode}-version` as const]: version = '' } = given.defaults ?? {};
-    if (level && levelProblem(level)) errors.invalid(`defaults.${mode}`, level, levelProblem(level)!);
-    if (version && versionProblem(version)) errors.invalid(`defaults.${mode}-version`, version, versionProblem(version)!);
-  }
   const { namespaces, runtimeClasses, usernames } = given.exemptions ?? {};
   checkNames(errors, 'exemptions.namespaces', namespaces, isDns1123Label);
   checkNames(errors, 'exemptions.runtimeClasses', runtimeClasses, isDns1123Subdomain);
   checkNames(errors, 'exemptions.usernames', usernames, (name) => (name ? [] : ['username must not be empty']));
-  throwAll(errors);
+  if (errors.length > 0) throw new InvalidConfiguration(`PodSecurity invalid: ${messageOf(errors)}`);
   return podSecurityConfiguration(given);
 }
 

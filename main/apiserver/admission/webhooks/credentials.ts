@@ -21,7 +21,7 @@ type ReadFile = (path: string) => Promise<string>;
 
 const kind = fileKind(
   ['apiserver.config.k8s.io/v1 WebhookAdmissionConfiguration'],
-  'k8s.io/apiserver/pkg/admission/plugin/webhook/config/kubeconfig.go:34',
+  'pkg/admission/plugin/webhook/config/kubeconfig.go:34',
   'WebhookAdmission',
   { kubeConfigFile: text, staticManifestsDir: text },
 );

@@ -31,7 +31,7 @@ describe('a file that says what admission plugins hold to', () => {
   it.each([
     ['', "failed to read plugin config: Object 'Kind' is missing in ''"],
     ['kind: AdmissionConfiguration', "failed to read plugin config: Object 'apiVersion' is missing in 'kind: AdmissionConfiguration'"],
-    ['apiVersion: v1\nkind: Pod', 'failed to read plugin config: no kind "Pod" is registered for version "v1" in scheme "k8s.io/apiserver/pkg/server/options/admission.go:51"'],
+    ['apiVersion: v1\nkind: Pod', 'failed to read plugin config: no kind "Pod" is registered for version "v1" in scheme "pkg/server/options/admission.go:51"'],
     [`${header}plugin: []`, 'failed to read plugin config: strict decoding error: unknown field "plugin"'],
     [`${header}plugins:\n- name: X\n  paths: y`, 'failed to read plugin config: strict decoding error: unknown field "plugins[0].paths"'],
     [`${header}plugins: {}`, 'failed to read plugin config: json: cannot unmarshal object into Go struct field AdmissionConfiguration.plugins of type []v1.AdmissionPluginConfiguration'],
@@ -40,8 +40,17 @@ describe('a file that says what admission plugins hold to', () => {
     [file(quota({ resource: 'pods', match: [] })), 'couldn\'t init admission plugin "ResourceQuota": strict decoding error: unknown field "limitedResources[0].match"'],
     [
       file(security({ defaults: { enforce: 'harsh', 'warn-version': '1.2' }, exemptions: { namespaces: ['A', 'b', 'b'], usernames: [''], runtimeClasses: ['_'] } })),
-      'couldn\'t init admission plugin "PodSecurity": [defaults.enforce: Invalid value: "harsh": must be one of privileged, baseline, restricted, defaults.warn-version: Invalid value: "1.2": must be "latest" or "v1.x", ' +
-        'exemptions.namespaces[0]: Invalid value: "A": a lowercase RFC 1123 label',
+      'failed to initialize admission plugin "PodSecurity": PodSecurity configuration error: [enforce: must be one of privileged, baseline, restricted, warn-version: must be "latest" or "v1.x"]',
+    ],
+    [
+      file(security({ exemptions: { namespaces: ['a', 'b', 'b'], usernames: [''], runtimeClasses: ['c', 'c'] } })),
+      'failed to initialize admission plugin "PodSecurity": PodSecurity invalid: [exemptions.namespaces[2]: Duplicate value: "b", exemptions.runtimeClasses[1]: Duplicate value: "c", exemptions.usernames[0]: Invalid value: "": username must not be empty]',
+    ],
+    [file(security({ exemption: {} })), 'couldn\'t init admission plugin "PodSecurity": strict decoding error: unknown field "exemption"'],
+    [file(quota({}, {})), 'couldn\'t init admission plugin "ResourceQuota": [limitedResources[0].resource: Required value, limitedResources[1].resource: Required value]'],
+    [
+      file({ ...quota(), name: 'MutatingAdmissionWebhook' }),
+      'couldn\'t init admission plugin "MutatingAdmissionWebhook": no kind "ResourceQuotaConfiguration" is registered for version "apiserver.config.k8s.io/v1" in scheme "pkg/admission/plugin/webhook/config/kubeconfig.go:34"',
     ],
     [
       file({ name: 'ValidatingAdmissionWebhook', configuration: { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'WebhookAdmissionConfiguration', kubeConfigFile: 'hooks' } }),
