@@ -81,8 +81,8 @@ export class JobController extends QueueController {
   }
 
   #tellTracked(old: Pod | undefined, pod: Pod | undefined): void {
-    const [was, is] = [old, pod].map((each) => each !== undefined && isPodFinished(each) && isTracked(each));
-    if (was !== is) this.measures?.endedPodTracked(is ? 'add' : 'delete');
+    const is = waitsToBeCounted(pod);
+    if (waitsToBeCounted(old) !== is) this.measures?.endedPodTracked(is ? 'add' : 'delete');
   }
 
   #jobUpdated(old: Job, job: Job): void {
@@ -387,5 +387,6 @@ interface Done {
   action: JobAction;
 }
 
+const waitsToBeCounted = (pod: Pod | undefined) => pod !== undefined && isTracked(pod) && isPodFinished(pod);
 const modeOf = (job: Job) => (isIndexed(job) ? 'Indexed' : 'NonIndexed');
 const indexesIn = (job: Job, text: string | undefined) => totalOf(parseIntervals(text, job.spec!.completions!));
