@@ -4,6 +4,8 @@ import type { Clock } from '../util/clock.ts';
 
 /** Handlers of one round may take this long together before others get their turn, milliseconds. */
 const turn = 8;
+/** So many events a handler is given at once: what informers make of thousands would take a turn of a second. */
+const heardTogether = 32;
 
 /** What a watch reads from. */
 export interface WatchSource {
@@ -105,9 +107,13 @@ export class Watches {
       return false;
     }
     const events = shared.events(watcher);
-    if (shared.to > watcher.cursor) watcher.cursor = shared.to;
+    const next = events.length > heardTogether ? events.slice(0, heardTogether) : events;
+    if (next !== events) {
+      watcher.cursor = next.at(-1)!.entry.modRevision;
+      this.#again = true;
+    } else if (shared.to > watcher.cursor) watcher.cursor = shared.to;
     if (events.length === 0 && !watcher.progress) return false;
-    this.#deliver(watcher, events);
+    this.#deliver(watcher, next);
     if (watcher.progress && !watcher.ended) {
       watcher.progress = false;
       this.#call(watcher, () => watcher.options.onProgress?.(watcher.cursor));
