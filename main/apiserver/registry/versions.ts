@@ -15,7 +15,7 @@ export function convertedStore(store: Store, served: ResourceDefinition, stored:
   const read = (entry: Entry): Entry => {
     let known = converted.get(entry);
     if (!known) {
-      known = { ...entry, value: textOf(stored.fromStored(objectOf(entry)), served, entry.modRevision), memo: undefined };
+      known = new ConvertedEntry(entry, () => textOf(stored.fromStored(objectOf(entry)), served, entry.modRevision));
       converted.set(entry, known);
     }
     return known;
@@ -59,6 +59,30 @@ export function convertedStore(store: Store, served: ResourceDefinition, stored:
     compact: (revision) => store.compact(revision),
     close: () => store.close(),
   };
+}
+
+/** Its text is made for the first who reads it: of thousands that are listed to be deleted nobody does. */
+class ConvertedEntry implements Entry {
+  readonly key: string;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly cause: Entry['cause'];
+  memo: unknown;
+  #value: string | undefined;
+
+  constructor(
+    stored: Entry,
+    private readonly convert: () => string,
+  ) {
+    this.key = stored.key;
+    this.createRevision = stored.createRevision;
+    this.modRevision = stored.modRevision;
+    this.cause = stored.cause;
+  }
+
+  get value(): string {
+    return (this.#value ??= this.convert());
+  }
 }
 
 function textOf(object: KubeObject, definition: ResourceDefinition, revision: number): string {

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Event, EventsEvent, HorizontalPodAutoscaler, V2HorizontalPodAutoscaler } from '../../../../main/api/index.ts';
 import type { KubeObject } from '../../../../main/api/meta.ts';
+import { convertedStore } from '../../../../main/apiserver/registry/versions.ts';
+import { createMemoryStore } from '../../../../main/store/index.ts';
+import { FakeClock } from '../../../support/fakeClock.ts';
 import { TestCluster } from './testCluster.ts';
 
 let cluster: TestCluster;
@@ -117,4 +120,26 @@ describe('an event is one object in two groups', () => {
     await cluster.ask('PUT', `${core}/e1`, { ...(await cluster.ask<Event>('GET', `${core}/e1`)), reason: 'Stopped' });
     expect((await cluster.ask<EventsEvent>('GET', `${events}/e1`)).reason).toBe('Stopped');
   });
+});
+
+it('what is listed in another version than it is stored in is converted when it is read, and then once', async () => {
+  const store = createMemoryStore({ clock: new FakeClock() });
+  const text = (revision: number) => JSON.stringify({ kind: 'Thing', apiVersion: 'v2', metadata: { name: 'a', resourceVersion: String(revision) } });
+  await store.put('/registry/core/things/a', text, { cause: { who: 'test' } });
+  let conversions = 0;
+  const definition = { group: '', version: 'v2', kind: 'Thing', resource: 'things', singular: 'thing', listKind: 'ThingList', shortNames: [], categories: [], namespaced: false };
+  const seen = convertedStore(store, { ...definition, version: 'v1' }, {
+    definition,
+    toStored: (object) => object,
+    fromStored(object) {
+      conversions++;
+      return { ...object };
+    },
+  });
+  const { entries } = await seen.list('/registry/core/things/');
+  expect(conversions).toBe(0);
+  expect([entries[0]!.value, entries[0]!.value].map((value) => (JSON.parse(value) as KubeObject).apiVersion)).toEqual(['v1', 'v1']);
+  expect((await seen.get('/registry/core/things/a'))!.value).toBe(entries[0]!.value);
+  expect(conversions).toBe(1);
+  await store.close();
 });
