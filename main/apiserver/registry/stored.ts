@@ -4,9 +4,24 @@ import { inGoOrder } from '../../api/order.ts';
 import { schemaById, schemaOf, type ObjectSchema } from '../../api/schema.ts';
 import type { Encode, Entry } from '../../store/index.ts';
 
-/** The object that an entry holds: parsed at most once, shared by all readers, never to be changed. */
+/** How many objects are kept whose entries keep none: requests that are under way at once look at theirs several times each. */
+const keptLately = 64;
+const lately = new Map<Entry, KubeObject>();
+
+/** The object that an entry holds: parsed once for all who look at it at about the same time, shared by them, never to be changed. */
 export function objectOf<T extends KubeObject = KubeObject>(entry: Entry): T {
-  return (entry.memo ??= parsed(entry.value)) as T;
+  return (entry.memo ?? lately.get(entry) ?? parsedOf(entry)) as T;
+}
+
+function parsedOf(entry: Entry): KubeObject {
+  const object = parsed(entry.value);
+  entry.memo = object;
+  // The store has no room for the objects of all that a large cluster holds.
+  if (entry.memo === undefined) {
+    lately.set(entry, object);
+    if (lately.size > keptLately) lately.delete(lately.keys().next().value!);
+  }
+  return object;
 }
 
 function parsed(text: string): KubeObject {

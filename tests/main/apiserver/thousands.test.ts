@@ -1,0 +1,33 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { objectOf } from '../../../main/apiserver/registry/stored.ts';
+import { createMemoryStore } from '../../../main/store/index.ts';
+import { realClock } from '../../../main/util/clock.ts';
+import { start, type Harness } from './support/harness.ts';
+
+const root = '/registry/test.skiff/widgets/default/';
+
+/** More text than this has its object beside it no more. */
+const memoChars = 1000;
+
+let harness: Harness;
+beforeEach(async () => {
+  harness = await start({ store: createMemoryStore({ clock: realClock, memoChars }) });
+});
+afterEach(() => harness.close());
+
+const textOf = (name: string) => (revision: number) =>
+  JSON.stringify({ kind: 'Widget', apiVersion: 'test.skiff/v1', metadata: { name, namespace: 'default', uid: name, resourceVersion: String(revision) } });
+
+async function fill(count: number): Promise<void> {
+  const names = Array.from({ length: count }, (_, i) => `w-${String(i).padStart(5, '0')}`);
+  await Promise.all(names.map((name) => harness.store.put(root + name, textOf(name), { expected: 0, cause: { who: 'test' } })));
+}
+
+it('an object that the store has no room for is parsed once for all who look at it in a row', async () => {
+  await fill(50);
+  const entries = (await harness.store.list(root)).entries;
+  const last = entries.at(-1)!;
+  for (const entry of entries) objectOf(entry);
+  expect(last.memo).toBeUndefined();
+  expect(objectOf(last)).toBe(objectOf(last));
+});
