@@ -3,6 +3,7 @@ import { timestamp, type KubeObject } from '../../api/meta.ts';
 import { conflict, isNotFound, notFound, type StatusError } from '../../api/status.ts';
 import type { DeleteOptions, ObjectMeta } from '../../api/index.ts';
 import { ConflictError, type Entry } from '../../store/index.ts';
+import { together } from '../../util/together.ts';
 import type { Registry } from './generic.ts';
 import { finalizerForeground, finalizerOrphan } from './objectMeta.ts';
 import { objectOf } from './stored.ts';
@@ -158,7 +159,13 @@ function checkPreconditions(registry: Registry, metadata: ObjectMeta, { precondi
     );
 }
 
-/** Deletes one after another what is listed; what has gone meanwhile is no error. */
+/**
+ * So many deletions are under way together: one flush of the store makes them durable at once, and others have the event
+ * loop in between.
+ */
+const deletedTogether = 16;
+
+/** Deletes what is listed, in its order; what has gone meanwhile is no error. */
 export async function deleteAll(
   registry: Registry,
   context: RequestContext,
@@ -166,19 +173,16 @@ export async function deleteAll(
   options: DeleteOptions,
   allow?: (object: KubeObject) => Promise<void>,
 ): Promise<void> {
-  const waiting = entries.values();
-  const worker = async () => {
-    for (const entry of waiting) {
-      const { name, namespace } = objectOf(entry).metadata!;
-      try {
-        await deleteObject(registry, { ...context, namespace: namespace ?? '' }, name!, options, allow);
-      } catch (error) {
-        if (!isNotFound(error)) throw error;
-      }
+  const deleteOne = async ({ key }: Entry): Promise<void> => {
+    const { name, namespace } = registry.placeOf(key);
+    try {
+      await deleteObject(registry, { ...context, namespace }, name, options, allow);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(deleteWorkers, entries.length) }, worker));
+  for (let i = 0; i < entries.length; i += deletedTogether) {
+    if (i > 0) await new Promise((resolve) => setImmediate(resolve));
+    await together(entries.slice(i, i + deletedTogether).map(deleteOne));
+  }
 }
-
-// One flush of the store makes many deletions durable at once; so many are under way together.
-const deleteWorkers = 64;

@@ -76,6 +76,13 @@ export class Registry {
     return this.prefix(namespace) + name;
   }
 
+  /** Which object lies under a key of this collection; the namespace is '' for what has none. */
+  placeOf(key: string): { namespace: string; name: string } {
+    const place = key.slice(this.root.length);
+    const end = this.definition.namespaced ? place.indexOf('/') : -1;
+    return { namespace: place.slice(0, Math.max(end, 0)), name: place.slice(end + 1) };
+  }
+
   async get(namespace: string, name: string): Promise<Entry> {
     const entry = await this.#find(namespace, name);
     if (!entry) throw notFound(this.subject, name);

@@ -4,6 +4,7 @@ import { createMemoryStore } from '../../../main/store/index.ts';
 import { realClock } from '../../../main/util/clock.ts';
 import { start, type Harness } from './support/harness.ts';
 
+const base = '/apis/test.skiff/v1/namespaces/default/widgets';
 const root = '/registry/test.skiff/widgets/default/';
 
 /** More text than this has its object beside it no more. */
@@ -22,6 +23,21 @@ async function fill(count: number): Promise<void> {
   const names = Array.from({ length: count }, (_, i) => `w-${String(i).padStart(5, '0')}`);
   await Promise.all(names.map((name) => harness.store.put(root + name, textOf(name), { expected: 0, cause: { who: 'test' } })));
 }
+
+/** How often everybody else had a turn while `work` was done. */
+async function turnsDuring(work: Promise<unknown>): Promise<number> {
+  let done = false;
+  void work.finally(() => (done = true));
+  let turns = 0;
+  for (; !done; turns++) await new Promise((resolve) => setImmediate(resolve));
+  return turns;
+}
+
+it('a deletion of many lets others have their turns, and leaves none', async () => {
+  await fill(320);
+  expect(await turnsDuring(harness.local.request({ method: 'DELETE', path: base }))).toBeGreaterThanOrEqual(20);
+  expect(harness.store.count(root)).toBe(0);
+});
 
 it('an object that the store has no room for is parsed once for all who look at it in a row', async () => {
   await fill(50);
