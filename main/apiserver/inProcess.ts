@@ -1,9 +1,12 @@
+import type { KubeObject } from '../api/meta.ts';
 import { errorOf, internalError, StatusError } from '../api/status.ts';
 import type { UserInfo } from './auth/types.ts';
 import type { Answer, LocalEnds } from './call.ts';
 import type { Chain, Incoming } from './chain.ts';
-import { plainObject } from './content/encode.ts';
+import { listMetadata, plainObject } from './content/encode.ts';
 import { Query } from './query.ts';
+import type { Registry } from './registry/generic.ts';
+import type { Page } from './registry/listing.ts';
 import { objectOf } from './registry/stored.ts';
 import type { WatchChange } from './registry/watching.ts';
 import type { Clock } from '../util/clock.ts';
@@ -19,6 +22,7 @@ export interface LocalRequest {
   contentType?: string;
   headers?: Record<string, string>;
   causeRevision?: number;
+  unread?: boolean;
   signal?: AbortSignal;
 }
 
@@ -59,7 +63,7 @@ export class InProcessTransport {
     try {
       const answer = await this.chain.handle(incoming);
       request.signal?.throwIfAborted();
-      const body = await valueOf(answer, incoming);
+      const body = request.unread && answer.type === 'list' ? undefined : await valueOf(answer, incoming);
       const code = 'code' in answer ? answer.code : 200;
       // Our own failures are thrown; those of servers behind this one come as answers.
       if (code >= 400) throw errorOf(code, body);
@@ -180,8 +184,9 @@ async function valueOf(answer: Answer, incoming: Incoming): Promise<unknown> {
   switch (answer.type) {
     case 'entry':
     case 'object':
-    case 'list':
       return plainObject(answer);
+    case 'list':
+      return listInTurns(answer.page, answer.registry);
     case 'text': {
       const text = typeof answer.body === 'string' ? answer.body : Buffer.from(answer.body).toString('utf8');
       return answer.contentType.startsWith('application/json') ? JSON.parse(text) : text;
@@ -207,4 +212,17 @@ async function valueOf(answer: Answer, incoming: Incoming): Promise<unknown> {
     case 'connected':
       throw internalError('a watch or stream cannot be the answer to a plain request');
   }
+}
+
+/** So many objects may have to be parsed in one turn of the event loop, which takes some ten milliseconds. */
+const parsedPerTurn = 256;
+
+/** A list whose items are the shared ones of the store. All pods of a large cluster at once would let everybody else wait. */
+async function listInTurns(page: Page, { definition, apiVersion }: Registry): Promise<unknown> {
+  const items: KubeObject[] = [];
+  for (const entry of page.entries) {
+    if (items.length > 0 && items.length % parsedPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
+    items.push(objectOf(entry));
+  }
+  return { kind: definition.listKind, apiVersion, metadata: listMetadata(page), items };
 }

@@ -186,6 +186,7 @@ class TypedClient<T extends KubeObject> implements ResourceClient<T> {
       path: this.#path(namespace),
       query: { ...query },
       body: deleteBody(deletion),
+      unread: true,
     });
   }
 

@@ -25,6 +25,8 @@ export interface ApiRequest {
   headers?: Record<string, string>;
   /** The revision of the object whose change made the caller act, for the trace of causes. */
   causeRevision?: number;
+  /** The caller does not look at what a list answers, which then need not be made. */
+  unread?: boolean;
   signal?: AbortSignal;
 }
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { objectOf } from '../../../main/apiserver/registry/stored.ts';
 import { createMemoryStore } from '../../../main/store/index.ts';
 import { realClock } from '../../../main/util/clock.ts';
-import { start, type Harness } from './support/harness.ts';
+import { start, type Harness, type Widget } from './support/harness.ts';
 
 const base = '/apis/test.skiff/v1/namespaces/default/widgets';
 const root = '/registry/test.skiff/widgets/default/';
@@ -33,9 +33,26 @@ async function turnsDuring(work: Promise<unknown>): Promise<number> {
   return turns;
 }
 
+it('a list of thousands that is read in this process lets others have their turns', async () => {
+  await fill(3000);
+  const list = harness.local.request<{ items: Widget[]; metadata: { resourceVersion: string } }>({ method: 'GET', path: base });
+  expect(await turnsDuring(list)).toBeGreaterThan(10);
+  const { items, metadata } = (await list).body;
+  expect([items.length, metadata.resourceVersion]).toEqual([3000, String(harness.store.revision)]);
+});
+
 it('a deletion of many lets others have their turns, and leaves none', async () => {
   await fill(320);
   expect(await turnsDuring(harness.local.request({ method: 'DELETE', path: base }))).toBeGreaterThanOrEqual(20);
+  expect(harness.store.count(root)).toBe(0);
+});
+
+it('who deletes a collection has what was there as the answer, unless it goes unread', async () => {
+  await fill(3);
+  const { body } = await harness.local.request<{ items: Widget[] }>({ method: 'DELETE', path: base });
+  expect(body.items.map(({ metadata }) => metadata!.name)).toEqual(['w-00000', 'w-00001', 'w-00002']);
+  await fill(3);
+  expect((await harness.local.request({ method: 'DELETE', path: base, unread: true })).body).toBeUndefined();
   expect(harness.store.count(root)).toBe(0);
 });
 
