@@ -42,7 +42,14 @@ export class NamespaceController extends QueueController {
     const changed = (ns: Namespace) => {
       if (ns.metadata!.deletionTimestamp) this.enqueueObject(ns);
     };
-    this.#namespaces.on({ add: changed, update: (_, ns) => changed(ns), delete: (ns) => this.#left.delete(ns.metadata!.name!) });
+    this.#namespaces.on({
+      add: changed,
+      // What each look writes into the status is no reason for the next one.
+      update: (old, ns) => {
+        if (old.metadata!.deletionTimestamp !== ns.metadata!.deletionTimestamp || !equalJson(old.spec, ns.spec)) changed(ns);
+      },
+      delete: (ns) => this.#left.delete(ns.metadata!.name!),
+    });
   }
 
   protected async sync(name: string, client: Client): Promise<void> {

@@ -67,6 +67,15 @@ describe('pods that take longer to end than they may', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it('are not looked for again because of what the namespace says of them', async () => {
+    seed(3);
+    await remove();
+    await cluster.clock.advance(1_400);
+    expect(condition('NamespaceContentRemaining')).toMatchObject({ status: 'True' });
+    const discovered = cluster.server.requests.filter(({ path }) => path === '/api/v1');
+    expect(discovered).toHaveLength(1);
+  });
+
   it('hold a namespace up no longer than they are there, as long as they become fewer', async () => {
     seed(40);
     await remove();
