@@ -17,6 +17,16 @@ const longestWait = 60_000;
 /** Nobody but its end is waited for. One with finalizers may be waiting for what another deletion would do without. */
 const isOnItsWay = ({ metadata }: KubeObject): boolean => metadata?.deletionTimestamp !== undefined && !metadata.finalizers?.length;
 
+/** What was on its way out of a namespace at the last look, of one kind. */
+interface Departing {
+  count: number;
+  /** When the last of it is to be gone, milliseconds since the epoch. */
+  end: number;
+}
+
+/** The first page of a list. */
+type FirstOf = Awaited<ReturnType<ReturnType<Client['of']>['list']>>;
+
 /** What should have been gone by now. */
 class StillThere extends Error {}
 
@@ -35,6 +45,8 @@ export class NamespaceController extends QueueController {
   readonly #namespaces: Informer<Namespace>;
   /** How many objects were left at the last look, by namespace. */
   readonly #left = new Map<string, number>();
+  /** By namespace, then by kind. */
+  readonly #departing = new Map<string, Map<string, Departing>>();
 
   constructor(context: ControllerContext) {
     super(context, 'namespace-controller', 10, new DefaultControllerRateLimiter(context.clock, longestWait));
@@ -48,7 +60,7 @@ export class NamespaceController extends QueueController {
       update: (old, ns) => {
         if (old.metadata!.deletionTimestamp !== ns.metadata!.deletionTimestamp || !equalJson(old.spec, ns.spec)) changed(ns);
       },
-      delete: (ns) => this.#left.delete(ns.metadata!.name!),
+      delete: (ns) => this.#forget(ns.metadata!.name!),
     });
   }
 
@@ -78,6 +90,11 @@ export class NamespaceController extends QueueController {
     }
   }
 
+  #forget(name: string): void {
+    this.#left.delete(name);
+    this.#departing.delete(name);
+  }
+
   /** Whether nothing is wrong but that it takes long: many pods end one after the other, and with each look there are fewer. */
   #goesOn(name: string, { errors, remaining }: Content): boolean {
     const left = [...remaining.values()].reduce((sum, count) => sum + count, 0);
@@ -105,25 +122,58 @@ export class NamespaceController extends QueueController {
     const options = { propagationPolicy: 'Background' };
     try {
       if (!resource.verbs.includes('list')) return void (await this.#deleteCollection(collection, namespace, resource, options));
-      const { items } = await collection.list(namespace);
-      if (items.length === 0) return;
+      // Thousands are not read where one of them tells as much.
+      const first = await collection.list(namespace, { limit: 1 });
+      if (first.items.length === 0 || this.#becomesLess(namespace, resource, first, content)) return;
+      const items = async () => (await collection.list(namespace)).items;
+      let left = first.items.every(isOnItsWay) ? await items() : first.items;
       // Thousands of pods on their way out are not asked once more to go: they would only go more slowly.
-      const asks = !items.every(isOnItsWay);
-      if (asks && !(await this.#deleteCollection(collection, namespace, resource, options))) await this.#deleteItems(collection, namespace, items, options);
-      const left = asks ? (await collection.list(namespace)).items : items;
+      if (!left.every(isOnItsWay)) {
+        if (!(await this.#deleteCollection(collection, namespace, resource, options))) await this.#deleteItems(collection, namespace, await items(), options);
+        left = await items();
+      }
       if (left.length === 0) return;
-      content.remaining.set(`${resource.resource}.${resource.group}`, left.length);
       for (const item of left) {
         for (const name of item.metadata?.finalizers ?? [])
           content.finalizers.set(name, (content.finalizers.get(name) ?? 0) + 1);
       }
       const estimate = this.#estimate(left);
-      content.wait = Math.max(content.wait, estimate / 2 + 1000);
-      const { group, version, resource: name } = resource;
-      if (estimate === 0) content.errors.push(new StillThere(`unexpected items still remain in namespace: ${namespace} for gvr: ${group}/${version}, Resource=${name}`));
+      if (left.every(isOnItsWay)) this.#departingOf(namespace).set(nameOf(resource), { count: left.length, end: this.clock.now() + estimate });
+      this.#remains(content, namespace, resource, left.length, estimate);
     } catch (error) {
       if (!isUnsupported(error)) content.errors.push(error as Error);
     }
+  }
+
+  #remains(content: Content, namespace: string, resource: DiscoveredResource, count: number, estimate: number): void {
+    content.remaining.set(nameOf(resource), count);
+    content.wait = Math.max(content.wait, estimate / 2 + 1000);
+    const { group, version, resource: name } = resource;
+    if (estimate === 0) content.errors.push(new StillThere(`unexpected items still remain in namespace: ${namespace} for gvr: ${group}/${version}, Resource=${name}`));
+  }
+
+  #departingOf(namespace: string): Map<string, Departing> {
+    let departing = this.#departing.get(namespace);
+    if (!departing) this.#departing.set(namespace, (departing = new Map()));
+    return departing;
+  }
+
+  /**
+   * Whether of what was on its way out some has gone since and some is there still. Nothing comes into a namespace on its way
+   * out, nor gets finalizers: then counting tells as much as reading thousands of pods once more.
+   */
+  #becomesLess(namespace: string, resource: DiscoveredResource, { items, metadata }: FirstOf, content: Content): boolean {
+    const departing = this.#departing.get(namespace);
+    const before = departing?.get(nameOf(resource));
+    if (!before) return false;
+    const count = metadata.continue && metadata.remainingItemCount === undefined ? Infinity : items.length + (metadata.remainingItemCount ?? 0);
+    if (count >= before.count || !items.every(isOnItsWay)) {
+      departing!.delete(nameOf(resource));
+      return false;
+    }
+    before.count = count;
+    this.#remains(content, namespace, resource, count, Math.max(0, before.end - this.clock.now()));
+    return true;
   }
 
   /** Whether the server can do that. */
@@ -174,6 +224,9 @@ export class NamespaceController extends QueueController {
     return client.of(resources.namespaces).updateStatus({ ...ns, status: { ...ns.status, conditions } });
   }
 }
+
+/** As upstream names kinds in conditions. */
+const nameOf = ({ resource, group }: DiscoveredResource): string => `${resource}.${group}`;
 
 const isUnsupported = (error: unknown) => isNotFound(error) || isStatus(error, 'MethodNotAllowed');
 

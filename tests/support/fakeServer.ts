@@ -181,11 +181,14 @@ export class FakeServer implements Transport {
   #list(target: Target, request: ApiRequest) {
     const items = [...this.#bucket(target.def).values()].filter((object) => selected(target, request, object));
     items.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+    // A first page, whose rest nobody can ask for here.
+    const page = items.slice(0, Number(request.query?.limit) || items.length);
+    const rest = items.length - page.length;
     return {
       apiVersion: apiVersionOf(target.def),
       kind: `${target.def.kind}List`,
-      metadata: { resourceVersion: String(this.#revision) },
-      items,
+      metadata: { resourceVersion: String(this.#revision), ...(rest > 0 ? { continue: key(page.at(-1)!), remainingItemCount: rest } : {}) },
+      items: page,
     };
   }
 

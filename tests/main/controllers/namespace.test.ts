@@ -76,6 +76,24 @@ describe('pods that take longer to end than they may', () => {
     expect(discovered).toHaveLength(1);
   });
 
+  it('are only counted as long as they become fewer, and read again when they do not', async () => {
+    seed(20);
+    await remove();
+    const looks = () => cluster.server.requests.filter(({ method, path }) => method === 'GET' && path.endsWith('/namespaces/shop/pods')).map(({ query }) => query?.limit);
+    for (let i = 1; i < 15; i++) {
+      await cluster.clock.advance(900);
+      cluster.server.drop(resources.pods, 'shop', `web-${i}`);
+    }
+    await cluster.clock.advance(900);
+    // When they had been asked to go.
+    expect(looks().filter((limit) => limit === undefined)).toHaveLength(1);
+    expect(looks().filter((limit) => limit === 1).length).toBeGreaterThan(8);
+    expect(condition('NamespaceContentRemaining')!.message).toBe('Some resources are remaining: pods. has 6 resource instances');
+    cluster.server.requests.length = 0;
+    await cluster.clock.advance(5_000);
+    expect(looks()).toContain(undefined);
+  });
+
   it('hold a namespace up no longer than they are there, as long as they become fewer', async () => {
     seed(40);
     await remove();
