@@ -259,7 +259,7 @@ export class PodWorker {
   }
 
   #end(): void {
-    this.#abort.abort(new Error('the pod is to end'));
+    if (!this.#abort.signal.aborted) this.#abort.abort(new Error('the pod is to end'));
     const { deletionGracePeriodSeconds } = this.#pod.metadata ?? {};
     const grace = this.#gone ? this.#grace : deletionGracePeriodSeconds;
     if (!this.#killing || grace === undefined || grace >= this.#killing.grace) return;
