@@ -34,10 +34,11 @@ class Claimer<T extends KubeObject, O extends KubeObject> {
 
   async claim(object: T): Promise<boolean> {
     const { owner, selector } = this.options;
-    const matches = selector.matches(object.metadata?.labels);
     const controller = controllerOf(object);
+    // Most are somebody else's, who need not be asked for their labels.
+    if (controller && controller.uid !== owner.metadata!.uid) return false;
+    const matches = selector.matches(object.metadata?.labels);
     if (controller) {
-      if (controller.uid !== owner.metadata!.uid) return false;
       if (matches) return true;
       if (!owner.metadata!.deletionTimestamp) await this.#release(object);
       return false;
