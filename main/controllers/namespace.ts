@@ -111,9 +111,8 @@ export class NamespaceController extends QueueController {
     for (const resource of deletable.filter(isPods)) await this.#deleteAll(client, namespace, resource, content);
     // Pods may need what is in their namespace until their end.
     if (content.remaining.size > 0) return content;
-    await Promise.all(
-      deletable.filter((r) => !isPods(r)).map((resource) => this.#deleteAll(client, namespace, resource, content)),
-    );
+    // One kind after the other, as upstream: a kind in two groups (Events) is one collection, in which two would meet.
+    for (const resource of deletable.filter((r) => !isPods(r))) await this.#deleteAll(client, namespace, resource, content);
     return content;
   }
 

@@ -45,6 +45,18 @@ it('a deleted namespace goes with all that is in it, and what is elsewhere stays
   expect(cluster.server.all(resources.configMaps, 'shop')).toEqual([]);
 });
 
+it('what is in a namespace goes one kind after the other', async () => {
+  await cluster.client.of(resources.secrets).create({ metadata: { name: 'key', namespace: 'shop' } });
+  cluster.server.requests.length = 0;
+  await remove();
+  const steps = cluster.server.requests.flatMap(({ method, path }) => {
+    const kind = /\/namespaces\/shop\/(configmaps|secrets)$/.exec(path)?.[1];
+    return kind && method !== 'POST' ? [`${method} ${kind}`] : [];
+  });
+  const emptying = (kind: string) => ['GET', 'DELETE', 'GET'].map((method) => `${method} ${kind}`);
+  expect(steps.slice(0, 6)).toEqual([...emptying('configmaps'), ...emptying('secrets')]);
+});
+
 describe('pods that take longer to end than they may', () => {
   const seed = (count: number) => {
     for (let i = 0; i < count; i++) cluster.server.seed(resources.pods, makePod(`web-${i}`, { namespace: 'shop' }, { nodeName: 'node-1', terminationGracePeriodSeconds: 1 }));
