@@ -11,8 +11,8 @@ export interface Comparison {
 }
 
 /** Members that nobody ever owns (upstream: managedfields/internal/stripmeta.go), by the member that holds them. */
-const unownedRoot: ReadonlySet<string> = new Set(['apiVersion', 'kind']);
-const unownedMeta: ReadonlySet<string> = new Set([
+export const unownedRoot: ReadonlySet<string> = new Set(['apiVersion', 'kind']);
+export const unownedMeta: ReadonlySet<string> = new Set([
   'name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'clusterName', 'generation', 'managedFields', 'resourceVersion',
 ]);
 

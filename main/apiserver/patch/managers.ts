@@ -60,22 +60,28 @@ export function encodeOwners(owners: readonly Owner[]): ManagedFieldsEntry[] | u
   );
   return sorted.map((owner) => {
     if (owner.entry && owner.entry.apiVersion === owner.apiVersion && owner.entry.time === owner.time) return owner.entry;
-    return {
-      manager: owner.manager,
-      operation: owner.operation,
-      apiVersion: owner.apiVersion,
-      ...(owner.time === undefined ? {} : { time: owner.time }),
-      fieldsType: 'FieldsV1',
-      fieldsV1: inOrder(owner.set),
-      ...(owner.subresource ? { subresource: owner.subresource } : {}),
-    } as ManagedFieldsEntry;
+    return entryOf(owner, inOrder(owner.set));
   });
+}
+
+/** An owner with its fields, which are in order. */
+export function entryOf(owner: Omit<Owner, 'set'>, fields: FieldSet): ManagedFieldsEntry {
+  return {
+    manager: owner.manager,
+    operation: owner.operation,
+    apiVersion: owner.apiVersion,
+    ...(owner.time === undefined ? {} : { time: owner.time }),
+    fieldsType: 'FieldsV1',
+    fieldsV1: fields,
+    ...(owner.subresource ? { subresource: owner.subresource } : {}),
+  } as ManagedFieldsEntry;
 }
 
 const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 export const seconds = (owner: { time: string | undefined }): number => (owner.time === undefined ? 0 : Math.floor(Date.parse(owner.time) / 1000));
 
-function inOrder(set: FieldSet): FieldSet {
+/** Elements in upstream's order; the same set where they are. */
+export function inOrder(set: FieldSet): FieldSet {
   const elements = Object.keys(set);
   let sorted = true;
   for (let i = 1; i < elements.length && sorted; i++) sorted = compareElements(elements[i - 1]!, elements[i]!) < 0;

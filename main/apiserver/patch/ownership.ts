@@ -1,8 +1,9 @@
 import type { ManagedFieldsEntry } from '../../api/index.ts';
 import { timestamp, type KubeObject } from '../../api/meta.ts';
 import { compareObjects, type Comparison } from './compare.ts';
+import { fieldsOfNew } from './creation.ts';
 import { difference, intersection, isEmptySet, noFields, recursiveDifference, union, type FieldSet } from './fieldSet.ts';
-import { capUpdaters, decodeOwners, encodeOwners, isSameManager, withSet, type Owner } from './managers.ts';
+import { capUpdaters, decodeOwners, encodeOwners, entryOf, inOrder, isSameManager, withSet, type Owner } from './managers.ts';
 import type { PatchSchema } from './schema.ts';
 
 /** Who writes, and as what. */
@@ -50,8 +51,24 @@ export function updateManagedFields(live: KubeObject | undefined, object: KubeOb
     delete metadata.managedFields;
     return;
   }
-  setEntries(object, encodeOwners(capUpdaters(ownersAfterUpdate(live ?? {}, object, owners, write))));
+  if (!live && owners.length === 0) setEntries(object, entriesOfNew(object, write));
+  else setEntries(object, encodeOwners(capUpdaters(ownersAfterUpdate(live ?? {}, object, owners, write))));
 }
+
+function entriesOfNew(object: KubeObject, write: FieldWrite): ManagedFieldsEntry[] | undefined {
+  const fields = fieldsOfNew(object, write, () => inOrder(changedBy(filtered(compareObjects({}, object, write.schema), write.resetFields))));
+  return isEmptySet(fields) ? undefined : [entryOf(writerOf(write), fields)];
+}
+
+const changedBy = ({ modified, added }: Comparison): FieldSet => union(modified, added);
+
+const writerOf = ({ manager, apiVersion, subresource, now }: FieldWrite): Omit<Owner, 'set'> => ({
+  manager: manager || 'unknown',
+  operation: 'Update',
+  apiVersion,
+  subresource,
+  time: timestamp(now),
+});
 
 export function setEntries(object: KubeObject, entries: ManagedFieldsEntry[] | undefined): void {
   const metadata = (object.metadata ??= {});
@@ -72,17 +89,10 @@ function ownersBefore(live: KubeObject | undefined, object: KubeObject, subresou
 /** The owners when `object` takes the place of `live` by an update. */
 export function ownersAfterUpdate(live: KubeObject, object: KubeObject, before: readonly Owner[], write: FieldWrite): Owner[] {
   const comparison = filtered(compareObjects(live, object, write.schema), write.resetFields);
-  const changed = union(comparison.modified, comparison.added);
+  const changed = changedBy(comparison);
   const owners = takeAway(before, comparison, changed, comparisons(live, object, write, comparison));
   if (isEmptySet(changed)) return owners;
-  const mine: Owner = {
-    manager: write.manager || 'unknown',
-    operation: 'Update',
-    apiVersion: write.apiVersion,
-    subresource: write.subresource,
-    time: timestamp(write.now),
-    set: changed,
-  };
+  const mine: Owner = { ...writerOf(write), set: changed };
   const at = owners.findIndex((owner) => isSameManager(owner, mine));
   if (at < 0) return [...owners, mine];
   owners[at] = { ...mine, set: union(owners[at]!.set, changed) };
@@ -109,7 +119,7 @@ function takeAway(before: readonly Owner[], own: Comparison, ownChanged: FieldSe
   for (const owner of before) {
     const comparison = comparisonOf(owner.apiVersion);
     if (!comparison) continue;
-    const changed = comparison === own ? ownChanged : union(comparison.modified, comparison.added);
+    const changed = comparison === own ? ownChanged : changedBy(comparison);
     const kept = withSet(owner, difference(difference(owner.set, changed), comparison.removed));
     if (kept) owners.push(kept);
   }
@@ -136,5 +146,5 @@ export function resetSet(paths: FieldWrite['resetFields']): FieldSet {
 
 /** What an update would take from its owners: the fields that two writers do not agree on. */
 export function conflictsOf(owner: Owner, comparison: Comparison): FieldSet {
-  return intersection(owner.set, union(comparison.modified, comparison.added));
+  return intersection(owner.set, changedBy(comparison));
 }
