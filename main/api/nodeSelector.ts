@@ -15,19 +15,22 @@ export function matchesRequiredNodeAffinity(pod: Pod, node: Node): boolean {
 
 /** Terms are alternatives; no term, or an empty one, matches nothing. */
 export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean {
-  return selector.nodeSelectorTerms.some((term) => matchesTerm(term, node));
+  for (const term of selector.nodeSelectorTerms) if (matchesTerm(term, node)) return true;
+  return false;
 }
 
-export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
-  const { matchExpressions = [], matchFields = [] } = term;
-  if (matchExpressions.length === 0 && matchFields.length === 0) return false;
-  return (
-    matchExpressions.every((r) => satisfies(r, node.metadata!.labels?.[r.key])) &&
-    matchFields.every((r) => r.key === 'metadata.name' && satisfies(r, node.metadata!.name))
-  );
+/** Every pod asks it of every node: nothing is made on the way. */
+export function matchesTerm({ matchExpressions, matchFields }: NodeSelectorTerm, node: Node): boolean {
+  if (!matchExpressions?.length && !matchFields?.length) return false;
+  const { labels, name } = node.metadata!;
+  if (matchExpressions) for (const requirement of matchExpressions) if (!satisfies(requirement, labels?.[requirement.key])) return false;
+  if (matchFields) for (const requirement of matchFields) if (requirement.key !== 'metadata.name' || !satisfies(requirement, name)) return false;
+  return true;
 }
 
-function satisfies({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {
+const none: string[] = [];
+
+function satisfies({ operator, values = none }: NodeSelectorRequirement, value: string | undefined): boolean {
   switch (operator) {
     case 'In':
       return value !== undefined && values.includes(value);

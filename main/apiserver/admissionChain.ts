@@ -30,29 +30,19 @@ export class AdmissionChain {
     private readonly metrics: AdmissionMetrics,
   ) {}
 
-  admit(attributes: AdmissionAttributes): Promise<void> {
-    return this.#timed('admit', attributes, () => this.#admitTwice(attributes));
-  }
-
-  async #admitTwice(attributes: AdmissionAttributes): Promise<void> {
-    await this.#admit(attributes);
-    if (attributes.reinvocation.begin()) await this.#admit(attributes);
-  }
-
-  async #timed<T>(step: Step, { operation }: AdmissionAttributes, run: () => Promise<T>): Promise<T> {
+  async admit(attributes: AdmissionAttributes): Promise<void> {
     const started = this.clock.monotonic();
     let rejected = true;
     try {
-      const result = await run();
+      await this.#admit(attributes, started);
+      if (attributes.reinvocation.begin()) await this.#admit(attributes, this.clock.monotonic());
       rejected = false;
-      return result;
     } finally {
-      this.metrics.step(step, operation, this.clock.monotonic() - started, rejected);
+      this.metrics.step('admit', attributes.operation, this.clock.monotonic() - started, rejected);
     }
   }
 
-  async #admit(attributes: AdmissionAttributes): Promise<void> {
-    let last = this.clock.monotonic();
+  async #admit(attributes: AdmissionAttributes, last: number): Promise<void> {
     for (const { plugin, admit } of this.#handlers(attributes)) {
       if (!plugin.admit) continue;
       if (plugin.isIdle?.()) {
@@ -74,14 +64,11 @@ export class AdmissionChain {
   }
 
   /** What it resolves with is to be called when the write is over. */
-  validate(attributes: AdmissionAttributes): Promise<Settle | undefined> {
-    return this.#timed('validate', attributes, () => this.#validate(attributes));
-  }
-
-  async #validate(attributes: AdmissionAttributes): Promise<Settle | undefined> {
+  async validate(attributes: AdmissionAttributes): Promise<Settle | undefined> {
+    const started = this.clock.monotonic();
     let settles: Settle[] | undefined;
-    const settle = () => settles?.forEach((each) => each());
-    let last = this.clock.monotonic();
+    let rejected = true;
+    let last = started;
     try {
       for (const { plugin, validate } of this.#handlers(attributes)) {
         if (!plugin.validate) continue;
@@ -101,11 +88,12 @@ export class AdmissionChain {
           last = now;
         }
       }
-    } catch (error) {
-      settle();
-      throw error;
+      rejected = false;
+      return settles && (() => settleAll(settles));
+    } finally {
+      this.metrics.step('validate', attributes.operation, this.clock.monotonic() - started, rejected);
+      if (rejected) settleAll(settles);
     }
-    return settles && settle;
   }
 
   close(): void {
@@ -131,4 +119,8 @@ export class AdmissionChain {
     });
     return { plugin, admit: timesOf('admit'), validate: timesOf('validate') };
   }
+}
+
+function settleAll(settles: readonly Settle[] | undefined): void {
+  if (settles) for (const settle of settles) settle();
 }

@@ -206,7 +206,8 @@ export class Profile {
     const totals = new Array<number>(nodes.length).fill(0);
     for (const { plugin, weight } of scorers) {
       const begun = sampled ? metrics!.now() : 0;
-      const scores = nodes.map((node) => plugin.score!(state, pod, node));
+      const scores = new Array<number>(nodes.length);
+      for (let i = 0; i < scores.length; i++) scores[i] = plugin.score!(state, pod, nodes[i]!);
       if (sampled) metrics!.plugin(plugin, 'Score', begun, 'Success', nodes.length);
       metrics?.asked(plugin, 'Score', nodes.length);
       plugin.normalize?.(state, pod, scores, nodes);

@@ -45,17 +45,24 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
       durations: durations.series({ operation, ...labels }),
     });
   };
-  async function measured<T>(of: Measures, work: Promise<T>): Promise<T> {
-    const started = clock.monotonic();
+  const begin = (of: Measures) => {
     of.requests.add();
+    return clock.monotonic();
+  };
+  const end = (of: Measures, started: number) => of.durations.add((clock.monotonic() - started) / 1000);
+  const failed = (of: Measures, error: unknown) => {
+    // Who came second is told so, which is no failure.
+    if (!(error instanceof ConflictError)) of.errors.add();
+    return error;
+  };
+  async function measured<T>(of: Measures, work: () => Promise<T>): Promise<T> {
+    const started = begin(of);
     try {
-      return await work;
+      return await work();
     } catch (error) {
-      // Who came second is told so, which is no failure.
-      if (!(error instanceof ConflictError)) of.errors.add();
-      throw error;
+      throw failed(of, error);
     } finally {
-      of.durations.add((clock.monotonic() - started) / 1000);
+      end(of, started);
     }
   }
   const changed = (key: string) => {
@@ -76,7 +83,7 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
     fresh: (revision) => store.fresh(revision),
     get: (key) => store.get(key),
     async list(prefix, options) {
-      const result = await measured(measuresOf(prefix, 'list'), store.list(prefix, options));
+      const result = await measured(measuresOf(prefix, 'list'), () => store.list(prefix, options));
       const kind = kindOf(prefix);
       (kind.lists ??= lists.series(kind.labels)).add();
       (kind.fetched ??= fetched.series(kind.labels)).add(result.entries.length);
@@ -84,12 +91,21 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
     },
     count: (prefix) => store.count(prefix),
     async put(key, encode, options) {
-      const entry = await measured(measuresOf(key, options.expected === 0 ? 'create' : 'update'), store.put(key, encode, options));
-      changed(key);
-      return entry;
+      // Written out, as it is what happens most.
+      const of = measuresOf(key, options.expected === 0 ? 'create' : 'update');
+      const started = begin(of);
+      try {
+        const entry = await store.put(key, encode, options);
+        changed(key);
+        return entry;
+      } catch (error) {
+        throw failed(of, error);
+      } finally {
+        end(of, started);
+      }
     },
     async delete(key, options) {
-      const entry = await measured(measuresOf(key, 'delete'), store.delete(key, options));
+      const entry = await measured(measuresOf(key, 'delete'), () => store.delete(key, options));
       if (entry) changed(key);
       return entry;
     },

@@ -71,14 +71,14 @@ export function podWarnings(field: string, spec: PodSpec | undefined, metadata: 
   for (const key in deprecatedAnnotations)
     if (metadata?.annotations?.[key] !== undefined) warn(`${metadataPath}.annotations[${key}]`, deprecatedAnnotations[key]!);
   spec.volumes?.forEach((volume, i) => {
-    for (const key of Object.keys(volume) as (keyof Volume)[]) {
-      const deprecated = deprecatedVolumes[key];
+    for (const key in volume) {
+      const deprecated = deprecatedVolumes[key as keyof Volume];
       if (deprecated) warn(`${field}.volumes[${i}].${deprecated[0]}`, deprecated[1]);
     }
     const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
     if (claim) warnings.push(...claimSpecWarnings(`${field}.volumes[${i}].ephemeral.volumeClaimTemplate.spec`, claim));
   });
-  warnings.push(...overlappingPathWarnings(spec.volumes ?? []));
+  if (spec.volumes) warnings.push(...overlappingPathWarnings(spec.volumes));
   spec.dnsConfig?.nameservers?.forEach((ip, i) => warnings.push(...ipWarnings(`spec.dnsConfig.nameservers[${i}]`, ip)));
   spec.hostAliases?.forEach(({ ip }, i) => warnings.push(...ipWarnings(`spec.hostAliases[${i}].ip`, ip)));
   duplicates(spec.hostAliases, (alias) => alias.ip, (i, ip) => warn(`${field}.hostAliases[${i}].ip`, `duplicate ip ${JSON.stringify(ip)}`));
@@ -106,14 +106,16 @@ export function podWarnings(field: string, spec: PodSpec | undefined, metadata: 
 type Warn = (path: string, text: string) => void;
 
 function visit(field: string, spec: PodSpec): [string, Container][] {
-  return (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((kind) =>
-    (spec[kind] ?? []).map((container, i): [string, Container] => [`${field}.${kind}[${i}]`, container]),
-  );
+  const found: [string, Container][] = [];
+  for (const kind of ['initContainers', 'containers', 'ephemeralContainers'] as const)
+    spec[kind]?.forEach((container, i) => found.push([`${field}.${kind}[${i}]`, container]));
+  return found;
 }
 
 function duplicates<T>(items: T[] | undefined, key: (item: T) => string, found: (i: number, key: string) => void): void {
+  if (!items) return;
   const seen = new Set<string>();
-  items?.forEach((item, i) => {
+  items.forEach((item, i) => {
     if (seen.has(key(item))) found(i, key(item));
     seen.add(key(item));
   });
@@ -143,8 +145,9 @@ export function appArmorProfileOf(annotation: string): AppArmorProfile | undefin
 function containerWarnings(path: string, container: Container, warn: Warn): void {
   for (const what of ['limits', 'requests'] as const)
     fractionalBytes(container.resources?.[what], (name, text) => warn(`${path}.resources.${what}[${name}]`, text));
+  if (!container.env) return;
   const seen = new Set<string>();
-  container.env?.forEach((variable, i) => {
+  container.env.forEach((variable, i) => {
     const reference = `$(${variable.name})`;
     const hides = variable.valueFrom !== undefined || variable.value === reference || !variable.value?.includes(reference);
     if (seen.has(variable.name) && hides)
@@ -183,6 +186,7 @@ function portWarnings(containers: [string, Container][], warn: Warn): void {
 }
 
 function affinityWarnings(field: string, spec: PodSpec, warn: Warn): void {
+  if (!spec.affinity) return;
   const none = 'a null labelSelector results in matching no pod';
   for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
     const path = `${field}.affinity.${kind}`;

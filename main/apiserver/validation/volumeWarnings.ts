@@ -57,40 +57,48 @@ interface Placed {
 
 /** Files of one volume that hide each other, or lie below one another. Mirrors pkg/api/pod/warnings.go (warningsForOverlappingVirtualPaths). */
 export function overlappingPathWarnings(volumes: Volume[]): string[] {
-  return volumes.flatMap((volume) => {
-    const { name, configMap, secret, downwardAPI, projected } = volume;
-    if (configMap) return overlaps(name, `ConfigMap "${configMap.name ?? ''}"`, placed(configMap.items));
-    if (secret) return overlaps(name, `Secret "${secret.secretName ?? ''}"`, placed(secret.items));
-    if (downwardAPI) return overlaps(name, 'DownwardAPI', placed(downwardAPI.items));
-    return projected ? projectedWarnings(name, projected.sources ?? []) : [];
-  });
+  const warnings: string[] = [];
+  for (const { name, configMap, secret, downwardAPI, projected } of volumes) {
+    if (configMap) overlaps(warnings, name, `ConfigMap "${configMap.name ?? ''}"`, placed([], configMap.items));
+    else if (secret) overlaps(warnings, name, `Secret "${secret.secretName ?? ''}"`, placed([], secret.items));
+    else if (downwardAPI) overlaps(warnings, name, 'DownwardAPI', placed([], downwardAPI.items));
+    else if (projected) projectedWarnings(warnings, name, projected.sources ?? []);
+  }
+  return warnings;
 }
 
-const placed = (items: Pick<KeyToPath, 'path'>[] | undefined, source = ''): Placed[] => (items ?? []).map(({ path }) => ({ path, source }));
+function placed(files: Placed[], items: readonly Pick<KeyToPath, 'path'>[] | undefined, source = ''): Placed[] {
+  if (items) for (const { path } of items) files.push({ path: path.endsWith('/') ? path.replace(/\/+$/, '') : path, source });
+  return files;
+}
 
 type Projection = NonNullable<NonNullable<Volume['projected']>['sources']>[number];
 
-function projectedWarnings(volume: string, sources: Projection[]): string[] {
-  const empty = sources.filter((source) => Object.keys(source).length === 0).map(() => `volume ${JSON.stringify(volume)} (Projected) has no sources provided`);
-  return [...empty, ...overlaps(volume, 'Projected', sources.flatMap(placedBy))];
+function projectedWarnings(warnings: string[], volume: string, sources: Projection[]): void {
+  const files: Placed[] = [];
+  for (const { configMap, secret, downwardAPI, serviceAccountToken, ...other } of sources) {
+    if (configMap) placed(files, configMap.items, `ConfigMap "${configMap.name ?? ''}"`);
+    else if (secret) placed(files, secret.items, `Secret "${secret.name ?? ''}"`);
+    else if (downwardAPI) placed(files, downwardAPI.items, 'DownwardAPI');
+    else if (serviceAccountToken) placed(files, [serviceAccountToken], 'ServiceAccountToken');
+    else if (Object.keys(other).length === 0) warnings.push(`volume ${JSON.stringify(volume)} (Projected) has no sources provided`);
+  }
+  overlaps(warnings, volume, 'Projected', files);
 }
 
-function placedBy({ configMap, secret, downwardAPI, serviceAccountToken }: Projection): Placed[] {
-  if (configMap) return placed(configMap.items, `ConfigMap "${configMap.name ?? ''}"`);
-  if (secret) return placed(secret.items, `Secret "${secret.name ?? ''}"`);
-  if (downwardAPI) return placed(downwardAPI.items, 'DownwardAPI');
-  return serviceAccountToken ? placed([serviceAccountToken], 'ServiceAccountToken') : [];
+function overlaps(warnings: string[], volume: string, kind: string, files: readonly Placed[]): void {
+  for (let i = 1; i < files.length; i++) {
+    const file = files[i]!;
+    for (let before = 0; before < i; before++) {
+      const other = files[before]!;
+      if (isBelow(other.path, file.path) || isBelow(file.path, other.path))
+        warnings.push(`volume ${JSON.stringify(volume)} (${kind}): overlapping paths: ${describe(file)} with ${describe(other)}`);
+    }
+  }
 }
 
-function overlaps(volume: string, kind: string, files: Placed[]): string[] {
-  const before: Placed[] = [];
-  return files.flatMap(({ path: given, source }) => {
-    const file = { path: given.replace(/\/+$/, ''), source };
-    const below = (inner: string, outer: string) => `${inner}/`.startsWith(`${outer}/`);
-    const hit = before.filter(({ path }) => path && file.path && (below(path, file.path) || below(file.path, path)));
-    before.push(file);
-    return hit.map((other) => `volume ${JSON.stringify(volume)} (${kind}): overlapping paths: ${describe(file)} with ${describe(other)}`);
-  });
-}
+/** The same path, or one below it; nothing lies below an empty one. */
+const isBelow = (inner: string, outer: string): boolean =>
+  outer !== '' && inner.startsWith(outer) && (inner.length === outer.length || inner.charCodeAt(outer.length) === 0x2f);
 
 const describe = ({ path, source }: Placed): string => (source ? `${JSON.stringify(path)} (${source})` : JSON.stringify(path));

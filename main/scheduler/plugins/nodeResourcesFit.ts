@@ -103,41 +103,37 @@ function scorer({ type, resources, shape }: ScoringStrategy): (pod: PodInfo, nod
 }
 
 /** What is missing, and whether an empty node of this size would have it. */
-function shortage(
-  wanted: Resources,
-  node: NodeInfo,
-  ignores: Ignores,
-  classOf: ClassOfResource,
-): { reasons: string[]; everEnough: boolean } | undefined {
-  let reasons: string[] | undefined;
-  let everEnough = true;
-  const lack = (what: string, amount: number, capacity: number) => {
-    (reasons ??= []).push(what);
-    if (amount > capacity) everEnough = false;
-  };
+interface Shortage {
+  reasons: string[];
+  everEnough: boolean;
+}
+
+function shortage(wanted: Resources, node: NodeInfo, ignores: Ignores, classOf: ClassOfResource): Shortage | undefined {
   const { allocatable, requested } = node;
-  if (node.pods.size + 1 > node.allowedPods) (reasons ??= []).push('Too many pods');
-  if (wanted.milliCpu > 0 && wanted.milliCpu > allocatable.milliCpu - requested.milliCpu) {
-    lack('Insufficient cpu', wanted.milliCpu, allocatable.milliCpu);
-  }
-  if (wanted.memory > 0 && wanted.memory > allocatable.memory - requested.memory) {
-    lack('Insufficient memory', wanted.memory, allocatable.memory);
-  }
-  if (
-    wanted.ephemeralStorage > 0 &&
-    wanted.ephemeralStorage > allocatable.ephemeralStorage - requested.ephemeralStorage
-  ) {
-    lack('Insufficient ephemeral-storage', wanted.ephemeralStorage, allocatable.ephemeralStorage);
-  }
+  let lacking: Shortage | undefined;
+  if (node.pods.size + 1 > node.allowedPods) lacking = lack(lacking, 'Too many pods', 0, 0);
+  if (wanted.milliCpu > 0 && wanted.milliCpu > allocatable.milliCpu - requested.milliCpu)
+    lacking = lack(lacking, 'Insufficient cpu', wanted.milliCpu, allocatable.milliCpu);
+  if (wanted.memory > 0 && wanted.memory > allocatable.memory - requested.memory)
+    lacking = lack(lacking, 'Insufficient memory', wanted.memory, allocatable.memory);
+  if (wanted.ephemeralStorage > 0 && wanted.ephemeralStorage > allocatable.ephemeralStorage - requested.ephemeralStorage)
+    lacking = lack(lacking, 'Insufficient ephemeral-storage', wanted.ephemeralStorage, allocatable.ephemeralStorage);
   for (const [resource, amount] of wanted.scalar) {
     if (ignores?.(resource)) continue;
     const capacity = allocatable.scalar.get(resource) ?? 0;
     if (capacity === 0 && classOf(resource)) continue;
     if (amount > 0 && amount > capacity - (requested.scalar.get(resource) ?? 0)) {
-      lack(`Insufficient ${resource}`, amount, capacity);
+      lacking = lack(lacking, `Insufficient ${resource}`, amount, capacity);
     }
   }
-  return reasons && { reasons, everEnough };
+  return lacking;
+}
+
+function lack(before: Shortage | undefined, reason: string, amount: number, capacity: number): Shortage {
+  const shortage = before ?? { reasons: [], everEnough: true };
+  shortage.reasons.push(reason);
+  if (amount > capacity) shortage.everEnough = false;
+  return shortage;
 }
 
 /** Whether there is more `now` than there was of anything that is wanted. */
