@@ -120,15 +120,15 @@ class Decoder {
     const members = new Members(schema);
     const outer = this.#struct;
     for (const name of Object.keys(value)) {
-      const field = schema.fields.get(name);
-      if (!field) {
+      const slot = members.slot(name);
+      if (!slot) {
         if (value[name] !== undefined) this.#complain(name);
         continue;
       }
       this.#fields.push(name);
       this.#path.push(name);
       this.#struct = schema.name;
-      members.add(field, this.#value(field.type, value[name]));
+      members.add(slot, this.#value(slot.field.type, value[name]));
       this.#path.pop();
       this.#fields.pop();
     }

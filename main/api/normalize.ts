@@ -12,8 +12,8 @@ export function normalizeObject(schema: ObjectSchema, value: Record<string, unkn
   const members = new Members(schema);
   for (const name in value) {
     const member = value[name];
-    const field = member === undefined || member === null ? undefined : schema.fields.get(name);
-    if (field) members.add(field, normalizeValue(field.type, member));
+    const slot = member === undefined || member === null ? undefined : members.slot(name);
+    if (slot) members.add(slot, normalizeValue(slot.field.type, member));
   }
   return members.written();
 }
@@ -41,9 +41,15 @@ export function cloneGiven<T>(value: T): T {
   return copy as T;
 }
 
+/** A field, and where it stands in its structure. */
+export interface Slot {
+  readonly field: FieldSchema;
+  readonly place: number;
+}
+
 /** What a structure's fields are to its writer. */
 interface Layout {
-  places: ReadonlyMap<FieldSchema, number>;
+  slots: ReadonlyMap<string, Slot>;
   fields: readonly FieldSchema[];
   /** Those that are written though nothing was said of them, in order. */
   always: readonly number[];
@@ -56,7 +62,7 @@ function layoutOf(schema: ObjectSchema): Layout {
   if (!layout) {
     const fields = [...schema.fields.values()];
     const always = fields.flatMap((field, place) => (absent(field) === undefined ? [] : [place]));
-    layouts.set(schema, (layout = { places: new Map(fields.map((field, place) => [field, place])), fields, always }));
+    layouts.set(schema, (layout = { slots: new Map(fields.map((field, place) => [field.name, { field, place }])), fields, always }));
   }
   return layout;
 }
@@ -64,23 +70,54 @@ function layoutOf(schema: ObjectSchema): Layout {
 /** The members of one structure, which come in any order and are written in that of the structure, as Go writes them. */
 export class Members {
   readonly #layout: Layout;
-  readonly #places: number[] = [];
-  readonly #values: unknown[] = [];
+  /** All that came, as long as each came behind the one before. */
+  readonly #written: Record<string, unknown> = {};
+  #last = -1;
+  /** Which of those that are always written comes next. */
+  #next = 0;
+  /** Places of those that were written though they had not come. */
+  #filled: number[] | undefined;
+  /** All that came, in order, once one was late. */
+  #places: number[] | undefined;
+  #values: unknown[] = none;
   #empties: Empties | undefined;
 
   constructor(schema: ObjectSchema) {
     this.#layout = layoutOf(schema);
   }
 
+  /** Where the structure has a member of that name; undefined: nowhere. */
+  slot(name: string): Slot | undefined {
+    return this.#layout.slots.get(name);
+  }
+
   /** Each once. `value` is normalized itself. */
-  add(field: FieldSchema, value: unknown): void {
+  add({ field, place }: Slot, value: unknown): void {
     if (value === undefined) return;
     if (isLeftOut(field, value)) {
       if (field.type.kind !== 'scalar') (this.#empties ??= new Map()).set(field.name, Array.isArray(value) ? [] : {});
       return;
     }
-    const place = this.#layout.places.get(field)!;
-    const places = this.#places;
+    if (!this.#places && place > this.#last) {
+      this.#fillUpTo(place);
+      this.#written[field.name] = value;
+      this.#last = place;
+    } else this.#insert(place, value);
+  }
+
+  #fillUpTo(place: number): void {
+    const { fields, always } = this.#layout;
+    for (; this.#next < always.length && always[this.#next]! <= place; this.#next++) {
+      const absentPlace = always[this.#next]!;
+      if (absentPlace === place) continue;
+      const field = fields[absentPlace]!;
+      this.#written[field.name] = absent(field);
+      (this.#filled ??= []).push(absentPlace);
+    }
+  }
+
+  #insert(place: number, value: unknown): void {
+    const places = (this.#places ??= this.#leaveOrder());
     const values = this.#values;
     // Most come in order, or nearly.
     let at = places.length;
@@ -92,9 +129,27 @@ export class Members {
     values[at] = value;
   }
 
+  #leaveOrder(): number[] {
+    const places: number[] = [];
+    this.#values = [];
+    for (const name in this.#written) {
+      const { place } = this.#layout.slots.get(name)!;
+      if (this.#filled?.includes(place)) continue;
+      places.push(place);
+      this.#values.push(this.#written[name]);
+    }
+    return places;
+  }
+
   written(): Record<string, unknown> {
+    const written = this.#places ? this.#writtenAnew(this.#places) : this.#written;
+    if (!this.#places) this.#fillUpTo(Infinity);
+    if (this.#empties) empties.set(written, this.#empties);
+    return written;
+  }
+
+  #writtenAnew(places: readonly number[]): Record<string, unknown> {
     const { fields, always } = this.#layout;
-    const places = this.#places;
     const written: Record<string, unknown> = {};
     let next = 0;
     for (let i = 0; i < places.length; i++) {
@@ -104,10 +159,11 @@ export class Members {
       written[fields[place]!.name] = this.#values[i];
     }
     for (; next < always.length; next++) written[fields[always[next]!]!.name] = absent(fields[always[next]!]!);
-    if (this.#empties) empties.set(written, this.#empties);
     return written;
   }
 }
+
+const none: unknown[] = [];
 
 /** What Go writes for a member that is absent. */
 function absent(field: FieldSchema): unknown {

@@ -89,23 +89,26 @@ function ofType(type: FieldType, value: object): object {
     case 'object':
       return structure(type.schema, value as Members);
     case 'list':
-      return Array.isArray(value) ? each(value, (element) => ofType(type.element, element)) : value;
+      return Array.isArray(value) ? each(value, type.element) : value;
     case 'map':
-      return map(value as Members, (element) => ofType(type.element, element));
+      return map(value as Members, type.element);
     default:
       // Free JSON is kept as it was given.
       return value;
   }
 }
 
-const anything = (value: object): unknown => (Array.isArray(value) ? each(value, anything) : map(value as Members, anything));
+/** `type`: of what is within; undefined where nothing is known of it. */
+const within = (type: FieldType | undefined, value: object): object => (type ? ofType(type, value) : anything(value));
+const anything = (value: object): object => (Array.isArray(value) ? each(value, undefined) : map(value as Members, undefined));
 
-function each(list: unknown[], change: (element: object) => unknown): unknown[] {
+function each(list: unknown[], type: FieldType | undefined): unknown[] {
+  if (type && !hasOrder(type)) return list;
   let copy: unknown[] | undefined;
   for (let i = 0; i < list.length; i++) {
     const before = list[i];
     if (typeof before !== 'object' || before === null) continue;
-    const after = change(before);
+    const after = within(type, before);
     if (after !== before) (copy ??= [...list])[i] = after;
   }
   return copy ?? list;
@@ -114,7 +117,7 @@ function each(list: unknown[], change: (element: object) => unknown): unknown[] 
 /** Names that are whole numbers come first in JavaScript, wherever they are put. */
 const isIndex = (name: string) => /^\d+$/.test(name);
 
-function map(value: Members, change: (element: object) => unknown): Members {
+function map(value: Members, type: FieldType | undefined): Members {
   let ordered = true;
   let last = '';
   let copy: Members | undefined;
@@ -123,7 +126,7 @@ function map(value: Members, change: (element: object) => unknown): Members {
     last = name;
     const before = value[name];
     if (typeof before !== 'object' || before === null) continue;
-    const after = change(before);
+    const after = within(type, before);
     if (after !== before) put((copy ??= { ...value }), name, after);
   }
   const whole = copy ?? value;

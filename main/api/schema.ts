@@ -161,13 +161,38 @@ export function isReadAs(given: GroupVersionKind, expected: GroupVersionKind): b
 
 /** The schema of a kind; undefined for what is not built in. */
 export function schemaOf(gvk: GroupVersionKind): ObjectSchema | undefined {
+  const { group, version, kind } = gvk;
+  // Asked for several times in each request: no text is made for what was asked for before.
+  const asked = askedFor.get(kind);
+  if (asked) for (const same of asked) if (same.version === version && same.group === group) return same.schema;
+  const schema = findSchema(gvk);
+  if (!schema) return undefined;
+  if (asked) asked.push({ group, version, schema });
+  else askedFor.set(kind, [{ group, version, schema }]);
+  return schema;
+}
+
+/** By kind. */
+const askedFor = new Map<string, { group: string; version: string; schema: ObjectSchema }[]>();
+
+function findSchema(gvk: GroupVersionKind): ObjectSchema | undefined {
   const id = kindTable().get(kindKey(gvk)) ?? readStill.get(kindKey(gvk)) ?? (shared.has(gvk.kind) ? `meta/v1.${gvk.kind}` : undefined);
   return id === undefined ? undefined : schemaById(id);
 }
 
 /** The same by `apiVersion` and `kind` as an object carries them. */
 export function schemaOfObject({ apiVersion, kind }: { apiVersion?: string; kind?: string }): ObjectSchema | undefined {
-  return apiVersion && kind ? schemaOf({ ...parseApiVersion(apiVersion), kind }) : undefined;
+  if (!apiVersion || !kind) return undefined;
+  const { group, version } = groupVersionOf(apiVersion);
+  return schemaOf({ group, version, kind });
+}
+
+let lastVersion = { apiVersion: 'v1', ...parseApiVersion('v1') };
+
+/** Most objects are of the version that the one before was of. */
+function groupVersionOf(apiVersion: string): { group: string; version: string } {
+  if (lastVersion.apiVersion !== apiVersion) lastVersion = { apiVersion, ...parseApiVersion(apiVersion) };
+  return lastVersion;
 }
 
 /** Every type with fields, by id. */
@@ -271,13 +296,21 @@ function readType(text: string, home: string): FieldType {
   if (facts.items !== undefined) return { ...(readType(facts.items, homeOf(id)) as FieldType & { kind: 'list' }), goType, message: true };
   if (facts.base !== undefined) return { kind: 'scalar', scalar: facts.base, goType, ...(facts.enum ? { enum: facts.enum } : {}) };
   // The schema is looked up when it is asked for: types may contain themselves.
-  return {
-    kind: 'object',
-    goType,
-    get schema() {
-      return schemaById(id)!;
-    },
-  };
+  return new ObjectType(id, goType);
+}
+
+class ObjectType {
+  readonly kind = 'object';
+  #schema: ObjectSchema | undefined;
+
+  constructor(
+    private readonly id: string,
+    readonly goType: string,
+  ) {}
+
+  get schema(): ObjectSchema {
+    return (this.#schema ??= schemaById(this.id)!);
+  }
 }
 
 /** What the types and their members are for, by id: `[the type's text, {member: its text}]`. */

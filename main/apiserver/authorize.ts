@@ -2,15 +2,18 @@ import { failure, forbidden, type StatusError } from '../api/status.ts';
 import type { Authorizer, RequestInfo, UserInfo } from './auth/types.ts';
 import type { Call } from './call.ts';
 
-/** Throws 403. The privileged group needs no question (upstream: plugin/pkg/auth/authorizer, superuser). */
-export async function authorize(authorizer: Authorizer, user: UserInfo, info: RequestInfo): Promise<void> {
-  if (user.groups.includes('system:masters')) return;
+/** Throws or rejects with 403; undefined where there is nothing to wait for. The privileged group needs no question (upstream: plugin/pkg/auth/authorizer, superuser). */
+export function authorize(authorizer: Authorizer, user: UserInfo, info: RequestInfo): Promise<void> | undefined {
+  return user.groups.includes('system:masters') ? undefined : ask(authorizer, user, info);
+}
+
+async function ask(authorizer: Authorizer, user: UserInfo, info: RequestInfo): Promise<void> {
   const decision = await authorizer.authorize(user, info);
   if (!decision.allowed) throw refused(user, info, decision.reason);
 }
 
 /** Whether the client of an update may create what it turns out to create. */
-export function authorizeCreate(authorizer: Authorizer, { user, info }: Call): Promise<void> {
+export function authorizeCreate(authorizer: Authorizer, { user, info }: Call): Promise<void> | undefined {
   return authorize(authorizer, user, { ...info, verb: 'create' });
 }
 

@@ -62,7 +62,7 @@ export class Chain {
     const info = parseRequestInfo(incoming.method, incoming.path, incoming.query);
     const local = incoming.user !== undefined;
     const timeout = local || info.verb === 'watch' || isStream(info) ? undefined : requestTimeout(incoming.query);
-    const requester = await this.authenticate(incoming);
+    const requester = incoming.user ?? (await this.authenticate(incoming));
     const user = incoming.impersonation ? await impersonate(this.serving.authorizer, requester, incoming.impersonation, info) : requester;
     const call: Call = Object.assign(incoming, { info, user });
     try {
@@ -94,7 +94,8 @@ export class Chain {
 
   async #allowed(call: Call): Promise<Answer> {
     try {
-      await authorize(this.serving.authorizer, call.user, call.info);
+      const asked = authorize(this.serving.authorizer, call.user, call.info);
+      if (asked) await asked;
     } catch (error) {
       call.denied = true;
       throw error;

@@ -128,7 +128,7 @@ async function takenFor(authorizer: Authorizer, requester: UserInfo, wanted: Imp
     parts: [],
     ...part,
   });
-  const allowed = (...asked: Parameters<typeof question>) => authorize(authorizer, requester, question(...asked));
+  const allowed = async (...asked: Parameters<typeof question>) => authorize(authorizer, requester, question(...asked));
   /** Each, or all at once. What follows from being asked so is no business of the old verb. */
   const allAllowed = async (questions: Parameters<typeof question>[], all: Parameters<typeof question>) => {
     if (mode && questions.length >= many && (await allowed(...all).then(() => true, () => false))) return;

@@ -31,18 +31,18 @@ export interface Exchange {
 
 export function send(response: Response, exchange: Exchange, encoded: Encoded): void {
   const { body } = encoded;
-  exchange.size = Buffer.byteLength(body);
+  const size = (exchange.size = Buffer.byteLength(body));
   const large = exchange.compress && body.length > gzipThreshold;
-  if (!large) return write(response, exchange, encoded, body);
+  if (!large) return write(response, exchange, encoded, body, size);
   gzip(body, { level: constants.Z_BEST_SPEED }, (error, zipped) => {
-    if (error) write(response, exchange, encoded, body);
-    else write(response, exchange, { ...encoded, headers: { ...encoded.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' } }, zipped);
+    if (error) write(response, exchange, encoded, body, size);
+    else write(response, exchange, { ...encoded, headers: { ...encoded.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' } }, zipped, zipped.length);
   });
 }
 
-function write(response: Response, { call, method }: Exchange, encoded: Encoded, body: string | Uint8Array): void {
+function write(response: Response, { call, method }: Exchange, encoded: Encoded, body: string | Uint8Array, size: number): void {
   const headers = headersOf(call, encoded.contentType);
-  headers['content-length'] = Buffer.byteLength(body);
+  headers['content-length'] = size;
   response.writeHead(encoded.code, Object.assign(headers, encoded.headers));
   if (method === 'HEAD') response.end();
   // A text goes out together with the headers, in one write, which would write the bytes of warnings as text too.

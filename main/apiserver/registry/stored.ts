@@ -1,7 +1,7 @@
-import { parseApiVersion, type KubeObject } from '../../api/meta.ts';
+import type { KubeObject } from '../../api/meta.ts';
 import { withNulls, withoutNulls } from '../../api/nulls.ts';
 import { inGoOrder } from '../../api/order.ts';
-import { schemaById, schemaOf, type ObjectSchema } from '../../api/schema.ts';
+import { schemaById, schemaOfObject, type ObjectSchema } from '../../api/schema.ts';
 import type { Encode, Entry } from '../../store/index.ts';
 
 /** How many objects are kept whose entries keep none: requests that are under way at once look at theirs several times each. */
@@ -26,10 +26,8 @@ function parsedOf(entry: Entry): KubeObject {
 
 function parsed(text: string): KubeObject {
   const object = JSON.parse(text) as KubeObject;
-  return text.includes(':null') ? withoutNulls(schemaOfKind(object.kind, object.apiVersion), object) : object;
+  return text.includes(':null') ? withoutNulls(schemaOfObject(object), object) : object;
 }
-
-const schemaOfKind = (kind = '', apiVersion = ''): ObjectSchema | undefined => schemaOf({ ...parseApiVersion(apiVersion), kind });
 
 /** An object ready to be written: its text for any revision, and itself as the entry's memo. */
 export interface Writable {
@@ -49,7 +47,7 @@ const marker = '"resourceVersion":"';
  * of the store, is not put in order again.
  */
 export function writable(object: KubeObject, kind: string, apiVersion: string, stored?: KubeObject): Writable {
-  const schema = schemaOfKind(kind, apiVersion);
+  const schema = schemaOfObject({ kind, apiVersion });
   const own = inOrder(object, kind, apiVersion, schema, stored);
   const asOf = (revision: number) => {
     own.metadata!.resourceVersion = String(revision);

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeChanged, decodeObject, DecodeError } from '../../../main/api/decode.ts';
 import { duplicateFields } from '../../../main/api/duplicates.ts';
@@ -24,6 +25,22 @@ describe('a request body', () => {
       status: {},
     });
     expect(Object.keys(object)).toEqual(['apiVersion', 'kind', 'metadata', 'spec', 'status']);
+  });
+
+  it('is the same text in whatever order its members come, and whichever there are', () => {
+    const spec = { replicas: 2, selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [] } }, minReadySeconds: 3, strategy: { type: 'Recreate' }, paused: true };
+    const inGoOrder = ['replicas', 'selector', 'template', 'strategy', 'minReadySeconds', 'paused'];
+    fc.assert(
+      fc.property(fc.shuffledSubarray(Object.keys(spec) as (keyof typeof spec)[]), (names) => {
+        const { object } = decodeObject(deployments, deployment(Object.fromEntries(names.map((name) => [name, spec[name]]))));
+        const written = (object as { spec?: unknown }).spec as Record<string, unknown>;
+        const expected = inGoOrder.filter((name) => name === 'template' || name === 'strategy' || (names as string[]).includes(name));
+        // The template and the strategy are written though nothing was said of them.
+        expect(Object.keys(written)).toEqual(expected);
+        for (const name of expected) if ((names as string[]).includes(name)) expect(written[name]).toMatchObject(name === 'template' ? { metadata: { labels: { a: 'b' } } } : (spec[name as keyof typeof spec] as object));
+        if (!names.includes('template')) expect(written.template).toEqual({ metadata: {}, spec: expect.anything() });
+      }),
+    );
   });
 
   it('keeps false, zero and empty text where Go has a pointer, and drops them elsewhere', () => {
