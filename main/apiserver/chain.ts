@@ -110,7 +110,8 @@ export class Chain {
     if (incoming.user) return incoming.user;
     const credentials: Credentials = { ...incoming.credentials, note: (key, value) => void ((incoming.auditAnnotations ??= {})[key] = value) };
     for (const authenticator of this.authenticators) {
-      const user = await authenticator.authenticate(credentials);
+      const found = authenticator.authenticate(credentials);
+      const user = found instanceof Promise ? await found : found;
       if (user) return user.groups.includes('system:authenticated') ? user : { ...user, groups: [...user.groups, 'system:authenticated'] };
     }
     // Other schemes than tokens are nobody's.

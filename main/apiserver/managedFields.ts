@@ -5,7 +5,7 @@ import { schemaOf, type ObjectSchema } from '../api/schema.ts';
 import { StatusError } from '../api/status.ts';
 import { patchSchemaOf, updateManagedFields, type FieldWrite } from './patch/index.ts';
 import type { Registry } from './registry/generic.ts';
-import type { RequestContext } from './registry/strategy.ts';
+import type { RequestContext, Strategy } from './registry/strategy.ts';
 
 /** Who writes what, for the record of who owns which field. */
 export function fieldWrite(registry: Registry, context: RequestContext, subresource: string): FieldWrite {
@@ -33,19 +33,25 @@ function usualResetFields({ strategy }: Registry, subresource: string): readonly
 /**
  * Keeps that record. `object` is changed in place; `current` is undefined on create. A write does not fail for owners of
  * versions that cannot be compared: the record is dropped then, so that it says nothing wrong (upstream: UpdateNoErrors).
+ * There is something to wait for only where versions are converted.
  */
-export async function manageFieldsOnUpdate(
+export function manageFieldsOnUpdate(
   registry: Registry,
   context: RequestContext,
   current: KubeObject | undefined,
   object: KubeObject,
   subresource: string,
-): Promise<void> {
-  try {
-    await acrossVersions(registry, fieldWrite(registry, context, subresource), (write) => updateManagedFields(current, object, write));
-  } catch (error) {
+): Promise<void> | undefined {
+  const drop = (error: unknown) => {
     if (!(error instanceof StatusError)) throw error;
     delete object.metadata?.managedFields;
+  };
+  try {
+    const converted = acrossVersions(registry, fieldWrite(registry, context, subresource), (write) => updateManagedFields(current, object, write));
+    return converted instanceof Promise ? converted.catch(drop) : undefined;
+  } catch (error) {
+    drop(error);
+    return undefined;
   }
 }
 
@@ -64,11 +70,16 @@ class Unconverted extends Error {
  * Runs what tells who owns which fields where owners may have written other versions. That itself cannot wait for a webhook:
  * it stops where a conversion is missing, and begins again when it is there. It must change nothing before its end.
  */
-export async function acrossVersions<W extends FieldWrite, T>({ strategy }: Registry, write: W, run: (write: W) => T): Promise<T> {
-  if (!strategy.convert || !strategy.patchSchemaAt) return run(write);
+export function acrossVersions<W extends FieldWrite, T>({ strategy }: Registry, write: W, run: (write: W) => T): Promise<T> | T {
+  return strategy.convert && strategy.patchSchemaAt ? converting(strategy as Converting, write, run) : run(write);
+}
+
+type Converting = Strategy & Required<Pick<Strategy, 'convert' | 'patchSchemaAt'>>;
+
+async function converting<W extends FieldWrite, T>(strategy: Converting, write: W, run: (write: W) => T): Promise<T> {
   const converted = new Map<string, KubeObject>();
   const convert = (object: KubeObject, apiVersion: string) => {
-    const schema = strategy.patchSchemaAt!(apiVersion);
+    const schema = strategy.patchSchemaAt(apiVersion);
     if (!schema) return undefined;
     // An object that is not there yet looks the same in all versions.
     if (!object.kind || object.apiVersion === apiVersion) return { object, schema };

@@ -27,9 +27,9 @@ export interface RequestInfo {
   labelSelector?: string;
 }
 
-/** Returns undefined for "not mine, ask the next"; throws a StatusError to end the request. */
+/** Gives undefined for "not mine, ask the next"; throws a StatusError, or rejects with one, to end the request. */
 export interface Authenticator {
-  authenticate(request: Credentials): Promise<UserInfo | undefined>;
+  authenticate(request: Credentials): Promise<UserInfo | undefined> | UserInfo | undefined;
 }
 
 export interface Credentials {

@@ -5,8 +5,7 @@ import type { Authenticator, Credentials, UserInfo } from './types.ts';
  * The TLS layer has verified the chain. Mirrors k8s.io/apiserver/pkg/authentication/request/x509.
  */
 export const x509Authenticator: Authenticator = {
-  authenticate({ certificate }: Credentials): Promise<UserInfo | undefined> {
-    if (!certificate?.commonName) return Promise.resolve(undefined);
-    return Promise.resolve({ name: certificate.commonName, groups: [...certificate.organizations] });
+  authenticate({ certificate }: Credentials): UserInfo | undefined {
+    return certificate?.commonName ? { name: certificate.commonName, groups: [...certificate.organizations] } : undefined;
   },
 };

@@ -30,7 +30,8 @@ export const create =
     dedupOwners(object, context.warnings, false);
     strategy.defaults?.(object);
     const admit = new Admit(serving, context, registry, '', metadata.name ?? '');
-    await manageFieldsOnUpdate(registry, context, undefined, object, '');
+    const converted = manageFieldsOnUpdate(registry, context, undefined, object, '');
+    if (converted) await converted;
     if (strategy.review) {
       await admit.both('CREATE', object, undefined);
       return { type: 'object', code: 201, object: await answer(strategy, registry, context, object), plainOnly: true };

@@ -171,10 +171,9 @@ export class Registry {
     if (this.strategy.hasGeneration) metadata.generation = 1;
     else delete metadata.generation;
     tidyObjectMeta(metadata);
-    this.#reject(object, [
-      ...validateObjectMeta(metadata, this.definition.namespaced, this.strategy.nameRule, !this.strategy.plainFinalizers),
-      ...(await this.strategy.validate(context, object, this.objects)),
-    ]);
+    const ofMeta = validateObjectMeta(metadata, this.definition.namespaced, this.strategy.nameRule, !this.strategy.plainFinalizers);
+    const found = this.strategy.validate(context, object, this.objects);
+    this.#reject(object, [...ofMeta, ...(found instanceof Promise ? await found : found)]);
     if (this.strategy.warnings) context.warnings.push(...this.strategy.warnings(object, undefined));
   }
 

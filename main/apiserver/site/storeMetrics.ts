@@ -9,6 +9,15 @@ interface Measures {
   errors: Count;
   durations: Distribution;
 }
+interface Kind {
+  /** What its keys begin with. */
+  root: string;
+  labels: { group: string; resource: string };
+  measures: Partial<Record<Operation, Measures>>;
+  events?: Count;
+  lists?: Count;
+  fetched?: Count;
+}
 
 /**
  * A store whose writes and lists are counted and timed under the names that upstream has for etcd, whose place it takes
@@ -26,19 +35,21 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
   const fetched = new Counts(register, { name: 'apiserver_storage_list_fetched_objects_total', help: 'Objects that were read from the store for lists.' });
 
   // Looked up once a kind: hashing labels for every write costs more than the rest.
-  const known = new Map<string, { labels: { group: string; resource: string }; measures: Partial<Record<Operation, Measures>>; events?: Count; lists?: Count; fetched?: Count }>();
-  const kindOf = (key: string) => {
+  const known = new Map<string, Kind>();
+  let last: Kind | undefined;
+  const kindOf = (key: string): Kind => {
+    // Writes of a kind come together.
+    if (last && key.startsWith(last.root)) return last;
     // `/registry/<group>/<resource>/…`
     const root = key.slice(0, key.indexOf('/', key.indexOf('/', '/registry/'.length) + 1) + 1);
-    let kind = known.get(root);
-    if (!kind) {
+    last = known.get(root);
+    if (!last) {
       const [group = '', resource = ''] = root.split('/').slice(2);
-      known.set(root, (kind = { labels: { group: group === 'core' ? '' : group, resource }, measures: {} }));
+      known.set(root, (last = { root, labels: { group: group === 'core' ? '' : group, resource }, measures: {} }));
     }
-    return kind;
+    return last;
   };
-  const measuresOf = (key: string, operation: Operation): Measures => {
-    const { labels, measures } = kindOf(key);
+  const measuresOf = ({ labels, measures }: Kind, operation: Operation): Measures => {
     return (measures[operation] ??= {
       requests: requests.series({ operation, ...labels }),
       errors: errors.series({ operation, ...labels }),
@@ -65,8 +76,7 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
       end(of, started);
     }
   }
-  const changed = (key: string) => {
-    const kind = kindOf(key);
+  const changed = (kind: Kind) => {
     (kind.events ??= events.series(kind.labels)).add();
   };
   return {
@@ -83,8 +93,8 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
     fresh: (revision) => store.fresh(revision),
     get: (key) => store.get(key),
     async list(prefix, options) {
-      const result = await measured(measuresOf(prefix, 'list'), () => store.list(prefix, options));
       const kind = kindOf(prefix);
+      const result = await measured(measuresOf(kind, 'list'), () => store.list(prefix, options));
       (kind.lists ??= lists.series(kind.labels)).add();
       (kind.fetched ??= fetched.series(kind.labels)).add(result.entries.length);
       return result;
@@ -92,11 +102,12 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
     count: (prefix) => store.count(prefix),
     async put(key, encode, options) {
       // Written out, as it is what happens most.
-      const of = measuresOf(key, options.expected === 0 ? 'create' : 'update');
+      const kind = kindOf(key);
+      const of = measuresOf(kind, options.expected === 0 ? 'create' : 'update');
       const started = begin(of);
       try {
         const entry = await store.put(key, encode, options);
-        changed(key);
+        changed(kind);
         return entry;
       } catch (error) {
         throw failed(of, error);
@@ -105,8 +116,9 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
       }
     },
     async delete(key, options) {
-      const entry = await measured(measuresOf(key, 'delete'), () => store.delete(key, options));
-      if (entry) changed(key);
+      const kind = kindOf(key);
+      const entry = await measured(measuresOf(kind, 'delete'), () => store.delete(key, options));
+      if (entry) changed(kind);
       return entry;
     },
     watch: (prefix, options) => store.watch(prefix, options),
