@@ -4,7 +4,7 @@ export default {
   clusterIP: 'Cluster IP', externalIP: 'External IP', ports: 'Ports', selector: 'Selector', data: 'Data', keys: 'Keys', capacity: 'Capacity',
   accessModes: 'Access modes', reclaimPolicy: 'Reclaim policy', claim: 'Claim', storageClass: 'Storage class', volume: 'Volume', roles: 'Roles',
   version: 'Version', internalIP: 'Internal IP', cpu: 'CPU', memory: 'Memory', runtime: 'Runtime', lastSeen: 'Last seen', reason: 'Reason',
-  completions: 'Completions', failed: 'Failed', duration: 'Duration', schedule: 'Schedule', timeZone: 'Time zone', active: 'Active', lastSchedule: 'Last scheduled',
+  completions: 'Completions', failed: 'Failed', duration: 'Duration', schedule: 'Schedule', timeZone: 'Time zone', active: 'Active', lastRun: 'Last run',
   lastSuccess: 'Last success', nextRun: 'Next run', in: 'in {time}',
   object: 'Object', message: 'Message', count: 'Count', source: 'Source',
 };

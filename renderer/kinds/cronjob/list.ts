@@ -14,8 +14,8 @@ function next(cronJob: CronJob): { at: number; zone: string } | undefined {
 
 export const list: KindList<CronJob> = {
   columns: stateColumns(core.cronJobs, cronJobStatus, [
-    { id: 'schedule', title: 'column.schedule', width: 130, grow: 1, mono: true, text: ({ spec }) => spec?.schedule ?? '' },
-    { id: 'timeZone', title: 'column.timeZone', width: 110, grow: 1, text: ({ spec }) => spec?.timeZone ?? '' },
+    { id: 'schedule', title: 'column.schedule', width: 120, grow: 1, mono: true, text: ({ spec }) => spec?.schedule ?? '' },
+    { id: 'timeZone', title: 'column.timeZone', width: 140, optional: true, text: ({ spec }) => spec?.timeZone ?? '' },
     {
       id: 'nextRun',
       title: 'column.nextRun',
@@ -27,9 +27,9 @@ export const list: KindList<CronJob> = {
       until: (cronJob) => next(cronJob)?.at,
       sortBy: (cronJob) => next(cronJob)?.at ?? Infinity,
     },
-    { id: 'lastSchedule', title: 'column.lastSchedule', width: 110, text: ({ status }) => status?.lastScheduleTime ?? '', time: ({ status }) => status?.lastScheduleTime },
+    { id: 'lastSchedule', title: 'column.lastRun', width: 84, text: ({ status }) => status?.lastScheduleTime ?? '', time: ({ status }) => status?.lastScheduleTime },
     { id: 'lastSuccess', title: 'column.lastSuccess', width: 102, text: ({ status }) => status?.lastSuccessfulTime ?? '', time: ({ status }) => status?.lastSuccessfulTime },
-    { ...countColumn<CronJob>('active', 'column.active', ({ status }) => status?.active?.length ?? 0), width: 76 },
+    { ...countColumn<CronJob>('active', 'column.active', ({ status }) => status?.active?.length ?? 0), optional: true },
     { ...imagesColumn(({ spec }) => spec?.jobTemplate.spec?.template.spec), optional: true },
-  ], 130),
+  ], 170),
 };

@@ -44,6 +44,9 @@ function find({ metadata, spec, status }: CronJob, now: number): NextRun {
   }
 }
 
-/** A time as clocks of a zone show it, in the browser's own way of writing it. */
-export const clockTime = (at: number, zone: string): string =>
-  new Date(at).toLocaleString(undefined, { timeZone: zone || 'UTC', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' });
+/** A time as the clocks of a zone show it, in the browser's own way of writing it, and what the zone is called then. */
+export function clockTime(at: number, zone: string): string {
+  const timeZone = zone || 'UTC';
+  const name = new Intl.DateTimeFormat(undefined, { timeZone, timeZoneName: 'short' }).formatToParts(at).find(({ type }) => type === 'timeZoneName')?.value;
+  return `${new Date(at).toLocaleString(undefined, { timeZone, dateStyle: 'short', timeStyle: 'short' })} ${name ?? zone}`;
+}
