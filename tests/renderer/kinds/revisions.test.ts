@@ -69,11 +69,19 @@ describe('the history of a workload', () => {
     screen = await mountScreen('/k/deployments.apps/default/web?tab=history', ({ api }) => {
       for (const object of [deployment, ...sets]) api.put(object as never);
     });
-    expect(heads().slice(0, 4)).toEqual(['Revision', 'ReplicaSet', 'Images', 'Ready']);
+    expect(heads()).toEqual(['Revision', 'ReplicaSet', 'Images', 'Ready', 'Age', 'Roll back']);
     const { question, patch } = await goBack();
     expect(question).toContain('busybox:1');
     expect(JSON.parse(patch.body!)[0]).toMatchObject({ path: '/spec/template', value: { spec: { containers: [{ image: 'busybox:1' }] } } });
     expect(screen.text()).toContain('web is being rolled back to revision 1');
+  });
+
+  it('has a column of causes once somebody gives one', async () => {
+    screen = await mountScreen('/k/deployments.apps/default/web?tab=history', ({ api }) => {
+      for (const object of [deployment, makeReplicaSet(deployment, 1, 'busybox:1', { 'kubernetes.io/change-cause': 'back to one' }), sets[1]!]) api.put(object as never);
+    });
+    expect(heads()).toContain('Change cause');
+    expect(document.querySelector('.page-body table')?.textContent).toContain('back to one');
   });
 
   it('says why a paused Deployment cannot go back', async () => {
