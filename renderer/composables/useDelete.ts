@@ -24,6 +24,7 @@ export function useDelete(): (resource: Resource, objects: readonly KubeObject[]
       items: one ? [] : names,
       action: t('action.delete'),
       destructive: true,
+      unexpected: why.length > 0,
       ...(resource.kind === 'Pod' && resource.group === '' ? { option: { label: t('delete.force'), value: false } } : {}),
     });
     if (one)

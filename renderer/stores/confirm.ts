@@ -9,6 +9,8 @@ export interface Question {
   items?: readonly string[];
   action: string;
   destructive?: boolean;
+  /** Asked by itself after something else was meant: the key that is pressed next is not to be taken for a yes. */
+  unexpected?: boolean;
   /** A choice to make along with the answer. */
   option?: { label: string; value: boolean };
 }

@@ -20,7 +20,7 @@ export default {
   drained: '{name} 已排空，驱逐的 Pod 数：{count}',
   drainHeld: '{name} 上有 {count} 个 Pod 无法驱逐（{pods}）。{message}',
   evict: '驱逐',
-  evictQuestion: '要驱逐 {name} 吗？只有覆盖它的干扰预算此刻允许时，它才会停止；它的控制器会创建另一个 Pod 来替代。其 emptyDir 卷中的内容会丢失。',
+  evictQuestion: '要驱逐 {name} 吗？只有覆盖它的干扰预算此刻允许时，它才会停止。其 emptyDir 卷中的内容会丢失。',
   evictLost: '此 Pod 没有控制器，驱逐后不会重建：',
   evicted: '正在驱逐 {name}',
   evictRefused: '现在无法驱逐 {name}。API 服务器的说明：',

@@ -38,7 +38,8 @@ describe('evicting a pod', () => {
     await open(owned);
     await press('.page-head button', 'Evict');
     expect(question()).toContain('Evict db-0?');
-    expect(question()).not.toContain('gone for good');
+    expect(document.activeElement?.hasAttribute('data-confirm')).toBe(true);
+    expect(question()).not.toContain('No controller');
     expect(requests('POST')).toEqual([]);
     await press('[data-confirm]');
     expect(requests('POST').map(({ path, body }) => [path.split('?')[0], JSON.parse(body!)])).toEqual([
@@ -51,7 +52,7 @@ describe('evicting a pod', () => {
   it('warns of a pod that nobody makes again', async () => {
     await open({});
     await press('.page-head button', 'Evict');
-    expect(question()).toContain('This pod has no controller and is gone for good:');
+    expect(question()).toContain('No controller makes another in its place:');
   });
 
   it('is not offered for a pod that is on its way out, nor for one that its node holds', async () => {
@@ -71,6 +72,8 @@ describe('evicting a pod', () => {
     expect(question()).toContain('Deleting it takes no account of disruption budgets.');
     expect(screen.text()).not.toContain('is being evicted');
     expect(requests('DELETE')).toEqual([]);
+    // Whoever presses Enter twice has not meant to delete.
+    expect(document.activeElement?.hasAttribute('data-cancel')).toBe(true);
     await press('[data-confirm]');
     expect(requests('DELETE').map(({ path, body }) => [path, JSON.parse(body!).preconditions])).toEqual([['/api/v1/namespaces/default/pods/db-0', { uid: 'uid-db-0' }]]);
     expect(screen.router.currentRoute.value.path).toBe('/k/pods');
