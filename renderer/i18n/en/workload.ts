@@ -25,6 +25,6 @@ export default {
     never: 'No clock shows such a time within the next five years: a day and a month in it may never come together.',
   },
   refused: 'Its pods cannot be made',
-  refusedWhy: 'The API server refuses them: a ResourceQuota is used up, a LimitRange or a policy forbids them, or the template is not valid. It is tried again.',
+  refusedWhy: 'The API server refuses its pods: a ResourceQuota is used up, a LimitRange or a policy forbids them, or the template is not valid. It is tried again.',
   concurrency: 'Concurrency',
 };

@@ -9,7 +9,7 @@ export function deploymentStatus(deployment: Deployment): StatusText {
   const stalled = conditions.find(({ type, reason }) => type === 'Progressing' && reason === 'ProgressDeadlineExceeded');
   const wanted = spec?.replicas ?? 1;
   if (metadata?.deletionTimestamp) return { text: 'Terminating', tone: 'warn' };
-  if (failure) return { text: failure.reason ?? 'ReplicaFailure', tone: 'bad', title: failure.message ?? '' };
+  if (failure) return { text: failure.reason ?? 'ReplicaFailure', tone: 'bad', title: failure.message ?? '', means: failure.reason === 'FailedCreate' ? 'workload.refusedWhy' : undefined };
   if (stalled) return { text: 'ProgressDeadlineExceeded', tone: 'bad', title: stalled.message ?? '' };
   if (spec?.paused) return { text: 'Paused', tone: 'idle' };
   if ((status?.observedGeneration ?? 0) < (metadata?.generation ?? 0) || (status?.updatedReplicas ?? 0) < wanted || (status?.replicas ?? 0) > (status?.updatedReplicas ?? 0))

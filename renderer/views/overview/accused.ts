@@ -76,7 +76,7 @@ export type AccusedKind = keyof typeof courts;
 
 const isAccused = (kind: string | undefined): kind is AccusedKind => kind !== undefined && Object.hasOwn(courts, kind);
 
-/** Which objects are to be looked at, those that were spoken of last first. */
+/** Which objects are to be looked at; of too many those that were spoken of last, in an order that what is said next does not change. */
 export function accusations(events: readonly Event[], deployments: readonly Deployment[], now: number): Accusation[] {
   const found = new Map<string, Accusation & { events: Event[] }>();
   for (const event of events) {
@@ -94,7 +94,8 @@ export function accusations(events: readonly Event[], deployments: readonly Depl
     .filter(({ kind, namespace, name }) => kind !== 'ReplicaSet' || !deployed.has(`${namespace}/${hashPattern.exec(name)?.[1]}`))
     .filter(({ kind, events: said }) => courts[kind].accuses(said, now))
     .sort((a, b) => byLastSeen(latest(a.events), latest(b.events)))
-    .slice(0, most);
+    .slice(0, most)
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 const latest = (events: readonly Event[]): Event => events.reduce((last, event) => (byLastSeen(event, last) < 0 ? event : last));

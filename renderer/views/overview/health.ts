@@ -108,7 +108,7 @@ export function troubles({ nodes, pods, deployments, jobs, namespaces, events, c
     const status = deploymentStatus(deployment);
     if (status.tone !== 'bad') continue;
     const { namespace = '', name = '' } = deployment.metadata ?? {};
-    found.set(`${namespace}/${name}/deployment`, { namespace, name, kind: 'Deployment', word: status.text, tone: status.tone, why: status.title ?? '', others: 0 });
+    found.set(`${namespace}/${name}/deployment`, { namespace, name, kind: 'Deployment', word: status.text, tone: status.tone, why: status.title ?? '', means: status.means, others: 0 });
   }
   for (const job of jobs) {
     const status = jobStatus(job);

@@ -126,7 +126,10 @@ describe('a workload whose pods or jobs are refused', () => {
     expect(accusations(sets, [makeDeployment('web') as Deployment], now).map(({ name }) => name)).toEqual(['bare-x']);
     expect(accusations([about('StatefulSet', 'a,metadata.name!=b'), about('StatefulSet', ''), about('constructor', 'it')], [], now)).toEqual([]);
     const elsewhere = { ...about('StatefulSet', 'it'), metadata: { name: 'forged', namespace: 'theirs' } };
-    expect(accusations([elsewhere, about('StatefulSet', 'it')], [], now).map(({ namespace }) => namespace)).toEqual(['theirs', 'default']);
+    expect(accusations([elsewhere, about('StatefulSet', 'it')], [], now).map(({ namespace }) => namespace)).toEqual(['default', 'theirs']);
+    const [a, b] = [about('StatefulSet', 'a'), about('StatefulSet', 'b')];
+    expect(accusations([a, b], [], now).map(({ name }) => name)).toEqual(['a', 'b']);
+    expect(accusations([{ ...b, lastTimestamp: '2026-01-01T10:00:30Z' }, a], [], now).map(({ name }) => name)).toEqual(['a', 'b']);
     const foreign = { ...about('StatefulSet', 'it'), involvedObject: { ...about('StatefulSet', 'it').involvedObject, apiVersion: 'example.com/v1' } };
     expect(accusations([foreign], [], now)).toEqual([]);
     expect(accusations(Array.from({ length: 500 }, (_, i) => about('StatefulSet', `s${i}`)), [], now).length).toBeLessThan(50);
