@@ -17,7 +17,7 @@ import {
   selectsPods,
 } from './serviceEndpoints.ts';
 import { onEndpointChanges, selectedPods, servicesSelecting } from './serviceSelection.ts';
-import { packSlices, type SliceContent } from './slicePacking.ts';
+import { maxEndpoints, packSlices, type SliceContent } from './slicePacking.ts';
 import { asksForTopology, cpuShares, hintZones } from './topologyHints.ts';
 import { TriggerTimes, withTriggerTime } from './triggerTimes.ts';
 import { WrittenRevisions } from './written.ts';
@@ -107,6 +107,7 @@ export class EndpointSliceController extends QueueController {
     if (!service) {
       for (const type of ['IPv4', 'IPv6']) this.#said.delete(`${key} ${type}`);
       this.#triggers.forget(key);
+      this.measures?.serviceGone(key);
     }
     if (!service || !selectsPods(service)) return;
     const slices = this.#slices
@@ -125,6 +126,15 @@ export class EndpointSliceController extends QueueController {
       if (!types.has(slice.addressType as 'IPv4') || !isOwnedBy(slice, service)) plan.delete.push(slice);
     // The garbage collector is about to remove the slices of a service on its way out: it must not meet new ones.
     if (service.metadata!.deletionTimestamp) plan.create = [];
+    this.measures?.serviceSliced(key, {
+      endpoints: contents.reduce((sum, { endpoints }) => sum + endpoints.length, 0),
+      slices: slices.length + plan.create.length - plan.delete.length,
+      // There is one where there is nothing to be in it, too.
+      desired: contents.reduce((sum, { endpoints }) => sum + Math.ceil(endpoints.length / maxEndpoints), 0) || 1,
+      added: plan.added,
+      removed: plan.removed,
+      distribution: asksForTopology(service) ? undefined : service.spec!.trafficDistribution,
+    });
     const metadata = sliceMetadata(service);
     for (const slice of plan.keep) {
       if (!equalJson(slice.metadata!.labels, metadata.labels))

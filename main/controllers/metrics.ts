@@ -1,4 +1,4 @@
-import type { Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import { Counts, Distributions, type Count, type Distribution } from '../util/series.ts';
 
 /** `count` bounds, each `factor` times the one before. */
@@ -15,6 +15,18 @@ type JobEnd = 'succeeded' | 'failed';
 export interface Reconciliation {
   action: 'scale_up' | 'scale_down' | 'none';
   error: 'spec' | 'internal' | 'none';
+}
+
+/** What there is of a Service in slices, and what one look at it has changed. */
+export interface SlicedService {
+  endpoints: number;
+  slices: number;
+  /** Slices that would do. */
+  desired: number;
+  added: number;
+  removed: number;
+  /** The way of traffic that the Service asks for, where that counts. */
+  distribution: string | undefined;
 }
 
 /** What controllers do, under the names that they have in pkg/controller, each in its folder's `metrics`. Times are given in milliseconds. */
@@ -39,6 +51,12 @@ export class ControllerMetrics {
   readonly #ephemeralFailures: Count;
   readonly #reconciliations: Counts;
   readonly #reconciliationTimes: Distributions;
+  readonly #computations: Counts;
+  readonly #computationTimes: Distributions;
+  readonly #endpointsAdded: Distribution;
+  readonly #endpointsRemoved: Distribution;
+  /** By `namespace/name` of the Service. */
+  readonly #sliced = new Map<string, SlicedService>();
 
   constructor(register: Registry) {
     const counts = (name: string, help: string) => new Counts(register, { name, help });
@@ -73,6 +91,48 @@ export class ControllerMetrics {
     this.#ephemeralFailures = count('ephemeral_volume_controller_create_failures_total', 'How often that failed.');
     this.#reconciliations = counts('horizontal_pod_autoscaler_controller_reconciliations_total', 'Looks at autoscalers, by what was done and what went wrong.');
     this.#reconciliationTimes = times('horizontal_pod_autoscaler_controller_reconciliation_duration_seconds', 'How long a look at an autoscaler took.', powers(0.001, 2, 15));
+    this.#computations = counts('horizontal_pod_autoscaler_controller_metric_computation_total', "Looks at an autoscaler's metrics, by their type, what they ask for and what went wrong.");
+    this.#computationTimes = times('horizontal_pod_autoscaler_controller_metric_computation_duration_seconds', 'How long a look at one metric took.', powers(0.001, 2, 15));
+    const slices = 'endpoint_slice_controller';
+    this.#endpointsAdded = times(`${slices}_endpoints_added_per_sync`, 'Endpoints that a look at a Service has added.', powers(2, 2, 15)).series({});
+    this.#endpointsRemoved = times(`${slices}_endpoints_removed_per_sync`, 'Endpoints that a look at a Service has removed.', powers(2, 2, 15)).series({});
+    this.#gauge(register, `${slices}_endpoints_desired`, 'Endpoints that are wanted.', ({ endpoints }) => endpoints);
+    this.#gauge(register, `${slices}_num_endpoint_slices`, 'EndpointSlices that there are.', (service) => service.slices);
+    this.#gauge(register, `${slices}_desired_endpoint_slices`, 'EndpointSlices that would do.', ({ desired }) => desired);
+    const distributions = () => this.#distributions();
+    new Gauge({
+      name: `${slices}_services_count_by_traffic_distribution`, help: 'Services that ask for a way of traffic, by which.', labelNames: ['traffic_distribution'], registers: [register],
+      collect() {
+        this.reset();
+        for (const [traffic_distribution, services] of distributions()) this.set({ traffic_distribution }, services);
+      },
+    });
+  }
+
+  #gauge(register: Registry, name: string, help: string, of: (service: SlicedService) => number): void {
+    const sum = () => [...this.#sliced.values()].reduce((all, service) => all + of(service), 0);
+    new Gauge({
+      name, help, registers: [register],
+      collect() {
+        this.set(sum());
+      },
+    });
+  }
+
+  #distributions(): Map<string, number> {
+    const found = new Map<string, number>();
+    for (const { distribution } of this.#sliced.values()) if (distribution !== undefined) found.set(distribution, (found.get(distribution) ?? 0) + 1);
+    return found;
+  }
+
+  serviceSliced(key: string, service: SlicedService): void {
+    this.#sliced.set(key, service);
+    this.#endpointsAdded.add(service.added);
+    this.#endpointsRemoved.add(service.removed);
+  }
+
+  serviceGone(key: string): void {
+    this.#sliced.delete(key);
   }
 
   jobSynced(mode: string, action: JobAction, failed: boolean, took: number): void {
@@ -144,6 +204,13 @@ export class ControllerMetrics {
   autoscalerReconciled({ action, error }: Reconciliation, took: number): void {
     this.#reconciliations.series({ action, error }).add();
     this.#reconciliationTimes.series({ action, error }).add(took / 1000);
+  }
+
+  /** What one metric alone would have the autoscaler do. */
+  metricComputed({ action, error }: Reconciliation, type: string, took: number): void {
+    const labels = { action, error, metric_type: type };
+    this.#computations.series(labels).add();
+    this.#computationTimes.series(labels).add(took / 1000);
   }
 }
 

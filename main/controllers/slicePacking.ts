@@ -1,7 +1,7 @@
 import type { DiscoveryEndpointPort, Endpoint, EndpointSlice } from '../api/index.ts';
 import { equalJson } from '../api/json.ts';
 
-const maxEndpoints = 100;
+export const maxEndpoints = 100;
 
 /** Endpoints that may share slices: of one address type and with the same ports. */
 export interface SliceContent {
@@ -17,6 +17,9 @@ export interface SlicePlan {
   delete: EndpointSlice[];
   /** Right as they are. */
   keep: EndpointSlice[];
+  /** Endpoints that were in no slice of theirs, and those that are to be in none. */
+  added: number;
+  removed: number;
 }
 
 /**
@@ -25,7 +28,7 @@ export interface SlicePlan {
  * k8s.io/endpointslice/reconciler.go. `most`: endpoints in a slice.
  */
 export function packSlices(existing: EndpointSlice[], contents: SliceContent[], most = maxEndpoints): SlicePlan {
-  const plan: SlicePlan = { create: [], update: [], delete: [], keep: [] };
+  const plan: SlicePlan = { create: [], update: [], delete: [], keep: [], added: 0, removed: 0 };
   const left = new Set(existing);
   for (const content of contents) {
     const slices = existing.filter(
@@ -61,13 +64,17 @@ function pack(slices: EndpointSlice[], content: SliceContent, plan: SlicePlan, m
     for (const old of slice.endpoints ?? []) {
       const key = identity(old);
       const endpoint = desired.get(key);
-      if (!endpoint) continue;
+      if (!endpoint) {
+        plan.removed++;
+        continue;
+      }
       endpoints.push(endpoint);
       desired.delete(key);
     }
     return { slice, endpoints, changed: !equalJson(endpoints, slice.endpoints ?? []) };
   });
   const rest = [...desired.values()];
+  plan.added += rest.length;
   const roomOf = ({ endpoints }: { endpoints: Endpoint[] }) => most - endpoints.length;
   const changing = states.filter(({ changed, endpoints }) => changed && endpoints.length > 0);
   for (const state of changing.sort((a, b) => roomOf(a) - roomOf(b))) state.endpoints.push(...rest.splice(0, roomOf(state)));

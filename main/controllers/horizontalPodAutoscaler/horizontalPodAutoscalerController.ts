@@ -103,7 +103,7 @@ export class HorizontalPodAutoscalerController extends QueueController {
       this.#setCondition(sync, 'AbleToScale', 'False', 'FailedUpdateScale', `the HPA controller was unable to update the target scale: ${message}`);
       return this.#setStatus(sync, current, hpa.status!.desiredReplicas, statuses);
     }
-    sync.done.action = replicas > current ? 'scale_up' : 'scale_down';
+    sync.done.action = actionOf(current, replicas);
     this.#setCondition(sync, 'AbleToScale', 'True', 'SucceededRescale', `the HPA controller was able to update the target scale to ${replicas}`);
     this.#say(hpa, 'Normal', 'SuccessfulRescale', `New size: ${replicas}; reason: ${reason}`);
     if (hpa.spec.behavior) recordScale(this.#memories.get(key)!, current, replicas, now);
@@ -144,14 +144,20 @@ export class HorizontalPodAutoscalerController extends QueueController {
     let name = '';
     const failures: MetricError[] = [];
     for (const [i, spec] of specs.entries()) {
+      const started = this.clock.monotonic();
+      const done: Reconciliation = { action: 'none', error: 'none' };
       try {
         const recommendation = await this.#recommender.recommend(hpa, spec, target, now);
         statuses[i] = recommendation.status;
+        done.action = actionOf(hpa.status!.currentReplicas ?? 0, recommendation.replicas);
         if (replicas === 0 || recommendation.replicas > replicas) ({ replicas, name } = recommendation);
       } catch (error) {
+        done.error = 'internal';
         if (!(error instanceof MetricError)) throw error;
         this.#say(hpa, 'Warning', error.reason, error.detail);
         failures.push(error);
+      } finally {
+        this.measures?.metricComputed(done, spec.type, this.clock.monotonic() - started);
       }
     }
     const [first] = failures;
@@ -257,6 +263,8 @@ export class HorizontalPodAutoscalerController extends QueueController {
     }
   }
 }
+
+const actionOf = (now: number, then: number) => (then > now ? 'scale_up' : then < now ? 'scale_down' : 'none');
 
 /** The autoscaler names something that cannot be. */
 class InvalidTarget extends Error {}

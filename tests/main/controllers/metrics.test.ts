@@ -7,6 +7,7 @@ import { resources } from '../../../main/client/index.ts';
 import { ControllerMetrics } from '../../../main/controllers/index.ts';
 import { CronJobController } from '../../../main/controllers/cronJob/cronJobController.ts';
 import { DeviceTaintEvictionController } from '../../../main/controllers/deviceTaintEviction.ts';
+import { EndpointSliceController } from '../../../main/controllers/endpointSlice.ts';
 import { EphemeralVolumeController } from '../../../main/controllers/ephemeralVolume.ts';
 import { HorizontalPodAutoscalerController } from '../../../main/controllers/horizontalPodAutoscaler/horizontalPodAutoscalerController.ts';
 import { JobController } from '../../../main/controllers/job/jobController.ts';
@@ -173,6 +174,28 @@ it('claims of ephemeral volumes are told, and where they could not be made', asy
   expect(await told('ephemeral_volume_controller_create_failures_total')).toEqual([' 1']);
 });
 
+it('endpoints of Services are told with the slices that hold them', async () => {
+  cluster.server.seed(resources.nodes, makeNode('node-1'));
+  const service = (name: string, trafficDistribution?: string) =>
+    cluster.server.seed(resources.services, { metadata: { name, namespace: 'default' }, spec: { selector: { app: name }, clusterIP: '10.96.0.7', ports: [{ port: 80 }], ...(trafficDistribution ? { trafficDistribution } : {}) } });
+  for (let i = 0; i < 150; i++) cluster.server.seed(resources.pods, { ...makePod(`web-${i}`, { labels: { app: 'web' } }, { nodeName: 'node-1' }), status: { phase: 'Running', podIP: `10.244.1.${i}`, podIPs: [{ ip: `10.244.1.${i}` }] } });
+  service('web', 'PreferSameZone');
+  service('empty');
+  await cluster.start(EndpointSliceController);
+  await cluster.clock.advance(5_000);
+  const gauges = () => Promise.all(['endpoints_desired', 'num_endpoint_slices', 'desired_endpoint_slices', 'services_count_by_traffic_distribution'].map((name) => told(`endpoint_slice_controller_${name}`)));
+  expect(await gauges()).toEqual([[' 150'], [' 3'], [' 3'], ['{traffic_distribution="PreferSameZone"} 1']]);
+  expect(await told('endpoint_slice_controller_endpoints_added_per_sync')).toContain('_sum 150');
+  for (let i = 0; i < 60; i++) cluster.server.drop(resources.pods, 'default', `web-${i}`);
+  await cluster.clock.advance(5_000);
+  // Two slices are left, where one would do.
+  expect(await gauges()).toEqual([[' 90'], [' 3'], [' 2'], ['{traffic_distribution="PreferSameZone"} 1']]);
+  expect(await told('endpoint_slice_controller_endpoints_removed_per_sync')).toContain('_sum 60');
+  cluster.server.drop(resources.services, 'default', 'web');
+  await cluster.clock.advance(5_000);
+  expect(await gauges()).toEqual([[' 0'], [' 1'], [' 1'], []]);
+});
+
 it('autoscalers are told by what they did, and what kept them from it', async () => {
   const scale = (replicas: number): Scale => ({ metadata: { name: 'web', namespace: 'default' }, spec: { replicas }, status: { replicas, selector: 'app=web' } });
   let replicas = 20;
@@ -183,11 +206,15 @@ it('autoscalers are told by what they did, and what kept them from it', async ()
   };
   cluster.server.seed(resources.deployments, makeDeployment('web', 20));
   const autoscaler = (name: string, kind: string, apiVersion: string) =>
-    cluster.server.seed(resources.horizontalPodAutoscalers, { metadata: { name, namespace: 'default' }, spec: { scaleTargetRef: { apiVersion, kind, name: 'web' }, minReplicas: 1, maxReplicas: 10, metrics: [] } });
+    cluster.server.seed(resources.horizontalPodAutoscalers, { metadata: { name, namespace: 'default' }, spec: { scaleTargetRef: { apiVersion, kind, name: 'web' }, minReplicas: 1, maxReplicas: 10, metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } }] } });
   autoscaler('shrinking', 'Deployment', 'apps/v1');
   autoscaler('wrong', 'Deployment', 'a/b/c');
   await cluster.start(HorizontalPodAutoscalerController);
   await cluster.clock.advance(15_000);
   await settle();
   expect(await told('horizontal_pod_autoscaler_controller_reconciliations_total')).toEqual(['{action="none",error="spec"} 1', '{action="scale_down",error="none"} 1']);
+  // Now that it is small enough its metric is asked for, of which nobody knows anything.
+  await cluster.clock.advance(15_000);
+  await settle();
+  expect(await told('horizontal_pod_autoscaler_controller_metric_computation_total')).toEqual(['{action="none",error="internal",metric_type="Resource"} 1']);
 });
