@@ -64,7 +64,7 @@ function fromBody(body: unknown): DeleteOptions {
   checkTypeMeta(value, badRequest);
   const { kind, apiVersion = '' } = value;
   if (kind && kind !== 'DeleteOptions')
-    throw badRequest(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"`);
+    throw badRequest(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/apis/meta/internalversion/scheme/register.go:27"`);
   try {
     return decodeAs(schemaById('meta/v1.DeleteOptions')!, value) as DeleteOptions;
   } catch (error) {

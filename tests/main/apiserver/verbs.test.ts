@@ -225,6 +225,14 @@ describe.each(['local', 'remote'] as const)('over the %s transport', (way) => {
     expect(status.message).toContain('the UID in the precondition (other) does not match the UID in record');
   });
 
+  it('options of another kind are none', async () => {
+    await create('one');
+    expect(await failureOf({ method: 'DELETE', path: `${base}/one`, body: { kind: 'Widget', apiVersion: 'v1' } })).toMatchObject({
+      code: 400,
+      message: 'no kind "Widget" is registered for version "v1" in scheme "pkg/apis/meta/internalversion/scheme/register.go:27"',
+    });
+  });
+
   it('deletecollection deletes what the selector matches', async () => {
     await create('one', { metadata: { labels: { a: '1' } } });
     await create('two', { metadata: { labels: { a: '2' } } });

@@ -130,7 +130,7 @@ function checkReadable(answer: unknown, version: string): void {
   // Both may be left out; another answer says so itself.
   if (kind && apiVersion) {
     if (kind !== 'AdmissionReview' || !known.has(apiVersion))
-      throw new Error(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "k8s.io/apiserver/pkg/util/webhook/client.go:71"`);
+      throw new Error(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/util/webhook/client.go:71"`);
     const given = apiVersion.slice('admission.k8s.io/'.length);
     if (given !== version) throw new Error(`converting (${given}.AdmissionReview) to (${version}.AdmissionReview): unknown conversion`);
   }

@@ -133,6 +133,14 @@ describe('admission webhooks', () => {
     expect(hooks.seen).toEqual([]);
   });
 
+  it('must answer with a review', async () => {
+    hooks.answers['/judge'] = () => ({ kind: 'Pod' });
+    await register('Validating', 'odd', to('/judge'));
+    expect(await cluster.refusal('POST', configMaps, configMap('a'))).toBe(
+      'Internal error occurred: failed calling webhook "hook-0.example.com": failed to call webhook: no kind "Pod" is registered for version "admission.k8s.io/v1" in scheme "pkg/util/webhook/client.go:71"',
+    );
+  });
+
   it('that cannot be reached stop the request, unless they may be ignored', async () => {
     await register('Validating', 'gone', to('/gone'));
     expect(await cluster.refusal('POST', configMaps, configMap('one'))).toBe(

@@ -10,7 +10,7 @@ export interface Review {
   request: any;
 }
 
-export type Answer = { allowed?: boolean; patch?: unknown[]; /** Base64, in place of `patch`. */ rawPatch?: string; status?: object; warnings?: string[]; auditAnnotations?: Record<string, string> } | undefined;
+export type Answer = { /** In place of AdmissionReview. */ kind?: string; allowed?: boolean; patch?: unknown[]; /** Base64, in place of `patch`. */ rawPatch?: string; status?: object; warnings?: string[]; auditAnnotations?: Record<string, string> } | undefined;
 
 /** A webhook on this machine that answers by path. An answer of undefined is HTTP 500. */
 export class WebhookServer {
@@ -43,10 +43,10 @@ export class WebhookServer {
         }
         const answer = hooks.answers[path]?.(review.request);
         if (!answer) return response.writeHead(500).end('no such path');
-        const { patch, rawPatch = patch && btoa(JSON.stringify(patch)), ...rest } = answer;
+        const { kind = 'AdmissionReview', patch, rawPatch = patch && btoa(JSON.stringify(patch)), ...rest } = answer;
         const patched = rawPatch ? { patchType: 'JSONPatch', patch: rawPatch } : {};
         response.writeHead(200, { 'content-type': 'application/json' });
-        response.end(JSON.stringify({ kind: 'AdmissionReview', apiVersion: review.apiVersion, response: { uid: review.request.uid, allowed: true, ...rest, ...patched } }));
+        response.end(JSON.stringify({ kind, apiVersion: review.apiVersion, response: { uid: review.request.uid, allowed: true, ...rest, ...patched } }));
       });
     });
     const hooks = new WebhookServer(server, Buffer.from(authority.certificate).toString('base64'));
