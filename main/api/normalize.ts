@@ -70,16 +70,8 @@ function layoutOf(schema: ObjectSchema): Layout {
 /** The members of one structure, which come in any order and are written in that of the structure, as Go writes them. */
 export class Members {
   readonly #layout: Layout;
-  /** All that came, as long as each came behind the one before. */
-  readonly #written: Record<string, unknown> = {};
-  #last = -1;
-  /** Which of those that are always written comes next. */
-  #next = 0;
-  /** Places of those that were written though they had not come. */
-  #filled: number[] | undefined;
-  /** All that came, in order, once one was late. */
-  #places: number[] | undefined;
-  #values: unknown[] = none;
+  readonly #places: number[] = [];
+  readonly #values: unknown[] = [];
   #empties: Empties | undefined;
 
   constructor(schema: ObjectSchema) {
@@ -98,26 +90,7 @@ export class Members {
       if (field.type.kind !== 'scalar') (this.#empties ??= new Map()).set(field.name, Array.isArray(value) ? [] : {});
       return;
     }
-    if (!this.#places && place > this.#last) {
-      this.#fillUpTo(place);
-      this.#written[field.name] = value;
-      this.#last = place;
-    } else this.#insert(place, value);
-  }
-
-  #fillUpTo(place: number): void {
-    const { fields, always } = this.#layout;
-    for (; this.#next < always.length && always[this.#next]! <= place; this.#next++) {
-      const absentPlace = always[this.#next]!;
-      if (absentPlace === place) continue;
-      const field = fields[absentPlace]!;
-      this.#written[field.name] = absent(field);
-      (this.#filled ??= []).push(absentPlace);
-    }
-  }
-
-  #insert(place: number, value: unknown): void {
-    const places = (this.#places ??= this.#leaveOrder());
+    const places = this.#places;
     const values = this.#values;
     // Most come in order, or nearly.
     let at = places.length;
@@ -129,27 +102,9 @@ export class Members {
     values[at] = value;
   }
 
-  #leaveOrder(): number[] {
-    const places: number[] = [];
-    this.#values = [];
-    for (const name in this.#written) {
-      const { place } = this.#layout.slots.get(name)!;
-      if (this.#filled?.includes(place)) continue;
-      places.push(place);
-      this.#values.push(this.#written[name]);
-    }
-    return places;
-  }
-
   written(): Record<string, unknown> {
-    const written = this.#places ? this.#writtenAnew(this.#places) : this.#written;
-    if (!this.#places) this.#fillUpTo(Infinity);
-    if (this.#empties) empties.set(written, this.#empties);
-    return written;
-  }
-
-  #writtenAnew(places: readonly number[]): Record<string, unknown> {
     const { fields, always } = this.#layout;
+    const places = this.#places;
     const written: Record<string, unknown> = {};
     let next = 0;
     for (let i = 0; i < places.length; i++) {
@@ -159,11 +114,10 @@ export class Members {
       written[fields[place]!.name] = this.#values[i];
     }
     for (; next < always.length; next++) written[fields[always[next]!]!.name] = absent(fields[always[next]!]!);
+    if (this.#empties) empties.set(written, this.#empties);
     return written;
   }
 }
-
-const none: unknown[] = [];
 
 /** What Go writes for a member that is absent. */
 function absent(field: FieldSchema): unknown {

@@ -70,21 +70,8 @@ function plain({ contentType, encode }: Framing, encodeEntry: (type: WatchChange
   };
 }
 
-const lineStart = (type: WatchChange['type']) => Buffer.from(`{"type":"${type}","object":`);
-const lineStarts = { ADDED: lineStart('ADDED'), MODIFIED: lineStart('MODIFIED'), DELETED: lineStart('DELETED') };
-const plainLines = plain(lines, (type, { value }) => lineAround(lineStarts[type], value));
+const plainLines = plain(lines, (type, { value }) => Buffer.from(`{"type":"${type}","object":${value}}\n`));
 const plainFrames = plain(frames, (type, entry) => encodeWatchFrame(type, objectOf(entry)));
-
-/** The object's text is long: it is written where it goes, and not joined to a longer one first. */
-function lineAround(start: Uint8Array, value: string): Uint8Array {
-  const end = start.length + Buffer.byteLength(value);
-  const line = Buffer.allocUnsafe(end + 2);
-  line.set(start);
-  line.write(value, start.length);
-  line[end] = 0x7d;
-  line[end + 1] = 0x0a;
-  return line;
-}
 
 function areSame(a: WatchChange[], b: WatchChange[]): boolean {
   return a.length === b.length && a.every(({ type, entry }, i) => entry === b[i]!.entry && type === b[i]!.type);

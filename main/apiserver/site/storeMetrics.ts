@@ -56,24 +56,17 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
       durations: durations.series({ operation, ...labels }),
     });
   };
-  const begin = (of: Measures) => {
+  async function measured<T>(of: Measures, work: Promise<T>): Promise<T> {
+    const started = clock.monotonic();
     of.requests.add();
-    return clock.monotonic();
-  };
-  const end = (of: Measures, started: number) => of.durations.add((clock.monotonic() - started) / 1000);
-  const failed = (of: Measures, error: unknown) => {
-    // Who came second is told so, which is no failure.
-    if (!(error instanceof ConflictError)) of.errors.add();
-    return error;
-  };
-  async function measured<T>(of: Measures, work: () => Promise<T>): Promise<T> {
-    const started = begin(of);
     try {
-      return await work();
+      return await work;
     } catch (error) {
-      throw failed(of, error);
+      // Who came second is told so, which is no failure.
+      if (!(error instanceof ConflictError)) of.errors.add();
+      throw error;
     } finally {
-      end(of, started);
+      of.durations.add((clock.monotonic() - started) / 1000);
     }
   }
   const changed = (kind: Kind) => {
@@ -94,30 +87,21 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
     get: (key) => store.get(key),
     async list(prefix, options) {
       const kind = kindOf(prefix);
-      const result = await measured(measuresOf(kind, 'list'), () => store.list(prefix, options));
+      const result = await measured(measuresOf(kind, 'list'), store.list(prefix, options));
       (kind.lists ??= lists.series(kind.labels)).add();
       (kind.fetched ??= fetched.series(kind.labels)).add(result.entries.length);
       return result;
     },
     count: (prefix) => store.count(prefix),
     async put(key, encode, options) {
-      // Written out, as it is what happens most.
       const kind = kindOf(key);
-      const of = measuresOf(kind, options.expected === 0 ? 'create' : 'update');
-      const started = begin(of);
-      try {
-        const entry = await store.put(key, encode, options);
-        changed(kind);
-        return entry;
-      } catch (error) {
-        throw failed(of, error);
-      } finally {
-        end(of, started);
-      }
+      const entry = await measured(measuresOf(kind, options.expected === 0 ? 'create' : 'update'), store.put(key, encode, options));
+      changed(kind);
+      return entry;
     },
     async delete(key, options) {
       const kind = kindOf(key);
-      const entry = await measured(measuresOf(kind, 'delete'), () => store.delete(key, options));
+      const entry = await measured(measuresOf(kind, 'delete'), store.delete(key, options));
       if (entry) changed(kind);
       return entry;
     },
