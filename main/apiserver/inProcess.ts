@@ -3,7 +3,7 @@ import { errorOf, internalError, StatusError } from '../api/status.ts';
 import type { UserInfo } from './auth/types.ts';
 import type { Answer, LocalEnds } from './call.ts';
 import type { Chain, Incoming } from './chain.ts';
-import { listMetadata, plainObject } from './content/encode.ts';
+import { listObject, plainObject } from './content/encode.ts';
 import { Query } from './query.ts';
 import type { Registry } from './registry/generic.ts';
 import type { Page } from './registry/listing.ts';
@@ -218,11 +218,11 @@ async function valueOf(answer: Answer, incoming: Incoming): Promise<unknown> {
 const parsedPerTurn = 256;
 
 /** A list whose items are the shared ones of the store. All pods of a large cluster at once would let everybody else wait. */
-async function listInTurns(page: Page, { definition, apiVersion }: Registry): Promise<unknown> {
+async function listInTurns(page: Page, registry: Registry): Promise<unknown> {
   const items: KubeObject[] = [];
   for (const entry of page.entries) {
     if (items.length > 0 && items.length % parsedPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
     items.push(objectOf(entry));
   }
-  return { kind: definition.listKind, apiVersion, metadata: listMetadata(page), items };
+  return listObject(page, registry, items);
 }

@@ -122,9 +122,9 @@ export function listMetadata(page: Page): ListMetadata {
   };
 }
 
-/** A list as an object whose items are the shared ones of the store. */
-export function listObject(page: Page, { definition, apiVersion }: Registry): KubeObject & { items: KubeObject[] } {
-  return { kind: definition.listKind, apiVersion, metadata: listMetadata(page), items: page.entries.map((entry) => objectOf(entry)) };
+/** A list as an object whose items are the shared ones of the store, which may have been read before. */
+export function listObject(page: Page, { definition, apiVersion }: Registry, items = page.entries.map((entry) => objectOf(entry))): KubeObject & { items: KubeObject[] } {
+  return { kind: definition.listKind, apiVersion, metadata: listMetadata(page), items };
 }
 
 export function plainObject(answer: Exclude<Settled, { type: 'text' }>): KubeObject {
