@@ -1,7 +1,9 @@
-import { TimeZone, type WallTime } from './timeZone.ts';
+import { goDuration } from '../util/goDuration.ts';
+import { goQuote } from '../util/goQuote.ts';
+import { locationFault, TimeZone, type WallTime } from './timeZone.ts';
 
 export interface Schedule {
-  /** The first time after `ms` (since the epoch); undefined when there is none in the next five years. */
+  /** The first time after `ms` (since the epoch); undefined when there is none in its year and the five after it. */
   next(ms: number): number | undefined;
   /** Milliseconds from one time to the next where they count from the last one, as those of `@every` do; absent where a clock on the wall says when. */
   interval?: number;
@@ -27,17 +29,29 @@ const descriptors: Record<string, string> = {
 };
 
 /**
- * Reads a schedule as CronJobs have them; throws an Error that says what is wrong with it. `zone` counts unless the
- * text names one itself. Mirrors ParseStandard of github.com/robfig/cron/v3.
+ * Reads a schedule as CronJobs have them; throws an Error that says what is wrong with it, in upstream's words. `zone`
+ * counts unless the text names one itself. Mirrors ParseStandard of github.com/robfig/cron/v3, ParseCronScheduleWithPanicRecovery of
+ * pkg/util/parsers/parsers.go, and how formatSchedule of pkg/controller/cronjob/cronjob_controllerv2.go joins the two.
  */
 export function parseSchedule(text: string, zone?: string): Schedule {
-  const [, own, rest] = /^(?:(?:CRON_)?TZ=(\S+)\s+)?(.*)$/.exec(text.trim())!;
-  const every = /^@every\s+(.+)$/.exec(rest!);
-  if (every) return everySchedule(every[1]!);
-  if (rest!.startsWith('@') && !descriptors[rest!]) throw new Error(`unrecognized descriptor: ${rest}`);
-  const fields = (descriptors[rest!] ?? rest!).split(/\s+/);
+  let spec = zone === undefined || text.includes('TZ') ? text : `TZ=${zone} ${text}`;
+  if (!spec) throw new Error('empty spec string');
+  let location: string | undefined;
+  const named = /^(?:CRON_)?TZ=/.exec(spec)?.[0].length;
+  if (named !== undefined) {
+    const end = spec.indexOf(' ');
+    // Upstream's reader falls over the missing space.
+    if (end < 0) throw new Error('invalid schedule format: runtime error: slice bounds out of range [:-1]');
+    location = spec.slice(named, end);
+    const fault = locationFault(location);
+    if (fault) throw new Error(`provided bad location ${location}: ${fault}`);
+    spec = trim(spec.slice(end));
+  }
+  if (spec.startsWith('@every ')) return everySchedule(spec);
+  if (spec.startsWith('@') && !Object.hasOwn(descriptors, spec)) throw new Error(`unrecognized descriptor: ${spec}`);
+  const fields = trim(descriptors[spec] ?? spec).split(space).filter(Boolean);
   if (fields.length !== 5) throw new Error(`expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`);
-  return new CalendarSchedule(new TimeZone(own ?? zone), {
+  return new CalendarSchedule(new TimeZone(location), {
     minutes: parseField(fields[0]!, 0, 59),
     hours: parseField(fields[1]!, 0, 23),
     days: parseField(fields[2]!, 1, 31),
@@ -46,63 +60,75 @@ export function parseSchedule(text: string, zone?: string): Schedule {
   });
 }
 
+/** What Go takes for space. */
+const space = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
+const outerSpace = new RegExp(`^${space.source}|${space.source}$`, 'g');
+const trim = (text: string) => text.replace(outerSpace, '');
+
 interface Field {
   values: Set<number>;
   /** Whether it says nothing: of day and weekday then only the other counts. */
   any: boolean;
 }
 
-function parseField(text: string, min: number, max: number, names: string[] = []): Field {
+function parseField(text: string, min: number, max: number, names?: string[]): Field {
   const field: Field = { values: new Set(), any: false };
   for (const part of text.split(',').filter(Boolean)) {
-    const [span = '', stepText, ...more] = part.split('/');
-    const ends = span.split('-');
-    if (more.length > 0) throw new Error(`too many slashes: ${part}`);
-    if (ends.length > 2) throw new Error(`too many hyphens: ${part}`);
-    const step = stepText === undefined ? 1 : number(stepText);
-    if (step === 0) throw new Error(`step of range should be a positive number: ${part}`);
-    const star = ends[0] === '*' || ends[0] === '?';
-    const start = star ? min : number(ends[0]!, min, names);
-    const end = star || (ends.length === 1 && stepText !== undefined) ? max : number(ends.at(-1)!, min, names);
-    if (start < min) throw new Error(`beginning of range (${start}) below minimum (${min}): ${part}`);
-    if (end > max) throw new Error(`end of range (${end}) above maximum (${max}): ${part}`);
-    if (start > end) throw new Error(`beginning of range (${start}) beyond end of range (${end}): ${part}`);
-    for (let value = start; value <= end; value += step) field.values.add(value);
-    field.any ||= star && step === 1;
+    const { start, end, step, star } = parseRange(part, BigInt(min), BigInt(max), names);
+    for (let value = start; value <= end; value += step) field.values.add(Number(value));
+    field.any ||= star && step === 1n;
   }
   return field;
 }
 
-function number(text: string, min = 0, names: string[] = []): number {
-  const named = names.indexOf(text.toLowerCase());
-  if (named >= 0) return named + min;
-  if (!/^\d+$/.test(text)) throw new Error(`failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return Number(text);
+/** In the order in which upstream finds what is wrong, with numbers as long as Go's. */
+function parseRange(part: string, min: bigint, max: bigint, names?: string[]): { start: bigint; end: bigint; step: bigint; star: boolean } {
+  const [span = '', stepText, ...more] = part.split('/');
+  const ends = span.split('-');
+  const star = ends[0] === '*' || ends[0] === '?';
+  let [start, end, step] = [min, max, 1n];
+  if (!star) {
+    start = numberOrName(ends[0]!, min, names);
+    if (ends.length > 2) throw new Error(`too many hyphens: ${part}`);
+    end = ends.length === 2 ? numberOrName(ends[1]!, min, names) : start;
+  }
+  if (more.length > 0) throw new Error(`too many slashes: ${part}`);
+  if (stepText !== undefined) {
+    step = number(stepText);
+    if (ends.length === 1) end = max;
+  }
+  if (start < min) throw new Error(`beginning of range (${start}) below minimum (${min}): ${part}`);
+  if (end > max) throw new Error(`end of range (${end}) above maximum (${max}): ${part}`);
+  if (start > end) throw new Error(`beginning of range (${start}) beyond end of range (${end}): ${part}`);
+  if (step === 0n) throw new Error(`step of range should be a positive number: ${part}`);
+  return { start, end, step, star };
 }
 
-const units: Record<string, number> = { h: hour, m: minute, s: second, ms: 1, us: 1e-3, µs: 1e-3, μs: 1e-3, ns: 1e-6 };
+function numberOrName(text: string, min: bigint, names: string[] = []): bigint {
+  const named = names.indexOf(text.toLowerCase());
+  return named >= 0 ? min + BigInt(named) : number(text);
+}
 
+function number(text: string): bigint {
+  const failed = (why: string) => new Error(`failed to parse int from ${text}: strconv.Atoi: parsing ${goQuote(text)}: ${why}`);
+  const [, sign, digits] = /^([+-]?)(\d+)$/.exec(text) ?? [];
+  if (!digits) throw failed('invalid syntax');
+  const value = sign === '-' ? -BigInt(digits) : BigInt(digits);
+  if (BigInt.asIntN(64, value) !== value) throw failed('value out of range');
+  if (value < 0n) throw new Error(`negative number (${value}) not allowed: ${text}`);
+  return value;
+}
+
+/** Milliseconds, in whole seconds. */
 function everySchedule(text: string): Schedule {
-  const delay = duration(text);
-  if (typeof delay === 'string') throw new Error(`failed to parse duration @every ${text}: time: ${delay} duration ${JSON.stringify(text)}`);
+  let delay: number;
+  try {
+    delay = goDuration(text.slice('@every '.length));
+  } catch (error) {
+    throw new Error(`failed to parse duration ${text}: ${(error as Error).message}`, { cause: error });
+  }
   const whole = Math.max(second, Math.floor(delay / second) * second);
   return { next: (ms) => Math.floor(ms / second) * second + whole, interval: whole };
-}
-
-/** Milliseconds, or what is wrong, in Go's words. */
-function duration(text: string): number | string {
-  const [, sign, rest] = /^([+-]?)(.*)$/s.exec(text)!;
-  if (rest === '0') return 0;
-  let delay = 0;
-  let read = 0;
-  for (const [part, value, unit] of rest!.matchAll(/(\d+\.?\d*|\.\d+)([^\d.]*)/gy)) {
-    if (!unit) return 'missing unit in';
-    if (!units[unit]) return `unknown unit ${JSON.stringify(unit)} in`;
-    delay += Number(value) * units[unit];
-    read += part.length;
-  }
-  if (read === 0 || read < rest!.length) return 'invalid';
-  return sign === '-' ? -delay : delay;
 }
 
 interface Fields {
@@ -121,12 +147,13 @@ class CalendarSchedule implements Schedule {
   ) {}
 
   next(ms: number): number | undefined {
-    const limit = ms + 5 * 366 * day;
     let at = (Math.floor(ms / minute) + 1) * minute;
-    while (at <= limit) {
-      const step = this.#stepFrom(this.zone.at(at));
+    let wall = this.zone.at(at);
+    const lastYear = wall.year + 5;
+    while (wall.year <= lastYear) {
+      const step = this.#stepFrom(wall);
       if (step === 0) return at;
-      at += step;
+      wall = this.zone.at((at += step));
     }
     return undefined;
   }

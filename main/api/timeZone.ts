@@ -11,15 +11,30 @@ export interface WallTime {
   weekday: number;
 }
 
-/** A place's way of telling the time. */
-export class TimeZone {
-  readonly #format: Intl.DateTimeFormat | undefined;
+/** Short names of ICU's own that are no time zones of the IANA's. */
+const foreign = /^(A[CER]T|AGT|AST|BET|BST|CAT|CNT|C[ST]T|EAT|ECT|I[ES]T|JST|MIT|N[ES]T|P[LNR]T|PST|SST|VST|NET|SystemV\/.*|US\/Pacific-New|Canada\/East-Saskatchewan)$/;
+/** A word of a name, in the capitals that these have: `Intl` takes them in any. */
+const word = /^(?:[A-Z]{1,4}|[A-Z][a-z]+(?:[A-Z]+[a-z]+)*|[a-z]{2})$/;
 
-  /** Throws a RangeError for a name that nobody knows; without one it is UTC. */
-  constructor(readonly name = 'UTC') {
-    if (name === 'UTC' || name === '') return;
-    if (/^[+-]/.test(name)) throw new RangeError(`unknown time zone ${name}`);
-    this.#format = new Intl.DateTimeFormat('en-US', {
+/** What is wrong with the name of a place, in the words of Go's time.LoadLocation; undefined when nothing is. */
+export function locationFault(name: string): string | undefined {
+  try {
+    formatOf(name);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Undefined for UTC, whose clocks the engine itself goes by. */
+function formatOf(name: string): Intl.DateTimeFormat | undefined {
+  if (name === '' || name === 'UTC' || name === 'Local') return undefined;
+  if (name.includes('..') || /^[/\\]/.test(name)) throw new RangeError('time: invalid location name');
+  const unknown = new RangeError(`unknown time zone ${name}`);
+  if (/^[A-Z][a-z]{1,2}$/.test(name) || foreign.test(name)) throw unknown;
+  if (name.split('/').some((part) => !/^[A-Z]/.test(part)) || name.split(/[/_+\d-]+/).some((text) => text && !word.test(text))) throw unknown;
+  try {
+    return new Intl.DateTimeFormat('en-US', {
       timeZone: name,
       hourCycle: 'h23',
       year: 'numeric',
@@ -29,6 +44,18 @@ export class TimeZone {
       minute: 'numeric',
       second: 'numeric',
     });
+  } catch {
+    throw unknown;
+  }
+}
+
+/** A place's way of telling the time. */
+export class TimeZone {
+  readonly #format: Intl.DateTimeFormat | undefined;
+
+  /** Throws a RangeError in Go's words for a name that nobody knows; without one it is UTC. */
+  constructor(readonly name = 'UTC') {
+    this.#format = formatOf(name);
   }
 
   /** Milliseconds by which the clocks there are ahead of UTC at `ms` since the epoch. */

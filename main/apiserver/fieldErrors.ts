@@ -1,5 +1,5 @@
 import type { FieldError } from '../api/status.ts';
-import { goQuote } from './validation/quote.ts';
+import { goQuote } from '../util/goQuote.ts';
 
 /** Findings worded as k8s.io/apimachinery/pkg/util/validation/field/errors.go words them. */
 const shown = (value: unknown): string => (typeof value === 'string' ? goQuote(value) : value === undefined ? 'null' : JSON.stringify(value));

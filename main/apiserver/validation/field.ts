@@ -1,5 +1,5 @@
 import type { FieldError } from '../../api/status.ts';
-import { goQuote } from './quote.ts';
+import { goQuote } from '../../util/goQuote.ts';
 
 /** How many characters of findings are kept: a list that is shown whole for each of its items would take all memory there is. */
 const mostText = 16 * 2 ** 20;

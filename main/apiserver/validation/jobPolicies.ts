@@ -1,8 +1,8 @@
 import type { JobSpec, PodFailurePolicyOnExitCodesRequirement, PodFailurePolicyRule, SuccessPolicyRule } from '../../api/index.ts';
 import { isQualifiedName } from '../../api/names.ts';
+import { goQuote } from '../../util/goQuote.ts';
 import type { FieldErrors } from './field.ts';
 import { byteLength, nonNegative } from './names.ts';
-import { goQuote } from './quote.ts';
 
 /* When a job's pods count as failed, and when a job has succeeded. Mirrors pkg/apis/batch/validation/validation.go. */
 

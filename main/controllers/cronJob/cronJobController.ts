@@ -186,8 +186,8 @@ export class CronJobController extends QueueController {
     try {
       void new TimeZone(timeZone);
       return true;
-    } catch {
-      const message = `invalid timeZone: "${timeZone}": unknown time zone ${timeZone}`;
+    } catch (error) {
+      const message = `invalid timeZone: "${timeZone}": ${(error as Error).message}`;
       this.recorder.event(cronJob, 'Warning', 'UnknownTimeZone', message);
       return false;
     }

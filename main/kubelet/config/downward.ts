@@ -1,5 +1,6 @@
 import type { ObjectFieldSelector, Pod, ResourceFieldSelector } from '../../api/index.ts';
 import { parseQuantity } from '../../api/quantity.ts';
+import { goQuote } from '../../util/goQuote.ts';
 import { containerNamed, type AnyContainer } from '../spec.ts';
 
 export interface PodFacts {
@@ -54,15 +55,8 @@ export function fieldValue(selector: ObjectFieldSelector, pod: Pod, facts: PodFa
 function formatMap(map: Record<string, string> | undefined): string {
   return Object.keys(map ?? {})
     .sort()
-    .map((key) => `${key}=${quote(map![key]!)}`)
+    .map((key) => `${key}=${goQuote(map![key]!)}`)
     .join('\n');
-}
-
-const escapes: Record<string, string> = { '\x07': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v', '"': '\\"', '\\': '\\\\' };
-
-/** Go's strconv.Quote. */
-function quote(text: string): string {
-  return `"${text.replace(/[\u0000-\u001f"\\\u007f]/g, (char) => escapes[char] ?? `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)}"`;
 }
 
 /** Resources whose limit is that of the pod, or the node's, where a container has none. */

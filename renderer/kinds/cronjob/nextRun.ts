@@ -27,8 +27,8 @@ function find({ metadata, spec, status }: CronJob, now: number): NextRun {
   const { timeZone, schedule: text = '', suspend } = spec ?? {};
   try {
     void new TimeZone(timeZone);
-  } catch {
-    return { none: 'zone', reason: 'UnknownTimeZone', words: `unknown time zone ${timeZone}` };
+  } catch (error) {
+    return { none: 'zone', reason: 'UnknownTimeZone', words: (error as Error).message };
   }
   if (suspend) return { none: 'suspended' };
   try {

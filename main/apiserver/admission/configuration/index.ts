@@ -1,4 +1,4 @@
-import { goQuote } from '../../validation/quote.ts';
+import { goQuote } from '../../../util/goQuote.ts';
 import { InvalidConfiguration, podSecurityConfiguration, readPodSecurity, type PodSecurityConfiguration } from '../podSecurity/configuration.ts';
 import { noCredentials, readWebhookCredentials, type WebhookCredentials } from '../webhooks/credentials.ts';
 import { readQuotaConfiguration, type LimitedResource } from './quota.ts';

@@ -1,8 +1,8 @@
 import { decodeWith } from '../../../api/decode.ts';
 import type { FieldSchema, FieldType, ObjectSchema } from '../../../api/schema.ts';
 import { parseYamlWithDuplicates } from '../../../api/yaml.ts';
+import { goQuote } from '../../../util/goQuote.ts';
 import type { FieldErrors } from '../../validation/field.ts';
-import { goQuote } from '../../validation/quote.ts';
 
 // Files that only this server reads, by types that are in no API. Mirrors k8s.io/apimachinery/pkg/runtime/serializer/json with strict decoding.
 

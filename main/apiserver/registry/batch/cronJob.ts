@@ -1,6 +1,7 @@
+import { parseSchedule } from '../../../api/cronSchedule.ts';
 import type { CronJob } from '../../../api/index.ts';
 import { selectorFromLabelSelector } from '../../../api/labels.ts';
-import { cronProblem, isTimeZone } from '../../validation/cron.ts';
+import { locationFault } from '../../../api/timeZone.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { nonNegative } from '../../validation/names.ts';
 import { workloadWarnings } from '../../validation/podWarnings.ts';
@@ -75,19 +76,18 @@ function validate(errors: FieldErrors, { spec }: CronJob, old?: CronJob): void {
   if (!spec) return;
   if (!spec.schedule) errors.required('spec.schedule');
   else {
-    const problem = cronProblem(spec.schedule);
-    if (problem) errors.invalid('spec.schedule', spec.schedule, problem);
+    try {
+      parseSchedule(spec.schedule);
+    } catch (error) {
+      errors.invalid('spec.schedule', spec.schedule, (error as Error).message);
+    }
     if (spec.schedule.includes('TZ')) {
       if (!old?.spec?.schedule?.includes('TZ')) errors.invalid('spec.schedule', spec.schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead');
       else if (spec.timeZone !== undefined) errors.invalid('spec.schedule', spec.schedule, 'cannot use both timeZone field and TZ or CRON_TZ in schedule');
     }
   }
   nonNegative(errors, 'spec.startingDeadlineSeconds', spec.startingDeadlineSeconds);
-  if (spec.timeZone !== undefined && spec.timeZone !== old?.spec?.timeZone) {
-    if (!spec.timeZone) errors.invalid('spec.timeZone', spec.timeZone, 'timeZone must be nil or non-empty string');
-    if (spec.timeZone.toLowerCase() === 'local') errors.invalid('spec.timeZone', spec.timeZone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
-    if (spec.timeZone && spec.timeZone !== 'Local' && !isTimeZone(spec.timeZone)) errors.invalid('spec.timeZone', spec.timeZone, `unknown time zone ${spec.timeZone}`);
-  }
+  if (spec.timeZone !== old?.spec?.timeZone) validateTimeZone(errors, spec.timeZone);
   if (!spec.concurrencyPolicy) errors.required('spec.concurrencyPolicy');
   else if (!policies.includes(spec.concurrencyPolicy)) errors.notSupported('spec.concurrencyPolicy', spec.concurrencyPolicy, policies);
   nonNegative(errors, 'spec.successfulJobsHistoryLimit', spec.successfulJobsHistoryLimit);
@@ -97,4 +97,15 @@ function validate(errors: FieldErrors, { spec }: CronJob, old?: CronJob): void {
   if (template.selector) errors.invalid('spec.jobTemplate.spec.selector', template.selector, '`selector` will be auto-generated');
   if (template.manualSelector) errors.notSupported('spec.jobTemplate.spec.manualSelector', true, ['nil', 'false']);
   validateJobSpec(errors, 'spec.jobTemplate.spec', template, old?.spec?.jobTemplate?.spec);
+}
+
+/** Mirrors validateTimeZone of pkg/apis/batch/validation/validation.go. */
+function validateTimeZone(errors: FieldErrors, timeZone: string | undefined): void {
+  if (timeZone === undefined) return;
+  const invalid = (message: string) => errors.invalid('spec.timeZone', timeZone, message);
+  if (!timeZone) return invalid('timeZone must be nil or non-empty string');
+  if (timeZone.split('/').some((part) => part === '.' || part === '..' || !/^(?!-)[\w.+-]{1,14}$/.test(part))) return invalid(`unknown time zone ${timeZone}`);
+  if (timeZone.toLowerCase() === 'local') invalid('timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
+  const fault = locationFault(timeZone);
+  if (fault) invalid(fault);
 }

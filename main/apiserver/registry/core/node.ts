@@ -1,9 +1,9 @@
 import type { Node } from '../../../api/index.ts';
 import { jsonError } from '../../../api/jsonError.ts';
 import { isCIDR, isQualifiedName, isLabelValue } from '../../../api/names.ts';
+import { goQuote } from '../../../util/goQuote.ts';
 import type { FieldErrors } from '../../validation/field.ts';
 import { internal } from '../../validation/internal.ts';
-import { goQuote } from '../../validation/quote.ts';
 import { canonicalQuantities, quantityOf, resourceValue } from '../../validation/resources.ts';
 import { taintEffect } from '../../validation/scheduling.ts';
 import { cidrWarnings } from '../../validation/warnings.ts';
