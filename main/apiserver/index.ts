@@ -143,7 +143,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const definitions = resources.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions');
   const customResources = definitions && new CustomResources({ store, objects, random, resources, webhooks, definitions, clock, log });
   customResources?.start().catch((error: unknown) => log.error('custom resources are not served', { error: String(error) }));
-  describeStorage(resources, store, metrics.register);
+  describeStorage(resources, store, clock, metrics.register);
   describeFlows(flows, metrics.register);
   let quiet: Timer | undefined;
   let address = '127.0.0.1';

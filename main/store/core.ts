@@ -181,6 +181,11 @@ export class StoreCore implements Store {
     return this.#keys.count(prefix, prefixEnd(prefix));
   }
 
+  async size(): Promise<number | undefined> {
+    if (this.#closed) throw new ClosedError();
+    return this.#journal.size?.();
+  }
+
   async list(prefix: string, options: ListOptions = {}): Promise<ListResult> {
     if (this.#closed) throw new ClosedError();
     const from = options.start !== undefined && options.start > prefix ? options.start : prefix;

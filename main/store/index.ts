@@ -119,6 +119,8 @@ export interface Store {
   list(prefix: string, options?: ListOptions): Promise<ListResult>;
   /** How many keys have this prefix now. */
   count(prefix: string): number;
+  /** Bytes that it takes up on the disk where it is kept, unused room with them; undefined where there is none. Rejects with what keeps it from knowing. */
+  size(): Promise<number | undefined>;
   /** Throws ConflictError. */
   put(key: string, encode: Encode, options: WriteOptions): Promise<Entry>;
   /** Throws ConflictError; a key that does not exist is a conflict unless `expected` is undefined, when it resolves undefined. */

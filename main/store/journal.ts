@@ -24,6 +24,8 @@ export interface Journal {
   /** Called when a flush has been committed: a moment for work in the background. */
   committed(): void;
   close(): Promise<void>;
+  /** Bytes that the store takes up on its disk; absent where it has none. */
+  size?(): Promise<number>;
   /** Why it can take nothing, as far as it knows by itself. */
   readonly problem?: Error | undefined;
   /** Where others write to the same journal: resolves when the core has all that was written before the call, or that revision, or waited for it in vain. */

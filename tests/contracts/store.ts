@@ -524,8 +524,16 @@ export function storeContract(name: string, make: (options?: HarnessOptions) => 
         await expect(put(store, '/a', '3')).rejects.toBeInstanceOf(ClosedError);
         await expect(store.get('/a')).rejects.toBeInstanceOf(ClosedError);
         await expect(store.list('/')).rejects.toBeInstanceOf(ClosedError);
+        await expect(store.size()).rejects.toBeInstanceOf(ClosedError);
         expect(() => listen(store, '/')).toThrow(ClosedError);
       });
+    });
+
+    it('says how much room it takes up, where that is not only memory', async () => {
+      const { store, reopen } = await open();
+      await put(store, '/a', '1');
+      if (reopen) expect(await store.size()).toBeGreaterThan(0);
+      else expect(await store.size()).toBeUndefined();
     });
 
     it('what was written is there after the store was closed and opened again', async () => {

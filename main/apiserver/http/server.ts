@@ -34,6 +34,8 @@ export interface Served {
   user?: UserInfo;
   method: string;
   userAgent: string;
+  /** What is not to be done in earnest, as it was asked: `All`, `invalid`, or empty. */
+  dryRun: string;
   code: number;
   milliseconds: number;
   /** How many of them it waited for its turn, and for webhooks. */
@@ -59,6 +61,9 @@ export interface ServedObserver {
   watched(info: RequestInfo, changes: number, bytes: number): void;
   handshakeFailed(): void;
 }
+
+/** Mirrors endpoints/metrics/metrics.go (cleanDryRun). */
+const shownDryRun = (asked: readonly string[]) => (asked.every((one) => one === 'All') ? (asked[0] ?? '') : 'invalid');
 
 // Sessions with thousands of open watches need more than Node's 10 MB.
 const maxSessionMegabytes = 1000;
@@ -213,11 +218,11 @@ export class HttpsServer {
   }
 
   #report(incoming: Incoming & Partial<Call>, code: number, started: number, size?: number): void {
-    const { info, user, method, userAgent, waited = 0, denied = false, deprecated = false, credentials, wire, now } = incoming;
+    const { info, user, method, userAgent, waited = 0, denied = false, deprecated = false, credentials, wire, now, search, query } = incoming;
     if (!info) return;
     const bodySize = Number(wire?.headers['content-length']) || undefined;
     const milliseconds = this.clock.monotonic() - started;
-    this.observer?.observe({ info, user, method, userAgent, code, milliseconds, waited, denied, size, bodySize, certificateEnds: credentials?.certificate?.ends, at: now, deprecated });
+    this.observer?.observe({ info, user, method, userAgent, dryRun: search.includes('dryRun') ? shownDryRun(query.all('dryRun')) : '', code, milliseconds, waited, denied, size, bodySize, certificateEnds: credentials?.certificate?.ends, at: now, deprecated });
   }
 
   #incoming(request: Request, onGone: (listener: () => void) => void): Incoming {

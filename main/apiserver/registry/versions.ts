@@ -51,6 +51,7 @@ export function convertedStore(store: Store, served: ResourceDefinition, stored:
       return { ...result, entries: result.entries.map(read) };
     },
     count: (prefix) => store.count(prefix),
+    size: () => store.size(),
     put: async (key, encode, options) => read(await asRead(store.put(key, encoded(encode), written(options)))),
     delete: async (key, options: DeleteOptions) =>
       maybe(await asRead(store.delete(key, { ...written(options), tombstone: encoded(options.tombstone) }))),

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Counter, Gauge, Registry as Metrics } from 'prom-client';
 import type { Store } from '../../store/index.ts';
+import type { Clock } from '../../util/clock.ts';
 import { Counts, Distributions, type Count, type Distribution } from '../../util/series.ts';
 import type { Aggregator } from '../aggregation/index.ts';
 import type { RequestInfo } from '../auth/types.ts';
@@ -29,9 +30,25 @@ function shownUser(name: string): string {
   return name.includes('@') ? 'email_id' : 'other';
 }
 
+/** Milliseconds for which a store may look how large it is, until it is not told. */
+const sizeTimeout = 1000;
+
 /** What there is of each kind, counted when it is asked for. */
-export function describeStorage(resources: ResourceTable, store: Store, metrics: Metrics): void {
+export function describeStorage(resources: ResourceTable, store: Store, clock: Clock, metrics: Metrics): void {
   const registers = [metrics];
+  new Gauge({
+    name: 'apiserver_storage_size_bytes',
+    help: 'Bytes that the store takes up on the disk where it is kept.',
+    labelNames: ['storage_cluster_id'],
+    registers,
+    async collect() {
+      this.reset();
+      const late = new AbortController();
+      const size = await Promise.race([store.size(), clock.sleep(sizeTimeout, late.signal).then(() => undefined)]).catch(() => undefined);
+      late.abort();
+      if (size !== undefined) this.set({ storage_cluster_id: 'etcd-0' }, size);
+    },
+  });
   const stored = () => resources.all().filter(({ strategy }) => !strategy.review && !strategy.storedAs);
   new Gauge({
     name: 'apiserver_storage_objects',
@@ -83,6 +100,10 @@ interface Kind {
   sizes?: Distribution;
   bodySizes?: Distribution;
 }
+
+/** Components that requests are told apart by, if their user agents have a version (upstream: MonitorRequest). */
+const systemClients = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'cluster-policy-controller'];
+const systemClientOf = (userAgent: string) => systemClients.find((name) => userAgent.startsWith(name) && userAgent[name.length] === '/') ?? '';
 
 /** Counts and times requests under Kubernetes' own metric names (upstream: endpoints/metrics/metrics.go). */
 export class RequestMetrics implements ServedObserver {
@@ -148,19 +169,20 @@ export class RequestMetrics implements ServedObserver {
     build.set({ major, minor, git_version: gitVersion, git_commit: gitCommit, git_tree_state: gitTreeState, build_date: buildDate, go_version: goVersion, compiler, platform }, 1);
   }
 
-  observe({ info, user, code, milliseconds, waited, denied, size, bodySize, certificateEnds, at, deprecated }: Served): void {
+  observe({ info, user, userAgent, dryRun, code, milliseconds, waited, denied, size, bodySize, certificateEnds, at, deprecated }: Served): void {
     const { verb, group, version, resource, subresource } = info;
     const scope = scopeOf(info);
     // Anybody can ask for any path: what is not there counts as one.
     const what = info.isResourceRequest ? subresource : code === 404 ? '' : info.path;
     const shown = shownVerb(info);
-    const key = `${shown} ${verb} ${group} ${version} ${resource} ${what} ${scope} ${code}`;
+    const systemClient = systemClientOf(userAgent);
+    const key = `${systemClient} ${dryRun} ${shown} ${verb} ${group} ${version} ${resource} ${what} ${scope} ${code}`;
     let known = this.#known.get(key);
     if (!known) {
       const ofSizes = { verb: shown, group, version, resource, subresource: what, scope, component: 'apiserver' };
-      const labels = { verb: shown, dry_run: '', group, version, resource, subresource: what, scope, component: 'apiserver' };
+      const labels = { verb: shown, dry_run: dryRun, group, version, resource, subresource: what, scope, component: 'apiserver' };
       known = {
-        requests: this.#requests.series({ ...labels, code: String(code) }),
+        requests: this.#requests.series({ ...labels, code: String(code), system_client: systemClient }),
         durations: this.#durations.series(labels),
         serviceTimes: this.#serviceTimes.series(ofSizes),
         ...(verb === 'get' || verb === 'list' ? { sizes: this.#sizes.series(ofSizes) } : {}),
@@ -177,7 +199,7 @@ export class RequestMetrics implements ServedObserver {
     }
     if (verb !== 'watch' && !isStream(info)) {
       known.durations.add(milliseconds / 1000);
-      known.serviceTimes.add(Math.max(0, milliseconds - waited) / 1000);
+      if (!dryRun) known.serviceTimes.add(Math.max(0, milliseconds - waited) / 1000);
     }
     if (size !== undefined) known.sizes?.add(size);
     if (bodySize) known.bodySizes?.add(bodySize);

@@ -93,6 +93,7 @@ export function measuredStore(store: Store, clock: Clock, register: Metrics): St
       return result;
     },
     count: (prefix) => store.count(prefix),
+    size: () => store.size(),
     async put(key, encode, options) {
       const kind = kindOf(key);
       const entry = await measured(measuresOf(kind, options.expected === 0 ? 'create' : 'update'), store.put(key, encode, options));

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { Low } from 'lowdb';
 import { Causes } from '../causes.ts';
 import { StoreCore, type HistoryLimits } from '../core.ts';
@@ -141,6 +142,12 @@ async function openLocked(options: DiskStoreOptions, files: Files, unlock: () =>
       if (saving || closing || failed || unsaved < snapshotBytes) return;
       if (unsaved < store.liveChars) return;
       saving = save();
+    },
+    async size() {
+      const names = await files.list(directory);
+      // Meanwhile some may have gone.
+      const sizes = await Promise.all(names.map((name) => files.size(path.join(directory, name))));
+      return sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
     },
     async close() {
       closing = true;

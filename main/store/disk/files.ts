@@ -11,6 +11,8 @@ export interface Files {
   list(directory: string): Promise<string[]>;
   /** `create`: a new, empty file in the place of any other; `open`: one that is there, to read and write. */
   open(path: string, how: 'create' | 'open'): Promise<OpenFile>;
+  /** Bytes; undefined for a file that is not there. */
+  size(path: string): Promise<number | undefined>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in the directory durable. */
@@ -99,6 +101,14 @@ export const diskFiles: Files = {
   list: (directory) => fs.promises.readdir(directory),
   async open(file, how) {
     return new DiskFile(await open(file, how === 'create' ? 'w+' : 'r+', 0o600));
+  },
+  async size(file) {
+    try {
+      return (await fs.promises.stat(file)).size;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
   },
   rename: (from, to) => fs.promises.rename(from, to),
   remove: (file) => fs.promises.rm(file, { force: true }),

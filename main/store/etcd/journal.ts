@@ -9,7 +9,7 @@ import { code, EtcdError, type Channel } from './channel.ts';
 import { Feed } from './feed.ts';
 import { eventsOf, groupsOf, lacksPrevious, pastEventsOf, type Group } from './groups.ts';
 import type { Keyspace } from './keyspace.ts';
-import { compactRequest, methods, rangeRequest, rangeResponse, responseHeader, TxnRequest, txnResponse, watchRequest, watchResponse, type KeyValue, type ResponseHeader } from './messages.ts';
+import { compactRequest, databaseSize, methods, rangeRequest, rangeResponse, responseHeader, statusRequest, TxnRequest, txnResponse, watchRequest, watchResponse, type KeyValue, type ResponseHeader } from './messages.ts';
 import { Positions, type Position } from './positions.ts';
 import { headOf, journalRecord, writeRecord, type JournalRecord } from './record.ts';
 
@@ -370,6 +370,16 @@ export class EtcdJournal implements Journal {
   async compact(revision: number): Promise<void> {
     try {
       await this.#compact(revision);
+    } catch (error) {
+      throw error instanceof EtcdError ? new UnavailableError(error.message) : error;
+    }
+  }
+
+  /** That of the whole database of etcd, whatever else is in it. */
+  async size(): Promise<number> {
+    try {
+      // A member speaks for itself here, and may be behind what is known: that is no older state of etcd.
+      return databaseSize(await this.#options.channel.call(methods.status, statusRequest()));
     } catch (error) {
       throw error instanceof EtcdError ? new UnavailableError(error.message) : error;
     }

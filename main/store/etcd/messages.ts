@@ -63,6 +63,7 @@ export const methods = {
   txn: '/etcdserverpb.KV/Txn',
   compact: '/etcdserverpb.KV/Compact',
   watch: '/etcdserverpb.Watch/Watch',
+  status: '/etcdserverpb.Maintenance/Status',
 } as const;
 
 const operation = { range: 1, put: 2, deleteRange: 3 } as const;
@@ -136,6 +137,17 @@ export function watchRequest({ key, end }: KeyRange, { start, previous }: { star
     if (previous) create.varint(6, 1);
   });
   return writer.bytes;
+}
+
+/** Asks a member how it is; it takes nothing. */
+export function statusRequest(): Buffer {
+  return new ProtoWriter(frameHead, 8).bytes;
+}
+
+/** Bytes of the file in which a member keeps its database. */
+export function databaseSize(buffer: Buffer): number {
+  for (const { field, number } of fieldsOf(buffer)) if (field === 3) return number;
+  return 0;
 }
 
 function headerOf(buffer: Buffer): ResponseHeader {

@@ -384,8 +384,17 @@ describe('what is there', () => {
 
   it('counts what there is, what goes on and how it went', async () => {
     await ask({ path: `${base}/one` });
+    await ask({ path: base, headers: { 'user-agent': 'kube-scheduler/v1.36.2 (linux/amd64) kubernetes/$Format' } });
+    await ask({ path: base, headers: { 'user-agent': 'kube-scheduler' } });
+    for (const dryRun of ['All', 'Some']) await ask({ method: 'DELETE', path: `${base}/one?dryRun=${dryRun}` });
     const text = (await ask({ path: '/metrics' })).text;
-    expect(text).toMatch(/^apiserver_request_total\{verb="GET",dry_run="",group="test.skiff",version="v1",resource="widgets",subresource="",scope="resource",component="apiserver",code="200"\} \d+$/m);
+    expect(text).toMatch(/^apiserver_request_total\{verb="GET",dry_run="",group="test.skiff",version="v1",resource="widgets",subresource="",scope="resource",component="apiserver",code="200",system_client=""\} \d+$/m);
+    expect(text).toMatch(/^apiserver_request_total\{verb="LIST",dry_run="",group="test.skiff",.*,code="200",system_client="kube-scheduler"\} 1$/m);
+    expect(text).toMatch(/^apiserver_request_total\{verb="DELETE",dry_run="All",group="test.skiff",.*,code="200",system_client=""\} 1$/m);
+    expect(text).toMatch(/^apiserver_request_total\{verb="DELETE",dry_run="invalid",group="test.skiff",.*,code="422",system_client=""\} 1$/m);
+    expect(text).not.toMatch(/^apiserver_request_sli_duration_seconds_count\{verb="DELETE",group="test.skiff"/m);
+    // What is in memory alone has no size to be told.
+    expect(text).not.toMatch(/^apiserver_storage_size_bytes\{/m);
     expect(text).toMatch(/^apiserver_storage_objects\{resource="widgets.test.skiff"\} \d+$/m);
     expect(text).toMatch(/^apiserver_current_inflight_requests\{request_kind="readOnly"\} 1$/m);
     expect(text).toMatch(/^apiserver_flowcontrol_dispatched_requests_total\{priority_level="exempt",flow_schema="exempt"\} \d+$/m);

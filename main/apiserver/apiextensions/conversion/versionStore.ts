@@ -65,6 +65,10 @@ export class VersionStore implements Store {
     return this.inner.count(prefix);
   }
 
+  size(): Promise<number | undefined> {
+    return this.inner.size();
+  }
+
   async put(key: string, encode: Encode, options: WriteOptions): Promise<Entry> {
     const { apiVersion, storageVersion, kind } = this.form;
     // Seen as any entry is: a status that was taken away from what was sent may have defaults.

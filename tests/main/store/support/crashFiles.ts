@@ -91,6 +91,10 @@ export class CrashFiles implements Files {
     };
   }
 
+  size(name: string): Promise<number | undefined> {
+    return Promise.resolve(this.#current.get(name)?.current.length);
+  }
+
   async rename(from: string, to: string): Promise<void> {
     this.#step();
     this.#current.set(to, this.#current.get(from)!);
