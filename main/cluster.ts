@@ -284,7 +284,7 @@ class Engine implements Cluster {
       kubelets,
       egress,
       frontProxy: certificates.frontProxy,
-      pages: { ...tokens.pages(), '/debug/scheduler/attempt': (call) => this.#lastAttempt(call.search) },
+      pages: { ...tokens.pages(), '/debug/scheduler/attempt': (call) => this.#lastAttempt(call.search), '/metrics/resources': () => this.#podResources() },
       audit: await this.#openAudit(),
       hosts: [serviceIP],
       flags: {
@@ -490,6 +490,11 @@ class Engine implements Cluster {
   #lastAttempt(search: string): Answer | undefined {
     const attempt = this.#scheduler?.lastAttempt(new URLSearchParams(search).get('uid') ?? '');
     return attempt && { type: 'text', code: 200, contentType: 'application/json', body: JSON.stringify(attempt), headers: { 'cache-control': 'no-store' } };
+  }
+
+  /** Nothing where another engine schedules, as upstream has it. */
+  async #podResources(): Promise<Answer> {
+    return { type: 'text', code: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: (await this.#scheduler?.podResources()) ?? '' };
   }
 
   /** What only one engine on a store may run. The first term uses the process's own informers, a later one fresh ones. */

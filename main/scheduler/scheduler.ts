@@ -19,6 +19,7 @@ import type { ClusterEvent } from './events.ts';
 import type { AttemptResult, SchedulerMetrics, SchedulerSizes } from './metrics.ts';
 import { Nominator } from './nominator.ts';
 import { PodInfo } from './podInfo.ts';
+import { podResourceMetrics } from './podResourceMetrics.ts';
 import type { CompileSelector } from './devices/allocator.ts';
 import { classesByResource } from './devices/extendedResources.ts';
 import { dynamicResources } from './plugins/dynamicResources.ts';
@@ -206,6 +207,11 @@ export class Scheduler {
     this.#queue.close();
     for (const { recorder } of this.#lanes.values()) recorder.stop();
     await Promise.allSettled(this.#bindings);
+  }
+
+  /** What the pods of the cluster ask for, as Prometheus reads it; computed now. */
+  podResources(): Promise<string> {
+    return podResourceMetrics(this.#pods.list());
   }
 
   /** Why a pod is where it is, or nowhere: the last try, node by node. */

@@ -55,7 +55,7 @@ describe('the engine as one object', () => {
     await cluster.stop();
   });
 
-  test('tells why a pod is pending, node by node', async () => {
+  test('tells why a pod is pending, node by node, and what pods ask for', async () => {
     const cluster = createCluster(options);
     await cluster.start();
     const client = new EndpointClient(cluster.endpoint!);
@@ -71,6 +71,9 @@ describe('the engine as one object', () => {
     await expect.poll(async () => (await told()).status).toBe(200);
     const attempt = JSON.parse((await told()).body) as Attempt;
     expect(attempt.nodes[0]).toMatchObject({ name: 'node-1', rejectedBy: 'NodeResourcesFit', shortages: [{ resource: 'memory', asked: '900Ti' }] });
+    const asked = await client.request({ method: 'GET', path: '/metrics/resources' });
+    expect(asked.body).toMatch(/^kube_pod_resource_request\{namespace="default",node="",pod="big",priority="0",resource="memory",scheduler="default-scheduler",unit="bytes"\} 989560464998400$/m);
+    expect((await client.request({ method: 'GET', path: '/metrics' })).body).toMatch(/^apiserver_storage_size_bytes\{storage_cluster_id="etcd-0"\} [1-9]\d+$/m);
     client.close();
     await cluster.stop();
   });
