@@ -12,7 +12,7 @@ import type { ClusterState } from '../preload/contract.ts';
 import { lastUsedLabel } from './api/legacyTokens.ts';
 import { parseYaml } from './api/yaml.ts';
 import { type ApiAddress, ApiAddresses } from './apiAddresses.ts';
-import { type Answer, auditPolicy, begun, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, readAdmissionConfiguration, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type AdmissionConfiguration, type ApiServer, type AuditPolicy, type Egress, type HealthCheck, type KubeletListener } from './apiserver/index.ts';
+import { type Answer, auditPolicy, begun, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, readAdmissionConfiguration, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type AdmissionConfiguration, type ApiServer, type AuditPolicy, type Egress, type KubeletListener } from './apiserver/index.ts';
 import { bootstrapCluster, certificateSigner, ensureAuthority, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KeptAuthority, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, ClientMetrics, InformerFactory, LeaderElector, resources } from './client/index.ts';
@@ -31,6 +31,7 @@ import type { DockerMachines, EngineDiscovery } from './runtime/index.ts';
 import { readSchedulerConfiguration, Scheduler, SchedulerMetrics, type SchedulerConfiguration } from './scheduler/index.ts';
 import { lockDirectory, lockHolder, type Store } from './store/index.ts';
 import { realClock } from './util/clock.ts';
+import type { HealthCheck } from './util/healthChecks.ts';
 import { noLog, type Logger } from './util/log.ts';
 import { systemRandom } from './util/random.ts';
 

@@ -59,7 +59,7 @@ import { rbacStrategies } from './rbac/roles.ts';
 import { priorityClass } from './scheduling/priorityClass.ts';
 import { storageClass, volumeAttributesClass } from './storage/storageClass.ts';
 import type { Store } from '../../store/index.ts';
-import type { HealthCheck } from '../site/health.ts';
+import type { HealthCheck } from '../../util/healthChecks.ts';
 import { Registry } from './generic.ts';
 import type { Objects, Strategy } from './strategy.ts';
 

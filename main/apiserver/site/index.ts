@@ -1,7 +1,8 @@
+import { healthMetrics, type HealthCheck } from '../../util/healthChecks.ts';
 import type { Answer, Call } from '../call.ts';
 import type { Discovery } from './discovery.ts';
 import { notAllowed } from '../chain.ts';
-import { health, healthMetrics, type HealthCheck } from './health.ts';
+import { health } from './health.ts';
 import type { RequestMetrics } from './metrics.ts';
 
 /** What `/version` says (upstream: k8s.io/apimachinery/pkg/version/types.go). */
@@ -74,7 +75,7 @@ export function siteOf(options: SiteOptions): (call: Call) => Promise<Answer | u
     if (page) return page(call);
     if (path === '/version') return rawJson(options.version);
     if (path === '/metrics') return options.metrics.answer();
-    if (path === '/metrics/slis') return slis();
+    if (path === '/metrics/slis') return { type: 'text', code: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: await slis() };
     if (path === '/statusz') return statusz(options);
     if (path === '/flagz') return flagz(options);
     if (path === '/') return rawJson({ paths: [...fixed, ...Object.keys(options.pages), ...Object.keys(options.trees)].sort() });

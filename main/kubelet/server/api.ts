@@ -2,6 +2,7 @@ import type { Pod } from '../../api/index.ts';
 import type { ContainerIO, ContainerTarget, ExecResult, KubeletApi, PodTarget } from '../../api/kubelet.ts';
 import { badRequest, failure, internalError, notFound, StatusError } from '../../api/status.ts';
 import { RuntimeError, type Container, type ContainerStats, type ExecIO } from '../../runtime/index.ts';
+import { checkReport, healthMetrics, healthReport, ping, type HealthCheck, type HealthReport } from '../../util/healthChecks.ts';
 import type { KubeletContext } from '../context.ts';
 import type { PodWorker } from '../podWorker.ts';
 import { latest, readySandbox } from '../runtimeStatus.ts';
@@ -30,6 +31,8 @@ const text = (status: number, body: string) => ({ status, contentType: 'text/pla
 
 const metrics = (body: string) => ({ status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body });
 
+const health = ({ code, body }: HealthReport) => text(code, body);
+
 const isRunning = ({ runtimeStatus }: PodWorker) => runtimeStatus.containers.some(({ state }) => state === 'running');
 
 /** A pod as the runtime alone knows it. */
@@ -46,6 +49,18 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
   const meter = new UsageMeter(context, workers);
   const claims = new ClaimMeter(context, workers);
   const disk = new StorageMeter(context, workers);
+  const checks: HealthCheck[] = [
+    ping,
+    { name: 'log', check() {} },
+    {
+      name: 'syncloop',
+      check() {
+        const problem = state.problem();
+        if (problem !== undefined) throw new Error(problem);
+      },
+    },
+  ];
+  const slis = healthMetrics({ healthz: checks });
   let before = new Map<string, ContainerStats>();
   const summarize = async () => {
     const machineState = context.agent().then((agent) => agent.machineState()).catch(() => undefined);
@@ -109,10 +124,8 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
       switch (path.replace(/\/+$/, '') || '/') {
         case '/healthz':
         case '/livez':
-        case '/readyz': {
-          const problem = state.problem();
-          return problem === undefined ? text(200, 'ok') : text(500, problem);
-        }
+        case '/readyz':
+          return health(await healthReport(path.replace(/\//g, ''), checks, { exclude: query.getAll('exclude'), verbose: query.has('verbose') }));
         case '/pods':
           return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: workers().map((worker) => ({ ...worker.pod, status: worker.status() ?? worker.pod.status })) });
         case '/runningpods':
@@ -130,10 +143,14 @@ export function createKubeletApi(context: KubeletContext, state: KubeletState): 
           return metrics(cadvisorMetrics(context, workers(), ...(await Promise.all([nodeStats(context, workers()), sandboxStats(context, workers())]))));
         case '/metrics/probes':
           return metrics(probeMetrics(context, workers()));
+        case '/metrics/slis':
+          return metrics(await slis());
         case '/metrics/resource':
           return metrics(resourceMetrics(workers(), await nodeStats(context, workers())));
-        default:
-          return text(404, '404 page not found\n');
+        default: {
+          const one = path.startsWith('/healthz/') ? await checkReport(path.slice('/healthz/'.length), checks) : undefined;
+          return one ? health(one) : text(404, '404 page not found\n');
+        }
       }
     },
 

@@ -110,6 +110,9 @@ describe('the kubelet’s server', () => {
     expect(JSON.parse(await get('/pods')).items[0].metadata.name).toBe('web');
     expect(JSON.parse(await get('/stats/summary'))).toMatchObject({ node: { nodeName: 'node-1' }, pods: [{ podRef: { name: 'web' }, containers: [{ name: 'web' }] }] });
     expect(await get('/healthz')).toBe('ok');
+    expect(await get('/healthz/syncloop')).toBe('ok');
+    expect(await get('/healthz/none')).toBe('404 page not found\n');
+    expect(await get('/metrics/slis')).toContain('kubernetes_healthcheck{name="syncloop",type="healthz"} 1\n');
     expect(JSON.parse(await get('/runningpods')).items).toEqual([expect.objectContaining({ metadata: expect.objectContaining({ name: 'web' }) })]);
     expect(JSON.parse(await get('/configz')).kubeletconfig).toMatchObject({ clusterDomain: 'cluster.local', evictionHard: { 'memory.available': '100Mi' } });
     expect(await get('/metrics')).toContain('kubelet_running_containers{container_state="running"} 1');

@@ -1,5 +1,5 @@
 import type { ComponentStatus } from '../../../api/index.ts';
-import type { HealthCheck } from '../../site/health.ts';
+import type { HealthCheck } from '../../../util/healthChecks.ts';
 import { columns, define } from '../define.ts';
 import { nameOf } from '../printers.ts';
 import type { Strategy } from '../strategy.ts';
