@@ -19,6 +19,7 @@ export default {
   draining: '{name} is being drained…',
   drained: '{name} is drained. Pods evicted: {count}',
   drainHeld: 'Pods of {name} that could not be evicted: {count} ({pods}). {message}',
+  drainEnding: 'Pods of {name} that were evicted and have not ended in the time they had: {count} ({pods})',
   evict: 'Evict',
   evictQuestion: 'Evict {name}? It is stopped if the disruption budgets that cover it allow that now. What is in its emptyDir volumes is lost.',
   evictLost: 'No controller makes another in its place:',

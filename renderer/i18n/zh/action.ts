@@ -19,6 +19,7 @@ export default {
   draining: '正在排空 {name}…',
   drained: '{name} 已排空，驱逐的 Pod 数：{count}',
   drainHeld: '{name} 上有 {count} 个 Pod 无法驱逐（{pods}）。{message}',
+  drainEnding: '{name} 上有 {count} 个 Pod 已被驱逐，但未在规定时间内终止（{pods}）',
   evict: '驱逐',
   evictQuestion: '要驱逐 {name} 吗？只有覆盖它的干扰预算此刻允许时，它才会停止。其 emptyDir 卷中的内容会丢失。',
   evictLost: '此 Pod 没有控制器，驱逐后不会重建：',

@@ -36,8 +36,9 @@ export const details: KindDetails<Node> = {
       atStake: { title: 'action.drainLost', of: async (node) => lostBy(await podsToEvict(node)) },
       begun: 'action.draining',
       async run(node): Promise<Said> {
-        const { evicted, held } = await drain(node);
-        if (!held.length) return { key: 'action.drained', values: { count: evicted } };
+        const { evicted, held, ending } = await drain(node);
+        if (!held.length && !ending.length) return { key: 'action.drained', values: { count: evicted } };
+        if (!held.length) return { key: 'action.drainEnding', values: { count: ending.length, pods: ending.join(', ') }, tone: 'warn' };
         return { key: 'action.drainHeld', values: { count: held.length, pods: held.map(({ name }) => name).join(', '), message: held[0]!.message }, tone: 'warn' };
       },
     },

@@ -1,24 +1,44 @@
 import type { Node, Pod } from '../../../main/api/index.ts';
 import { controllerOf, resourcePath } from '../../../main/api/meta.ts';
-import { client, core, objectPath } from '../../client/index.ts';
+import { causesOf, client, core, isConflict, messageOf, objectPath } from '../../client/index.ts';
 import { evict, isMirror } from '../pod/evict.ts';
 
-/** How often an eviction is asked for again that a disruption budget holds back, and after how many milliseconds. */
+/* Mirrors kubectl's pkg/drain: filters.go, and evictPods and waitForDelete of drain.go. */
+
+/** How often an eviction is asked for again that cannot be granted now, and after how many milliseconds. */
 const tries = 6;
 const pauseMs = 5_000;
+/** How often it is looked whether the evicted pods have ended, in milliseconds. */
+const lookMs = 1_000;
+/** Seconds that a pod is given beyond its grace period. */
+const spare = 30;
+const defaultGrace = 30;
 
 export interface Drained {
   evicted: number;
-  /** Pods that are still there, and why in the server's words. */
+  /** Pods that are not let go, and why in the server's words. */
   held: { name: string; message: string }[];
+  /** Names of pods that were let go and have not ended in the time they had. */
+  ending: string[];
 }
 
-/** The pods that a drain takes from a node: all but those of DaemonSets and of the node itself. Mirrors the filters of kubectl's pkg/drain. */
-export async function podsToEvict(node: Node): Promise<Pod[]> {
+/** Waits for so many milliseconds. */
+type Pause = (ms: number) => Promise<void>;
+const sleep: Pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const hasEnded = ({ status }: Pod) => status?.phase === 'Succeeded' || status?.phase === 'Failed';
+
+/** The pods of a node that a drain sees to, those that are on their way out among them: not those that the node itself or a DaemonSet keeps there. */
+async function podsOn(node: Node): Promise<Pod[]> {
   const query = new URLSearchParams({ fieldSelector: `spec.nodeName=${node.metadata?.name ?? ''}` });
   const { items } = await client().api.get<{ items: Pod[] }>(`${resourcePath(core.pods)}?${query}`);
-  return items.filter((pod) => !pod.metadata?.deletionTimestamp && !isMirror(pod) && controllerOf(pod)?.kind !== 'DaemonSet');
+  return items.filter((pod) => !isMirror(pod) && (controllerOf(pod)?.kind !== 'DaemonSet' || hasEnded(pod)));
 }
+
+const toEvict = (pods: readonly Pod[]) => pods.filter(({ metadata }) => !metadata?.deletionTimestamp);
+
+/** The pods that a drain takes from a node. */
+export const podsToEvict = async (node: Node): Promise<Pod[]> => toEvict(await podsOn(node));
 
 /** Pods that nobody makes again once they are evicted. */
 export const lostBy = (pods: readonly Pod[]): string[] => pods.filter((pod) => !controllerOf(pod)).map(({ metadata }) => `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`);
@@ -28,26 +48,55 @@ export function setUnschedulable(node: Node, unschedulable: boolean): Promise<un
 }
 
 /**
- * Cordons a node and evicts its pods, as `kubectl drain --ignore-daemonsets --force --delete-emptydir-data` does. What a
- * disruption budget holds back is asked for again some times; kubectl would ask for ever.
+ * Cordons a node, evicts its pods and waits for their end, as `kubectl drain --ignore-daemonsets --force --delete-emptydir-data`
+ * does. What is held back is asked for again some times; kubectl would ask for ever.
  */
-export async function drain(node: Node, pause = () => new Promise<void>((resolve) => setTimeout(resolve, pauseMs))): Promise<Drained> {
+export async function drain(node: Node, pause: Pause = sleep): Promise<Drained> {
   await setUnschedulable(node, true);
-  let left = await podsToEvict(node);
-  const wanted = left.length;
-  let held: Drained['held'] = [];
+  const all = await podsOn(node);
+  const wanted = toEvict(all);
+  const words = new Map<Pod, string>();
+  let left = wanted;
   for (let turn = 1; left.length > 0; turn++) {
-    held = [];
-    const next: Pod[] = [];
+    words.clear();
     for (const pod of left) {
-      const message = await evict(pod);
-      if (message === undefined) continue;
-      held.push({ name: pod.metadata?.name ?? '', message });
-      next.push(pod);
+      const message = await tryToEvict(pod);
+      if (message !== undefined) words.set(pod, message);
     }
-    left = next;
+    left = words.size ? await stillOn(node, [...words.keys()]) : [];
     if (turn === tries || left.length === 0) break;
-    await pause();
+    await pause(pauseMs);
   }
-  return { evicted: wanted - left.length, held };
+  const held = left.map((pod) => ({ name: nameOf(pod), message: words.get(pod) ?? '' }));
+  return { evicted: wanted.length - left.length, held, ending: held.length ? [] : await waitForEnd(node, all, pause) };
 }
+
+/** The server's words where the pod cannot be let go now and may be later. */
+async function tryToEvict(pod: Pod): Promise<string | undefined> {
+  try {
+    return await evict(pod);
+  } catch (error) {
+    // Another has its name by now or is writing it; or it goes with its namespace, in which nothing can be evicted.
+    const passes = isConflict(error) || causesOf(error).some(({ reason }) => reason === 'NamespaceTerminating');
+    if (passes) return messageOf(error);
+    throw error;
+  }
+}
+
+/** Those that have not gone: another of the same name, which runs elsewhere by now, has another uid. */
+async function stillOn(node: Node, pods: readonly Pod[]): Promise<Pod[]> {
+  const there = new Set((await podsOn(node)).map(({ metadata }) => metadata?.uid));
+  return pods.filter(({ metadata }) => there.has(metadata?.uid));
+}
+
+async function waitForEnd(node: Node, pods: readonly Pod[], pause: Pause): Promise<string[]> {
+  const grace = Math.max(0, ...pods.map(({ metadata, spec }) => metadata?.deletionGracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? defaultGrace));
+  let left = await stillOn(node, pods);
+  for (let waited = 0; left.length > 0 && waited < (grace + spare) * 1_000; waited += lookMs) {
+    await pause(lookMs);
+    left = await stillOn(node, left);
+  }
+  return left.map(nameOf);
+}
+
+const nameOf = ({ metadata }: Pod): string => metadata?.name ?? '';
