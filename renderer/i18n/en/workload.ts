@@ -26,5 +26,7 @@ export default {
   },
   refused: 'Its pods cannot be made',
   refusedWhy: 'The API server refuses its pods: a ResourceQuota is used up, a LimitRange or a policy forbids them, or the template is not valid. It is tried again.',
+  refusedJobs: 'Its Jobs cannot be made',
+  refusedJobsWhy: 'The API server refuses its Jobs: a ResourceQuota is used up, a policy forbids them, or the template is not valid. It is tried again.',
   concurrency: 'Concurrency',
 };

@@ -26,5 +26,7 @@ export default {
   },
   refused: '无法创建其 Pod',
   refusedWhy: 'API 服务器拒绝了这些 Pod：ResourceQuota 已用尽、LimitRange 或策略不允许，或模板无效。将会重试。',
+  refusedJobs: '无法创建其 Job',
+  refusedJobsWhy: 'API 服务器拒绝了这些 Job：ResourceQuota 已用尽、策略不允许，或模板无效。将会重试。',
   concurrency: '并发策略',
 };

@@ -1,14 +1,53 @@
-import type { Event } from '../../../main/api/index.ts';
+import type { CronJob, DaemonSet, Event, Job, ReplicaSet, StatefulSet } from '../../../main/api/index.ts';
+import type { KubeObject } from '../../../main/api/meta.ts';
 import { byLastSeen, lastSeen } from '../event/time.ts';
+import { hasEnded } from '../job/status.ts';
 
-/** Milliseconds. A controller tries again with growing pauses; its longest is a quarter of an hour. */
-const staleAfter = 16 * 60_000;
+/** A pod or Job that a controller wants and the server does not take: a quota, an admission or a validation is against it. */
+export interface Refusal {
+  /** The server's words. */
+  message: string;
+  /** What tells it, where an event does. */
+  event?: Event | undefined;
+  /** The object's own condition says so. */
+  certain: boolean;
+}
+
+/** Mirrors getReplicaFailures' reading of pkg/controller/deployment/progress.go. */
+const failureOf = (object: KubeObject) => (object as ReplicaSet).status?.conditions?.find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
+
+/** How many pods are to run at once. Mirrors wantActive of manageJob in pkg/controller/job/job_controller.go. */
+function wantedActive({ spec, status }: Job): number {
+  const { parallelism = 1, completions } = spec ?? {};
+  const succeeded = status?.succeeded ?? 0;
+  if (typeof completions === 'number') return Math.min(parallelism, completions - succeeded);
+  return succeeded > 0 ? 0 : parallelism;
+}
+
+/** Whether an object, as it is now, has less than it wants. A CronJob does not tell. */
+const lacks: Record<string, (object: KubeObject) => boolean> = {
+  ReplicaSet: (set) => failureOf(set) !== undefined,
+  ReplicationController: (set) => failureOf(set) !== undefined,
+  StatefulSet: ({ spec, status }: StatefulSet) => (status?.replicas ?? 0) < (spec?.replicas ?? 1),
+  DaemonSet: ({ status }: DaemonSet) => (status?.currentNumberScheduled ?? 0) < (status?.desiredNumberScheduled ?? 0),
+  Job: (job: Job) => !hasEnded(job) && !job.spec?.suspend && (job.status?.active ?? 0) < wantedActive(job),
+  CronJob: (object) => !(object as CronJob).spec?.suspend,
+};
 
 /**
- * The controller's latest word on a pod that it could not make: a quota, an admission or a validation refused it. What
- * it made later ends the complaint.
+ * What a controller could not make, for as long as the object lacks it: however rarely it is told again, it holds until
+ * something was made (`lastMade`, in milliseconds, or 0).
  */
-export function refusalOf(events: readonly Event[], now: number): Event | undefined {
+export function refusalOf(object: KubeObject, events: readonly Event[], lastMade: () => number): Refusal | undefined {
+  const kind = object.kind ?? '';
+  if (object.metadata?.deletionTimestamp || !Object.hasOwn(lacks, kind) || !lacks[kind]!(object)) return undefined;
   const [latest] = events.filter(({ reason }) => reason === 'FailedCreate' || reason === 'SuccessfulCreate').sort(byLastSeen);
-  return latest?.reason === 'FailedCreate' && now - Date.parse(lastSeen(latest) ?? '') < staleAfter ? latest : undefined;
+  const event = latest?.reason === 'FailedCreate' ? latest : undefined;
+  const failure = failureOf(object);
+  // A condition keeps the words of the first refusal.
+  if (failure) return { message: event?.message ?? failure.message ?? '', event, certain: true };
+  return event && lastMade() <= Date.parse(lastSeen(event) ?? '') ? { message: event.message ?? '', event, certain: false } : undefined;
 }
+
+/** When the latest of these came into being, in milliseconds; 0 where there is none. */
+export const latestOf = (made: readonly KubeObject[]): number => Math.max(0, ...made.map(({ metadata }) => Date.parse(metadata?.creationTimestamp ?? '') || 0));

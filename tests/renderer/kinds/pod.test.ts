@@ -4,6 +4,7 @@ import type { Event } from '../../../main/api/index.ts';
 import { readableAmount } from '../../../renderer/kinds/amount.ts';
 import { explainEnd, explainLast, explainState, explainWord } from '../../../renderer/kinds/pod/explain.ts';
 import { podStatus, summarize } from '../../../renderer/kinds/pod/status.ts';
+import { stuckOf } from '../../../renderer/kinds/pod/stuck.ts';
 import { warningsOf } from '../../../renderer/kinds/pod/warnings.ts';
 import StatusChip from '../../../renderer/components/StatusChip.vue';
 import { makeI18n, messages, type Language } from '../../../renderer/i18n/index.ts';
@@ -132,7 +133,47 @@ describe('what the node says in events alone', () => {
   it('stays with a container that was started again for it, and does not trouble one that always ran', () => {
     const ready = (restartCount: number) => pod({ conditions: [{ type: 'Ready', status: 'True' }], containerStatuses: [containerStatus({ ready: true, restartCount, state: { running: {} } })] });
     expect(warningsOf(ready(1), [probe], now)).toEqual([probe]);
+    expect(warningsOf(ready(1), [event('Unhealthy', 'Liveness probe failed', 11)], now)).toEqual([]);
     expect(warningsOf(ready(0), [probe], now)).toEqual([]);
+  });
+
+  const condition = (type: string, status: string, minutesAgo: number) => ({ type, status, lastTransitionTime: new Date(now - minutesAgo * 60_000).toISOString() });
+
+  it('holds for as long as the pod is no further, however long ago it was said', () => {
+    const old = event('FailedMount', 'MountVolume.SetUp failed for volume "v" : secret "gone" not found', 50);
+    const waits = (status: string) => pod({ phase: 'Pending', conditions: [condition('PodReadyToStartContainers', status, 55)], containerStatuses: [waiting('ContainerCreating')] });
+    expect(warningsOf(waits('False'), [old], now)).toEqual([old]);
+    // Its volumes and its network are there: it pulls its image.
+    expect(warningsOf(waits('True'), [old, { ...mount }], now)).toEqual([]);
+    const failing = event('Unhealthy', 'Readiness probe failed: connection refused', 50);
+    const since = (minutesAgo: number) => pod({ conditions: [condition('Ready', 'False', minutesAgo)], containerStatuses: [containerStatus({ state: { running: {} } })] });
+    expect(warningsOf(since(49), [failing], now)).toEqual([failing]);
+    // It has been ready since.
+    expect(warningsOf(since(20), [failing], now)).toEqual([]);
+  });
+
+  it('holds for the container that it speaks of', () => {
+    const failing = event('Unhealthy', 'Readiness probe failed: connection refused', 50);
+    const statuses = [containerStatus({ ready: true, state: { running: {} } }), containerStatus({ name: 'other', state: { running: {} } })];
+    const two = { ...pod({ conditions: [condition('Ready', 'False', 55)], containerStatuses: statuses }), spec: { containers: statuses.map(({ name }) => ({ name })) } };
+    expect(warningsOf(two, [failing], now)).toEqual([]);
+    expect(warningsOf(two, [{ ...failing, involvedObject: { ...failing.involvedObject, fieldPath: 'spec.containers{other}' } }], now)).toHaveLength(1);
+  });
+
+  it('holds for a pod that does not end', () => {
+    const kill = event('FailedKillPod', 'error killing pod', 50);
+    expect(warningsOf({ ...unready, metadata: { ...unready.metadata, deletionTimestamp: '2026-01-01T08:00:00Z' } }, [kill], now)).toEqual([kill]);
+  });
+
+  it('is not needed to see that a pod does not get where it should: its state and the time tell', () => {
+    const created = (status: string, minutesAgo: number) => ({ ...pod({ phase: 'Pending', conditions: [condition('PodReadyToStartContainers', status, minutesAgo)] }), spec: { nodeName: 'n', containers: [] } });
+    expect([created('False', 1), created('False', 3), created('True', 60)].map((each) => stuckOf(each, now))).toEqual([undefined, '', undefined]);
+    const running = (minutesAgo: number) => ({ ...pod({ conditions: [{ ...condition('Ready', 'False', minutesAgo), message: 'containers with unready status: [main]' }] }), spec: { nodeName: 'n', containers: [] } });
+    expect([running(4), running(6)].map((each) => stuckOf(each, now))).toEqual([undefined, 'containers with unready status: [main]']);
+    const ended = { ...running(60), status: { ...running(60).status, containerStatuses: [containerStatus({ state: { terminated: { exitCode: 0 } } }), containerStatus({ name: 'other', ready: true, state: { running: {} } })] } };
+    expect(stuckOf(ended, now)).toBeUndefined();
+    const ending = (deletionTimestamp: string, finalizers?: string[]) => makePod('web', { metadata: { name: 'web', deletionTimestamp, ...(finalizers ? { finalizers } : {}) } });
+    expect([ending('2026-01-01T10:00:20Z'), ending('2026-01-01T09:58:00Z'), ending('2026-01-01T09:58:00Z', ['example.com/hold'])].map((each) => stuckOf(each, now))).toEqual([undefined, '', 'finalizers: example.com/hold']);
   });
 });
 

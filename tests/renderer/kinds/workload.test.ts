@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CronJob, DaemonSet, Event, Ingress, Job, Service, StatefulSet } from '../../../main/api/index.ts';
+import type { KubeObject } from '../../../main/api/meta.ts';
 import { core, startClient } from '../../../renderer/client/index.ts';
 import { details as cronJobDetails } from '../../../renderer/kinds/cronjob/details.ts';
 import { dependentsOf } from '../../../renderer/kinds/dependents.ts';
@@ -202,13 +203,33 @@ describe('deleting', () => {
 
 describe('a workload whose pods are refused', () => {
   const event = (reason: string, lastTimestamp: string): Event => ({ metadata: { name: `${reason}.${lastTimestamp}` }, involvedObject: {}, type: 'Warning', reason, message: 'exceeded quota', lastTimestamp });
-  const now = Date.parse('2026-01-01T10:10:00Z');
+  const set = (replicas: number, more: object = {}) => ({ kind: 'StatefulSet', metadata: {}, spec: { replicas: 3 }, status: { replicas }, ...more });
+  const refused = event('FailedCreate', '2026-01-01T10:09:00Z');
+  const at = (time: string) => () => Date.parse(time);
 
-  it('says so until a pod is made, or nobody complains any more', () => {
-    const refused = event('FailedCreate', '2026-01-01T10:09:00Z');
-    expect(refusalOf([event('SuccessfulCreate', '2026-01-01T10:00:00Z'), refused], now)).toBe(refused);
-    expect(refusalOf([event('SuccessfulCreate', '2026-01-01T10:09:30Z'), refused], now)).toBeUndefined();
-    expect(refusalOf([event('FailedCreate', '2026-01-01T09:00:00Z')], now)).toBeUndefined();
+  it('says so until a pod is made, by the controller’s words or by the pod itself', () => {
+    expect(refusalOf(set(1), [event('SuccessfulCreate', '2026-01-01T10:00:00Z'), refused], at('2026-01-01T10:00:00Z'))).toMatchObject({ message: 'exceeded quota', event: refused });
+    expect(refusalOf(set(1), [event('SuccessfulCreate', '2026-01-01T10:09:30Z'), refused], () => 0)).toBeUndefined();
+    expect(refusalOf(set(1), [refused], at('2026-01-01T10:09:20Z'))).toBeUndefined();
+  });
+
+  it('says so for as long as it lacks pods, however rarely it is told', () => {
+    expect(refusalOf(set(1), [event('FailedCreate', '2025-01-01T09:00:00Z')], () => 0)).toBeDefined();
+    expect(refusalOf(set(3), [refused], () => 0)).toBeUndefined();
+    expect(refusalOf(set(1, { metadata: { deletionTimestamp: '2026-01-01T10:09:30Z' } }), [refused], () => 0)).toBeUndefined();
+  });
+
+  it('is a Job that runs fewer pods than it wants, until it has ended', () => {
+    const job = (spec: object, status: object = {}) => refusalOf({ kind: 'Job', metadata: {}, spec, status } as KubeObject, [refused], () => 0) !== undefined;
+    expect([job({ parallelism: 2, completions: 5 }, { active: 1 }), job({ parallelism: 2, completions: 5 }, { active: 2 }), job({ parallelism: 2, completions: 5 }, { active: 1, succeeded: 4 })]).toEqual([true, false, false]);
+    expect([job({}), job({}, { active: 1 }), job({ parallelism: 3 }, { succeeded: 1 }), job({ suspend: true }), job({}, { conditions: [{ type: 'Failed', status: 'True' }] })]).toEqual([true, false, false, false, false]);
+  });
+
+  it('is a ReplicaSet by its own condition, which keeps the words of the first refusal', () => {
+    const failing = { kind: 'ReplicaSet', metadata: {}, status: { conditions: [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'no service account' }] } } as KubeObject;
+    expect(refusalOf(failing, [], () => 0)).toMatchObject({ message: 'no service account', certain: true });
+    expect(refusalOf(failing, [refused], () => 0)).toMatchObject({ message: 'exceeded quota' });
+    expect(refusalOf({ ...failing, status: {} } as KubeObject, [refused], () => 0)).toBeUndefined();
   });
 
   it('shows the words of the server where its pods would be', async () => {
@@ -217,6 +238,22 @@ describe('a workload whose pods are refused', () => {
       api.put({ ...event('FailedCreate', new Date().toISOString()), apiVersion: 'v1', kind: 'Event', metadata: { name: 'db.1', namespace: 'default' }, involvedObject: { kind: 'StatefulSet', name: 'db', namespace: 'default', uid: 'uid-db' } } as never);
     });
     expect(document.querySelector('.trouble .reported')?.textContent).toBe('exceeded quota');
+    screen.bridge.api.put({ ...event('FailedCreate', '2026-01-01T09:00:00Z'), apiVersion: 'v1', kind: 'Event', metadata: { name: 'db.1', namespace: 'default' }, involvedObject: { kind: 'StatefulSet', name: 'db', namespace: 'default', uid: 'uid-db' } } as never);
+    await screen.follow();
+    expect(document.querySelector('.trouble .reported')?.textContent).toBe('exceeded quota');
+    screen.bridge.api.put(makePod('db-0', { metadata: { name: 'db-0', namespace: 'default', ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'db', uid: 'uid-db', controller: true }] } }) as never);
+    await screen.follow();
+    expect(document.querySelector('.trouble')).toBeNull();
+    screen.wrapper.unmount();
+    document.body.innerHTML = '';
+  });
+
+  it('is a CronJob whose Jobs are refused', async () => {
+    const screen = await mountScreen('/k/cronjobs.batch/default/tick', ({ api }) => {
+      api.put({ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'tick', namespace: 'default', uid: 'uid-tick' }, spec: { schedule: '* * * * *', jobTemplate: { spec: { template: { spec: { containers: [] } } } } } } as never);
+      api.put({ ...event('FailedCreate', '2026-01-01T09:00:00Z'), apiVersion: 'v1', kind: 'Event', metadata: { name: 'tick.1', namespace: 'default' }, involvedObject: { kind: 'CronJob', name: 'tick', namespace: 'default', uid: 'uid-tick' } } as never);
+    });
+    expect(document.querySelector('.trouble strong')?.textContent).toBe('Its Jobs cannot be made');
     screen.wrapper.unmount();
     document.body.innerHTML = '';
   });

@@ -23,6 +23,7 @@ const builtIn: FakeKind[] = [
   ['', 'v1', 'namespaces', 'Namespace', false],
   ['', 'v1', 'persistentvolumes', 'PersistentVolume', false],
   ['', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim', true],
+  ['', 'v1', 'replicationcontrollers', 'ReplicationController', true],
   ['apps', 'v1', 'deployments', 'Deployment', true],
   ['apps', 'v1', 'replicasets', 'ReplicaSet', true],
   ['apps', 'v1', 'statefulsets', 'StatefulSet', true],
@@ -271,7 +272,7 @@ function matcher(query: URLSearchParams): (object: KubeObject) => boolean {
   const labels = pairs(query.get('labelSelector'));
   const fields = pairs(query.get('fieldSelector'));
   return (object) =>
-    labels.every(([key, value]) => object.metadata?.labels?.[key] === value) &&
+    labels.every(([key, value]) => (key.startsWith('!') ? object.metadata?.labels?.[key.slice(1)] === undefined : object.metadata?.labels?.[key] === value)) &&
     fields.every(([path, value]) => String(path.split('.').reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], object) ?? '') === value);
 }
 

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Deployment, Event } from '../../../main/api/index.ts';
 import type { KubeObject } from '../../../main/api/meta.ts';
-import { accusations } from '../../../renderer/views/overview/accused.ts';
-import { podTally, troubles, warningGroups, type Seen } from '../../../renderer/views/overview/health.ts';
+import { podTally, warningGroups } from '../../../renderer/views/overview/health.ts';
+import type { Seen } from '../../../renderer/views/overview/seen.ts';
+import { troubles } from '../../../renderer/views/overview/troubles.ts';
 import { mountScreen, type Screen } from '../support/mountScreen.ts';
 import { containerStatus, makeDeployment, makePod } from '../support/objects.ts';
 
@@ -13,7 +14,12 @@ function warning(name: string, message: string, lastTimestamp: string, count = 1
   return { metadata: { name: `${name}.${count}`, namespace: 'default' }, involvedObject: { kind: 'Pod', name, namespace: 'default' }, type: 'Warning', reason: 'BackOff', message, count, lastTimestamp };
 }
 
-const wrong = (seen: Partial<Seen>, now = 0) => troubles({ nodes: [], pods: [], deployments: [], jobs: [], namespaces: [], events: [], cases: [], ...seen }, now);
+const nothing: Seen = {
+  nodes: [], pods: [], deployments: [], replicaSets: [], replicationControllers: [], statefulSets: [], daemonSets: [], jobs: [], cronJobs: [],
+  autoscalers: [], claims: [], storageClasses: [], namespaces: [], events: [],
+};
+const wrong = (seen: Partial<Seen>, now = 0) => troubles({ ...nothing, ...seen }, now);
+const told = (...given: Parameters<typeof wrong>) => wrong(...given).map(({ kind, name, word, tone, why }) => [kind, name, word, tone, why].join('|'));
 
 describe('what needs attention', () => {
   it('is one trouble for the pods of one owner that fail in one way', () => {
@@ -32,6 +38,11 @@ describe('nodes that are not ready', () => {
 
   it('need attention, in their own words', () => {
     expect(wrong({ nodes })).toEqual([{ namespace: '', name: 'node-1', kind: 'Node', word: 'NotReady', tone: 'bad', why: 'container runtime is down', others: 1 }]);
+  });
+
+  it('are told by what they are short of as well', () => {
+    const short = { metadata: { name: 'node-4' }, status: { conditions: [{ type: 'Ready', status: 'True' }, { type: 'DiskPressure', status: 'True', message: 'kubelet has disk pressure' }, { type: 'PIDPressure', status: 'False' }] } };
+    expect(told({ nodes: [short] })).toEqual(['Node|node-4|DiskPressure|warn|kubelet has disk pressure']);
   });
 
   it('have no healthy pods: what they said last may hold no longer', () => {
@@ -72,80 +83,150 @@ describe('a pod that is on its way', () => {
   const waits = (name: string) => makePod(name, { metadata: { name, namespace: 'default', uid: name }, status: { phase: 'Pending', containerStatuses: [containerStatus({ state: { waiting: { reason: 'ContainerCreating' } } })] } });
   const mount = (name: string, count: number): Event => ({ ...warning(name, 'secret "gone" not found', '2026-01-01T10:00:00Z', count), reason: 'FailedMount', involvedObject: { kind: 'Pod', name, namespace: 'default', uid: name } });
 
-  it('needs attention once its node has said again and again that it cannot go on', () => {
-    const found = wrong({ pods: [waits('late'), waits('stuck')], events: [mount('late', 1), mount('stuck', 3)] }, Date.parse('2026-01-01T10:01:00Z'));
+  const later = Date.parse('2026-01-01T10:30:00Z');
+
+  it('needs attention once its node has said again and again that it cannot go on, for as long as it does not', () => {
+    const events = [mount('late', 1), mount('stuck', 3)];
+    const found = wrong({ pods: [waits('late'), waits('stuck')], events }, Date.parse('2026-01-01T10:01:00Z'));
     expect(found).toEqual([{ namespace: 'default', name: 'stuck', kind: 'Pod', word: 'ContainerCreating', tone: 'warn', why: 'secret "gone" not found', means: 'pod.waiting.creating', others: 0 }]);
+    expect(wrong({ pods: [waits('late'), waits('stuck')], events }, later)).toEqual(found);
+  });
+
+  const held = makePod('held', { spec: { nodeName: 'node-1', containers: [] }, metadata: { name: 'held', namespace: 'default', uid: 'held' }, status: { phase: 'Pending', conditions: [{ type: 'PodReadyToStartContainers', status: 'False', lastTransitionTime: '2026-01-01T10:00:00Z' as never }], containerStatuses: [containerStatus({ state: { waiting: { reason: 'ContainerCreating' } } })] } });
+
+  it('needs attention by its own state after a while, which an event explains', () => {
+    expect(told({ pods: [held] }, Date.parse('2026-01-01T10:01:00Z'))).toEqual([]);
+    expect(told({ pods: [held] }, later)).toEqual(['Pod|held|ContainerCreating|warn|']);
+    expect(told({ pods: [held], events: [mount('held', 1)] }, later)).toEqual(['Pod|held|ContainerCreating|warn|secret "gone" not found']);
+  });
+
+  it('is not told beside its node that has fallen silent', () => {
+    const node = { metadata: { name: 'node-1' }, status: { conditions: [{ type: 'Ready', status: 'Unknown', message: 'silent' }] } };
+    expect(told({ pods: [held], nodes: [node] }, later)).toEqual(['Node|node-1|Unknown|bad|silent']);
   });
 });
 
 /** An event about the object `kind` `name`, whose uid is its name. */
 const about = (kind: string, name: string, more: Partial<Event> = {}): Event => ({
   metadata: { name: `${name}.${more.reason ?? 1}`, namespace: 'default' },
-  involvedObject: { apiVersion: { CronJob: 'batch/v1', Job: 'batch/v1', HorizontalPodAutoscaler: 'autoscaling/v2' }[kind] ?? 'apps/v1', kind, name, namespace: 'default', uid: name },
+  involvedObject: { kind, name, namespace: 'default', uid: name },
   type: 'Warning', reason: 'FailedCreate', message: 'exceeded quota: small', lastTimestamp: '2026-01-01T10:00:00Z', ...more,
 });
 const now = Date.parse('2026-01-01T10:01:00Z');
+const monthsLater = Date.parse('2026-04-01T10:00:00Z');
+const named = <T extends object>(name: string, more: T, metadata: object = {}) => ({ metadata: { name, namespace: 'default', uid: name, creationTimestamp: '2026-01-01T09:00:00Z' as never, ...metadata }, ...more });
 
 describe('a workload whose pods or jobs are refused', () => {
+  const failing = { status: { conditions: [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'no service account' }] } };
   const owner = { ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'web', controller: true }] };
-  const object = (kind: string, more: object, metadata: object = {}) => ({ kind, metadata: { name: 'it', namespace: 'default', uid: 'it', ...metadata }, ...more }) as KubeObject;
-  const failing = { status: { conditions: [{ type: 'ReplicaFailure', status: 'True' }] } };
-  const words = (given: KubeObject, events = [about(given.kind!, 'it')]) =>
-    wrong({ cases: accusations(events, [], now).map((accusation) => ({ accusation, object: given })) }, now).map(({ kind, name, word, tone, why }) => [kind, name, word, tone, why].join('|'));
+  const cases: Record<string, [keyof Seen, object, object?]> = {
+    StatefulSet: ['statefulSets', { spec: { replicas: 3 }, status: { replicas: 1 } }],
+    DaemonSet: ['daemonSets', { status: { desiredNumberScheduled: 3, currentNumberScheduled: 2 } }],
+    Job: ['jobs', { spec: { template: {} } }],
+    CronJob: ['cronJobs', { spec: { schedule: '@daily' } }],
+  };
+  const seeing = (kind: keyof Seen, object: object, metadata?: object) => ({ [kind]: [named('it', object, metadata)] }) as Partial<Seen>;
 
-  it.each([
-    ['StatefulSet', object('StatefulSet', { spec: { replicas: 3 }, status: { replicas: 1 } })],
-    ['DaemonSet', object('DaemonSet', { status: { desiredNumberScheduled: 3, currentNumberScheduled: 2 } })],
-    ['ReplicaSet', object('ReplicaSet', failing)],
-    ['CronJob', object('CronJob', { spec: {} })],
-  ])('needs attention in the server’s words: a %s', (kind, given) => expect(words(given)).toEqual([`${kind}|it|FailedCreate|bad|exceeded quota: small`]));
+  it.each(Object.entries(cases))('needs attention in the server’s words: a %s', (kind, [list, object]) => {
+    const events = [about(kind, 'it')];
+    expect(told({ ...seeing(list, object), events }, now)).toEqual([`${kind}|it|FailedCreate|bad|exceeded quota: small`]);
+    expect(told({ ...seeing(list, object), events }, monthsLater)).toHaveLength(1);
+    expect(told({ ...seeing(list, object), events: [] }, now)).toEqual([]);
+  });
 
-  it.each([
-    ['a StatefulSet that has its pods or was scaled down', object('StatefulSet', { spec: { replicas: 1 }, status: { replicas: 1 } })],
-    ['a DaemonSet that has its pods', object('DaemonSet', { status: { desiredNumberScheduled: 2, currentNumberScheduled: 2 } })],
-    ['a ReplicaSet that is without the condition', object('ReplicaSet', {})],
-    ['a ReplicaSet whose Deployment tells it', object('ReplicaSet', failing, owner)],
-    ['a CronJob that is suspended', object('CronJob', { spec: { suspend: true } })],
-    ['what is being deleted', object('CronJob', { spec: {} }, { deletionTimestamp: '2026-01-01T10:00:30Z' })],
-  ])('does not where all is well by now: %s', (_, given) => expect(words(given)).toEqual([]));
+  it.each(['replicaSets', 'replicationControllers'] as const)('needs attention by its own condition, without any event: %s', (list) => {
+    expect(told(seeing(list, failing), now)[0]).toMatch(/Replica.*\|it\|FailedCreate\|bad\|no service account/);
+    expect(told({ ...seeing(list, {}), events: [about('ReplicaSet', 'it'), about('ReplicationController', 'it')] }, now)).toEqual([]);
+  });
 
-  it('is no longer accused once something was made, or nobody complains any more', () => {
+  it.each<[string, keyof Seen, object, object?]>([
+    ['a StatefulSet that has its pods or was scaled down', 'statefulSets', { spec: { replicas: 1 }, status: { replicas: 1 } }],
+    ['a DaemonSet that has its pods', 'daemonSets', { status: { desiredNumberScheduled: 2, currentNumberScheduled: 2 } }],
+    ['a ReplicaSet whose Deployment tells it', 'replicaSets', failing, owner],
+    ['a Job that is suspended', 'jobs', { spec: { template: {}, suspend: true } }],
+    ['a CronJob that is suspended', 'cronJobs', { spec: { schedule: '@daily', suspend: true } }],
+    ['what is being deleted', 'cronJobs', { spec: { schedule: '@daily' } }, { deletionTimestamp: '2026-01-01T10:00:30Z' }],
+  ])('does not where all is well by now: %s', (_, list, object, metadata) => {
+    const events = ['StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob'].map((kind) => about(kind, 'it'));
+    expect(told({ ...seeing(list, object, metadata), events }, now)).toEqual([]);
+  });
+
+  it('is well once something was made, which its controller or what was made tells', () => {
+    const [list, set] = cases.StatefulSet!;
     const late = about('StatefulSet', 'it', { reason: 'SuccessfulCreate', type: 'Normal', lastTimestamp: '2026-01-01T10:00:30Z' });
-    expect(accusations([about('StatefulSet', 'it'), late], [], now)).toEqual([]);
-    expect(accusations([about('StatefulSet', 'it')], [], now + 3_600_000)).toEqual([]);
+    expect(told({ ...seeing(list, set), events: [about('StatefulSet', 'it'), late] }, now)).toEqual([]);
+    const pod = makePod('it-1', { metadata: { name: 'it-1', namespace: 'default', creationTimestamp: '2026-01-01T10:00:20Z' as never, ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'it', uid: 'it', controller: true }] } });
+    expect(told({ ...seeing(list, set), pods: [pod], events: [about('StatefulSet', 'it')] }, now)).toEqual([]);
   });
 
-  it('is a Job as well, as long as it goes on', () => {
-    const job = (more: object = {}) => ({ metadata: { name: 'it', namespace: 'default', uid: 'it' }, spec: { template: {}, ...more } });
-    expect(wrong({ jobs: [job()], events: [about('Job', 'it')] }, now)).toMatchObject([{ kind: 'Job', name: 'it', word: 'FailedCreate', tone: 'bad', why: 'exceeded quota: small' }]);
-    expect(wrong({ jobs: [job({ suspend: true })], events: [about('Job', 'it')] }, now)).toEqual([]);
+  it('is a CronJob as well whose schedule cannot be read, by that alone', () => {
+    expect(told(seeing('cronJobs', { spec: { schedule: '61 * * * *' } }), now)[0]).toMatch(/^CronJob\|it\|UnparseableSchedule\|bad\|/);
+  });
+});
+
+describe('events that somebody made up', () => {
+  const set = (name: string, namespace = 'default') => named(name, { spec: { replicas: 2 } as never, status: { replicas: 1 } }, { namespace });
+  const of = (name: string, namespace = 'default') => ({ ...about('StatefulSet', name, { message: `about ${name}` }), metadata: { name: `${name}.1`, namespace } });
+  const names = (seen: Partial<Seen>) => wrong(seen, now).map(({ namespace, name, others }) => `${namespace}/${name}+${others}`);
+
+  it('say nothing of objects that there are not, nor of those of another namespace', () => {
+    expect(names({ events: [of('ghost')] })).toEqual([]);
+    expect(names({ statefulSets: [set('db')], events: [of('db', 'theirs')] })).toEqual([]);
+    const pod = makePod('web', { metadata: { name: 'web', namespace: 'default', uid: 'web' }, status: { phase: 'Pending', containerStatuses: [containerStatus({ state: { waiting: { reason: 'ContainerCreating' } } })] } });
+    const mount = { ...warning('web', 'forged', '2026-01-01T10:00:00Z', 9), reason: 'FailedMount', involvedObject: { kind: 'Pod', name: 'web', namespace: 'theirs', uid: 'web' } };
+    expect(names({ pods: [pod], events: [{ ...mount, metadata: { name: 'x', namespace: 'theirs' } }] })).toEqual([]);
+    expect(names({ pods: [pod], events: [mount] })).toHaveLength(1);
   });
 
-  it('is not asked for where its Deployment is known, nor by a name that no object has, nor without end', () => {
-    const sets = [about('ReplicaSet', 'web-5d4f8c7b9'), about('ReplicaSet', 'bare-x')];
-    expect(accusations(sets, [makeDeployment('web') as Deployment], now).map(({ name }) => name)).toEqual(['bare-x']);
-    expect(accusations([about('StatefulSet', 'a,metadata.name!=b'), about('StatefulSet', ''), about('constructor', 'it')], [], now)).toEqual([]);
-    const elsewhere = { ...about('StatefulSet', 'it'), metadata: { name: 'forged', namespace: 'theirs' } };
-    expect(accusations([elsewhere, about('StatefulSet', 'it')], [], now).map(({ namespace }) => namespace)).toEqual(['default', 'theirs']);
-    const [a, b] = [about('StatefulSet', 'a'), about('StatefulSet', 'b')];
-    expect(accusations([a, b], [], now).map(({ name }) => name)).toEqual(['a', 'b']);
-    expect(accusations([{ ...b, lastTimestamp: '2026-01-01T10:00:30Z' }, a], [], now).map(({ name }) => name)).toEqual(['a', 'b']);
-    const foreign = { ...about('StatefulSet', 'it'), involvedObject: { ...about('StatefulSet', 'it').involvedObject, apiVersion: 'example.com/v1' } };
-    expect(accusations([foreign], [], now)).toEqual([]);
-    expect(accusations(Array.from({ length: 500 }, (_, i) => about('StatefulSet', `s${i}`)), [], now).length).toBeLessThan(50);
+  it('are one line for one object, and three for all of a kind in one namespace, however many there are', () => {
+    const many = Array.from({ length: 40 }, (_, i) => `s${i}`);
+    expect(names({ statefulSets: [set('db')], events: many.map((message) => ({ ...of('db'), message })) })).toEqual(['default/db+0']);
+    expect(names({ statefulSets: many.map((name) => set(name)), events: many.map((name) => of(name)) })).toEqual(['default/s0+0', 'default/s1+0', 'default/s2+37']);
+  });
+
+  it('stand behind what objects say themselves, and those of one namespace in turns with another’s', () => {
+    const many = ['a1', 'a2', 'a3', 'a4'];
+    const seen = { statefulSets: [...many.map((name) => set(name, 'a')), set('b1', 'b')], events: [...many.map((name) => of(name, 'a')), of('b1', 'b')], pods: [makePod('web', { status: crashing })] };
+    expect(names(seen)).toEqual(['default/web+0', 'a/a1+0', 'b/b1+0', 'a/a2+0', 'a/a3+1']);
   });
 });
 
 describe('an autoscaler', () => {
-  const scaler = (type: string, reason: string) => ({ kind: 'HorizontalPodAutoscaler', metadata: { name: 'it', namespace: 'default', uid: 'it' }, status: { conditions: [{ type, status: 'False', reason, message: 'no metrics' }] } }) as KubeObject;
-  const words = (object: KubeObject) =>
-    wrong({ cases: accusations([about('HorizontalPodAutoscaler', 'it', { reason: 'FailedGetResourceMetric' })], [], now).map((accusation) => ({ accusation, object })) }, now).map(({ kind, word, why }) => [kind, word, why].join('|'));
+  const scaler = (type: string, reason: string, lastTransitionTime = '2026-01-01T09:30:00Z') => named('it', { spec: {} as never, status: { conditions: [{ type, status: 'False', reason, message: 'no metrics', lastTransitionTime: lastTransitionTime as never }] } });
+  const words = (...given: Parameters<typeof scaler>) => told({ autoscalers: [scaler(...given) as never] }, now);
 
-  it('needs attention when its conditions say that it cannot work, and not where it was switched off', () => {
-    expect(words(scaler('ScalingActive', 'FailedGetResourceMetric'))).toEqual(['HorizontalPodAutoscaler|FailedGetResourceMetric|no metrics']);
-    expect(words(scaler('AbleToScale', 'FailedGetScale'))).toEqual(['HorizontalPodAutoscaler|FailedGetScale|no metrics']);
-    expect(words(scaler('ScalingActive', 'ScalingDisabled'))).toEqual([]);
-    expect(words(scaler('ScalingLimited', 'TooFewReplicas'))).toEqual([]);
+  it('needs attention when its conditions say for a while that it cannot work, and not where it was switched off', () => {
+    expect(words('ScalingActive', 'FailedGetResourceMetric')).toEqual(['HorizontalPodAutoscaler|it|FailedGetResourceMetric|bad|no metrics']);
+    expect(words('AbleToScale', 'FailedGetScale')).toEqual(['HorizontalPodAutoscaler|it|FailedGetScale|bad|no metrics']);
+    expect(words('ScalingActive', 'FailedGetResourceMetric', '2026-01-01T10:00:30Z')).toEqual([]);
+    expect(words('ScalingActive', 'ScalingDisabled')).toEqual([]);
+    expect(words('ScalingLimited', 'TooFewReplicas')).toEqual([]);
+  });
+});
+
+describe('a claim', () => {
+  const claim = (spec: object, status: object = { phase: 'Pending' }, metadata: object = {}) => named('data', { spec, status }, metadata);
+  const classes = [{ metadata: { name: 'now' }, provisioner: 'p', volumeBindingMode: 'Immediate' }, { metadata: { name: 'late' }, provisioner: 'p', volumeBindingMode: 'WaitForFirstConsumer' }];
+  const words = (object: KubeObject, more: Partial<Seen> = {}) => told({ claims: [object], storageClasses: classes, ...more }, now);
+  const failed = about('PersistentVolumeClaim', 'data', { reason: 'ProvisioningFailed', message: 'no disk is that large' });
+
+  it('needs attention when it has had no volume for a while, with the reason that an event gives', () => {
+    expect(words(claim({ storageClassName: 'now' }))).toEqual(['PersistentVolumeClaim|data|Pending|warn|']);
+    expect(words(claim({ storageClassName: 'now' }), { events: [failed] })).toEqual(['PersistentVolumeClaim|data|Pending|warn|no disk is that large']);
+    expect(words(claim({ storageClassName: 'gone' }))).toHaveLength(1);
+    expect(words(claim({}), { storageClasses: undefined })).toEqual([]);
+    expect(words(claim({ storageClassName: 'now' }, undefined, { creationTimestamp: '2026-01-01T10:00:30Z' }))).toEqual([]);
+    expect(words(claim({ storageClassName: 'now' }, { phase: 'Bound' }), { events: [failed] })).toEqual([]);
+  });
+
+  it('may wait for its first pod, and for nothing more', () => {
+    expect(words(claim({ storageClassName: 'late' }))).toEqual([]);
+    expect(words(claim({ storageClassName: 'late' }, undefined, { annotations: { 'volume.kubernetes.io/selected-node': 'node-1' } }))).toHaveLength(1);
+  });
+
+  it('needs attention when its volume is lost or cannot be made larger', () => {
+    expect(words(claim({}, { phase: 'Lost' }), { events: [about('PersistentVolumeClaim', 'data', { reason: 'ClaimLost', message: 'it is gone' })] })).toEqual(['PersistentVolumeClaim|data|Lost|bad|it is gone']);
+    expect(words(claim({}, { phase: 'Bound', conditions: [{ type: 'ControllerResizeError', status: 'True', message: 'no room' }] }))).toEqual(['PersistentVolumeClaim|data|ControllerResizeError|bad|no room']);
   });
 });
 
@@ -156,20 +237,17 @@ describe('the overview', () => {
     document.body.innerHTML = '';
   });
   const set = (name: string, replicas: number) => ({ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name, namespace: 'default', uid: name }, spec: { replicas: 2 }, status: { replicas } });
-  const said = (name: string) => ({ ...about('StatefulSet', name, { lastTimestamp: new Date().toISOString() }), apiVersion: 'v1', kind: 'Event' });
-  const asked = () => screen.bridge.api.requests.filter(({ path }) => path.includes('/statefulsets')).map(({ path }) => decodeURIComponent(path));
+  const said = (name: string) => ({ ...about('StatefulSet', name), apiVersion: 'v1', kind: 'Event' });
+  const asked = (resource: string) => screen.bridge.api.requests.filter(({ path }) => path.includes(`/${resource}`)).map(({ path }) => decodeURIComponent(path));
 
-  it('follows just the sets that events accuse, until they are well', async () => {
+  it('shows what is refused, with a way to it, until it is well', async () => {
     screen = await mountScreen('/', ({ api }) => {
       for (const name of ['db', 'other']) api.put(set(name, 1) as never);
+      api.put(makePod('db-0'));
     });
-    expect(asked()).toEqual([]);
-    const before = screen.bridge.api.watching;
+    expect(document.querySelector('.lines li')).toBeNull();
     screen.bridge.api.put(said('db') as never);
     await screen.follow();
-    await screen.follow();
-    expect(asked()).toHaveLength(1);
-    expect(asked()[0]).toContain('fieldSelector=metadata.name=db');
     const line = document.querySelector('.lines li')!;
     expect(line.textContent).toContain('FailedCreate');
     expect(line.textContent).toContain('exceeded quota: small');
@@ -177,11 +255,21 @@ describe('the overview', () => {
     screen.bridge.api.put(set('db', 2) as never);
     await screen.follow();
     expect(document.querySelector('.lines li')).toBeNull();
-    const made = { ...said('db'), metadata: { name: 'db.2', namespace: 'default' }, type: 'Normal', reason: 'SuccessfulCreate', lastTimestamp: new Date(Date.now() + 1000).toISOString() };
-    screen.bridge.api.put(made as never);
+    expect(document.querySelector('.calm')).not.toBeNull();
+  });
+
+  it('asks for no ReplicaSets of Deployments, and for storage classes only where a claim waits', async () => {
+    screen = await mountScreen('/', ({ api }) => {
+      const deployment = makeDeployment('web');
+      api.put(deployment as Deployment & KubeObject);
+    });
+    expect(asked('replicasets')).toEqual([expect.stringContaining('labelSelector=!pod-template-hash')]);
+    expect(asked('storageclasses')).toEqual([]);
+    screen.bridge.api.put({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...named('data', { spec: { storageClassName: 'late' }, status: { phase: 'Pending' } }) } as never);
     await screen.follow();
-    for (let i = 0; i < 20; i++) await screen.follow();
-    expect(screen.bridge.api.watching).toBe(before);
+    await screen.follow();
+    expect(asked('storageclasses')).toHaveLength(1);
+    expect(document.querySelector('.lines li a')!.getAttribute('href')).toContain('/k/persistentvolumeclaims/default/data');
   });
 });
 
