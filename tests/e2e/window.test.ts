@@ -199,7 +199,31 @@ describe('the window', () => {
     expect(await page.evaluate(() => (window as unknown as { hacked?: number }).hacked)).toBeUndefined();
   });
 
-  test.each(['/', '/k/pods', '/create/Deployment', '/create/Secret'])('%s can be used by everyone (axe)', async (address) => {
+  const small = { width: 480, height: 900 };
+  const large = { width: 1280, height: 800 };
+
+  test('the way back to a revision is in sight in a small window, whatever its cause', async () => {
+    await ok('annotate', 'deployment/web', 'kubernetes.io/change-cause=released with everything that was asked for in the last three months');
+    await page.setViewportSize(small);
+    await goTo('/k/deployments.apps/default/web?tab=history');
+    await page.locator('tbody').getByText('released with everything').filter({ visible: true }).first().waitFor();
+    const button = (await page.getByRole('button', { name: /^Roll back/ }).first().boundingBox())!;
+    const card = (await page.locator('.page-body .card').first().boundingBox())!;
+    expect(button.x + button.width).toBeLessThanOrEqual(card.x + card.width);
+    await page.setViewportSize(large);
+  });
+
+  test.each([
+    ['/', large],
+    ['/k/pods', large],
+    ['/create/Deployment', large],
+    ['/create/Secret', large],
+    ['/', small],
+    ['/k/deployments.apps/default/web?tab=history', small],
+    ['/k/deployments.apps/default/web', small],
+    ['/k/nodes/-/node-1', small],
+  ])('%s can be used by everyone (axe) at %o', async (address, size) => {
+    await page.setViewportSize(size);
     await goTo(address);
     await page.getByRole('heading').first().waitFor();
     await page.addScriptTag({ content: readFileSync('node_modules/axe-core/axe.min.js', 'utf8') }).catch(async () => {
@@ -208,10 +232,11 @@ describe('the window', () => {
     });
     const violations = await page.evaluate(async () => {
       const { axe } = window as unknown as { axe: { run(context: Document, options: object): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> } };
-      const result = await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa'] });
+      const result = await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] });
       return result.violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`);
     });
     expect(violations.filter((text) => /^(critical|serious)/.test(text))).toEqual([]);
+    await page.setViewportSize(large);
   });
 
   test('it speaks Chinese', async () => {
