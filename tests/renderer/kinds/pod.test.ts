@@ -166,6 +166,8 @@ describe('what the node says in events alone', () => {
   });
 
   it('is not needed to see that a pod does not get where it should: its state and the time tell', () => {
+    const unseen = (creationTimestamp: string, conditions: object[] = []) => ({ ...pod({ phase: 'Pending', conditions }), metadata: { creationTimestamp }, spec: { schedulerName: 'mine', containers: [] } });
+    expect([unseen('2026-01-01T09:59:30Z'), unseen('2026-01-01T09:58:00Z'), unseen('2026-01-01T09:58:00Z', [condition('PodScheduled', 'False', 2)])].map((each) => stuckOf(each, now))).toEqual([undefined, 'schedulerName: mine', undefined]);
     const created = (status: string, minutesAgo: number) => ({ ...pod({ phase: 'Pending', conditions: [condition('PodReadyToStartContainers', status, minutesAgo)] }), spec: { nodeName: 'n', containers: [] } });
     expect([created('False', 1), created('False', 3), created('True', 60)].map((each) => stuckOf(each, now))).toEqual([undefined, '', undefined]);
     const running = (minutesAgo: number) => ({ ...pod({ conditions: [{ ...condition('Ready', 'False', minutesAgo), message: 'containers with unready status: [main]' }] }), spec: { nodeName: 'n', containers: [] } });
