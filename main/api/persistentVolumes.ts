@@ -1,4 +1,4 @@
-import type { Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from './index.ts';
+import type { Node, PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeNodeAffinity } from './index.ts';
 import { selectorFromLabelSelector } from './labels.ts';
 import { matchesNodeSelector } from './nodeSelector.ts';
 import { parseQuantity } from './quantity.ts';
@@ -57,10 +57,10 @@ export function isVolumeBoundToClaim(volume: PersistentVolume, claim: Persistent
   return !ref.uid || ref.uid === claim.metadata?.uid;
 }
 
-export function isVolumeOnNode(volume: PersistentVolume, node: Node): boolean {
-  const required = volume.spec?.nodeAffinity?.required;
-  return !required || matchesNodeSelector(required, node);
-}
+export const isVolumeOnNode = (volume: PersistentVolume, node: Node): boolean => allowsNode(volume.spec?.nodeAffinity, node);
+
+/** Whether a volume that is kept to some nodes can be reached from this one. */
+export const allowsNode = (affinity: VolumeNodeAffinity | undefined, node: Node): boolean => !affinity?.required || matchesNodeSelector(affinity.required, node);
 
 export const volumeSize = (volume: PersistentVolume) => parseQuantity(volume.spec?.capacity?.storage ?? '0');
 

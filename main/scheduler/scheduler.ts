@@ -137,7 +137,7 @@ export class Scheduler {
       volumePlugins: [
         volumeRestrictions(cache, claims),
         nodeVolumeLimits({ claims, volumes, classes, csiNodes, attachments }),
-        volumeBinding({ client: options.client.as('kube-scheduler'), clock, cache, claims, volumes, classes, csiDrivers, capacities, bindTimeout: (pod) => argsOf(pod).VolumeBinding.bindTimeoutSeconds * 1000 }),
+        volumeBinding({ client: options.client.as('kube-scheduler'), clock, cache, claims, volumes, classes, csiNodes, csiDrivers, capacities, bindTimeout: (pod) => argsOf(pod).VolumeBinding.bindTimeoutSeconds * 1000 }),
         volumeZone({ claims, volumes, classes }),
       ],
     };

@@ -1,4 +1,4 @@
-import { inlineHandle, migratedDrivers, migratedPlugin, persistentHandle } from '../../api/csiMigration.ts';
+import { inlineHandle, migratedDrivers, migratedPlugin, persistentHandle, scheduledAsMigrated } from '../../api/csiMigration.ts';
 import type { CSINode, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass, Volume, VolumeAttachment } from '../../api/index.ts';
 import { claimClass } from '../../api/persistentVolumes.ts';
 import { keyOf } from '../../api/meta.ts';
@@ -10,9 +10,6 @@ import { failed, unresolvable, unschedulable, type Status } from '../status.ts';
 const name = 'NodeVolumeLimits';
 const exceeded = unschedulable(name, 'node(s) exceed max volume count');
 const byNode = 'nodeName';
-
-/** Drivers that Kubernetes once had, whose volumes count as those of the CSI drivers that stand in for them. Mirrors isCSIMigrationOn. */
-const counted = new Set(['aws-ebs', 'azure-disk', 'cinder', 'gce-pd', 'portworx-volume'].map((each) => `kubernetes.io/${each}`));
 
 /** `driver/handle` → driver. */
 type Volumes = Map<string, string>;
@@ -44,7 +41,7 @@ export function nodeVolumeLimits({ claims, volumes, classes, csiNodes, attachmen
       const { csi } = volume.spec!;
       if (csi) return { driver: csi.driver, handle: csi.volumeHandle };
       const plugin = migratedPlugin(volume.spec!);
-      if (!plugin || !hasCsi || !counted.has(plugin)) return undefined;
+      if (!plugin || !hasCsi || !scheduledAsMigrated.has(plugin)) return undefined;
       try {
         return { driver: migratedDrivers[plugin]!, handle: persistentHandle(volume) };
       } catch {
@@ -55,7 +52,7 @@ export function nodeVolumeLimits({ claims, volumes, classes, csiNodes, attachmen
     if (!provisioner) return undefined;
     const handle = `${claim.metadata!.namespace}/${claim.metadata!.name}`;
     if (!Object.hasOwn(migratedDrivers, provisioner)) return { driver: provisioner, handle };
-    return hasCsi && counted.has(provisioner) ? { driver: migratedDrivers[provisioner]!, handle } : undefined;
+    return hasCsi && scheduledAsMigrated.has(provisioner) ? { driver: migratedDrivers[provisioner]!, handle } : undefined;
   }
 
   /** Adds a pod's volumes to `found`, or says what is wrong. Of a pod that has a node a claim may be gone. */
@@ -144,7 +141,7 @@ const mayCount = (volume: Volume) => Boolean(volume.persistentVolumeClaim ?? vol
 /** A pod's volume that a driver of Kubernetes' own had once, where the nodes' CSI driver can take it. */
 function collectInline(volume: Volume, hasCsi: boolean, found: Volumes): Status | undefined {
   const plugin = migratedPlugin(volume);
-  if (!plugin || !hasCsi || !counted.has(plugin)) return undefined;
+  if (!plugin || !hasCsi || !scheduledAsMigrated.has(plugin)) return undefined;
   const driver = migratedDrivers[plugin]!;
   try {
     found.set(`${driver}/${inlineHandle(volume)}`, driver);

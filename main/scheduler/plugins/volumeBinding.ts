@@ -1,14 +1,15 @@
-import type { CSIDriver, CSINode, CSIStorageCapacity, Node, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../../api/index.ts';
+import { migratedPlugin, migratedPluginsAnnotation, persistentAffinity, scheduledAsMigrated } from '../../api/csiMigration.ts';
+import type { CSIDriver, CSINode, CSIStorageCapacity, Node, PersistentVolume, PersistentVolumeClaim, Pod, StorageClass, VolumeNodeAffinity } from '../../api/index.ts';
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { selectorFromLabelSelector } from '../../api/labels.ts';
 import { keyOf, type KubeObject } from '../../api/meta.ts';
 import { matchesTerm } from '../../api/nodeSelector.ts';
 import {
+  allowsNode,
   boundByControllerAnnotation,
   claimClass,
   findMatchingVolume,
   isClaimBound,
-  isVolumeOnNode,
   noProvisioner,
   requestedSize,
   selectedNodeAnnotation,
@@ -20,7 +21,7 @@ import type { Clock } from '../../util/clock.ts';
 import { labelsChanged } from '../events.ts';
 import { StateKey, type Plugin } from '../framework.ts';
 import type { SchedulerCache } from '../cache.ts';
-import { unresolvable, type Status } from '../status.ts';
+import { failed, unresolvable, type Status } from '../status.ts';
 
 const name = 'VolumeBinding';
 const bindConflict = unresolvable(name, "node(s) didn't find available persistent volumes to bind");
@@ -49,6 +50,7 @@ export interface VolumeBindingDependencies {
   claims: Informer<PersistentVolumeClaim>;
   volumes: Informer<PersistentVolume>;
   classes: Informer<StorageClass>;
+  csiNodes: Informer<CSINode>;
   csiDrivers: Informer<CSIDriver>;
   capacities: Informer<CSIStorageCapacity>;
   /** Milliseconds until the binding of the pod's volumes is given up. */
@@ -60,7 +62,7 @@ export interface VolumeBindingDependencies {
  * volume, or a node to provision one for, before the pod is bound. Mirrors pkg/scheduler/framework/plugins/volumebinding.
  */
 export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
-  const { client, clock, cache, claims, volumes, classes } = dependencies;
+  const { client, clock, cache, claims, volumes, classes, csiNodes } = dependencies;
   /** Volumes that are promised to a claim and not yet seen bound: volume name → claim uid. */
   const assumed = new Map<string, string>();
 
@@ -125,7 +127,7 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
   function checkReach(volume: PersistentVolume, nodeName: string): void {
     const node = cache.node(nodeName)?.node;
     if (!node) throw new Error(`failed to get node "${nodeName}"`);
-    if (!isVolumeOnNode(volume, node))
+    if (!isReachable(volume, node, csiNodes))
       throw new Error(`pv "${volume.metadata!.name}" node affinity doesn't match node "${nodeName}": no matching NodeSelectorTerms`);
   }
 
@@ -206,7 +208,11 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
       for (const claim of bound) {
         const volume = volumes.get(claim.spec!.volumeName!);
         if (!volume) return volumeMissing;
-        if (!isVolumeOnNode(volume, node)) return nodeConflict;
+        try {
+          if (!isReachable(volume, node, csiNodes)) return nodeConflict;
+        } catch (error) {
+          return failed(name, (error as Error).message);
+        }
       }
       if (delayed.length === 0) return undefined;
       const decided = decide(delayed, node);
@@ -258,7 +264,31 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
   };
 }
 
-const migratedPlugins = ({ metadata }: CSINode) => metadata?.annotations?.['storage.alpha.kubernetes.io/migrated-plugins'];
+const migratedPlugins = ({ metadata }: CSINode) => metadata?.annotations?.[migratedPluginsAnnotation];
+
+/** In the words of the CSI drivers that stand in for those of volumes: worked out for the first node, and the same for all. */
+const migratedAffinities = new WeakMap<PersistentVolume, { affinity?: VolumeNodeAffinity }>();
+
+/**
+ * Whether the volume can be reached from the node: of one that a node leaves to a CSI driver, that driver's labels say so. Throws where
+ * that driver could not take it. Mirrors binder.go (tryTranslatePVToCSI).
+ */
+function isReachable(volume: PersistentVolume, node: Node, csiNodes: Informer<CSINode>): boolean {
+  const plugin = migratedPlugin(volume.spec!);
+  if (!plugin || !scheduledAsMigrated.has(plugin)) return allowsNode(volume.spec!.nodeAffinity, node);
+  const csiNode = csiNodes.get(node.metadata!.name!);
+  if (!csiNode || !migratedPlugins(csiNode)?.split(',').includes(plugin)) return allowsNode(volume.spec!.nodeAffinity, node);
+  let migrated = migratedAffinities.get(volume);
+  if (!migrated) {
+    try {
+      migrated = { affinity: persistentAffinity(volume) };
+    } catch (error) {
+      throw new Error(`could not translate pv: ${(error as Error).message}`, { cause: error });
+    }
+    migratedAffinities.set(volume, migrated);
+  }
+  return allowsNode(migrated.affinity, node);
+}
 
 const largestVolume = ({ maximumVolumeSize, capacity }: CSIStorageCapacity) => maximumVolumeSize ?? capacity;
 

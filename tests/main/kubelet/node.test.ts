@@ -53,6 +53,22 @@ describe('a node', () => {
     expect(node(h).status).toMatchObject({ capacity: { 'example.com/gpu': '2', cpu: '8' }, allocatable: { 'example.com/gpu': '2', cpu: '8' } });
   });
 
+  it('says which CSI drivers it has, and for whose volumes of old CSI drivers stand in', async () => {
+    const key = 'storage.alpha.kubernetes.io/migrated-plugins';
+    const migrated = 'kubernetes.io/aws-ebs,kubernetes.io/azure-disk,kubernetes.io/azure-file,kubernetes.io/cinder,kubernetes.io/gce-pd,kubernetes.io/portworx-volume,kubernetes.io/vsphere-volume';
+    const h = await new Harness({ runtimeName: 'docker' }).start();
+    const told = () => h.server.find(resources.csiNodes, '', 'node-1')!;
+    expect(told()).toMatchObject({ metadata: { annotations: { [key]: migrated } }, spec: { drivers: [{ nodeID: 'node-1' }] } });
+    // As an older kubelet has left it, beside what others have written.
+    h.server.change(resources.csiNodes, '', 'node-1', ({ metadata, spec }) => {
+      metadata!.annotations = { mine: 'yes' };
+      spec.drivers.unshift({ name: 'csi.example.com', nodeID: 'n' });
+    });
+    await h.restart();
+    expect(told().metadata!.annotations).toEqual({ mine: 'yes', [key]: migrated });
+    expect(told().spec.drivers.map(({ name }) => name)).toContain('csi.example.com');
+  });
+
   it('waits for a runtime that is not there yet', async () => {
     const h = new Harness();
     const info = h.runtime.info.bind(h.runtime);

@@ -43,6 +43,7 @@ const binding = volumeBinding({
   claims,
   volumes: informers.informer(resources.persistentVolumes),
   classes: informers.informer(resources.storageClasses),
+  csiNodes: informers.informer(resources.csiNodes),
   csiDrivers: informers.informer(resources.csiDrivers),
   capacities: informers.informer(resources.csiStorageCapacities),
   bindTimeout: () => 600_000,

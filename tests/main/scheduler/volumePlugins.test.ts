@@ -321,3 +321,54 @@ describe('a driver that says how much room there is', () => {
     expect(selected).toEqual({ 'volume.kubernetes.io/selected-node': first === 'east' ? 'west' : 'east' });
   });
 });
+
+describe('a volume of a driver that Kubernetes had once', () => {
+  const labels = (key: string, value: string) => ({ labels: { [key]: value } });
+  const node = (name: string, migrated: string | undefined, shape: ReturnType<typeof labels>) => {
+    server.seed(resources.nodes, makeNode(name, shape));
+    if (migrated !== undefined) server.seed(resources.csiNodes, { metadata: { name, annotations: { 'storage.alpha.kubernetes.io/migrated-plugins': migrated } }, spec: { drivers: [] } });
+  };
+  const inZone = (key: string, zone: string) => ({ required: { nodeSelectorTerms: [{ matchExpressions: [{ key, operator: 'In', values: [zone] }] }] } });
+  const given: PersistentVolume['spec'] = { gcePersistentDisk: { pdName: 'd' }, nodeAffinity: inZone('topology.kubernetes.io/zone', 'europe-west1-b') };
+  const conflict = "1 node(s) didn't match PersistentVolume's node affinity.";
+
+  it('is where its CSI driver says, on nodes that leave it to that', async () => {
+    bound('disk', given);
+    node('other', 'kubernetes.io/aws-ebs,kubernetes.io/gce-pd', labels('topology.gke.io/zone', 'europe-west1-c'));
+    expect(await place(using('p', ['disk']))).toBe(conflict);
+    node('right', 'kubernetes.io/aws-ebs,kubernetes.io/gce-pd', labels('topology.gke.io/zone', 'europe-west1-b'));
+    expect(await place(using('q', ['disk']))).toBe('right');
+  });
+
+  it('is where it says itself on all others', async () => {
+    bound('disk', given);
+    node('plain', undefined, labels('topology.gke.io/zone', 'europe-west1-b'));
+    expect(await place(using('p', ['disk']))).toBe(conflict);
+    node('unmigrated', 'kubernetes.io/aws-ebs', labels('topology.kubernetes.io/zone', 'europe-west1-b'));
+    expect(await place(using('q', ['disk']))).toBe('unmigrated');
+  });
+
+  it('goes nowhere where that driver could not take it', async () => {
+    bound('disk', { ...given, awsElasticBlockStore: { volumeID: 'aws://us-east-1a/disk' }, gcePersistentDisk: undefined });
+    node('a', 'kubernetes.io/aws-ebs', labels('topology.kubernetes.io/zone', 'europe-west1-b'));
+    expect(await place(using('p', ['disk']))).toContain('could not translate pv: failed to translate Kubernetes ID to EBS Volume ID Invalid format for AWS volume (aws://us-east-1a/disk)');
+  });
+
+  it('is looked at in the same way when a claim has been given it meanwhile', async () => {
+    node('a', 'kubernetes.io/gce-pd', labels('topology.gke.io/zone', 'europe-west1-b'));
+    server.seed(resources.storageClasses, { metadata: { name: 'disk' }, provisioner: 'pd.csi.storage.gke.io', volumeBindingMode: 'WaitForFirstConsumer' });
+    server.seed(resources.persistentVolumeClaims, {
+      metadata: { name: 'data', namespace: 'default' },
+      spec: { storageClassName: 'disk', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+      status: { phase: 'Pending' },
+    });
+    const provision = () => {
+      server.seed(resources.persistentVolumes, { metadata: { name: 'made' }, spec: given });
+      server.change(resources.persistentVolumeClaims, 'default', 'data', (claim) => {
+        claim.metadata!.annotations!['pv.kubernetes.io/bind-completed'] = 'yes';
+        claim.spec!.volumeName = 'made';
+      });
+    };
+    expect(await place(using('p', ['data']), provision)).toBe('a');
+  });
+});
