@@ -26,13 +26,30 @@ export interface WebhookClientOptions {
   random: Random;
 }
 
+/** What a client is known by. */
+export interface IssuedCredentials {
+  /** Of `Authorization: Bearer`. */
+  token?: string;
+  /** PEM. */
+  cert?: string;
+  key?: string;
+}
+
+/** Where credentials come from that do not stay the same. */
+export interface CredentialSource {
+  /** Those that are good at `now`, in milliseconds since the epoch. Rejects where there are none. */
+  get(now: number): Promise<IssuedCredentials>;
+  /** The other side did not take them. */
+  refused(issued: IssuedCredentials, now: number): Promise<void>;
+}
+
 export interface PostOptions {
   /** Until the whole answer is there. */
   timeoutMs: number;
   /** Sends the timeout along as a parameter, in seconds, as admission does. */
   tellTimeout?: boolean;
   /** Who asks, by headers and by a certificate (PEM). */
-  credentials?: { headers: Record<string, string | string[]>; cert?: string; key?: string } | undefined;
+  credentials?: { headers: Record<string, string | string[]>; cert?: string; key?: string; source?: CredentialSource } | undefined;
   /** Ends the call early: the client of the request has gone. */
   signal?: AbortSignal;
 }
@@ -62,7 +79,12 @@ export class WebhookClient {
     if (signal?.aborted) gone();
     signal?.addEventListener('abort', gone, { once: true });
     try {
-      const { code, text, contentType } = await this.#send(url, this.#agentOf(config, url, credentials), JSON.stringify(body), credentials?.headers ?? {}, ended.signal);
+      const issued = credentials?.source && (await this.#issued(credentials.source, ended.signal));
+      const shown = issued ? { ...credentials, ...issued } : credentials;
+      const headers = { ...credentials?.headers, ...(issued?.token ? { authorization: `Bearer ${issued.token}` } : {}) };
+      const { code, text, contentType } = await this.#send(url, this.#agentOf(config, url, shown), JSON.stringify(body), headers, ended.signal);
+      // This call has failed; whether there are others for the next one is that one's business.
+      if (code === 401 && issued) await credentials.source!.refused(issued, this.options.clock.now()).catch(() => {});
       return answerOf(code, text, contentType);
     } catch (error) {
       if (error instanceof StatusError || error instanceof AnswerError || error instanceof AuthoritiesError) throw error;
@@ -76,6 +98,19 @@ export class WebhookClient {
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy();
     this.#agents.clear();
+  }
+
+  /** Rejects also as soon as the call is given up: it may take the source as long as it likes. */
+  async #issued(source: CredentialSource, signal: AbortSignal): Promise<IssuedCredentials> {
+    let giveUp: (() => void) | undefined;
+    const ended = new Promise<never>((_, reject) => signal.addEventListener('abort', (giveUp = () => reject(signal.reason as Error))));
+    try {
+      return await Promise.race([source.get(this.options.clock.now()), ended]);
+    } catch (error) {
+      throw new Error(`getting credentials: ${(error as Error).message}`, { cause: error });
+    } finally {
+      signal.removeEventListener('abort', giveUp!);
+    }
   }
 
   async #send(url: URL, agent: TunnelAgent, body: string, headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<HttpAnswer> {

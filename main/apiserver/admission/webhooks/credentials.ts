@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { parseYaml } from '../../../api/yaml.ts';
-import type { WebhookClientConfig } from '../../webhook/index.ts';
+import { ExecPlugin, type CredentialSource, type ExecCluster, type ExecConfig, type WebhookClientConfig } from '../../webhook/index.ts';
 import { fileKind, readFileOf, text } from '../configuration/read.ts';
 
 /** How this server shows a webhook who it is. */
@@ -9,6 +9,8 @@ export interface Credentials {
   /** PEM. */
   cert?: string;
   key?: string;
+  /** Where the rest comes from. */
+  source?: CredentialSource;
 }
 
 /** What a webhook is to be shown; rejects where that cannot be read. */
@@ -38,9 +40,9 @@ interface User {
   'client-certificate-data'?: string;
   'client-key'?: string;
   'client-key-data'?: string;
-  exec?: unknown;
+  'as-user-extra'?: Record<string, string[]>;
+  exec?: ExecConfig;
   'auth-provider'?: unknown;
-  'as-user-extra'?: unknown;
 }
 
 interface Kubeconfig {
@@ -61,15 +63,39 @@ export async function readWebhookCredentials(content: string, readFile: ReadFile
   if (!kubeConfigFile) return noCredentials;
   const kubeconfig = (parseYaml(await readFile(kubeConfigFile)) ?? {}) as Kubeconfig;
   const users = new Map((kubeconfig.users ?? []).map(({ name, user }) => [name, user ?? {}]));
-  for (const [name, user] of users)
-    for (const field of ['exec', 'auth-provider', 'as-user-extra'] as const) if (user[field] !== undefined) throw new Error(`${kubeConfigFile}: user ${JSON.stringify(name)}: ${field} is not supported`);
   const current = kubeconfig.contexts?.find(({ name }) => name === kubeconfig['current-context'])?.context?.user;
-  const seen = (file: string) => readFile(path.resolve(path.dirname(kubeConfigFile), file));
+  const place = (file: string) => path.resolve(path.dirname(kubeConfigFile), file);
+  // The same program for the same webhook runs once for all calls.
+  const plugins = new Map<string, ExecPlugin>();
+  const pluginOf = (exec: ExecConfig, webhook: WebhookClientConfig): ExecPlugin => {
+    const cluster = exec.provideClusterInfo ? clusterOf(webhook) : undefined;
+    const key = JSON.stringify([exec, cluster]);
+    let plugin = plugins.get(key);
+    if (!plugin) {
+      const { command = '' } = exec;
+      // Programs by their names alone are looked for where all programs are.
+      plugin = new ExecPlugin({ ...exec, command: path.basename(command) === command ? command : place(command) }, cluster);
+      plugins.set(key, plugin);
+    }
+    return plugin;
+  };
   return async (webhook) => {
     const name = namesFor(hostAndPort(webhook)).find((each) => users.has(each)) ?? current;
     const user = name === undefined ? undefined : users.get(name);
-    return user && credentialsOf(user, seen);
+    if (!user) return undefined;
+    if (user['auth-provider'] != null) throw new Error('auth provider not supported');
+    const credentials = await credentialsOf(user, (file) => readFile(place(file)));
+    // What stands in the file goes before what a program would say.
+    if (!user.exec || credentials.headers.authorization || credentials.cert) return credentials;
+    return { ...credentials, source: pluginOf(user.exec, webhook) };
   };
+}
+
+/** As a program is told of it. Mirrors pkg/util/webhook/client.go (hookClientConfig). */
+function clusterOf({ service, url, caBundle }: WebhookClientConfig): ExecCluster {
+  const name = service && `${service.name}.${service.namespace}.svc`;
+  const server = name ? `https://${name}:${service.port ?? 443}` : new URL(url!).origin;
+  return { server, ...(name ? { 'tls-server-name': name } : {}), ...(caBundle ? { 'certificate-authority-data': caBundle } : {}) };
 }
 
 const hostAndPort = ({ service, url }: WebhookClientConfig): string => {
@@ -93,11 +119,18 @@ async function credentialsOf(user: User, readFile: ReadFile): Promise<Credential
   const token = user.token || (user.tokenFile ? (await readFile(user.tokenFile)).trim() : '');
   if (token) headers.authorization = `Bearer ${token}`;
   else if (user.username || user.password) headers.authorization = `Basic ${Buffer.from(`${user.username ?? ''}:${user.password ?? ''}`).toString('base64')}`;
-  if (user.as) headers['impersonate-user'] = user.as;
-  if (user['as-uid']) headers['impersonate-uid'] = user['as-uid'];
-  if (user['as-groups']?.length) headers['impersonate-group'] = user['as-groups'];
+  if (user.as) {
+    headers['impersonate-user'] = user.as;
+    if (user['as-uid']) headers['impersonate-uid'] = user['as-uid'];
+    if (user['as-groups']?.length) headers['impersonate-group'] = user['as-groups'];
+    for (const [key, values] of Object.entries(user['as-user-extra'] ?? {})) headers[`impersonate-extra-${escaped(key)}`] = values;
+  }
   const pem = async (data: string | undefined, file: string | undefined) => (data ? Buffer.from(data, 'base64').toString('utf8') : file ? await readFile(file) : undefined);
   const cert = await pem(user['client-certificate-data'], user['client-certificate']);
   const key = await pem(user['client-key-data'], user['client-key']);
   return { headers, ...(cert && key ? { cert, key } : {}) };
 }
+
+/** What may not stand in the name of a header goes in as in URLs. Mirrors k8s.io/client-go/transport/round_trippers.go (headerKeyEscape). */
+const escaped = (key: string) =>
+  [...Buffer.from(key)].map((byte) => (/[\w!#$&'*+.^`|~-]/.test(String.fromCharCode(byte)) && byte < 128 ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`)).join('');

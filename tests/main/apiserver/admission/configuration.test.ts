@@ -183,6 +183,64 @@ describe('a webhook', () => {
   });
 });
 
+describe('a webhook whose user is a program', () => {
+  let hooks: WebhookServer;
+  beforeAll(async () => void (hooks = await WebhookServer.start()));
+  afterAll(() => hooks.close());
+
+  it('is asked by what that prints, unless the file has a token of its own', async () => {
+    const print = (status: object) => `process.stdout.write(JSON.stringify({ kind: 'ExecCredential', apiVersion: process.argv[1], status: ${JSON.stringify(status)} }))`;
+    const apiVersion = 'client.authentication.k8s.io/v1';
+    const exec = { command: process.execPath, args: ['-e', print({ token: 'printed' }), apiVersion], apiVersion, interactiveMode: 'Never' };
+    const hostOf = (url: string) => new URL(url).host;
+    const { url } = hooks.clientConfig('/judge');
+    const elsewhere = url.replace('localhost', '127.0.0.1');
+    const users = [
+      { name: hostOf(url), user: { exec, as: 'bob', 'as-groups': ['g'], 'as-user-extra': { 'example.com/why': ['x'] } } },
+      { name: hostOf(elsewhere), user: { exec, token: 'own', 'as-uid': 'nobody' } },
+      { name: '*.svc', user: { exec: { ...exec, apiVersion: 'v1' } } },
+      { name: '*', user: { 'auth-provider': { name: 'x' } } },
+    ];
+    const configuration = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'WebhookAdmissionConfiguration', kubeConfigFile: '/hooks/config' };
+    const { ask, refusal } = bound(await startWith(file({ name: 'ValidatingAdmissionWebhook', configuration }), async (name) => (name === '/hooks/config' ? JSON.stringify({ users }) : noFile(name))));
+    hooks.answers['/judge'] = () => ({});
+    const registered = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
+    const register = async (clientConfig: object) => {
+      await ask('DELETE', `${registered}/hooks`).catch(() => undefined);
+      const webhook = { name: 'a.example.com', clientConfig, rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }], sideEffects: 'None', admissionReviewVersions: ['v1'] };
+      await ask('POST', registered, { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration', metadata: { name: 'hooks' }, webhooks: [webhook] });
+    };
+    const configMaps = '/api/v1/namespaces/shop/configmaps';
+    const configMap = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+    const failure = 'Internal error occurred: failed calling webhook "a.example.com": ';
+    await register(hooks.clientConfig('/judge'));
+    await ask('POST', configMaps, configMap('a'));
+    expect(hooks.callers.splice(0)).toEqual([{ authorization: 'Bearer printed', name: undefined }]);
+    expect(hooks.impersonated.splice(0)).toEqual([{ 'impersonate-user': 'bob', 'impersonate-group': 'g', 'impersonate-extra-example.com%2fwhy': 'x' }]);
+    await register({ ...hooks.clientConfig('/judge'), url: elsewhere });
+    await ask('POST', configMaps, configMap('b'));
+    expect(hooks.callers.splice(0)).toEqual([{ authorization: 'Bearer own', name: undefined }]);
+    expect(hooks.impersonated.splice(0)).toEqual([{}]);
+    await register({ service: { namespace: 'shop', name: 'hook' } });
+    expect(await refusal('POST', configMaps, configMap('c'))).toBe(`${failure}could not get REST client: exec plugin: invalid apiVersion "v1"`);
+    await register({ url: 'https://example.com/judge' });
+    expect(await refusal('POST', configMaps, configMap('c'))).toBe(`${failure}could not get REST client: auth provider not supported`);
+  });
+
+  it('is not asked where that fails', async () => {
+    const exec = { command: './program', apiVersion: 'client.authentication.k8s.io/v1', interactiveMode: 'Never' };
+    const configuration = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'WebhookAdmissionConfiguration', kubeConfigFile: '/hooks/config' };
+    const { ask, refusal } = bound(await startWith(file({ name: 'ValidatingAdmissionWebhook', configuration }), async () => JSON.stringify({ users: [{ name: '*', user: { exec } }] })));
+    const clientConfig = hooks.clientConfig('/judge');
+    const webhook = { name: 'a.example.com', clientConfig, rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }], sideEffects: 'None', admissionReviewVersions: ['v1'] };
+    await ask('POST', '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations', { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration', metadata: { name: 'hooks' }, webhooks: [webhook] });
+    expect(await refusal('POST', '/api/v1/namespaces/shop/configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } })).toBe(
+      `Internal error occurred: failed calling webhook "a.example.com": failed to call webhook: Post "${clientConfig.url}?timeout=10s": getting credentials: exec: fork/exec /hooks/program: no such file or directory`,
+    );
+    expect(hooks.callers).toEqual([]);
+  });
+});
+
 function bound(of: TestCluster) {
   return { ask: of.ask.bind(of), refusal: of.refusal.bind(of), warnings: of.warnings.bind(of) };
 }

@@ -17,6 +17,8 @@ export class WebhookServer {
   readonly seen: Review[] = [];
   /** Who asked, in the order of `seen`: the header and the name in the certificate that were shown. */
   readonly callers: { authorization: string | undefined; name: string | undefined }[] = [];
+  /** As whom, by the headers that say so. */
+  readonly impersonated: Record<string, unknown>[] = [];
   answers: Record<string, (request: any) => Answer> = {};
   /** Answers ConversionReviews with these objects. */
   conversions: ((request: { desiredAPIVersion: string; objects: any[] }) => any[]) | undefined;
@@ -37,6 +39,7 @@ export class WebhookServer {
         const review = JSON.parse(text) as { apiVersion: string; kind: string; request: { uid: string; desiredAPIVersion: string; objects: any[] } };
         hooks.seen.push({ path, request: review.request });
         hooks.callers.push({ authorization: request.headers.authorization, name: [(request.socket as TLSSocket).getPeerCertificate().subject?.CN].flat()[0] });
+        hooks.impersonated.push(Object.fromEntries(Object.entries(request.headers).filter(([name]) => name.startsWith('impersonate-'))));
         if (review.kind === 'ConversionReview' && hooks.conversions) {
           const answer = { uid: review.request.uid, result: { status: 'Success' }, convertedObjects: hooks.conversions(review.request) };
           return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ kind: review.kind, apiVersion: review.apiVersion, response: answer }));

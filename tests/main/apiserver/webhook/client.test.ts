@@ -20,7 +20,7 @@ describe('a webhook is called', () => {
   let server: https.Server;
   let port: number;
   let caBundle: string;
-  let seen: { url?: string; host?: string; body: string }[];
+  let seen: { url?: string; host?: string; authorization?: string; body: string }[];
   let answer: { code: number; body: string } | undefined;
   let clock: FakeClock;
   let stored: Record<string, KubeObject[]>;
@@ -36,7 +36,7 @@ describe('a webhook is called', () => {
       let body = '';
       request.on('data', (part: Buffer) => (body += part.toString()));
       request.on('end', () => {
-        seen.push({ url: request.url, host: request.headers.host, body });
+        seen.push({ url: request.url, host: request.headers.host, authorization: request.headers.authorization, body });
         if (answer) response.writeHead(answer.code, { 'content-type': 'application/json' }).end(answer.body);
         else void clock.advance(5000);
       });
@@ -104,6 +104,26 @@ describe('a webhook is called', () => {
     const closed = (free.address() as AddressInfo).port;
     await new Promise((resolve) => free.close(resolve));
     expect(await refusal({ url: `https://127.0.0.1:${closed}/x` })).toBe(`Post "https://127.0.0.1:${closed}/x?timeout=3s": dial tcp 127.0.0.1:${closed}: connect: connection refused`);
+  });
+
+  it('with credentials that may be others the next time, and that are told of where they are refused', async () => {
+    const refused: unknown[] = [];
+    const source = { get: () => Promise.resolve({ token: `t${refused.length}` }), refused: async (issued: unknown) => void refused.push(issued) };
+    const ask = () => hooks.post(ofService(), {}, { timeoutMs: 2500, credentials: { headers: {}, source } });
+    answer = { code: 401, body: '' };
+    await expect(ask()).rejects.toThrow('the server has asked for the client to provide credentials');
+    expect(refused).toEqual([{ token: 't0' }]);
+    answer = { code: 200, body: '{"kind":"AdmissionReview"}' };
+    expect(await ask()).toEqual({ kind: 'AdmissionReview' });
+    expect(seen.map(({ authorization }) => authorization)).toEqual(['Bearer t0', 'Bearer t1']);
+  });
+
+  it('in time, however long its credentials take', async () => {
+    const source = { get: () => new Promise<never>(() => undefined), refused: async () => undefined };
+    const asked = hooks.post(ofService(), {}, { timeoutMs: 2500, credentials: { headers: {}, source } }).catch((error: Error) => error.message);
+    await clock.advance(2500);
+    expect(await asked).toBe('Post "https://kubernetes.default.svc:443/always-deny": context deadline exceeded');
+    expect(seen).toEqual([]);
   });
 
   it('only if one of the bundle signed its certificate', async () => {
