@@ -100,6 +100,12 @@ describe('a pod that is on its way', () => {
     expect(told({ pods: [held], events: [mount('held', 1)] }, later)).toEqual(['Pod|held|ContainerCreating|warn|secret "gone" not found']);
   });
 
+  it('needs attention when it has ended, was deleted and something holds it', () => {
+    const pod = makePod('done', { metadata: { name: 'done', namespace: 'default', deletionTimestamp: '2026-01-01T10:00:00Z' as never, finalizers: ['example.com/hold'] }, status: { phase: 'Succeeded' } });
+    expect(told({ pods: [pod] }, Date.parse('2026-01-01T10:00:30Z'))).toEqual([]);
+    expect(told({ pods: [pod] }, later)).toEqual(['Pod|done|Terminating|warn|finalizers: example.com/hold']);
+  });
+
   it('is not told beside its node that has fallen silent', () => {
     const node = { metadata: { name: 'node-1' }, status: { conditions: [{ type: 'Ready', status: 'Unknown', message: 'silent' }] } };
     expect(told({ pods: [held], nodes: [node] }, later)).toEqual(['Node|node-1|Unknown|bad|silent']);

@@ -16,10 +16,13 @@ export function* ofPods(pods: readonly Pod[], nodes: readonly Node[], eventsOf: 
   const down = new Set(nodes.filter(isDown).map(({ metadata }) => metadata?.name));
   for (const pod of pods) {
     const summary = summarize(pod);
-    const tone = toneOf(pod, summary);
+    // One that has ended and cannot go is on its way as well: a finalizer holds it.
+    const isHeld = pod.metadata?.deletionTimestamp !== undefined && toneOf(pod, summary) === 'idle';
+    const word = isHeld ? 'Terminating' : summary.word;
+    const tone = isHeld ? 'warn' : toneOf(pod, summary);
     if (tone !== 'bad' && tone !== 'warn') continue;
     const { namespace = '', name = '' } = pod.metadata ?? {};
-    const of = { namespace, name, kind: 'Pod', word: summary.word, tone, means: explainWord(summary.word), group: `${namespace}/${controllerOf(pod)?.uid ?? name}/${summary.word}` } as const;
+    const of = { namespace, name, kind: 'Pod', word, tone, means: explainWord(word), group: `${namespace}/${controllerOf(pod)?.uid ?? name}/${word}` } as const;
     if (tone === 'bad') {
       yield { ...of, why: troubleOf(pod) ?? endOf(pod) };
       continue;
