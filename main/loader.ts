@@ -59,6 +59,7 @@ export function startIsOver(): void {
   // Later versions have a compiler between, which comes early by itself; of a flag that they do not know they complain to the user.
   if (Number.parseInt(process.versions.v8) >= 12) return;
   setFlagsFromString('--interrupt-budget=7000');
+  setFlagsFromString('--ticks-before-optimization=1');
   // Much of a first burst's time went into functions that were compiled together with all that they call; small ones are taken in anyway.
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=150');
 }
