@@ -1,6 +1,6 @@
 import type { Event } from '../api/index.ts';
 import { isAlreadyExists, isNotFound, StatusError } from '../api/status.ts';
-import type { Clock } from '../util/clock.ts';
+import type { Clock, Timer } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
 import type { Client } from './client.ts';
@@ -12,18 +12,28 @@ const maxInFlight = 16;
 const waitingPerWrite = 256;
 const maxTries = 12;
 const retryAfter = 10_000;
+/** A process that is at work for more of its time than this has something better to do than to tell of it. */
+const burst = 0.9;
+/** Milliseconds for which an event waits for the end of a burst. */
+const patience = 2_000;
+/** Milliseconds after which the end of a burst is noticed. */
+const lookAgainAfter = 250;
+/** So many do not wait: there would be no room for what comes next. */
+const maxHeld = maxQueued / 2;
 
 /**
  * Brings events to the server in the background. Nothing here ever waits or throws: when the server cannot keep up the newest are
- * dropped. In a burst they come after the work that they tell of: they are written one by one, and side by side only as more of
- * them wait.
+ * dropped. In a burst they come after the work that they tell of, by two seconds at most: then they are written one by one, and side
+ * by side only as more of them wait.
  */
 export class EventWriter {
   /** By `namespace/name` of the event: a later count replaces one that has not been sent yet. */
-  readonly #queue = new Map<string, { event: Event; cause: string | undefined }>();
+  readonly #queue = new Map<string, { event: Event; cause: string | undefined; since: number }>();
   readonly #inFlight = new Set<string>();
   readonly #idle: (() => void)[] = [];
   #stopped = false;
+  /** Set while a burst is waited for. */
+  #holding: Timer | undefined;
 
   constructor(
     private readonly client: Client,
@@ -41,7 +51,7 @@ export class EventWriter {
       this.log.warn('too many events wait, this one is dropped', { reason: event.reason, kind: event.involvedObject.kind, namespace, name: event.involvedObject.name });
       return;
     }
-    this.#queue.set(key, { event, cause });
+    this.#queue.set(key, { event, cause, since: this.#queue.get(key)?.since ?? this.clock.now() });
     this.#pump();
   }
 
@@ -54,11 +64,19 @@ export class EventWriter {
   /** Takes and sends nothing more. */
   stop(): void {
     this.#stopped = true;
+    this.#holding?.cancel();
     this.#queue.clear();
     this.#wake();
   }
 
   #pump(): void {
+    if (this.#mayHold()) {
+      this.#holding ??= this.clock.setTimer(lookAgainAfter, () => {
+        this.#holding = undefined;
+        this.#pump();
+      });
+      return;
+    }
     for (const [key, { event, cause }] of this.#queue) {
       if (this.#inFlight.size >= Math.min(maxInFlight, 1 + Math.floor(this.#queue.size / waitingPerWrite))) return;
       // Counts of one event must arrive in their order.
@@ -71,6 +89,12 @@ export class EventWriter {
         this.#wake();
       });
     }
+  }
+
+  #mayHold(): boolean {
+    if (this.#holding) return this.#queue.size <= maxHeld;
+    const [first] = this.#queue.values();
+    return first !== undefined && this.#queue.size <= maxHeld && this.clock.now() < first.since + patience && this.clock.busy() > burst;
   }
 
   #wake(): void {

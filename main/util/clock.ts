@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** A pending timer; cancelling one that has fired does nothing. */
 export interface Timer {
   cancel(): void;
@@ -16,6 +18,8 @@ export interface Clock {
   setTimer(ms: number, fn: () => void): Timer;
   /** Resolves `ms` from now, or rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** The share of the last moments (some fifth of a second) that this thread was at work, 0 to 1. */
+  busy(): number;
 }
 
 /** Resolves after `ms` on `clock`; the building block of every Clock's `sleep`. */
@@ -37,6 +41,12 @@ export function sleepOn(clock: Pick<Clock, 'setTimer'>, ms: number, signal?: Abo
 /** Milliseconds; for a longer time Node would not wait at all. */
 const longest = 2 ** 31 - 1;
 
+/** Milliseconds over which `busy` looks back, or since it was last asked where that is longer. */
+const lookBack = 200;
+let looked = performance.eventLoopUtilization();
+let lookedAt = performance.now();
+let busyShare = 0;
+
 /** The machine's own clock. */
 export const realClock: Clock = {
   now: () => Date.now(),
@@ -52,5 +62,14 @@ export const realClock: Clock = {
   },
   sleep(ms, signal) {
     return sleepOn(this, ms, signal);
+  },
+  busy() {
+    const at = performance.now();
+    if (at - lookedAt >= lookBack) {
+      const now = performance.eventLoopUtilization();
+      busyShare = performance.eventLoopUtilization(now, looked).utilization;
+      [looked, lookedAt] = [now, at];
+    }
+    return busyShare;
   },
 };

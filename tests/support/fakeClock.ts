@@ -8,6 +8,8 @@ export class FakeClock implements Clock {
   #now: number;
   #timers: { at: number; order: number; fn: () => void }[] = [];
   #order = 0;
+  /** What `busy` answers. */
+  busyShare = 0;
 
   constructor(start = Date.parse('2026-01-01T00:00:00Z')) {
     this.#now = start;
@@ -29,6 +31,10 @@ export class FakeClock implements Clock {
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return sleepOn(this, ms, signal);
+  }
+
+  busy(): number {
+    return this.busyShare;
   }
 
   /** How many timers wait. */

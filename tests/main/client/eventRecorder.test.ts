@@ -133,3 +133,42 @@ it('writes events one by one, and more at once only as many of them wait', async
   await tell(600, 6000);
   expect(asked).toBe(16);
 });
+
+it('tells of a burst of work when it is over, or after two seconds', async () => {
+  clock.busyShare = 0.97;
+  recorder.event(pod('first'), 'Normal', 'Scheduled', 'in the burst');
+  await clock.advance(1_000);
+  expect(events()).toEqual([]);
+  clock.busyShare = 0.3;
+  await clock.advance(250);
+  expect(events().map(({ message }) => message)).toEqual(['in the burst']);
+
+  clock.busyShare = 1;
+  recorder.event(pod('second'), 'Normal', 'Scheduled', 'in a longer one');
+  await clock.advance(1_750);
+  recorder.event(pod('third'), 'Normal', 'Scheduled', 'late in it');
+  expect(events()).toHaveLength(1);
+  await clock.advance(250);
+  expect(events().map(({ message }) => message)).toEqual(['in the burst', 'in a longer one']);
+  await clock.advance(2_000);
+  expect(events()).toHaveLength(3);
+});
+
+it('drops nothing in a burst for which there is still room at the server', async () => {
+  clock.busyShare = 1;
+  for (let i = 0; i < 5_000; i++) {
+    recorder.event(pod(`web-${i}`), 'Normal', 'Scheduled', 'in the burst');
+    if (i % 16 === 0) await settle(2);
+  }
+  await clock.advance(4_000);
+  expect(events()).toHaveLength(5_000);
+});
+
+it('leaves what it holds when it is stopped', async () => {
+  clock.busyShare = 1;
+  recorder.event(pod('web'), 'Normal', 'Scheduled', 'never told');
+  recorder.stop();
+  await clock.advance(5_000);
+  expect(events()).toEqual([]);
+  expect(clock.pending).toBe(0);
+});

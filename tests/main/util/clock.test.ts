@@ -1,8 +1,12 @@
+import { performance } from 'node:perf_hooks';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { realClock } from '../../../main/util/clock.ts';
 
 beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
 
 const day = 24 * 3600 * 1000;
 
@@ -25,4 +29,23 @@ it('a timer without an end never fires', () => {
   realClock.setTimer(Infinity, () => (fired = true));
   vi.advanceTimersByTime(100 * day);
   expect(fired).toBe(false);
+});
+
+it('knows the share of the last moments that the thread was at work', () => {
+  const look = (now: number, active: number, idle: number) => {
+    vi.spyOn(performance, 'now').mockReturnValue(now);
+    vi.spyOn(performance, 'eventLoopUtilization').mockImplementation((later?: { active: number; idle: number }, earlier?: { active: number; idle: number }) => {
+      if (!later || !earlier) return { active, idle, utilization: active / (active + idle) };
+      const worked = later.active - earlier.active;
+      const all = worked + later.idle - earlier.idle;
+      return { active: worked, idle: all - worked, utilization: worked / all };
+    });
+    return realClock.busy();
+  };
+  const start = performance.now() + 1e6;
+  look(start, 1_000, 1_000);
+  expect(look(start + 250, 1_225, 1_025)).toBe(0.9);
+  // Within the fifth of a second it is not measured anew.
+  expect(look(start + 300, 1_225, 1_075)).toBe(0.9);
+  expect(look(start + 500, 1_250, 1_250)).toBe(0.1);
 });
