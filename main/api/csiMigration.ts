@@ -136,6 +136,6 @@ function regionOf(zones: string[]): string {
       return parts.slice(0, 2).join('-');
     }),
   );
-  if (regions.size !== 1) throw failed(`multiple or no regions gotten from zones, got: ${[...regions].join(' ')}`);
+  if (regions.size !== 1) throw failed(`multiple or no regions gotten from zones, got: map[${[...regions].sort().map((region) => `${region}:{}`).join(' ')}]`);
   return [...regions][0]!;
 }

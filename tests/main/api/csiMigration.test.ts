@@ -30,7 +30,7 @@ describe('the name that a CSI driver has for a volume that a driver of Kubernete
   it('is none where that driver could not take it', () => {
     expect(() => inlineHandle({ awsElasticBlockStore: { volumeID: 'aws://us-east-1a/disk' } })).toThrow('Invalid format for AWS volume (aws://us-east-1a/disk)');
     expect(() => inlineHandle({ azureDisk: { diskName: 'd', diskURI: 'u', kind: 'Shared' } })).toThrow('kind(Shared) is not supported in csi migration');
-    expect(() => disk({ [zone]: 'europe-west1-b__asia-east1-c' })).toThrow('multiple or no regions gotten from zones');
+    expect(() => disk({ [zone]: 'europe-west1-b__asia-east1-c' })).toThrow('failed to get region from zones: multiple or no regions gotten from zones, got: map[asia-east1:{} europe-west1:{}]');
     expect(() => disk({ [zone]: 'here__there' })).toThrow('zone in unexpected format');
   });
 });
