@@ -34,19 +34,23 @@ const lacks: Record<string, (object: KubeObject) => boolean> = {
   CronJob: (object) => !(object as CronJob).spec?.suspend,
 };
 
+/** When a CronJob last did well, whose Jobs may be gone since, in milliseconds. */
+const lastRun = ({ status }: CronJob): number => Math.max(0, ...[status?.lastScheduleTime, status?.lastSuccessfulTime].map((time) => Date.parse(time ?? '') || 0));
+
 /**
  * What a controller could not make, for as long as the object lacks it: however rarely it is told again, it holds until
- * something was made (`lastMade`, in milliseconds, or 0).
+ * something was made (`lastMade`, in milliseconds, or 0). That something was made is not believed to an event, by which
+ * anybody could hide what is wrong.
  */
 export function refusalOf(object: KubeObject, events: readonly Event[], lastMade: () => number): Refusal | undefined {
   const kind = object.kind ?? '';
   if (object.metadata?.deletionTimestamp || !Object.hasOwn(lacks, kind) || !lacks[kind]!(object)) return undefined;
-  const [latest] = events.filter(({ reason }) => reason === 'FailedCreate' || reason === 'SuccessfulCreate').sort(byLastSeen);
-  const event = latest?.reason === 'FailedCreate' ? latest : undefined;
+  const [event] = events.filter(({ reason }) => reason === 'FailedCreate').sort(byLastSeen);
   const failure = failureOf(object);
   // A condition keeps the words of the first refusal.
   if (failure) return { message: event?.message ?? failure.message ?? '', event, certain: true };
-  return event && lastMade() <= Date.parse(lastSeen(event) ?? '') ? { message: event.message ?? '', event, certain: false } : undefined;
+  const seen = Date.parse((event && lastSeen(event)) ?? '');
+  return event && lastMade() <= seen && !(kind === 'CronJob' && lastRun(object as CronJob) > seen) ? { message: event.message ?? '', event, certain: false } : undefined;
 }
 
 /** When the latest of these came into being, in milliseconds; 0 where there is none. */

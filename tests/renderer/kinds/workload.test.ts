@@ -207,10 +207,15 @@ describe('a workload whose pods are refused', () => {
   const refused = event('FailedCreate', '2026-01-01T10:09:00Z');
   const at = (time: string) => () => Date.parse(time);
 
-  it('says so until a pod is made, by the controller’s words or by the pod itself', () => {
-    expect(refusalOf(set(1), [event('SuccessfulCreate', '2026-01-01T10:00:00Z'), refused], at('2026-01-01T10:00:00Z'))).toMatchObject({ message: 'exceeded quota', event: refused });
-    expect(refusalOf(set(1), [event('SuccessfulCreate', '2026-01-01T10:09:30Z'), refused], () => 0)).toBeUndefined();
+  it('says so until a pod is made, which no event has to tell', () => {
+    expect(refusalOf(set(1), [refused], at('2026-01-01T10:00:00Z'))).toMatchObject({ message: 'exceeded quota', event: refused });
     expect(refusalOf(set(1), [refused], at('2026-01-01T10:09:20Z'))).toBeUndefined();
+    expect(refusalOf(set(1), [event('SuccessfulCreate', '2026-01-01T10:09:30Z'), refused], () => 0)).toBeDefined();
+  });
+
+  it('is a CronJob until it has run again, also where the Job is gone by then', () => {
+    const ran = (status: object) => refusalOf({ ...cronJob(), status } as KubeObject, [refused], () => 0);
+    expect([ran({}), ran({ lastScheduleTime: '2026-01-01T10:08:00Z' }), ran({ lastScheduleTime: '2026-01-01T10:10:00Z' }), ran({ lastSuccessfulTime: '2026-01-01T10:09:30Z' })].map(Boolean)).toEqual([true, true, false, false]);
   });
 
   it('says so for as long as it lacks pods, however rarely it is told', () => {
