@@ -495,7 +495,7 @@ class Engine implements Cluster {
 
   /** Nothing where another engine schedules, as upstream has it. */
   async #podResources(): Promise<Answer> {
-    return { type: 'text', code: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: (await this.#scheduler?.podResources()) ?? '' };
+    return { type: 'text', code: 200, contentType: MetricsRegistry.PROMETHEUS_CONTENT_TYPE, body: (await this.#scheduler?.podResources()) ?? '' };
   }
 
   /** What only one engine on a store may run. The first term uses the process's own informers, a later one fresh ones. */

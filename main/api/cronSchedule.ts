@@ -1,6 +1,6 @@
 import { goDuration } from '../util/goDuration.ts';
 import { goQuote } from '../util/goQuote.ts';
-import { locationFault, TimeZone, type WallTime } from './timeZone.ts';
+import { TimeZone, type WallTime } from './timeZone.ts';
 
 export interface Schedule {
   /** The first time after `ms` (since the epoch); undefined when there is none in its year and the five after it. */
@@ -36,22 +36,25 @@ const descriptors: Record<string, string> = {
 export function parseSchedule(text: string, zone?: string): Schedule {
   let spec = zone === undefined || text.includes('TZ') ? text : `TZ=${zone} ${text}`;
   if (!spec) throw new Error('empty spec string');
-  let location: string | undefined;
+  let place = new TimeZone();
   const named = /^(?:CRON_)?TZ=/.exec(spec)?.[0].length;
   if (named !== undefined) {
     const end = spec.indexOf(' ');
     // Upstream's reader falls over the missing space.
     if (end < 0) throw new Error('invalid schedule format: runtime error: slice bounds out of range [:-1]');
-    location = spec.slice(named, end);
-    const fault = locationFault(location);
-    if (fault) throw new Error(`provided bad location ${location}: ${fault}`);
+    const location = spec.slice(named, end);
+    try {
+      place = new TimeZone(location);
+    } catch (error) {
+      throw new Error(`provided bad location ${location}: ${(error as Error).message}`, { cause: error });
+    }
     spec = trim(spec.slice(end));
   }
   if (spec.startsWith('@every ')) return everySchedule(spec);
   if (spec.startsWith('@') && !Object.hasOwn(descriptors, spec)) throw new Error(`unrecognized descriptor: ${spec}`);
   const fields = trim(descriptors[spec] ?? spec).split(space).filter(Boolean);
   if (fields.length !== 5) throw new Error(`expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`);
-  return new CalendarSchedule(new TimeZone(location), {
+  return new CalendarSchedule(place, {
     minutes: parseField(fields[0]!, 0, 59),
     hours: parseField(fields[1]!, 0, 23),
     days: parseField(fields[2]!, 1, 31),

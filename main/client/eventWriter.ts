@@ -92,9 +92,10 @@ export class EventWriter {
   }
 
   #mayHold(): boolean {
-    if (this.#holding) return this.#queue.size <= maxHeld;
+    if (this.#queue.size > maxHeld) return false;
+    if (this.#holding) return true;
     const [first] = this.#queue.values();
-    return first !== undefined && this.#queue.size <= maxHeld && this.clock.now() < first.since + patience && this.clock.busy() > burst;
+    return first !== undefined && this.clock.now() < first.since + patience && this.clock.busy() > burst;
   }
 
   #wake(): void {

@@ -3,7 +3,7 @@ import type { CronJob, Job } from '../../api/index.ts';
 import { cloneJson, equalJson } from '../../api/json.ts';
 import { controllerOf, keyOf, newControllerRef, timestamp } from '../../api/meta.ts';
 import { isAlreadyExists, isNotFound } from '../../api/status.ts';
-import { TimeZone } from '../../api/timeZone.ts';
+import { locationFault, TimeZone } from '../../api/timeZone.ts';
 import { resources, type Client, type Informer } from '../../client/index.ts';
 import { QueueController, type ControllerContext } from '../controller.ts';
 import { finishedCondition } from '../job/facts.ts';
@@ -183,14 +183,10 @@ export class CronJobController extends QueueController {
 
   #knowsTimeZone(cronJob: CronJob): boolean {
     const { timeZone } = cronJob.spec!;
-    try {
-      void new TimeZone(timeZone);
-      return true;
-    } catch (error) {
-      const message = `invalid timeZone: "${timeZone}": ${(error as Error).message}`;
-      this.recorder.event(cronJob, 'Warning', 'UnknownTimeZone', message);
-      return false;
-    }
+    const fault = timeZone && locationFault(timeZone);
+    if (!fault) return true;
+    this.recorder.event(cronJob, 'Warning', 'UnknownTimeZone', `invalid timeZone: "${timeZone}": ${fault}`);
+    return false;
   }
 
   #parse(cronJob: CronJob): Schedule | undefined {

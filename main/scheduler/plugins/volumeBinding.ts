@@ -10,6 +10,7 @@ import {
   claimClass,
   findMatchingVolume,
   isClaimBound,
+  isVolumeOnNode,
   noProvisioner,
   requestedSize,
   selectedNodeAnnotation,
@@ -275,9 +276,8 @@ const migratedAffinities = new WeakMap<PersistentVolume, { affinity?: VolumeNode
  */
 function isReachable(volume: PersistentVolume, node: Node, csiNodes: Informer<CSINode>): boolean {
   const plugin = migratedPlugin(volume.spec!);
-  if (!plugin || !scheduledAsMigrated.has(plugin)) return allowsNode(volume.spec!.nodeAffinity, node);
-  const csiNode = csiNodes.get(node.metadata!.name!);
-  if (!csiNode || !migratedPlugins(csiNode)?.split(',').includes(plugin)) return allowsNode(volume.spec!.nodeAffinity, node);
+  const csiNode = plugin && scheduledAsMigrated.has(plugin) ? csiNodes.get(node.metadata!.name!) : undefined;
+  if (!csiNode || !migratedPlugins(csiNode)?.split(',').includes(plugin!)) return isVolumeOnNode(volume, node);
   let migrated = migratedAffinities.get(volume);
   if (!migrated) {
     try {

@@ -1,6 +1,6 @@
 import type { CronJob } from '../../../main/api/index.ts';
 import { parseSchedule } from '../../../main/api/cronSchedule.ts';
-import { TimeZone } from '../../../main/api/timeZone.ts';
+import { locationFault } from '../../../main/api/timeZone.ts';
 
 /** When a CronJob makes its next Job, or why it makes none. */
 export type NextRun =
@@ -25,11 +25,8 @@ export function nextRunOf(cronJob: CronJob, now: number): NextRun {
 function find({ metadata, spec, status }: CronJob, now: number): NextRun {
   if (metadata?.deletionTimestamp) return { none: 'ending' };
   const { timeZone, schedule: text = '', suspend } = spec ?? {};
-  try {
-    void new TimeZone(timeZone);
-  } catch (error) {
-    return { none: 'zone', reason: 'UnknownTimeZone', words: (error as Error).message };
-  }
+  const fault = timeZone && locationFault(timeZone);
+  if (fault) return { none: 'zone', reason: 'UnknownTimeZone', words: fault };
   if (suspend) return { none: 'suspended' };
   try {
     const schedule = parseSchedule(text, timeZone);

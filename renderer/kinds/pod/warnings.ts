@@ -11,11 +11,11 @@ const recent = 10 * 60_000;
 
 export const conditionOf = ({ status }: Pod, type: string): PodCondition | undefined => status?.conditions?.find((condition) => condition.type === type);
 
-/** Whether its volumes, devices and network are still being set up. */
+const statusesOf = ({ status }: Pod) => [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+
+/** Whether its volumes, devices and network are there. */
 function isSetUp(pod: Pod): boolean {
-  const waits = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].some(({ state }) =>
-    ['ContainerCreating', 'PodInitializing'].includes(state?.waiting?.reason ?? ''),
-  );
+  const waits = statusesOf(pod).some(({ state }) => ['ContainerCreating', 'PodInitializing'].includes(state?.waiting?.reason ?? ''));
   return !waits || conditionOf(pod, 'PodReadyToStartContainers')?.status === 'True';
 }
 
@@ -25,7 +25,7 @@ function goesOn(pod: Pod, event: Event, seen: number): boolean {
   if (beforeTheStart.has(reason)) return !isSetUp(pod);
   if (whileItEnds.has(reason)) return pod.metadata?.deletionTimestamp !== undefined;
   const name = containerOf(event);
-  const container = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].find((each) => each.name === name);
+  const container = statusesOf(pod).find((each) => each.name === name);
   const ready = conditionOf(pod, 'Ready');
   if ((container?.ready ?? ready?.status === 'True') || ready?.status === 'True') return false;
   // What was said of an earlier time in which it was not ready is not about this one; a probe fails some times before it counts.
