@@ -54,8 +54,11 @@ export interface Plugin {
   reserve?(state: CycleState, pod: PodInfo, node: string): Status | undefined;
   /** It is not, after all. Also called when `reserve` was not. */
   unreserve?(state: CycleState, pod: PodInfo, node: string): void;
-  /** What has to be done before the pod may be bound (undefined: nothing); a rejection puts it back into the queue. */
-  preBind?(state: CycleState, pod: PodInfo, node: string): Promise<void> | undefined;
+  /**
+   * What has to be done before the pod may be bound (undefined: nothing); a rejection puts it back into the queue. When the signal is
+   * aborted it rejects as soon as the request that it has made is answered, and makes no other.
+   */
+  preBind?(state: CycleState, pod: PodInfo, node: string, signal: AbortSignal): Promise<void> | undefined;
   /** Whether this change may help a pod that this plugin has rejected. */
   isHelpful?(event: ClusterEvent, pod: PodInfo): boolean;
 }

@@ -259,18 +259,29 @@ export class Profile {
     this.metrics?.point('Unreserve', since);
   }
 
-  /** Undefined when there is nothing to wait for. */
-  preBind(state: CycleState, pod: PodInfo, node: string): Promise<unknown> | undefined {
-    const waits = this.#preBinds.map((plugin) => plugin.preBind!(state, pod, node)).filter((wait) => wait !== undefined);
+  /**
+   * Undefined when there is nothing to wait for. Settles when no plugin is at it any more: `cancel` ends it early, and is used when one
+   * fails, so that the others need not go on.
+   */
+  preBind(state: CycleState, pod: PodInfo, node: string, cancel: AbortController): Promise<void> | undefined {
+    const { signal } = cancel;
+    const waits = this.#preBinds.flatMap((plugin) => {
+      const wait = plugin.preBind!(state, pod, node, signal);
+      return wait ? [{ plugin, wait }] : [];
+    });
     if (waits.length === 0) return undefined;
-    const { metrics } = this;
     const since = this.now();
-    return Promise.all(waits).then(
-      () => metrics?.point('PreBind', since),
-      (error: unknown) => {
-        metrics?.point('PreBind', since, failed('', String(error)));
-        throw error;
-      },
+    let failure: Error | undefined;
+    const ends = waits.map(({ plugin, wait }) =>
+      wait.catch((error: unknown) => {
+        const { message } = (signal.aborted ? signal.reason : error) as Error;
+        failure ??= new Error(`running PreBind plugin "${plugin.name}": ${message}`);
+        cancel.abort(failure);
+      }),
     );
+    return Promise.all(ends).then(() => {
+      this.metrics?.point('PreBind', since, failure && failed('', failure.message));
+      if (failure) throw failure;
+    });
   }
 }

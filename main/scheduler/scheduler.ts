@@ -86,10 +86,11 @@ export class Scheduler {
   readonly #queue: SchedulingQueue;
   readonly #pods: Informer<Pod>;
   readonly #bindings = new Set<Promise<void>>();
+  /** By uid, those of the pods being bound that wait for something before: what ends that. */
+  readonly #preparing = new Map<string, AbortController>();
   readonly #words: TokenBucket;
   /** The last word about pods that are still to be told of. */
   readonly #untold = new Map<string, Word>();
-  readonly #stop = new AbortController();
   #running = false;
   #stopped = false;
   #awake = false;
@@ -203,7 +204,7 @@ export class Scheduler {
     this.#stopped = true;
     if (this.#running) this.options.metrics?.follow(undefined);
     this.#running = false;
-    this.#stop.abort();
+    for (const cancel of this.#preparing.values()) cancel.abort(new Error('the scheduler ends'));
     this.#queue.close();
     for (const { recorder } of this.#lanes.values()) recorder.stop();
     await Promise.allSettled(this.#bindings);
@@ -307,13 +308,14 @@ export class Scheduler {
     if (promised !== undefined && promised !== node) this.#queue.move({ kind: 'AssignedPodDelete', pod }, pod.spec!.priority ?? 0);
   }
 
-  /** A pod without a node goes: what was kept for it others may have. */
+  /** A pod without a node goes: what was kept for it others may have, and what is done before it is bound is of no use. */
   #giveUp(pod: Pod): void {
-    const uid = pod.metadata!.uid!;
-    const promised = this.#nominator.nodeOf(uid) !== undefined;
-    this.#nominator.delete(uid);
-    if (this.#cache.isAssumed(uid)) {
-      this.#cache.forget(uid);
+    const { uid, deletionTimestamp } = pod.metadata!;
+    this.#preparing.get(uid!)?.abort(new Error(deletionTimestamp ? 'pod is being deleted' : 'pod does not exist any more'));
+    const promised = this.#nominator.nodeOf(uid!) !== undefined;
+    this.#nominator.delete(uid!);
+    if (this.#cache.isAssumed(uid!)) {
+      this.#cache.forget(uid!);
       this.#queue.move({ kind: 'AssignedPodDelete', pod });
     } else if (promised) this.#queue.move({ kind: 'AssignedPodDelete', pod }, pod.spec!.priority ?? 0);
   }
@@ -336,7 +338,7 @@ export class Scheduler {
   #run(): void {
     this.#awake = false;
     const end = this.#clock.monotonic() + longestTurn;
-    for (let i = 0; i < batch && this.#running && this.#bindings.size < maxBinding && this.#clock.monotonic() < end; i++) {
+    for (let i = 0; i < batch && this.#running && this.#mayBind() && this.#clock.monotonic() < end; i++) {
       const queued = this.#queue.pop();
       if (!queued) return;
       try {
@@ -348,7 +350,12 @@ export class Scheduler {
       }
     }
     // A binding that ends wakes the loop again when too many are under way.
-    if (this.#bindings.size < maxBinding) this.#wake();
+    if (this.#mayBind()) this.#wake();
+  }
+
+  /** Pods that wait before they are bound, which may take minutes, keep nobody else from it. */
+  #mayBind(): boolean {
+    return this.#bindings.size - this.#preparing.size < maxBinding;
   }
 
   #scheduleOne(queued: QueuedPod): void {
@@ -380,8 +387,7 @@ export class Scheduler {
     const pod = queued.info;
     const { namespace, name, uid, resourceVersion } = pod.pod.metadata!;
     try {
-      const wait = lane.profile.preBind(outcome.state, pod, node);
-      if (wait) await Promise.all([this.#promise(lane, pod.pod, node), unlessStopped(wait, this.#stop.signal)]);
+      await this.#prepare(lane, pod, outcome, node);
       const since = lane.profile.now();
       await lane.client
         .because(resourceVersion)
@@ -391,6 +397,9 @@ export class Scheduler {
           kind: 'Binding',
           metadata: { namespace, name, uid },
           target: { apiVersion: 'v1', kind: 'Node', name: node },
+        })
+        .catch((error: Error) => {
+          throw isNotFound(error) ? error : new Error(`running Bind plugin "DefaultBinder": ${error.message}`, { cause: error });
         });
       lane.profile.passed('Bind', since);
     } catch (error) {
@@ -405,12 +414,27 @@ export class Scheduler {
     lane.recorder.event(referenceTo(pod.pod), 'Normal', 'Scheduled', 'Binding', `Successfully assigned ${namespace}/${name} to ${node}`);
   }
 
+  /**
+   * Does what has to be done before the pod may be bound. Rejects when that cannot be, and soon after the pod has gone or was made to
+   * give way; nothing is going on any more then.
+   */
+  async #prepare(lane: Lane, pod: PodInfo, { state }: Outcome, node: string): Promise<void> {
+    const cancel = new AbortController();
+    const wait = lane.profile.preBind(state, pod, node, cancel);
+    if (!wait) return;
+    this.#preparing.set(pod.uid, cancel);
+    const [prepared] = await Promise.allSettled([wait, this.#promise(lane, pod.pod, node)]);
+    this.#preparing.delete(pod.uid);
+    if (prepared.status === 'rejected') throw prepared.reason;
+    cancel.signal.throwIfAborted();
+  }
+
   #bindingFailed(queued: QueuedPod, outcome: Outcome, error: Error): void {
     // The place that the pod has not taken after all may do for another one.
     this.#queue.move({ kind: 'AssignedPodDelete', pod: queued.info.pod });
     const current = this.#current(queued);
-    if (!current || current.spec!.nodeName || isNotFound(error)) return;
-    this.#fail(queued, outcome, 'Error', `binding rejected: ${error.message}`, new Set(), '');
+    if (!current || current.spec!.nodeName || isNotFound(error)) return this.#measure(queued, 'error');
+    this.#fail(queued, outcome, 'Error', error.message, new Set(), '');
   }
 
   #unschedulable(lane: Lane, queued: QueuedPod, outcome: Outcome): void {
@@ -564,7 +588,16 @@ export class Scheduler {
 
   /** False: the pod could not be told to go. */
   async #evict(lane: Lane, victim: Pod, preemptor: PodInfo, node: string): Promise<boolean> {
-    const { namespace, name, generation } = victim.metadata!;
+    const { namespace, name, uid, generation } = victim.metadata!;
+    const tell = (message: string) => lane.recorder.event(referenceTo(victim), 'Normal', 'Preempted', 'Preempting', message, referenceTo(preemptor.pod));
+    const message = `Preempted by pod ${preemptor.uid} on node ${node}`;
+    const preparing = this.#preparing.get(uid!);
+    if (preparing) {
+      // It has not begun to run: it looks for another place.
+      preparing.abort(new Error('preempted by DefaultPreemption'));
+      tell(`${message} (in kube-scheduler memory).`);
+      return true;
+    }
     const why = {
       reason: 'PreemptionByScheduler',
       message: `${lane.profile.name}: preempting to accommodate a higher priority pod`,
@@ -572,8 +605,7 @@ export class Scheduler {
     };
     try {
       await disruptPod(lane.client.because(preemptor.pod.metadata!.resourceVersion), victim, why, this.#clock.now());
-      const message = `Preempted by pod ${preemptor.uid} on node ${node}`;
-      lane.recorder.event(referenceTo(victim), 'Normal', 'Preempted', 'Preempting', message, referenceTo(preemptor.pod));
+      tell(message);
       return true;
     } catch (error) {
       if (isNotFound(error)) return true;
@@ -581,15 +613,6 @@ export class Scheduler {
       return false;
     }
   }
-}
-
-/** What pods wait for before they are bound may take minutes: an end of the scheduler does not. */
-function unlessStopped(wait: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(new Error('the scheduler ends'));
-    signal.addEventListener('abort', stop, { once: true });
-    wait.then(() => resolve(), reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }
 
 const hasEnded = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';

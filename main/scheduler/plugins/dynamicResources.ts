@@ -141,17 +141,19 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
   }
 
   /** Writes the devices, if it has none yet, and the pod into the claim. */
-  async function bind(original: ResourceResourceClaim, allocation: AllocationResult | undefined, pod: Pod): Promise<ResourceResourceClaim> {
+  async function bind(original: ResourceResourceClaim, allocation: AllocationResult | undefined, pod: Pod, signal: AbortSignal): Promise<ResourceResourceClaim> {
     const api = client.because(pod.metadata!.resourceVersion).of(resources.resourceClaims);
     const { namespace, name: claimName } = original.metadata!;
     let claim = original;
     for (let tries = 1; ; tries++) {
+      signal.throwIfAborted();
       try {
         if (claim.metadata!.deletionTimestamp) throw new Error(`claim ${keyOf(claim)} got deleted in the meantime`);
         if (allocation && claim.status?.allocation) throw new Error(`claim ${keyOf(claim)} got allocated elsewhere in the meantime`);
         if (!allocation && !claim.status?.allocation) throw new Error(`claim ${keyOf(claim)} got deallocated elsewhere in the meantime`);
         const finalizers = claim.metadata!.finalizers ?? [];
         if (allocation && !finalizers.includes(finalizer)) claim = await api.update({ ...claim, metadata: { ...claim.metadata, finalizers: [...finalizers, finalizer] } });
+        signal.throwIfAborted();
         const reservedFor = [...(claim.status?.reservedFor ?? []), { resource: 'pods', name: pod.metadata!.name!, uid: pod.metadata!.uid! }];
         // What others have given stays as it is.
         const given = allocation ? { ...allocation, allocationTimestamp: timestamp(clock.now()) } : claim.status!.allocation;
@@ -163,12 +165,14 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
     }
   }
 
-  /** Resolves when the drivers have made all devices ready; rejects when one says that it cannot, or has had its time. */
-  function allReady(wanted: readonly ResourceResourceClaim[], pod: Pod): Promise<void> {
+  /** Resolves when the drivers have made all devices ready; rejects when one says that it cannot or has had its time, a claim goes, or nobody waits any more. */
+  function allReady(wanted: readonly ResourceResourceClaim[], pod: Pod, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     return new Promise((resolve, reject) => {
       const end = (error?: Error) => {
         off();
         timer.cancel();
+        signal.removeEventListener('abort', abort);
         if (error) reject(error);
         else resolve();
       };
@@ -179,19 +183,26 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
         else if (current.every((claim) => claim.status?.allocation && readiness(claim) === true)) end();
       };
       const timer = clock.setTimer(dependencies.timeouts(pod).bindingTimeout, () => end(new Error(`device binding timeout: claim=${wanted[0]!.metadata!.name}`)));
-      const off = claims.on({ update: check, delete: check });
+      const abort = () => end(signal.reason as Error);
+      signal.addEventListener('abort', abort);
+      const lose = (claim: ResourceResourceClaim) => {
+        if (wanted.some(({ metadata }) => metadata!.uid === claim.metadata!.uid)) end(new Error(`could not find ResourceClaim "${keyOf(claim)}"`));
+      };
+      const off = claims.on({ update: check, delete: lose });
       check();
     });
   }
 
   /** Makes the claim that stands for extended resources, gives it its devices and tells which container has which. */
-  async function bindExtended(state: DeviceState, { claim, mappings }: NonNullable<Found['extended']>, allocation: AllocationResult, pod: Pod): Promise<ResourceResourceClaim> {
+  async function bindExtended(state: DeviceState, { claim, mappings }: NonNullable<Found['extended']>, allocation: AllocationResult, pod: Pod, signal: AbortSignal): Promise<ResourceResourceClaim> {
+    signal.throwIfAborted();
     const { uid: placeholder, ...metadata } = claim.metadata!;
     const made = await client.because(pod.metadata!.resourceVersion).of(resources.resourceClaims).create({ ...claim, metadata });
     state.extended = made;
     pending.set(made.metadata!.uid!, allocation);
     pending.delete(placeholder!);
-    const bound = await bind(made, allocation, pod);
+    const bound = await bind(made, allocation, pod, signal);
+    signal.throwIfAborted();
     const { namespace, name: podName, uid } = pod.metadata!;
     const status = { extendedResourceClaimStatus: { resourceClaimName: made.metadata!.name, requestMappings: mappings } };
     await client.of(resources.pods).patch(namespace!, podName!, 'strategic', { metadata: { uid }, status }, { subresource: 'status' });
@@ -214,15 +225,16 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
     }
   }
 
-  async function bindAll(state: DeviceState, pod: Pod, node: string): Promise<void> {
+  async function bindAll(state: DeviceState, pod: Pod, node: string, signal: AbortSignal): Promise<void> {
     const { claims: all, toAllocate, found } = state;
     const { results, extended } = found.get(node) ?? { results: [] };
     const bound: ResourceResourceClaim[] = [];
-    for (const claim of all) {
+    for (const [i, claim] of all.entries()) {
       const at = toAllocate.indexOf(claim);
-      bound.push(isReservedFor(claim, pod) ? claim : await bind(claim, results[at], pod));
+      if (!isReservedFor(claim, pod)) all[i] = await bind(claim, results[at], pod, signal);
+      bound.push(all[i]!);
     }
-    if (extended) bound.push(await bindExtended(state, extended, results.at(-1)!, pod));
+    if (extended) bound.push(await bindExtended(state, extended, results.at(-1)!, pod, signal));
     for (const claim of bound) {
       // The watch may have been faster than the answer.
       const shown = claims.get(keyOf(claim));
@@ -231,7 +243,7 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
     const waiting = bound.filter(hasToBeMadeReady);
     if (waiting.length === 0) return;
     dependencies.tell(pod, 'BindingConditionsPending', `waiting for binding conditions for device on node ${node}`);
-    await allReady(waiting, pod);
+    await allReady(waiting, pod, signal);
   }
 
   /** Gives back what was written for a pod that is not bound after all. */
@@ -336,13 +348,15 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
       if (extended?.metadata!.name) discard(extended).catch(() => {});
       for (const claim of all) {
         const current = claims.get(keyOf(claim));
-        if (current?.metadata!.uid === claim.metadata!.uid && current?.status?.allocation && isReservedFor(current, pod)) unreserveRemotely(current, pod);
+        if (current?.metadata!.uid !== claim.metadata!.uid) continue;
+        // The watch may not have shown yet what was written.
+        if (isReservedFor(claim, pod) || (current?.status?.allocation && isReservedFor(current, pod))) unreserveRemotely(claim, pod);
       }
     },
-    preBind(state, { pod }, node) {
+    preBind(state, { pod }, node, signal) {
       const devices = state.get(stateKey);
       if (!devices || (devices.claims.length === 0 && !devices.found.get(node)?.extended)) return undefined;
-      return bindAll(devices, pod, node);
+      return bindAll(devices, pod, node, signal);
     },
     isHelpful(event, { pod }) {
       if (event.kind === 'NodeAdd' || event.kind === 'DeviceClassChange' || event.kind === 'ResourceSliceChange') return true;

@@ -94,9 +94,10 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
   }
 
   /** Resolves with what was decided as it is written. */
-  async function carryOut({ bind, provision }: Decisions, node: string): Promise<Decisions> {
+  async function carryOut({ bind, provision }: Decisions, node: string, signal: AbortSignal): Promise<Decisions> {
     const written: Decisions = { bind: [], provision: [] };
     for (const { claim, volume } of bind) {
+      signal.throwIfAborted();
       const { namespace, name: claimName, uid, resourceVersion } = claim.metadata!;
       const copy = cloneJson(volume);
       copy.spec!.claimRef = {
@@ -111,6 +112,7 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
       written.bind.push({ claim, volume: await client.of(resources.persistentVolumes).update(copy) });
     }
     for (const claim of provision) {
+      signal.throwIfAborted();
       const { namespace, name: claimName, uid } = claim.metadata!;
       if (claim.metadata!.annotations?.[selectedNodeAnnotation] === node) {
         written.provision.push(claim);
@@ -159,8 +161,9 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
     return true;
   }
 
-  /** Resolves when all of it is carried through; rejects when it will not be, or it takes too long. */
-  function carriedThrough(written: Decisions, nodeName: string, pod: Pod): Promise<void> {
+  /** Resolves when all of it is carried through; rejects when it will not be, it takes too long, or nobody waits any more. */
+  function carriedThrough(written: Decisions, nodeName: string, pod: Pod, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     return new Promise((resolve, reject) => {
       const ends: (() => void)[] = [];
       // An informer begins with all that is there.
@@ -179,7 +182,9 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
         }
       };
       const timer = clock.setTimer(dependencies.bindTimeout(pod), () => end(new Error('context deadline exceeded')));
-      ends.push(() => timer.cancel(), claims.on({ update: check, delete: check }), volumes.on({ add: check, update: check, delete: check }));
+      const abort = () => end(signal.reason as Error);
+      signal.addEventListener('abort', abort);
+      ends.push(() => timer.cancel(), () => signal.removeEventListener('abort', abort), claims.on({ update: check, delete: check }), volumes.on({ add: check, update: check, delete: check }));
       listening = true;
       check();
     });
@@ -232,11 +237,11 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
     unreserve(state) {
       for (const { volume } of state.get(decisionsKey)?.bind ?? []) assumed.delete(volume.metadata!.name!);
     },
-    preBind(state, { pod }, node) {
+    preBind(state, { pod }, node, signal) {
       const decisions = state.get(decisionsKey);
       if (!decisions) return undefined;
-      return carryOut(decisions, node)
-        .then((written) => carriedThrough(written, node, pod))
+      return carryOut(decisions, node, signal)
+        .then((written) => carriedThrough(written, node, pod, signal))
         .finally(() => {
           for (const { volume } of decisions.bind) assumed.delete(volume.metadata!.name!);
         });

@@ -208,7 +208,7 @@ it('a binding that the server refuses is tried again after the back-off, and the
   };
   await add(makeNode('node-1', { cpu: '1' }), makePod('web', {}, requesting({ cpu: '1' })));
   expect(nodeOf('web')).toBeUndefined();
-  expect(scheduled('web')).toMatchObject({ reason: 'SchedulerError', message: 'binding rejected: not now' });
+  expect(scheduled('web')).toMatchObject({ reason: 'SchedulerError', message: 'running Bind plugin "DefaultBinder": not now' });
   await clock.advance(999);
   expect(nodeOf('web')).toBeUndefined();
   await clock.advance(1);
