@@ -133,7 +133,7 @@ export class Chain {
     }
     if (info.subresource) {
       const stream = this.streams[`${info.group ? `${info.group}/` : ''}${info.resource}/${info.subresource}`];
-      if (stream) return stream(call, registry);
+      if (stream) return this.#goingOn(call, () => stream(call, registry));
     }
     if (call.method === 'HEAD') throw notAllowed();
     checkAcceptable(call, info.verb, registry.definition);
@@ -142,7 +142,19 @@ export class Chain {
     if (!handler || !nameFits(registry, info)) throw notAllowed();
     const { verbs } = registry.definition;
     if (verbs && !verbs.includes(info.verb)) throw notAllowed();
-    return handler(call, registry);
+    return info.verb === 'watch' ? this.#goingOn(call, () => handler(call, registry)) : handler(call, registry);
+  }
+
+  /** Counts an answer that has begun until it ends. */
+  async #goingOn(call: Call, begin: () => Promise<Answer>): Promise<Answer> {
+    if (!call.wire) return begin();
+    const end = this.serving.longRunning.begin(call);
+    try {
+      return await begin();
+    } catch (error) {
+      end();
+      throw error;
+    }
   }
 }
 

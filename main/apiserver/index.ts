@@ -33,6 +33,7 @@ import type { Serving } from './serving.ts';
 import { Discovery } from './site/discovery.ts';
 import { begun, storeCheck } from './site/health.ts';
 import { siteOf, version136, type Page, type VersionInfo } from './site/index.ts';
+import { LongRunning } from './site/longRunning.ts';
 import { describeAvailability, describeStorage, RequestMetrics } from './site/metrics.ts';
 import { measuredStore } from './site/storeMetrics.ts';
 import { streamHandlers } from './streaming/index.ts';
@@ -136,6 +137,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     admission: new AdmissionChain(options.admission({ store, objects, resources, authorizer: options.authorizer, webhooks, clock, random, log, metrics: admissionMetrics }), clock, admissionMetrics),
     authorizer: options.authorizer,
     flows,
+    longRunning: new LongRunning(metrics.register),
     kubelets: options.kubelets,
     egress,
     webhooks,

@@ -1,6 +1,7 @@
 import type { Authorizer } from './auth/types.ts';
 import type { Egress } from './egress/index.ts';
 import type { FlowControl } from './flowControl/index.ts';
+import type { LongRunning } from './site/longRunning.ts';
 import type { WebhookClient } from './webhook/index.ts';
 import type { AdmissionChain } from './admissionChain.ts';
 import type { ResourceTable } from './registry/resources.ts';
@@ -22,6 +23,7 @@ export interface Serving {
   admission: AdmissionChain;
   authorizer: Authorizer;
   flows: FlowControl;
+  longRunning: LongRunning;
   kubelets(nodeName: string): KubeletApi | undefined;
   egress: Egress;
   webhooks: WebhookClient;

@@ -54,8 +54,6 @@ export class FlowControl {
   #computedFor = { schemas: -1, levels: -1 };
   #adjusted: number;
   readonly #watchers = new Map<string, number>();
-  /** The same by group, version, resource and scope, as metrics tell it. */
-  readonly openWatches = new Map<string, number>();
   readonly #population: Population;
 
   /** `seats`: how many the whole server has. */
@@ -129,12 +127,7 @@ export class FlowControl {
 
   #countWatcher({ info, onGone }: Asking): void {
     const key = collection(info);
-    const scope = info.name ? 'resource' : info.namespace ? 'namespace' : 'cluster';
-    const shown = `${info.group} ${info.version} ${info.resource} ${scope}`;
-    const count = (by: number) => {
-      this.#watchers.set(key, (this.#watchers.get(key) ?? 0) + by);
-      this.openWatches.set(shown, (this.openWatches.get(shown) ?? 0) + by);
-    };
+    const count = (by: number) => void this.#watchers.set(key, (this.#watchers.get(key) ?? 0) + by);
     count(1);
     onGone(() => count(-1));
   }

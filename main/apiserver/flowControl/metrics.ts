@@ -6,7 +6,7 @@ import type { Level } from './levels.ts';
 
 type Labels = Record<string, string>;
 
-const isReading = ({ verb }: RequestInfo) => ['get', 'list', 'watch', 'head', 'options'].includes(verb);
+const isReading = ({ verb }: RequestInfo) => ['get', 'list', 'watch'].includes(verb);
 
 /** Publishes what is going on, most of it read when it is asked for. Mirrors k8s.io/apiserver/pkg/util/flowcontrol/metrics. */
 export function describeFlows(flows: FlowControl, metrics: Metrics): void {
@@ -65,19 +65,6 @@ export function describeFlows(flows: FlowControl, metrics: Metrics): void {
     registers,
     collect() {
       this.set(flows.levels.fairFraction);
-    },
-  });
-  new Gauge({
-    name: 'apiserver_longrunning_requests',
-    help: 'Open watches.',
-    labelNames: ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'],
-    registers,
-    collect() {
-      this.reset();
-      for (const [key, count] of flows.openWatches) {
-        const [group, version, resource, scope] = key.split(' ') as [string, string, string, string];
-        this.set({ verb: 'WATCH', group, version, resource, subresource: '', scope, component: 'apiserver' }, count);
-      }
     },
   });
   new Gauge({

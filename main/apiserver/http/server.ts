@@ -33,6 +33,7 @@ export interface Served {
   /** Absent where the request failed before it was known who asks. */
   user?: UserInfo;
   method: string;
+  contentType: string | undefined;
   userAgent: string;
   /** What is not to be done in earnest, as it was asked: `All`, `invalid`, or empty. */
   dryRun: string;
@@ -218,11 +219,11 @@ export class HttpsServer {
   }
 
   #report(incoming: Incoming & Partial<Call>, code: number, started: number, size?: number): void {
-    const { info, user, method, userAgent, waited = 0, denied = false, deprecated = false, credentials, wire, now, search, query } = incoming;
+    const { info, user, method, contentType, userAgent, waited = 0, denied = false, deprecated = false, credentials, wire, now, search, query } = incoming;
     if (!info) return;
     const bodySize = Number(wire?.headers['content-length']) || undefined;
     const milliseconds = this.clock.monotonic() - started;
-    this.observer?.observe({ info, user, method, userAgent, dryRun: search.includes('dryRun') ? shownDryRun(query.all('dryRun')) : '', code, milliseconds, waited, denied, size, bodySize, certificateEnds: credentials?.certificate?.ends, at: now, deprecated });
+    this.observer?.observe({ info, user, method, contentType, userAgent, dryRun: search.includes('dryRun') ? shownDryRun(query.all('dryRun')) : '', code, milliseconds, waited, denied, size, bodySize, certificateEnds: credentials?.certificate?.ends, at: now, deprecated });
   }
 
   #incoming(request: Request, onGone: (listener: () => void) => void): Incoming {

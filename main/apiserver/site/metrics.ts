@@ -8,21 +8,10 @@ import type { RequestInfo } from '../auth/types.ts';
 import type { Answer } from '../call.ts';
 import type { Served, ServedObserver } from '../http/server.ts';
 import { isStream } from '../longRunning.ts';
+import { shownScope, shownVerb } from '../requestLabels.ts';
 import { rootOf } from '../registry/keys.ts';
 import type { ResourceTable } from '../registry/resources.ts';
 import type { VersionInfo } from './index.ts';
-
-/** As metrics name verbs, which is by HTTP's methods where there is one. */
-const shownVerbs: Record<string, string> = { create: 'POST', update: 'PUT' };
-
-function shownVerb(info: RequestInfo): string {
-  return isStream(info) && info.subresource !== 'log' ? 'CONNECT' : (shownVerbs[info.verb] ?? info.verb.toUpperCase());
-}
-
-function scopeOf({ isResourceRequest, name, verb, namespace }: RequestInfo): string {
-  if (name || verb === 'create') return 'resource';
-  return namespace ? 'namespace' : isResourceRequest ? 'cluster' : '';
-}
 
 /** Anybody can have any name; those few have one of their own (upstream: compressUsername). */
 function shownUser(name: string): string {
@@ -169,12 +158,12 @@ export class RequestMetrics implements ServedObserver {
     build.set({ major, minor, git_version: gitVersion, git_commit: gitCommit, git_tree_state: gitTreeState, build_date: buildDate, go_version: goVersion, compiler, platform }, 1);
   }
 
-  observe({ info, user, userAgent, dryRun, code, milliseconds, waited, denied, size, bodySize, certificateEnds, at, deprecated }: Served): void {
+  observe({ info, user, method, contentType, userAgent, dryRun, code, milliseconds, waited, denied, size, bodySize, certificateEnds, at, deprecated }: Served): void {
     const { verb, group, version, resource, subresource } = info;
-    const scope = scopeOf(info);
+    const scope = shownScope(info);
     // Anybody can ask for any path: what is not there counts as one.
     const what = info.isResourceRequest ? subresource : code === 404 ? '' : info.path;
-    const shown = shownVerb(info);
+    const shown = shownVerb(method, info, contentType);
     const systemClient = systemClientOf(userAgent);
     const key = `${systemClient} ${dryRun} ${shown} ${verb} ${group} ${version} ${resource} ${what} ${scope} ${code}`;
     let known = this.#known.get(key);

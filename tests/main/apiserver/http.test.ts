@@ -392,7 +392,7 @@ describe('what is there', () => {
     expect(text).toMatch(/^apiserver_request_total\{verb="LIST",dry_run="",group="test.skiff",.*,code="200",system_client="kube-scheduler"\} 1$/m);
     expect(text).toMatch(/^apiserver_request_total\{verb="DELETE",dry_run="All",group="test.skiff",.*,code="200",system_client=""\} 1$/m);
     expect(text).toMatch(/^apiserver_request_total\{verb="DELETE",dry_run="invalid",group="test.skiff",.*,code="422",system_client=""\} 1$/m);
-    expect(text).not.toMatch(/^apiserver_request_sli_duration_seconds_count\{verb="DELETE",group="test.skiff"/m);
+    expect(text).not.toMatch(/^apiserver_request_sli_duration_seconds_count\{verb="DELETE",group="test.skiff",.*,scope="resource"/m);
     // What is in memory alone has no size to be told.
     expect(text).not.toMatch(/^apiserver_storage_size_bytes\{/m);
     expect(text).toMatch(/^apiserver_storage_objects\{resource="widgets.test.skiff"\} \d+$/m);
@@ -414,6 +414,15 @@ describe('what is there', () => {
     expect(text).toMatch(/^apiserver_request_body_size_bytes_count\{group="test.skiff",resource="widgets",verb="create"\} [1-9]\d*$/m);
     expect(text).toMatch(/^apiserver_tls_handshake_errors_total \d+$/m);
     expect(text).toMatch(/^kubernetes_build_info\{major="1",minor="36",.*\} 1$/m);
+  });
+
+  it('calls requests by their method, but for those that say more', async () => {
+    await ask({ method: 'PATCH', path: `${base}/one`, body: '{}', headers: { 'content-type': 'application/apply-patch+yaml' } });
+    await ask({ method: 'DELETE', path: `${base}?labelSelector=nobody` });
+    await ask({ method: 'OPTIONS', path: `${base}/one` });
+    const text = (await ask({ path: '/metrics' })).text;
+    for (const [verb, scope] of [['APPLY', 'resource'], ['DELETE', 'namespace'], ['other', 'resource']])
+      expect(text).toMatch(new RegExp(`^apiserver_request_total\\{verb="${verb}",dry_run="",group="test.skiff",.*,scope="${scope}",.*\\} [1-9]`, 'm'));
   });
 });
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough, Transform, type Duplex } from 'node:stream';
 import https from 'node:https';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { ContainerIO, KubeletApi } from '../../../main/api/kubelet.ts';
 import type { KubeObject } from '../../../main/api/meta.ts';
@@ -292,5 +292,47 @@ describe('streams of this process', () => {
   it('are refused to those who may not', async () => {
     const stranger = harness.server.transport({ name: 'jane', groups: [] }, 'skiff');
     expect(await failureOf(stranger.connect(path('portforward'), 80, new AbortController().signal))).toMatchObject({ code: 403 });
+  });
+});
+
+describe('what goes on', () => {
+  const told = async (name: string) => {
+    const { body } = await harness.local.request<string>({ method: 'GET', path: '/metrics' });
+    return body.split('\n').filter((line) => line.startsWith(`apiserver_${name}{`) && !line.endsWith(' 0')).map((line) => line.slice(`apiserver_${name}`.length));
+  };
+  const nothing = () => vi.waitFor(async () => expect(await told('longrunning_requests')).toEqual([]));
+
+  it('is counted until it ends, and not among the requests that run', async () => {
+    await nothing();
+    const get = (path: string) =>
+      https.get({ host: '127.0.0.1', port: harness.port, path, ca: harness.ca, cert: harness.admin.certificate, key: harness.admin.key, agent: false }).on('error', () => {});
+    const reads = ['/api/v1/pods?watch=true', '/api/v1/namespaces/default/pods?watch=true', `${path('log')}?follow=true`].map(get);
+    const sockets = [webSocket('exec?command=echo&stdin=1&stdout=1', 'v5.channel.k8s.io'), webSocket('portforward?ports=80', 'v4.channel.k8s.io')];
+    await Promise.all([...reads.map((request) => once(request, 'response')), ...sockets.map((socket) => once(socket, 'open'))]);
+    const podsBy = (verb: string, subresource: string, scope: string) => `{verb="${verb}",group="",version="v1",resource="pods",subresource="${subresource}",scope="${scope}",component="apiserver"} 1`;
+    expect((await told('longrunning_requests')).sort()).toEqual([
+      podsBy('CONNECT', 'exec', 'resource'),
+      podsBy('CONNECT', 'log', 'resource'),
+      podsBy('CONNECT', 'portforward', 'resource'),
+      podsBy('WATCH', '', 'cluster'),
+      podsBy('WATCH', '', 'namespace'),
+    ]);
+    expect(await told('current_inflight_requests')).toEqual([]);
+    for (const request of reads) request.destroy();
+    for (const socket of sockets) socket.terminate();
+    await nothing();
+  });
+
+  it('is not what was refused, nor what this process asks for itself', async () => {
+    await nothing();
+    const connection: Duplex = await harness.server.transport({ name: 'window', groups: ['system:masters'] }, 'skiff').connect(path('portforward'), 80, new AbortController().signal);
+    await once(webSocket('exec?stdout=1', 'v4.channel.k8s.io'), 'unexpected-response');
+    expect(await told('longrunning_requests')).toEqual([]);
+    connection.destroy();
+  });
+
+  it('is called what it is when it has ended', async () => {
+    await harness.remote.request({ method: 'GET', path: path('log') });
+    await vi.waitFor(async () => expect(await told('request_total')).toContainEqual(expect.stringMatching(/^\{verb="CONNECT",.*,resource="pods",subresource="log",scope="resource",.*code="200"/)));
   });
 });
