@@ -1,3 +1,5 @@
+import { isPlace } from './placeNames.ts';
+
 /** What a clock on the wall shows. */
 export interface WallTime {
   year: number;
@@ -10,11 +12,6 @@ export interface WallTime {
   /** 0 is Sunday. */
   weekday: number;
 }
-
-/** Short names of ICU's own that are no time zones of the IANA's. */
-const foreign = /^(A[CER]T|AGT|AST|BET|BST|CAT|CNT|C[ST]T|EAT|ECT|I[ES]T|JST|MIT|N[ES]T|P[LNR]T|PST|SST|VST|NET|SystemV\/.*|US\/Pacific-New|Canada\/East-Saskatchewan)$/;
-/** A word of a name, in the capitals that these have: `Intl` takes them in any. */
-const word = /^(?:[A-Z]{1,4}|[A-Z][a-z]+(?:[A-Z]+[a-z]+)*|[a-z]{2})$/;
 
 /** What is wrong with the name of a place, in the words of Go's time.LoadLocation; undefined when nothing is. */
 export function locationFault(name: string): string | undefined {
@@ -31,10 +28,9 @@ function formatOf(name: string): Intl.DateTimeFormat | undefined {
   if (name === '' || name === 'UTC' || name === 'Local') return undefined;
   if (name.includes('..') || /^[/\\]/.test(name)) throw new RangeError('time: invalid location name');
   const unknown = new RangeError(`unknown time zone ${name}`);
-  if (/^[A-Z][a-z]{1,2}$/.test(name) || foreign.test(name)) throw unknown;
-  if (name.split('/').some((part) => !/^[A-Z]/.test(part)) || name.split(/[/_+\d-]+/).some((text) => text && !word.test(text))) throw unknown;
+  let format: Intl.DateTimeFormat;
   try {
-    return new Intl.DateTimeFormat('en-US', {
+    format = new Intl.DateTimeFormat('en-US', {
       timeZone: name,
       hourCycle: 'h23',
       year: 'numeric',
@@ -47,6 +43,9 @@ function formatOf(name: string): Intl.DateTimeFormat | undefined {
   } catch {
     throw unknown;
   }
+  // `Intl` takes names in any case, offsets and some names of its own, but calls by its right name what is newer than the list.
+  if (!isPlace(name) && (format.resolvedOptions().timeZone !== name || !/^[A-Z]/.test(name) || name.startsWith('SystemV/'))) throw unknown;
+  return format;
 }
 
 /** A place's way of telling the time. */

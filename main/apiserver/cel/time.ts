@@ -1,3 +1,4 @@
+import { locationFault } from '../../api/timeZone.ts';
 import { CelError, type Duration, Timestamp } from './values.ts';
 
 export const second = 1_000_000_000n;
@@ -73,17 +74,15 @@ export function inZone(time: Timestamp, zone = 'UTC'): Date {
   const millis = Number(floorDivide(time.nanos, 1_000_000n));
   const offset = /^([+-]?)(\d{1,2}):(\d{2})$/.exec(zone);
   if (offset) return new Date(millis + (offset[1] === '-' ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3])) * 60_000);
-  if (zone === 'UTC' || zone === '') return new Date(millis);
-  try {
-    const parts = new Intl.DateTimeFormat('en-US', {
-      timeZone: zone, hourCycle: 'h23', era: 'short', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric',
-    }).formatToParts(new Date(millis));
-    const part = (type: string) => Number(parts.find((candidate) => candidate.type === type)!.value);
-    const date = new Date(0);
-    date.setUTCFullYear(part('year'), part('month') - 1, part('day'));
-    date.setUTCHours(part('hour'), part('minute'), part('second'), ((millis % 1000) + 1000) % 1000);
-    return date;
-  } catch {
-    throw new CelError(`unknown time zone ${zone}`);
-  }
+  if (zone === 'UTC' || zone === '' || zone === 'Local') return new Date(millis);
+  const fault = locationFault(zone);
+  if (fault) throw new CelError(fault);
+  const parts = new Intl.DateTimeFormat('en-US', {
+    timeZone: zone, hourCycle: 'h23', era: 'short', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric',
+  }).formatToParts(new Date(millis));
+  const part = (type: string) => Number(parts.find((candidate) => candidate.type === type)!.value);
+  const date = new Date(0);
+  date.setUTCFullYear(part('year'), part('month') - 1, part('day'));
+  date.setUTCHours(part('hour'), part('minute'), part('second'), ((millis % 1000) + 1000) % 1000);
+  return date;
 }

@@ -36,6 +36,7 @@ describe('expressions', () => {
     'duration("1h30m").getMinutes() == 90 && string(duration("1.5s")) == "1.5s"',
     'timestamp("2024-02-29T12:00:00.5Z") - timestamp("2024-02-28T12:00:00Z") == duration("24h0.5s")',
     'timestamp("2024-02-29T23:30:00Z").getDayOfMonth("+01:00") == 0 && timestamp("2024-01-01T00:00:00Z").getDayOfYear() == 0',
+    'timestamp("2024-02-29T23:30:00Z").getHours("US/Pacific") == 15',
     'string(timestamp("2024-02-29T12:00:00.120Z")) == "2024-02-29T12:00:00.12Z"',
     'int("42") == 42 && double("1e3") == 1000.0 && string(1e20) == "1e+20" && bool("true")',
     '"hello".matches("^h.*o$") && !"Hello".matches("(?i)^x")',
@@ -312,6 +313,12 @@ describe('data of a schema', () => {
   it('takes null for nothing, and words of CEL for names', () => {
     expect(rule('!has(self.a) && self.namespace == self.__namespace__', object({ a: { ...text, nullable: true }, namespace: text }), { a: null, namespace: 'x' })).toBe(true);
   });
+});
+
+it('knows places by their right names alone', () => {
+  const said = (place: string) => (run(`timestamp(0).getHours(${JSON.stringify(place)}) == 16`) as CelError).message;
+  expect(said('Us/Pacific')).toBe('unknown time zone Us/Pacific');
+  expect(said('/etc/passwd')).toBe('time: invalid location name');
 });
 
 it('refuses constants that cannot be, once and for all', () => {
