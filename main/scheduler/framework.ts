@@ -54,11 +54,13 @@ export interface Plugin {
   reserve?(state: CycleState, pod: PodInfo, node: string): Status | undefined;
   /** It is not, after all. Also called when `reserve` was not. */
   unreserve?(state: CycleState, pod: PodInfo, node: string): void;
+  /** Whether `preBind` has anything to do for this pod; a plugin has both or neither. */
+  preBindPreFlight?(state: CycleState, pod: PodInfo, node: string): boolean;
   /**
-   * What has to be done before the pod may be bound (undefined: nothing); a rejection puts it back into the queue. When the signal is
-   * aborted it rejects as soon as the request that it has made is answered, and makes no other.
+   * Does what has to be done before the pod may be bound; a rejection puts it back into the queue. When the signal is aborted it rejects
+   * as soon as the request that it has made is answered, and makes no other.
    */
-  preBind?(state: CycleState, pod: PodInfo, node: string, signal: AbortSignal): Promise<void> | undefined;
+  preBind?(state: CycleState, pod: PodInfo, node: string, signal: AbortSignal): Promise<void>;
   /** Whether this change may help a pod that this plugin has rejected. */
   isHelpful?(event: ClusterEvent, pod: PodInfo): boolean;
 }

@@ -259,29 +259,27 @@ export class Profile {
     this.metrics?.point('Unreserve', since);
   }
 
-  /**
-   * Undefined when there is nothing to wait for. Settles when no plugin is at it any more: `cancel` ends it early, and is used when one
-   * fails, so that the others need not go on.
-   */
-  preBind(state: CycleState, pod: PodInfo, node: string, cancel: AbortController): Promise<void> | undefined {
+  /** Whether anything has to be done before the pod may be bound; for most there is nothing. */
+  preBindPreFlight(state: CycleState, pod: PodInfo, node: string): boolean {
+    return this.#preBinds.some((plugin) => plugin.preBindPreFlight!(state, pod, node));
+  }
+
+  /** Settles when no plugin is at it any more: `cancel` ends it early, and is used when one fails, so that the others need not go on. */
+  async preBind(state: CycleState, pod: PodInfo, node: string, cancel: AbortController): Promise<void> {
     const { signal } = cancel;
-    const waits = this.#preBinds.flatMap((plugin) => {
-      const wait = plugin.preBind!(state, pod, node, signal);
-      return wait ? [{ plugin, wait }] : [];
-    });
-    if (waits.length === 0) return undefined;
     const since = this.now();
     let failure: Error | undefined;
-    const ends = waits.map(({ plugin, wait }) =>
-      wait.catch((error: unknown) => {
-        const { message } = (signal.aborted ? signal.reason : error) as Error;
-        failure ??= new Error(`running PreBind plugin "${plugin.name}": ${message}`);
-        cancel.abort(failure);
-      }),
+    const concerned = this.#preBinds.filter((plugin) => plugin.preBindPreFlight!(state, pod, node));
+    await Promise.all(
+      concerned.map((plugin) =>
+        plugin.preBind!(state, pod, node, signal).catch((error: unknown) => {
+          const { message } = (signal.aborted ? signal.reason : error) as Error;
+          failure ??= new Error(`running PreBind plugin "${plugin.name}": ${message}`);
+          cancel.abort(failure);
+        }),
+      ),
     );
-    return Promise.all(ends).then(() => {
-      this.metrics?.point('PreBind', since, failure && failed('', failure.message));
-      if (failure) throw failure;
-    });
+    this.metrics?.point('PreBind', since, failure && failed('', failure.message));
+    if (failure) throw failure;
   }
 }

@@ -387,7 +387,7 @@ export class Scheduler {
     const pod = queued.info;
     const { namespace, name, uid, resourceVersion } = pod.pod.metadata!;
     try {
-      await this.#prepare(lane, pod, outcome, node);
+      if (lane.profile.preBindPreFlight(outcome.state, pod, node)) await this.#prepare(lane, pod, outcome, node);
       const since = lane.profile.now();
       await lane.client
         .because(resourceVersion)
@@ -420,10 +420,8 @@ export class Scheduler {
    */
   async #prepare(lane: Lane, pod: PodInfo, { state }: Outcome, node: string): Promise<void> {
     const cancel = new AbortController();
-    const wait = lane.profile.preBind(state, pod, node, cancel);
-    if (!wait) return;
     this.#preparing.set(pod.uid, cancel);
-    const [prepared] = await Promise.allSettled([wait, this.#promise(lane, pod.pod, node)]);
+    const [prepared] = await Promise.allSettled([lane.profile.preBind(state, pod, node, cancel), this.#promise(lane, pod.pod, node)]);
     this.#preparing.delete(pod.uid);
     if (prepared.status === 'rejected') throw prepared.reason;
     cancel.signal.throwIfAborted();

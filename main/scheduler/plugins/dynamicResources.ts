@@ -353,11 +353,11 @@ export function dynamicResources(dependencies: DynamicResourcesDependencies): Pl
         if (isReservedFor(claim, pod) || (current?.status?.allocation && isReservedFor(current, pod))) unreserveRemotely(claim, pod);
       }
     },
-    preBind(state, { pod }, node, signal) {
+    preBindPreFlight(state, _, node) {
       const devices = state.get(stateKey);
-      if (!devices || (devices.claims.length === 0 && !devices.found.get(node)?.extended)) return undefined;
-      return bindAll(devices, pod, node, signal);
+      return devices !== undefined && (devices.claims.length > 0 || devices.found.get(node)?.extended !== undefined);
     },
+    preBind: (state, { pod }, node, signal) => bindAll(state.get(stateKey)!, pod, node, signal),
     isHelpful(event, { pod }) {
       if (event.kind === 'NodeAdd' || event.kind === 'DeviceClassChange' || event.kind === 'ResourceSliceChange') return true;
       if (event.kind === 'NodeUpdate') return labelsChanged(event.old, event.node) || !equalJson(event.old.status?.allocatable, event.node.status?.allocatable);

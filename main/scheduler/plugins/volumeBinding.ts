@@ -237,9 +237,9 @@ export function volumeBinding(dependencies: VolumeBindingDependencies): Plugin {
     unreserve(state) {
       for (const { volume } of state.get(decisionsKey)?.bind ?? []) assumed.delete(volume.metadata!.name!);
     },
+    preBindPreFlight: (state) => state.get(decisionsKey) !== undefined,
     preBind(state, { pod }, node, signal) {
-      const decisions = state.get(decisionsKey);
-      if (!decisions) return undefined;
+      const decisions = state.get(decisionsKey)!;
       return carryOut(decisions, node, signal)
         .then((written) => carriedThrough(written, node, pod, signal))
         .finally(() => {
