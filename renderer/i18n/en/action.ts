@@ -15,7 +15,7 @@ export default {
   uncordoned: '{name} takes new pods again',
   drain: 'Drain',
   drainQuestion: 'Drain {name}? It takes no new pods, and those on it are evicted as far as disruption budgets allow; their controllers make others elsewhere. Pods of DaemonSets stay. What is in emptyDir volumes is lost.',
-  drainLost: 'These pods have no controller and are gone for good:',
+  drainLost: 'These pods have no controller, or one that is no longer there, and are gone for good:',
   draining: '{name} is being drained…',
   drained: '{name} is drained. Pods evicted: {count}',
   drainHeld: 'Pods of {name} that could not be evicted: {count} ({pods}). {message}',

@@ -15,7 +15,7 @@ export default {
   uncordoned: '{name} 重新接受新的 Pod',
   drain: '排空',
   drainQuestion: '要排空 {name} 吗？它将不再接受新的 Pod，其上的 Pod 会在干扰预算允许的范围内被驱逐，由各自的控制器在别处重建。DaemonSet 的 Pod 会保留。emptyDir 卷中的内容会丢失。',
-  drainLost: '以下 Pod 没有控制器，驱逐后不会重建：',
+  drainLost: '以下 Pod 没有控制器，或其控制器已不存在，驱逐后不会重建：',
   draining: '正在排空 {name}…',
   drained: '{name} 已排空，驱逐的 Pod 数：{count}',
   drainHeld: '{name} 上有 {count} 个 Pod 无法驱逐（{pods}）。{message}',

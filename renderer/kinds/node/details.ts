@@ -1,7 +1,7 @@
 import { mdiCancel, mdiCheckCircleOutline, mdiTrayArrowUp } from '@mdi/js';
 import type { Node } from '../../../main/api/index.ts';
 import type { KindDetails, Said } from '../types.ts';
-import { drain, lostBy, podsToEvict, setUnschedulable } from './drain.ts';
+import { drain, lostBy, setUnschedulable } from './drain.ts';
 import NodeSummary from './NodeSummary.vue';
 
 export const details: KindDetails<Node> = {
@@ -33,7 +33,7 @@ export const details: KindDetails<Node> = {
       title: 'action.drain',
       icon: mdiTrayArrowUp,
       confirm: 'action.drainQuestion',
-      atStake: { title: 'action.drainLost', of: async (node) => lostBy(await podsToEvict(node)) },
+      atStake: { title: 'action.drainLost', of: lostBy },
       begun: 'action.draining',
       async run(node): Promise<Said> {
         const { evicted, held, ending } = await drain(node);

@@ -1,6 +1,6 @@
 import type { Node, Pod } from '../../../main/api/index.ts';
 import { controllerOf, resourcePath } from '../../../main/api/meta.ts';
-import { causesOf, client, core, isConflict, messageOf, objectPath } from '../../client/index.ts';
+import { causesOf, client, core, isConflict, isNotFound, messageOf, objectPath } from '../../client/index.ts';
 import { evict, isMirror } from '../pod/evict.ts';
 
 /* Mirrors kubectl's pkg/drain: filters.go, and evictPods and waitForDelete of drain.go. */
@@ -28,20 +28,52 @@ const sleep: Pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const hasEnded = ({ status }: Pod) => status?.phase === 'Succeeded' || status?.phase === 'Failed';
 
-/** The pods of a node that a drain sees to, those that are on their way out among them: not those that the node itself or a DaemonSet keeps there. */
-async function podsOn(node: Node): Promise<Pod[]> {
+/** All pods of a node, by whatever they are kept there. */
+async function allOn(node: Node): Promise<Pod[]> {
   const query = new URLSearchParams({ fieldSelector: `spec.nodeName=${node.metadata?.name ?? ''}` });
-  const { items } = await client().api.get<{ items: Pod[] }>(`${resourcePath(core.pods)}?${query}`);
-  return items.filter((pod) => !isMirror(pod) && (controllerOf(pod)?.kind !== 'DaemonSet' || hasEnded(pod)));
+  return (await client().api.get<{ items: Pod[] }>(`${resourcePath(core.pods)}?${query}`)).items;
+}
+
+/** Whether a DaemonSet is to keep it there. Mirrors daemonSetFilter: the group counts, and a pod that has ended is nobody's any more. */
+const isOfDaemonSet = (pod: Pod): boolean => {
+  const owner = controllerOf(pod);
+  return owner?.kind === 'DaemonSet' && owner.apiVersion === 'apps/v1' && !hasEnded(pod);
+};
+
+/** Says of a pod of a DaemonSet whether that set is no longer there; each set is asked for once. Throws where it cannot be told. */
+function orphans(): (pod: Pod) => Promise<boolean> {
+  const known = new Map<string, Promise<boolean>>();
+  const isMissing = (path: string) =>
+    client()
+      .api.get(path)
+      .then(() => false)
+      .catch((error: unknown) => {
+        if (isNotFound(error)) return true;
+        throw error;
+      });
+  return (pod) => {
+    const path = resourcePath(core.daemonSets, pod.metadata?.namespace, controllerOf(pod)?.name);
+    const asked = known.get(path) ?? isMissing(path);
+    known.set(path, asked);
+    return asked;
+  };
+}
+
+/** The pods that a drain sees to, those that are on their way out among them: not those that the node itself or a DaemonSet keeps there. */
+async function podsOn(node: Node): Promise<Pod[]> {
+  const isOrphan = orphans();
+  const found: Pod[] = [];
+  for (const pod of await allOn(node)) if (!isMirror(pod) && (!isOfDaemonSet(pod) || (await isOrphan(pod)))) found.push(pod);
+  return found;
 }
 
 const toEvict = (pods: readonly Pod[]) => pods.filter(({ metadata }) => !metadata?.deletionTimestamp);
 
-/** The pods that a drain takes from a node. */
-export const podsToEvict = async (node: Node): Promise<Pod[]> => toEvict(await podsOn(node));
-
-/** Pods that nobody makes again once they are evicted. */
-export const lostBy = (pods: readonly Pod[]): string[] => pods.filter((pod) => !controllerOf(pod)).map(({ metadata }) => `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`);
+/** Names of the pods that a drain takes from a node and nobody makes again: they have no controller, or a DaemonSet that is gone. */
+export async function lostBy(node: Node): Promise<string[]> {
+  const lost = toEvict(await podsOn(node)).filter((pod) => !controllerOf(pod) || isOfDaemonSet(pod));
+  return lost.map(({ metadata }) => `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`);
+}
 
 export function setUnschedulable(node: Node, unschedulable: boolean): Promise<unknown> {
   return client().api.patch(objectPath(core.nodes, node), 'strategic', { spec: { unschedulable: unschedulable || null } });
@@ -85,7 +117,7 @@ async function tryToEvict(pod: Pod): Promise<string | undefined> {
 
 /** Those that have not gone: another of the same name, which runs elsewhere by now, has another uid. */
 async function stillOn(node: Node, pods: readonly Pod[]): Promise<Pod[]> {
-  const there = new Set((await podsOn(node)).map(({ metadata }) => metadata?.uid));
+  const there = new Set((await allOn(node)).map(({ metadata }) => metadata?.uid));
   return pods.filter(({ metadata }) => there.has(metadata?.uid));
 }
 

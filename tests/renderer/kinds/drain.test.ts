@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Node, Pod } from '../../../main/api/index.ts';
 import type { BridgeResponse } from '../../../preload/contract.ts';
 import { startClient } from '../../../renderer/client/index.ts';
-import { drain } from '../../../renderer/kinds/node/drain.ts';
+import { drain, lostBy } from '../../../renderer/kinds/node/drain.ts';
 import { answer } from '../support/fakeApi.ts';
 import { FakeBridge } from '../support/fakeBridge.ts';
 import { mountScreen, settleScreen, type Screen } from '../support/mountScreen.ts';
@@ -14,10 +14,12 @@ const on = (name: string, owner?: string, more: object = {}) =>
 const budgetSays = 'Cannot evict pod as it would violate the pod\'s disruption budget.';
 const refusal = () => answer(429, { kind: 'Status', status: 'Failure', code: 429, reason: 'TooManyRequests', message: budgetSays, details: { causes: [{ reason: 'DisruptionBudget', message: 'The disruption budget db needs 2 healthy pods and has 2 currently' }] } });
 
+const daemonSet = { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'o', namespace: 'default', uid: 'o' } };
 const fill = ({ api }: FakeBridge) => {
   api.put(node as never);
   api.put(on('web', 'ReplicaSet'));
   api.put(on('agent', 'DaemonSet'));
+  api.put(daemonSet);
   api.put(on('static', undefined, { annotations: { 'kubernetes.io/config.mirror': 'x' } }));
   api.put(on('alone'));
   api.put(makePod('elsewhere', { spec: { nodeName: 'node-2' } }));
@@ -138,6 +140,27 @@ describe('draining a node', () => {
   it('takes along pods of DaemonSets that have run to their end', async () => {
     bridge.api.put({ ...on('agent', 'DaemonSet'), status: { phase: 'Failed' } });
     expect(await drain(node, atOnce)).toMatchObject({ evicted: 3 });
+  });
+
+  it('takes along pods of a DaemonSet that is no longer there, and counts them among what nobody makes again', async () => {
+    expect(await lostBy(node)).toEqual(['default/alone']);
+    bridge.api.take('DaemonSet', 'default', 'o');
+    expect(await lostBy(node)).toEqual(['default/agent', 'default/alone']);
+    expect(await drain(node, atOnce)).toMatchObject({ evicted: 3 });
+    expect(evictions(bridge)).toContain('agent');
+  });
+
+  it('takes pods of another group’s DaemonSet for those of any controller', async () => {
+    const [owner] = on('agent', 'DaemonSet').metadata.ownerReferences!;
+    bridge.api.put(on('agent', undefined, { ownerReferences: [{ ...owner!, apiVersion: 'example.com/v1' }] }));
+    expect(await lostBy(node)).toEqual(['default/alone']);
+    expect(await drain(node, atOnce)).toMatchObject({ evicted: 3 });
+  });
+
+  it('evicts nothing where it cannot be told whether a DaemonSet is there', async () => {
+    bridge.api.intercept = ({ path }) => (path.includes('/daemonsets/') ? status(403, 'Forbidden', 'you may not') : undefined);
+    await expect(drain(node, atOnce)).rejects.toThrow('you may not');
+    expect(evictions(bridge)).toEqual([]);
   });
 });
 
