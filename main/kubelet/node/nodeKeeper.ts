@@ -171,14 +171,20 @@ export class NodeKeeper {
 
   async #renewForEver(): Promise<void> {
     await this.#insist('renew', () => this.#renew());
-    this.#takeUpResources();
+    this.#answerOthers();
     this.#timer('renew', renewMs, () => void this.#renewForEver());
   }
 
-  /** Somebody has said that the node has more than the kubelet knows of: it can be had from now on. */
-  #takeUpResources(): void {
-    const { capacity, allocatable } = this.options.observed()?.status ?? {};
-    if (Object.keys(capacity ?? {}).some((name) => capacity![name] !== allocatable?.[name] && name.includes('/'))) this.changed();
+  /**
+   * Others have written into the node's status: that it has more than the kubelet knows of, which can be had from now on,
+   * or another state than the kubelet's own, as where it was not heard of for a while.
+   */
+  #answerOthers(): void {
+    const { capacity, allocatable, conditions } = this.options.observed()?.status ?? {};
+    const hasMore = Object.keys(capacity ?? {}).some((name) => capacity![name] !== allocatable?.[name] && name.includes('/'));
+    const own = this.#node?.status?.conditions ?? [];
+    const isContradicted = (conditions ?? []).some(({ type, status }) => this.#said.has(type) && own.some((each) => each.type === type && each.status !== status));
+    if (hasMore || isContradicted) this.changed();
   }
 
   async #renew(): Promise<void> {

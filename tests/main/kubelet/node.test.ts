@@ -53,6 +53,20 @@ describe('a node', () => {
     expect(node(h).status).toMatchObject({ capacity: { 'example.com/gpu': '2', cpu: '8' }, allocatable: { 'example.com/gpu': '2', cpu: '8' } });
   });
 
+  it('says within ten seconds how it is where others have said that they do not know, as after a computer’s sleep', async () => {
+    const h = await new Harness().start();
+    h.server.change(resources.nodes, '', 'node-1', ({ status }) => {
+      for (const condition of status!.conditions!) Object.assign(condition, { status: 'Unknown', reason: 'NodeStatusUnknown', lastTransitionTime: '2026-01-01T00:00:00Z' });
+    });
+    const version = () => node(h).metadata!.resourceVersion;
+    await h.clock.advance(10_000);
+    expect(node(h).status!.conditions!.map(({ type, status }) => `${type}=${status}`)).toEqual(['MemoryPressure=False', 'DiskPressure=False', 'PIDPressure=False', 'Ready=True']);
+    expect(node(h).status!.conditions!.at(-1)!.lastTransitionTime).toBe('2026-01-01T00:00:10Z');
+    const before = version();
+    await h.clock.advance(60_000);
+    expect(version()).toBe(before);
+  });
+
   it('says which CSI drivers it has, and for whose volumes of old CSI drivers stand in', async () => {
     const key = 'storage.alpha.kubernetes.io/migrated-plugins';
     const migrated = 'kubernetes.io/aws-ebs,kubernetes.io/azure-disk,kubernetes.io/azure-file,kubernetes.io/cinder,kubernetes.io/gce-pd,kubernetes.io/portworx-volume,kubernetes.io/vsphere-volume';
