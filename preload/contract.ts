@@ -108,8 +108,8 @@ export type ShellEvent =
 export interface Bridge {
   state(): Promise<ShellState>;
   request(request: BridgeRequest): Promise<BridgeResponse>;
-  /** One JSON watch event a call, as the API sends them. */
-  watch(path: string, onEvent: (line: string) => void, onEnd: (error?: string) => void): WatchHandle;
+  /** One JSON watch event a call, as the API sends them; `accept` asks for its objects in another form, such as their metadata alone. */
+  watch(path: string, onEvent: (line: string) => void, onEnd: (error?: string) => void, accept?: string): WatchHandle;
   stream(path: string, handlers: StreamHandlers): StreamHandle;
   onEvent(listener: (event: ShellEvent) => void): () => void;
   /** Adds (or removes) the `skiff` context in the user's own kubeconfig; changes nothing else there. */

@@ -19,8 +19,8 @@ export class FrameClient {
 
   constructor(private readonly post: (frame: Frame) => void) {}
 
-  watch(path: string, onEvent: (line: string) => void, onEnd: (error?: string) => void): WatchHandle {
-    const id = this.#start('watch', path, { onLine: onEvent, onEnd });
+  watch(path: string, onEvent: (line: string) => void, onEnd: (error?: string) => void, accept?: string): WatchHandle {
+    const id = this.#start('watch', path, { onLine: onEvent, onEnd }, accept);
     return { cancel: () => this.#cancel(id) };
   }
 
@@ -70,10 +70,10 @@ export class FrameClient {
     for (const open of all) open.onEnd(error);
   }
 
-  #start(type: 'watch' | 'stream', path: string, open: Open): number {
+  #start(type: 'watch' | 'stream', path: string, open: Open, accept?: string): number {
     const id = this.#next++;
     this.#open.set(id, open);
-    this.post(JSON.stringify({ id, type, path }));
+    this.post(JSON.stringify({ id, type, path, accept }));
     return id;
   }
 

@@ -15,7 +15,7 @@ export function createIpcBridge(ipc: Pick<IpcRenderer, 'invoke' | 'send' | 'on'>
   return {
     state: () => call('skiff:state'),
     request: (request) => call('skiff:request', request),
-    watch: (path, onEvent, onEnd) => frames.watch(path, onEvent, onEnd),
+    watch: (path, onEvent, onEnd, accept) => frames.watch(path, onEvent, onEnd, accept),
     stream: (path, handlers) => frames.stream(path, handlers),
     onEvent(listener) {
       listeners.add(listener);

@@ -3,7 +3,7 @@ import type { EndpointClient } from './endpoint.ts';
 
 /** What a window sends, besides binary frames (4 bytes id, big-endian; 1 byte channel; payload). */
 type ClientFrame =
-  | { id: number; type: 'watch'; path: string }
+  | { id: number; type: 'watch'; path: string; accept?: string }
   | { id: number; type: 'stream'; path: string }
   | { id: number; type: 'endChannel'; channel: number }
   | { id: number; type: 'cancel' };
@@ -65,15 +65,15 @@ export class BridgeSession {
     if (!client) return this.#end(frame.id, 'the cluster is not running');
     if (this.#streams.size >= maxStreams) return this.#end(frame.id, `more than ${maxStreams} open streams`);
     const path = frame.path.split('?', 1)[0]!;
-    if (frame.type === 'watch') this.#openLines(frame.id, client, frame.path);
+    if (frame.type === 'watch') this.#openLines(frame.id, client, frame.path, frame.accept);
     else if (/\/(exec|attach)$/.test(path)) this.#openUpgrade(frame.id, client, frame.path);
     else this.#openBytes(frame.id, client, frame.path);
   }
 
-  #openLines(id: number, client: EndpointClient, path: string): void {
+  #openLines(id: number, client: EndpointClient, path: string, accept = 'application/json'): void {
     let rest = '';
     const decoder = new TextDecoder();
-    this.#run(id, client, path, 'application/json', (chunk) => {
+    this.#run(id, client, path, accept, (chunk) => {
       const text = rest + decoder.decode(chunk, { stream: true });
       let from = 0;
       for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {
@@ -135,7 +135,7 @@ function pack(id: number, channel: number, data: Buffer): Buffer {
 }
 
 function parseFrame(text: string): ClientFrame | undefined {
-  let frame: Partial<ClientFrame> & { path?: unknown; channel?: unknown };
+  let frame: Partial<ClientFrame> & { path?: unknown; channel?: unknown; accept?: unknown };
   try {
     frame = JSON.parse(text) as typeof frame;
   } catch {
@@ -145,7 +145,7 @@ function parseFrame(text: string): ClientFrame | undefined {
   switch (frame.type) {
     case 'watch':
     case 'stream':
-      return typeof frame.path === 'string' ? (frame as ClientFrame) : undefined;
+      return typeof frame.path === 'string' && ['string', 'undefined'].includes(typeof frame.accept) ? (frame as ClientFrame) : undefined;
     case 'endChannel':
       return Number.isInteger(frame.channel) ? (frame as ClientFrame) : undefined;
     case 'cancel':

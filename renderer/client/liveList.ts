@@ -41,6 +41,9 @@ type WatchEvent<T> =
   | { type: 'BOOKMARK'; object: KubeObject }
   | { type: 'ERROR'; object: Status };
 
+/** What a list and its watch accept where objects come without spec and status. */
+const metadataForms = ['PartialObjectMetadataList', 'PartialObjectMetadata'].map((form) => `application/json;as=${form};v=v1;g=meta.k8s.io`);
+
 const pageSize = 500;
 const firstRetry = 500;
 const longestRetry = 15_000;
@@ -69,6 +72,8 @@ export class LiveList<T extends KubeObject = KubeObject> {
     private readonly path: string,
     private readonly query: Readonly<Record<string, string>> = {},
     private readonly timing: Timing = browserTiming,
+    /** Objects come with their metadata alone. */
+    private readonly metadataOnly = false,
   ) {}
 
   start(): void {
@@ -91,15 +96,17 @@ export class LiveList<T extends KubeObject = KubeObject> {
     const listed = new Map<string, T>();
     try {
       let next: string | undefined;
+      let shown = 0;
       do {
-        const page: ListAnswer<T> = await this.api.get(this.#address({ limit: String(pageSize), ...(next ? { continue: next } : {}) }));
+        const page: ListAnswer<T> = await this.api.get(this.#address({ limit: String(pageSize), ...(next ? { continue: next } : {}) }), this.metadataOnly ? metadataForms[0] : undefined);
         if (!this.#running) return;
         const kind = page.kind?.replace(/List$/, '');
         for (const item of page.items ?? []) listed.set(keyOf(item), lighten(item, page.apiVersion, kind));
         next = page.metadata?.continue || undefined;
         this.#version = page.metadata?.resourceVersion ?? '';
-        if (next && this.phase.value === 'loading') {
-          // A long first list shows what has come so far.
+        if (next && this.phase.value === 'loading' && listed.size >= 2 * shown) {
+          // A long first list shows what has come so far, and draws it the less often the more that is.
+          shown = listed.size;
           this.#objects = listed;
           this.#publish();
         }
@@ -138,6 +145,7 @@ export class LiveList<T extends KubeObject = KubeObject> {
         // A watch that cannot be had again and again may be asking for what is no longer kept: a list is always right.
         else this.#retry(asError(error), () => (this.#failures > patience ? void this.#relist() : this.#follow()));
       },
+      this.metadataOnly ? metadataForms[1] : undefined,
     );
     // A watch that starts says nothing until something happens: silence is health.
     if (this.phase.value === 'loading' || this.#failures === 0) this.#settled();

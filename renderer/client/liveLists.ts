@@ -7,6 +7,8 @@ export interface ListFilter {
   namespace?: string;
   labelSelector?: string;
   fieldSelector?: string;
+  /** Objects come without spec and status. */
+  metadataOnly?: boolean;
 }
 
 /** Long enough to step from a list to an object and back without listing again. */
@@ -33,10 +35,11 @@ export class LiveLists {
     const query: Record<string, string> = {};
     if (filter.labelSelector) query.labelSelector = filter.labelSelector;
     if (filter.fieldSelector) query.fieldSelector = filter.fieldSelector;
-    const key = `${path}?${new URLSearchParams(query)}`;
+    const { metadataOnly = false } = filter;
+    const key = `${path}?${new URLSearchParams(query)}${metadataOnly ? ' metadata' : ''}`;
     let entry = this.#entries.get(key);
     if (!entry) {
-      entry = { list: new LiveList(this.api, path, query, this.timing), users: 0 };
+      entry = { list: new LiveList(this.api, path, query, this.timing, metadataOnly), users: 0 };
       this.#entries.set(key, entry);
       entry.list.start();
     }

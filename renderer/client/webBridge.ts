@@ -91,8 +91,8 @@ export class WebBridge implements ConnectedBridge {
     return ask();
   }
 
-  watch(path: string, onEvent: (line: string) => void, onEnd: (error?: string) => void): WatchHandle {
-    const id = this.#open('watch', path, { onLine: onEvent, onEnd });
+  watch(path: string, onEvent: (line: string) => void, onEnd: (error?: string) => void, accept?: string): WatchHandle {
+    const id = this.#open('watch', path, { onLine: onEvent, onEnd }, accept);
     return { cancel: () => this.#cancel(id) };
   }
 
@@ -173,9 +173,9 @@ export class WebBridge implements ConnectedBridge {
     return text === '' ? undefined : (JSON.parse(text) as unknown);
   }
 
-  #open(type: 'watch' | 'stream', path: string, handlers: Omit<Channel, 'hello' | 'sent' | 'waiting'>): number {
+  #open(type: 'watch' | 'stream', path: string, handlers: Omit<Channel, 'hello' | 'sent' | 'waiting'>, accept?: string): number {
     const id = this.#nextId++;
-    const channel: Channel = { ...handlers, hello: JSON.stringify({ id, type, path }), sent: false, waiting: [] };
+    const channel: Channel = { ...handlers, hello: JSON.stringify({ id, type, path, accept }), sent: false, waiting: [] };
     this.#channels.set(id, channel);
     if (this.#socket?.readyState === WebSocket.OPEN) this.#greet(channel);
     return id;

@@ -15,7 +15,8 @@ describe('watches and streams over one channel of frames', () => {
     const lines: string[] = [];
     const other: string[] = [];
     const watch = frames.watch('/api/v1/pods?watch=1', (line) => lines.push(line), () => {});
-    frames.watch('/api/v1/nodes?watch=1', (line) => other.push(line), () => {});
+    frames.watch('/api/v1/nodes?watch=1', (line) => other.push(line), () => {}, 'application/json;as=PartialObjectMetadata');
+    expect(texts().map(({ accept }) => accept)).toEqual([undefined, 'application/json;as=PartialObjectMetadata']);
     frames.receive('{"id":1,"type":"event","line":"a"}');
     frames.receive('{"id":2,"type":"event","line":"n"}');
     frames.receive('{"id":1,"type":"event","line":"b"}');

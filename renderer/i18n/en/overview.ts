@@ -9,6 +9,7 @@ export default {
   more: '{count} more',
   fewer: 'Show fewer',
   allWell: 'All workloads are well',
+  standing: 'Standing by',
   emptyTitle: 'Nothing runs here yet',
   emptyText: 'Create a Deployment, or drop manifest files (YAML or JSON, whole folders too) anywhere on this window to see what they will change.',
   warnings: 'Warnings of the last hour',

@@ -32,6 +32,7 @@ export default {
   nominatedWhy: 'Pods of lower priority are being stopped there. Once they have ended, the scheduler looks again; it may still choose another node.',
   otherScheduler: 'It waits for the scheduler {scheduler}',
   otherSchedulerWhy: 'spec.schedulerName names it, and it has said nothing of the pod. If no scheduler of this name runs in the cluster, the pod waits for ever.',
+  standbyWhy: 'It runs without restarts and is not ready, while others of its workload are, and those are as many as it promises. Some replicas do so on purpose, such as those that wait to become the leader. If it should serve, see what its readiness probe says.',
   pulling: {
     begun: 'The image is being pulled: {status}',
     sized: 'The image is being pulled: {current} of {total} MB',

@@ -9,6 +9,7 @@ export default {
   more: '另外 {count} 个',
   fewer: '收起',
   allWell: '所有工作负载状态良好',
+  standing: '待命',
   emptyTitle: '这里还没有运行任何内容',
   emptyText: '创建一个 Deployment，或将清单文件（YAML 或 JSON，也可以是整个文件夹）拖放到窗口任意位置，查看它们会带来哪些更改。',
   warnings: '最近一小时的警告',

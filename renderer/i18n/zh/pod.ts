@@ -32,6 +32,7 @@ export default {
   nominatedWhy: '该节点上优先级较低的 Pod 正在停止。它们结束后，调度器会重新考虑，也可能选择其他节点。',
   otherScheduler: '正在等待调度器 {scheduler}',
   otherSchedulerWhy: '它由 spec.schedulerName 指定，但还没有对此 Pod 作出任何回应。如果集群中没有运行这个名称的调度器，此 Pod 将一直等待。',
+  standbyWhy: '它一直在运行，没有重启，但未就绪；同一工作负载的其他 Pod 已就绪，数量也足够。有些副本是有意如此，例如等待成为领导者的备用副本。如果它本应提供服务，请查看其就绪探测的结果。',
   pulling: {
     begun: '正在拉取镜像：{status}',
     sized: '正在拉取镜像：{current} / {total} MB',

@@ -1,4 +1,4 @@
-import type { CronJob, DaemonSet, Deployment, Event, Job, Namespace, Node, PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, StatefulSet, StorageClass, V2HorizontalPodAutoscaler } from '../../../main/api/index.ts';
+import type { CronJob, DaemonSet, Deployment, Event, Job, Namespace, Node, PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController, StatefulSet, StorageClass, V2HorizontalPodAutoscaler } from '../../../main/api/index.ts';
 import type { KubeObject } from '../../../main/api/meta.ts';
 
 /** What is looked at for troubles. */
@@ -6,7 +6,7 @@ export interface Seen {
   nodes: readonly Node[];
   pods: readonly Pod[];
   deployments: readonly Deployment[];
-  /** Those that no Deployment manages. */
+  /** Those that no Deployment manages, for all that is known. */
   replicaSets: readonly ReplicaSet[];
   replicationControllers: readonly ReplicationController[];
   statefulSets: readonly StatefulSet[];
@@ -17,6 +17,8 @@ export interface Seen {
   claims: readonly PersistentVolumeClaim[];
   /** Undefined as long as they are not known. */
   storageClasses: readonly StorageClass[] | undefined;
+  /** Undefined as long as they are not known, or nothing asks for them. */
+  budgets: readonly PodDisruptionBudget[] | undefined;
   namespaces: readonly Namespace[];
   events: readonly Event[];
 }

@@ -12,6 +12,8 @@ export interface Trouble {
   means?: string | undefined;
   /** Pods of one owner that fail for one reason are one trouble, and so are nodes, and the jobs of one owner. */
   others: number;
+  /** It may well be meant so: its workload has what it promises without it. */
+  standby?: boolean;
 }
 
 export type TroubleKind =

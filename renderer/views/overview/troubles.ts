@@ -17,8 +17,8 @@ export function troubles(seen: Seen, now: number): Trouble[] {
   const heard = new Map<string, Trouble>();
   const all: Iterable<Complaint>[] = [
     ofNodes(seen.nodes),
-    ofPods(seen.pods, seen.nodes, eventsOf, now),
-    ofWorkloads(seen, eventsOf),
+    ofPods(seen, eventsOf, now),
+    ofWorkloads(seen, eventsOf, now),
     ofAutoscalers(seen.autoscalers, now),
     ofClaims(seen.claims, seen.storageClasses, eventsOf, now),
     ofNamespaces(seen.namespaces, now),

@@ -1,21 +1,26 @@
 import { computed, type ComputedRef } from 'vue';
-import type { CronJob, DaemonSet, Deployment, Event, Job, Namespace, Node, PersistentVolumeClaim, Pod, ReplicaSet, ReplicationController, StatefulSet, StorageClass, V2HorizontalPodAutoscaler } from '../../../main/api/index.ts';
+import type { CronJob, DaemonSet, Deployment, Event, Job, Namespace, Node, PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController, StatefulSet, StorageClass, V2HorizontalPodAutoscaler } from '../../../main/api/index.ts';
+import type { KubeObject } from '../../../main/api/meta.ts';
 import { core, type ListFilter, type LivePhase } from '../../client/index.ts';
 import { useLiveList } from '../../composables/useLiveList.ts';
 import { isPending } from './complaints/claims.ts';
+import { leftBehind } from './complaints/replicaSets.ts';
+import { isUnready } from './complaints/standby.ts';
 import type { Seen } from './seen.ts';
 
-/** A Deployment's ReplicaSets have this label; there may be ten of them for each Deployment. */
-const byNoDeployment = '!pod-template-hash';
+/** ReplicaSets that a Deployment has made have this label. There may be ten of them for each: of those the metadata is enough, as long as they have their Deployment. */
+const templateHash = 'pod-template-hash';
+/** So many of those that have none are asked for by their hashes; where there are more, all are asked for. */
+const mostNamed = 200;
 
-/** What the overview looks at, for as long as the calling component lives: a namespace's, or all. */
-export function useSeen(namespace: () => string): { seen: ComputedRef<Seen>; phases: ComputedRef<Record<'pods' | 'deployments', LivePhase>>; loading: ComputedRef<boolean> } {
+/** What the overview looks at, for as long as the calling component lives: a namespace's, or all. `now`: milliseconds, a minute fine. */
+export function useSeen(namespace: () => string, now: () => number): { seen: ComputedRef<Seen>; phases: ComputedRef<Record<'pods' | 'deployments', LivePhase>>; loading: ComputedRef<boolean> } {
   const filter = (more: ListFilter = {}) => () => ({ ...(namespace() ? { namespace: namespace() } : {}), ...more });
   const lists = {
     nodes: useLiveList<Node>(core.nodes),
     pods: useLiveList<Pod>(core.pods, filter()),
     deployments: useLiveList<Deployment>(core.deployments, filter()),
-    replicaSets: useLiveList<ReplicaSet>(core.replicaSets, filter({ labelSelector: byNoDeployment })),
+    replicaSets: useLiveList<ReplicaSet>(core.replicaSets, filter({ labelSelector: `!${templateHash}` })),
     replicationControllers: useLiveList<ReplicationController>(core.replicationControllers, filter()),
     statefulSets: useLiveList<StatefulSet>(core.statefulSets, filter()),
     daemonSets: useLiveList<DaemonSet>(core.daemonSets, filter()),
@@ -26,13 +31,21 @@ export function useSeen(namespace: () => string): { seen: ComputedRef<Seen>; pha
     namespaces: useLiveList<Namespace>(core.namespaces),
     events: useLiveList<Event>(core.events, filter()),
   };
+  const made = useLiveList<KubeObject>(core.replicaSets, filter({ labelSelector: templateHash, metadataOnly: true }));
+  const left = computed(() => new Set(made.items.value.filter(leftBehind(lists.deployments.items.value, now())).map(({ metadata }) => metadata?.uid)));
+  const hashes = computed(() => [...new Set(made.items.value.filter(({ metadata }) => left.value.has(metadata?.uid)).map(({ metadata }) => metadata?.labels?.[templateHash] ?? ''))].sort());
+  const orphans = useLiveList<ReplicaSet>(
+    () => (hashes.value.length && lists.deployments.phase.value === 'live' ? core.replicaSets : undefined),
+    () => filter({ labelSelector: hashes.value.length > mostNamed ? templateHash : `${templateHash} in (${hashes.value.join(',')})` })(),
+  );
+  const budgets = useLiveList<PodDisruptionBudget>(() => (lists.pods.items.value.some(isUnready) ? core.podDisruptionBudgets : undefined), filter());
   const classes = useLiveList<StorageClass>(() => (lists.claims.items.value.some(isPending) ? core.storageClasses : undefined));
   return {
     seen: computed(() => ({
       nodes: lists.nodes.items.value,
       pods: lists.pods.items.value,
       deployments: lists.deployments.items.value,
-      replicaSets: lists.replicaSets.items.value,
+      replicaSets: [...lists.replicaSets.items.value, ...orphans.items.value.filter(({ metadata }) => left.value.has(metadata?.uid))],
       replicationControllers: lists.replicationControllers.items.value,
       statefulSets: lists.statefulSets.items.value,
       daemonSets: lists.daemonSets.items.value,
@@ -41,6 +54,7 @@ export function useSeen(namespace: () => string): { seen: ComputedRef<Seen>; pha
       autoscalers: lists.autoscalers.items.value,
       claims: lists.claims.items.value,
       storageClasses: classes.phase.value === 'loading' ? undefined : classes.items.value,
+      budgets: budgets.phase.value === 'loading' ? undefined : budgets.items.value,
       namespaces: lists.namespaces.items.value,
       events: lists.events.items.value,
     })),

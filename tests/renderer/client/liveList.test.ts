@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { watch } from 'vue';
 import type { Pod } from '../../../main/api/index.ts';
 import { Api } from '../../../renderer/client/api.ts';
 import { LiveList } from '../../../renderer/client/liveList.ts';
@@ -42,6 +43,28 @@ describe('a live list', () => {
     await timing.pass(0);
     expect(list.items.value).toHaveLength(1_200);
     expect(lists()).toHaveLength(3);
+  });
+
+  it('shows what has come of a long first list, the less often the more it is', async () => {
+    for (let i = 0; i < 5_200; i++) bridge.api.put(makePod(`pod-${i}`));
+    const shown: number[] = [];
+    const stop = watch(list.items, (items) => shown.push(items.length), { flush: 'sync' });
+    list.start();
+    await timing.pass(0);
+    await timing.pass(0);
+    stop();
+    expect(shown).toEqual([500, 1_000, 2_000, 4_000, 5_200]);
+  });
+
+  it('may ask for metadata alone, and follows that', async () => {
+    const lean = new LiveList<Pod>(new Api(bridge), '/api/v1/pods', {}, timing, true);
+    bridge.api.put(makePod('a'));
+    lean.start();
+    await timing.pass(0);
+    bridge.api.put(makePod('b'));
+    await timing.pass(20);
+    expect(lean.items.value.map(({ metadata, spec, status }) => [metadata?.name, spec, status])).toEqual([['a', undefined, undefined], ['b', undefined, undefined]]);
+    lean.stop();
   });
 
   it('turns a burst of events into one change of the screen', async () => {

@@ -101,6 +101,8 @@ describe('the bridge over HTTP and WebSocket', () => {
     expect(sockets[0]!.sent).toEqual([]);
     sockets[0]!.open();
     expect(sockets[0]!.sent).toEqual([{ id: 1, type: 'watch', path: '/api/v1/pods?watch=1' }]);
+    bridge.watch('/api/v1/nodes?watch=1', () => undefined, () => undefined, 'application/json;as=PartialObjectMetadata').cancel();
+    expect(sockets[0]!.sent[1]).toEqual({ id: 2, type: 'watch', path: '/api/v1/nodes?watch=1', accept: 'application/json;as=PartialObjectMetadata' });
     sockets[0]!.receive({ id: 1, type: 'event', line: '{"type":"ADDED"}' });
     expect(lines).toEqual(['{"type":"ADDED"}']);
     watch.cancel();

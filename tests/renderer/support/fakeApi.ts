@@ -1,6 +1,7 @@
 import type { BridgeRequest, BridgeResponse } from '../../../preload/contract.ts';
 import type { KubeObject } from '../../../main/api/meta.ts';
 import { cloneJson } from '../../../main/api/json.ts';
+import { parseSelector } from '../../../main/api/labels.ts';
 import { alreadyExists, badRequest, conflict, notFound, StatusError } from '../../../main/api/status.ts';
 
 interface FakeKind {
@@ -125,13 +126,14 @@ export class FakeApi {
     this.endWatches();
   }
 
-  watch(path: string, send: (line: string) => void, end: (error?: string) => void): () => void {
+  watch(path: string, send: (line: string) => void, end: (error?: string) => void, accept = ''): () => void {
     const target = this.#target(path);
-    const watcher: Watcher = { kind: target.kind, namespace: target.namespace, matches: matcher(target.query), send, end };
+    const tell = accept.includes('as=PartialObjectMetadata;') ? (line: string) => send(metadataLine(line)) : send;
+    const watcher: Watcher = { kind: target.kind, namespace: target.namespace, matches: matcher(target.query), send: tell, end };
     this.#watchers.add(watcher);
     // What happened between the list and the watch.
     const since = Number(target.query.get('resourceVersion') ?? 0);
-    for (const object of this.#list(target)) if (Number(object.metadata?.resourceVersion) > since) send(JSON.stringify({ type: 'MODIFIED', object }));
+    for (const object of this.#list(target)) if (Number(object.metadata?.resourceVersion) > since) tell(JSON.stringify({ type: 'MODIFIED', object }));
     return () => this.#watchers.delete(watcher);
   }
 
@@ -160,11 +162,12 @@ export class FakeApi {
       const from = Number(target.query.get('continue') ?? 0);
       const limit = Number(target.query.get('limit') ?? Infinity);
       const next = from + limit < items.length ? String(from + limit) : undefined;
+      const isPartial = request.accept?.includes('as=PartialObjectMetadataList;') ?? false;
       return {
-        kind: `${target.kind.kind}List`,
-        apiVersion: apiVersionOf(target.kind),
+        kind: isPartial ? 'PartialObjectMetadataList' : `${target.kind.kind}List`,
+        apiVersion: isPartial ? 'meta.k8s.io/v1' : apiVersionOf(target.kind),
         metadata: { resourceVersion: String(this.#version), ...(next ? { continue: next } : {}) },
-        items: items.slice(from, from + limit),
+        items: items.slice(from, from + limit).map((object) => (isPartial ? metadataOf(object) : object)),
       };
     }
     if (request.method === 'DELETE') {
@@ -268,11 +271,18 @@ export function answer(status: number, body: unknown): BridgeResponse {
   return { status, contentType: 'application/json', body: JSON.stringify(body), warnings: [] };
 }
 
+const metadataOf = ({ metadata }: KubeObject): KubeObject => ({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata });
+
+function metadataLine(line: string): string {
+  const event = JSON.parse(line) as { type: string; object: KubeObject };
+  return JSON.stringify(event.type === 'ERROR' ? event : { ...event, object: metadataOf(event.object) });
+}
+
 function matcher(query: URLSearchParams): (object: KubeObject) => boolean {
-  const labels = pairs(query.get('labelSelector'));
+  const labels = parseSelector(query.get('labelSelector') ?? '');
   const fields = pairs(query.get('fieldSelector'));
   return (object) =>
-    labels.every(([key, value]) => (key.startsWith('!') ? object.metadata?.labels?.[key.slice(1)] === undefined : object.metadata?.labels?.[key] === value)) &&
+    labels.matches(object.metadata?.labels ?? {}) &&
     fields.every(([path, value]) => String(path.split('.').reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], object) ?? '') === value);
 }
 

@@ -37,8 +37,8 @@ export class FakeBridge implements Bridge {
     return Promise.resolve().then(() => this.api.request(request));
   }
 
-  watch(path: string, onEvent: (line: string) => void, onEnd: (error?: string) => void): WatchHandle {
-    return { cancel: this.api.watch(path, onEvent, onEnd) };
+  watch(path: string, onEvent: (line: string) => void, onEnd: (error?: string) => void, accept?: string): WatchHandle {
+    return { cancel: this.api.watch(path, onEvent, onEnd, accept) };
   }
 
   stream(path: string, handlers: StreamHandlers): StreamHandle {

@@ -16,7 +16,7 @@ function warning(name: string, message: string, lastTimestamp: string, count = 1
 
 const nothing: Seen = {
   nodes: [], pods: [], deployments: [], replicaSets: [], replicationControllers: [], statefulSets: [], daemonSets: [], jobs: [], cronJobs: [],
-  autoscalers: [], claims: [], storageClasses: [], namespaces: [], events: [],
+  autoscalers: [], claims: [], storageClasses: [], budgets: undefined, namespaces: [], events: [],
 };
 const wrong = (seen: Partial<Seen>, now = 0) => troubles({ ...nothing, ...seen }, now);
 const told = (...given: Parameters<typeof wrong>) => wrong(...given).map(({ kind, name, word, tone, why }) => [kind, name, word, tone, why].join('|'));
@@ -123,7 +123,7 @@ const monthsLater = Date.parse('2026-04-01T10:00:00Z');
 const named = <T extends object>(name: string, more: T, metadata: object = {}) => ({ metadata: { name, namespace: 'default', uid: name, creationTimestamp: '2026-01-01T09:00:00Z' as never, ...metadata }, ...more });
 
 describe('a workload whose pods or jobs are refused', () => {
-  const failing = { status: { conditions: [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'no service account' }] } };
+  const failing = { status: { replicas: 0, conditions: [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'no service account' }] } };
   const owner = { ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'web', controller: true }] };
   const cases: Record<string, [keyof Seen, object, object?]> = {
     StatefulSet: ['statefulSets', { spec: { replicas: 3 }, status: { replicas: 1 } }],
@@ -148,13 +148,22 @@ describe('a workload whose pods or jobs are refused', () => {
   it.each<[string, keyof Seen, object, object?]>([
     ['a StatefulSet that has its pods or was scaled down', 'statefulSets', { spec: { replicas: 1 }, status: { replicas: 1 } }],
     ['a DaemonSet that has its pods', 'daemonSets', { status: { desiredNumberScheduled: 2, currentNumberScheduled: 2 } }],
-    ['a ReplicaSet whose Deployment tells it', 'replicaSets', failing, owner],
     ['a Job that is suspended', 'jobs', { spec: { template: {}, suspend: true } }],
     ['a CronJob that is suspended', 'cronJobs', { spec: { schedule: '@daily', suspend: true } }],
     ['what is being deleted', 'cronJobs', { spec: { schedule: '@daily' } }, { deletionTimestamp: '2026-01-01T10:00:30Z' }],
   ])('does not where all is well by now: %s', (_, list, object, metadata) => {
     const events = ['StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob'].map((kind) => about(kind, 'it'));
     expect(told({ ...seeing(list, object, metadata), events }, now)).toEqual([]);
+  });
+
+  it('is told by its Deployment where it is a ReplicaSet of one, and by itself where that is gone or has let it go', () => {
+    const deployments = [named('web', { spec: {} as never, status: {} })];
+    const set = (metadata: object) => ({ replicaSets: [named('it', failing, metadata)], deployments });
+    expect(told(set(owner), now)).toEqual([]);
+    expect(told({ ...set(owner), deployments: [] }, now)).toEqual(['ReplicaSet|it|FailedCreate|bad|no service account']);
+    expect(told(set({ labels: { 'pod-template-hash': 'h1' } }), now)).toHaveLength(1);
+    // A new one may be heard of before its Deployment.
+    expect(told({ ...set({ ...owner, creationTimestamp: '2026-01-01T10:00:30Z' }), deployments: [] }, now)).toEqual([]);
   });
 
   it('is well once something was made, whatever events say', () => {
@@ -194,6 +203,64 @@ describe('events that somebody made up', () => {
     const many = ['a1', 'a2', 'a3', 'a4'];
     const seen = { statefulSets: [...many.map((name) => set(name, 'a')), set('b1', 'b')], events: [...many.map((name) => of(name, 'a')), of('b1', 'b')], pods: [makePod('web', { status: crashing })] };
     expect(names(seen)).toEqual(['default/web+0', 'a/a1+0', 'b/b1+0', 'a/a2+0', 'a/a3+1']);
+  });
+});
+
+describe('a pod that is not ready while others of its workload are', () => {
+  const owner = (kind: string, name: string) => ({ ownerReferences: [{ apiVersion: 'apps/v1', kind, name, uid: name, controller: true }] });
+  const hash = (value: string) => ({ labels: { app: 'db', 'controller-revision-hash': value } });
+  const running = (more: object = {}) => containerStatus({ started: true, state: { running: { startedAt: '2026-01-01T09:00:00Z' as never } }, ...more });
+  const waits = (name: string, metadata: object = {}, container: object = {}) =>
+    makePod(name, { metadata: { name, namespace: 'default', uid: name, ...owner('StatefulSet', 'db'), ...hash('1'), ...metadata }, spec: { nodeName: 'node-1', containers: [{ name: 'main' }] }, status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T09:00:00Z' as never, message: 'containers with unready status: [main]' }], containerStatuses: [running(container)] } });
+  const leads = (name: string, metadata: object = {}) => makePod(name, { metadata: { name, namespace: 'default', uid: name, ...owner('StatefulSet', 'db'), ...hash('1'), ...metadata } });
+  const graded = (seen: Partial<Seen>, at = now) => wrong(seen, at).map(({ name, tone, standby = false }) => `${name} ${tone}${standby ? ' standby' : ''}`);
+  const probed = (message: string) => about('Pod', 'b', { reason: 'Unhealthy', message, count: 99 });
+  const budget = (currentHealthy: number, app = 'db') => [named('db', { spec: { selector: { matchLabels: { app } } }, status: { currentHealthy, desiredHealthy: 2, disruptionsAllowed: 0, expectedPods: 3 } })];
+
+  it('is told apart from faults: it may be a standby', () => {
+    expect(graded({ pods: [leads('a'), waits('b'), waits('c')] })).toEqual(['b info standby']);
+    expect(wrong({ pods: [leads('a'), waits('b'), waits('c')] }, now)[0]).toMatchObject({ others: 1, word: 'Running', means: 'pod.standbyWhy' });
+    expect(told({ pods: [leads('a'), waits('b')], events: [probed('Readiness probe failed: I am not the leader')] }, now)).toEqual(['Pod|b|Running|info|Readiness probe failed: I am not the leader']);
+  });
+
+  it('is told not at all in its first minutes, however often its probe fails', () => {
+    const young = waits('b');
+    young.status!.conditions![0]!.lastTransitionTime = '2026-01-01T10:00:00Z' as never;
+    const events = [probed('Readiness probe failed: I am not the leader')];
+    expect(graded({ pods: [leads('a'), young], events })).toEqual([]);
+    expect(graded({ pods: [young], events })).toEqual(['b warn']);
+  });
+
+  it.each<[string, Partial<Seen>]>([
+    ['none else is ready', { pods: [waits('a'), waits('b')] }],
+    ['only those of an earlier template are, as in a rollout that hangs', { pods: [leads('a', hash('0')), waits('b')] }],
+    ['only those of another owner are', { pods: [leads('a', owner('StatefulSet', 'other')), waits('b')] }],
+    ['the ready one is being deleted', { pods: [leads('a', { deletionTimestamp: '2026-01-01T10:00:55Z' }), waits('b')] }],
+    ['it belongs to its node alone', { pods: [leads('a', owner('DaemonSet', 'db')), waits('b', owner('DaemonSet', 'db'))] }],
+    ['nobody owns it', { pods: [waits('b', { ownerReferences: [] })] }],
+    ['it was started again lately', { pods: [leads('a'), waits('b', {}, { restartCount: 3, state: { running: { startedAt: '2026-01-01T09:50:00Z' } } })] }],
+    ['its start is not over', { pods: [leads('a'), waits('b', {}, { started: false })] }],
+    ['more than its readiness fails', { pods: [leads('a'), waits('b')], events: [probed('Liveness probe failed: HTTP probe failed with statuscode: 500')] }],
+    ['a budget lacks healthy pods', { pods: [leads('a'), waits('b')], budgets: budget(1) }],
+  ])('is told as a fault where %s', (_, seen) => {
+    const found = graded(seen);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.filter((each) => !each.endsWith(' warn'))).toEqual([]);
+  });
+
+  it('is no fault where its budget has what it wants, or speaks of others', () => {
+    const pods = [leads('a'), waits('b'), waits('c', {}, { restartCount: 3 })];
+    expect(graded({ pods, budgets: budget(2) })).toEqual(['b info standby']);
+    expect(graded({ pods, budgets: budget(1, 'other') })).toEqual(['b info standby']);
+    expect(graded({ pods, budgets: budget(1).map((each) => ({ ...each, metadata: { ...each.metadata, namespace: 'theirs' } })) })).toEqual(['b info standby']);
+  });
+
+  it('is a fault where its Deployment is not available without it', () => {
+    const of = { ...owner('ReplicaSet', 'web-h1'), labels: { app: 'web', 'pod-template-hash': 'h1' } };
+    const pods = [leads('a', of), waits('b', of)];
+    const deployment = (name: string, status: string) => ({ metadata: { name, namespace: 'default' }, spec: {}, status: { replicas: 2, updatedReplicas: 2, conditions: [{ type: 'Available', status }] } }) as unknown as Deployment;
+    expect(graded({ pods, deployments: [deployment('web', 'False')] })).toEqual(['b warn']);
+    expect(graded({ pods, deployments: [deployment('web', 'True'), deployment('other', 'False')] })).toEqual(['b info standby']);
   });
 });
 
@@ -264,12 +331,43 @@ describe('the overview', () => {
     expect(document.querySelector('.calm')).not.toBeNull();
   });
 
-  it('asks for no ReplicaSets of Deployments, and for storage classes only where a claim waits', async () => {
+  it('keeps a standby out of what needs attention, and asks for budgets only where there may be one', async () => {
+    const owned = (name: string) => ({ metadata: { name, namespace: 'default', ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'db', uid: 'db', controller: true }] } });
+    screen = await mountScreen('/', ({ api }) => void api.put(makePod('db-0', owned('db-0'))));
+    expect(asked('poddisruptionbudgets')).toEqual([]);
+    screen.bridge.api.put(makePod('db-1', { ...owned('db-1'), spec: { nodeName: 'node-1' }, status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T09:00:00Z' as never }], containerStatuses: [containerStatus({ started: true, state: { running: { startedAt: '2026-01-01T09:00:00Z' as never } } })] } }));
+    await screen.follow();
+    expect(asked('poddisruptionbudgets')).toHaveLength(1);
+    expect(document.querySelector('.calm')).not.toBeNull();
+    expect(document.querySelector('details.standing')!.textContent).toContain('db-1');
+    expect(document.querySelector('details.standing summary')!.textContent).toContain('1');
+  });
+
+  it('follows a ReplicaSet that its Deployment has left behind', async () => {
+    const set = { apiVersion: 'apps/v1', kind: 'ReplicaSet', ...named('web-h1', { spec: { replicas: 2 }, status: { conditions: [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota: small' }] } }, { labels: { 'pod-template-hash': 'h1' }, ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'uid-web', controller: true }] }) };
+    screen = await mountScreen('/', ({ api }) => {
+      api.put(makeDeployment('web') as Deployment & KubeObject);
+      api.put(set as never);
+    });
+    expect(document.querySelector('.lines li')).toBeNull();
+    screen.bridge.api.put({ ...set, metadata: { ...set.metadata, ownerReferences: [] } } as never);
+    screen.bridge.api.take('Deployment', 'default', 'web');
+    await screen.follow();
+    await screen.follow();
+    expect(document.querySelector('.lines li a')!.getAttribute('href')).toContain('/k/replicasets.apps/default/web-h1');
+    expect(document.querySelector('.lines li')!.textContent).toContain('exceeded quota: small');
+    expect(asked('replicasets').at(-1)).toContain('labelSelector=pod-template-hash+in+(h1)');
+    screen.bridge.api.put({ ...set, metadata: { ...set.metadata, ownerReferences: [] }, status: {} } as never);
+    await screen.follow();
+    expect(document.querySelector('.lines li')).toBeNull();
+  });
+
+  it('asks for no more than the metadata of ReplicaSets of Deployments, and for storage classes only where a claim waits', async () => {
     screen = await mountScreen('/', ({ api }) => {
       const deployment = makeDeployment('web');
       api.put(deployment as Deployment & KubeObject);
     });
-    expect(asked('replicasets')).toEqual([expect.stringContaining('labelSelector=!pod-template-hash')]);
+    expect(screen.bridge.api.requests.filter(({ path }) => path.includes('/replicasets')).map(({ path, accept = '' }) => [/labelSelector=([^&]*)/.exec(decodeURIComponent(path))![1], accept.includes('as=PartialObjectMetadataList')])).toEqual([['!pod-template-hash', false], ['pod-template-hash', true]]);
     expect(asked('storageclasses')).toEqual([]);
     screen.bridge.api.put({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...named('data', { spec: { storageClassName: 'late' }, status: { phase: 'Pending' } }) } as never);
     await screen.follow();

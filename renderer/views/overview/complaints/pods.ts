@@ -1,20 +1,25 @@
-import type { Node, Pod } from '../../../../main/api/index.ts';
+import type { Event, Pod } from '../../../../main/api/index.ts';
 import { controllerOf } from '../../../../main/api/meta.ts';
 import { timesSeen } from '../../../kinds/event/time.ts';
 import { explainWord } from '../../../kinds/pod/explain.ts';
 import { summarize, toneOf, troubleOf } from '../../../kinds/pod/status.ts';
 import { stuckOf } from '../../../kinds/pod/stuck.ts';
 import { warningsOf } from '../../../kinds/pod/warnings.ts';
-import type { EventsOf } from '../seen.ts';
+import type { EventsOf, Seen } from '../seen.ts';
 import type { Complaint } from '../trouble.ts';
 import { isDown } from './nodes.ts';
+import { standbys } from './standby.ts';
 
 /** What a node has said less often may be the start of a program that is slow, or of a pod that came before its ConfigMap. */
 const timesToTell = 3;
 
-export function* ofPods(pods: readonly Pod[], nodes: readonly Node[], eventsOf: EventsOf, now: number): Iterable<Complaint> {
-  const down = new Set(nodes.filter(isDown).map(({ metadata }) => metadata?.name));
-  for (const pod of pods) {
+/** Whether an event tells of nothing more than a pod that is not ready. */
+const isOfReadiness = ({ reason, message = '' }: Event): boolean => reason === 'Unhealthy' && message.startsWith('Readiness probe ');
+
+export function* ofPods(seen: Seen, eventsOf: EventsOf, now: number): Iterable<Complaint> {
+  const down = new Set(seen.nodes.filter(isDown).map(({ metadata }) => metadata?.name));
+  const isStandby = standbys(seen, down);
+  for (const pod of seen.pods) {
     const summary = summarize(pod);
     // One that has ended and cannot go is on its way as well: a finalizer holds it.
     const isHeld = pod.metadata?.deletionTimestamp !== undefined && toneOf(pod, summary) === 'idle';
@@ -32,6 +37,10 @@ export function* ofPods(pods: readonly Pod[], nodes: readonly Node[], eventsOf: 
     const warnings = warningsOf(pod, eventsOf(pod), now);
     const stuck = stuckOf(pod, now);
     const told = warnings.find((event) => timesSeen(event) >= timesToTell);
+    if (warnings.every(isOfReadiness) && isStandby(pod, now)) {
+      if (stuck !== undefined) yield { ...of, tone: 'info', why: warnings[0]?.message ?? stuck, means: 'pod.standbyWhy', group: `${of.group}/standby`, standby: true };
+      continue;
+    }
     if (stuck === undefined && !told) continue;
     yield { ...of, why: (told ?? warnings[0])?.message ?? stuck ?? '', hearsay: stuck === undefined };
   }

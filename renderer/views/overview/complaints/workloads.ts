@@ -7,9 +7,10 @@ import { jobStatus } from '../../../kinds/job/status.ts';
 import { refusalOf } from '../../../kinds/workload/refusal.ts';
 import type { EventsOf, Seen } from '../seen.ts';
 import type { Complaint, TroubleKind } from '../trouble.ts';
+import { leftBehind } from './replicaSets.ts';
 
 /** Deployments, and what makes pods or Jobs without one. */
-export function* ofWorkloads(seen: Seen, eventsOf: EventsOf): Iterable<Complaint> {
+export function* ofWorkloads(seen: Seen, eventsOf: EventsOf, now: number): Iterable<Complaint> {
   const lastMade = makingTimes(seen);
   const refused = (object: KubeObject, kind: TroubleKind): Complaint | undefined => {
     const refusal = refusalOf({ ...object, kind }, eventsOf(object), () => lastMade(object.metadata?.uid));
@@ -17,8 +18,8 @@ export function* ofWorkloads(seen: Seen, eventsOf: EventsOf): Iterable<Complaint
     return refusal && { ...about(object, kind), word: 'FailedCreate', tone: 'bad', why: refusal.message, means, hearsay: !refusal.certain };
   };
   for (const deployment of seen.deployments) yield* bad(deployment, 'Deployment', deploymentStatus(deployment));
-  // Those of Deployments tell it to their Deployment.
-  for (const set of seen.replicaSets) if (controllerOf(set)?.kind !== 'Deployment') yield* some(refused(set, 'ReplicaSet'));
+  const isLeft = leftBehind(seen.deployments, now);
+  for (const set of seen.replicaSets) if (isLeft(set)) yield* some(refused(set, 'ReplicaSet'));
   for (const set of seen.replicationControllers) yield* some(refused(set, 'ReplicationController'));
   for (const set of seen.statefulSets) yield* some(refused(set, 'StatefulSet'));
   for (const set of seen.daemonSets) yield* some(refused(set, 'DaemonSet'));
