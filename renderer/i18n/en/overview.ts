@@ -16,6 +16,8 @@ export default {
   noWarnings: 'No warnings',
   allEvents: 'All events',
   times: '{count} times',
+  showEvents: 'Show the {count} events',
+  hideEvents: 'Hide the {count} events',
   access: 'kubectl access',
   shell: 'shell',
   server: 'API server',

@@ -16,6 +16,8 @@ export default {
   noWarnings: '没有警告',
   allEvents: '所有事件',
   times: '{count} 次',
+  showEvents: '显示 {count} 个事件',
+  hideEvents: '收起 {count} 个事件',
   access: '使用 kubectl 访问',
   shell: '命令行',
   server: 'API 服务器',

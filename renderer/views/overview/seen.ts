@@ -8,6 +8,8 @@ export interface Seen {
   deployments: readonly Deployment[];
   /** Those that no Deployment manages, for all that is known. */
   replicaSets: readonly ReplicaSet[];
+  /** Metadata of those that a Deployment has made. */
+  setsOfDeployments: readonly KubeObject[];
   replicationControllers: readonly ReplicationController[];
   statefulSets: readonly StatefulSet[];
   daemonSets: readonly DaemonSet[];
@@ -20,6 +22,7 @@ export interface Seen {
   /** Undefined as long as they are not known, or nothing asks for them. */
   budgets: readonly PodDisruptionBudget[] | undefined;
   namespaces: readonly Namespace[];
+  /** Warnings, and whatever is said of claims that wait. */
   events: readonly Event[];
 }
 

@@ -29,7 +29,8 @@ export function useSeen(namespace: () => string, now: () => number): { seen: Com
     autoscalers: useLiveList<V2HorizontalPodAutoscaler>(core.horizontalPodAutoscalers, filter()),
     claims: useLiveList<PersistentVolumeClaim>(core.persistentVolumeClaims, filter()),
     namespaces: useLiveList<Namespace>(core.namespaces),
-    events: useLiveList<Event>(core.events, filter()),
+    // Of ten events nine say that all goes well.
+    warnings: useLiveList<Event>(core.events, filter({ fieldSelector: 'type=Warning' })),
   };
   const made = useLiveList<KubeObject>(core.replicaSets, filter({ labelSelector: templateHash, metadataOnly: true }));
   const left = computed(() => new Set(made.items.value.filter(leftBehind(lists.deployments.items.value, now())).map(({ metadata }) => metadata?.uid)));
@@ -39,13 +40,16 @@ export function useSeen(namespace: () => string, now: () => number): { seen: Com
     () => filter({ labelSelector: hashes.value.length > mostNamed ? templateHash : `${templateHash} in (${hashes.value.join(',')})` })(),
   );
   const budgets = useLiveList<PodDisruptionBudget>(() => (lists.pods.items.value.some(isUnready) ? core.podDisruptionBudgets : undefined), filter());
-  const classes = useLiveList<StorageClass>(() => (lists.claims.items.value.some(isPending) ? core.storageClasses : undefined));
+  const waits = computed(() => lists.claims.items.value.some(isPending));
+  const classes = useLiveList<StorageClass>(() => (waits.value ? core.storageClasses : undefined));
+  const ofClaims = useLiveList<Event>(() => (waits.value ? core.events : undefined), filter({ fieldSelector: 'type=Normal,involvedObject.kind=PersistentVolumeClaim' }));
   return {
     seen: computed(() => ({
       nodes: lists.nodes.items.value,
       pods: lists.pods.items.value,
       deployments: lists.deployments.items.value,
       replicaSets: [...lists.replicaSets.items.value, ...orphans.items.value.filter(({ metadata }) => left.value.has(metadata?.uid))],
+      setsOfDeployments: made.items.value,
       replicationControllers: lists.replicationControllers.items.value,
       statefulSets: lists.statefulSets.items.value,
       daemonSets: lists.daemonSets.items.value,
@@ -56,7 +60,7 @@ export function useSeen(namespace: () => string, now: () => number): { seen: Com
       storageClasses: classes.phase.value === 'loading' ? undefined : classes.items.value,
       budgets: budgets.phase.value === 'loading' ? undefined : budgets.items.value,
       namespaces: lists.namespaces.items.value,
-      events: lists.events.items.value,
+      events: [...lists.warnings.items.value, ...ofClaims.items.value],
     })),
     phases: computed(() => ({ pods: lists.pods.phase.value, deployments: lists.deployments.phase.value })),
     loading: computed(() => Object.values(lists).some(({ phase }) => phase.value === 'loading')),

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Deployment, Event } from '../../../main/api/index.ts';
 import type { KubeObject } from '../../../main/api/meta.ts';
-import { podTally, warningGroups } from '../../../renderer/views/overview/health.ts';
+import { podTally } from '../../../renderer/views/overview/health.ts';
 import type { Seen } from '../../../renderer/views/overview/seen.ts';
 import { troubles } from '../../../renderer/views/overview/troubles.ts';
 import { mountScreen, type Screen } from '../support/mountScreen.ts';
@@ -15,7 +15,7 @@ function warning(name: string, message: string, lastTimestamp: string, count = 1
 }
 
 const nothing: Seen = {
-  nodes: [], pods: [], deployments: [], replicaSets: [], replicationControllers: [], statefulSets: [], daemonSets: [], jobs: [], cronJobs: [],
+  nodes: [], pods: [], deployments: [], replicaSets: [], setsOfDeployments: [], replicationControllers: [], statefulSets: [], daemonSets: [], jobs: [], cronJobs: [],
   autoscalers: [], claims: [], storageClasses: [], budgets: undefined, namespaces: [], events: [],
 };
 const wrong = (seen: Partial<Seen>, now = 0) => troubles({ ...nothing, ...seen }, now);
@@ -374,28 +374,5 @@ describe('the overview', () => {
     await screen.follow();
     expect(asked('storageclasses')).toHaveLength(1);
     expect(document.querySelector('.lines li a')!.getAttribute('href')).toContain('/k/persistentvolumeclaims/default/data');
-  });
-});
-
-describe('warnings', () => {
-  it('say when they were seen last, though some have seconds and others microseconds', () => {
-    const late = { ...warning('web-2', 'no room', '', 1), lastTimestamp: undefined, eventTime: '2026-01-01T10:00:05.900000Z' } as unknown as Event;
-    const [group] = warningGroups([warning('web-1', 'no room', '2026-01-01T10:00:05Z'), late], 0);
-    expect(group).toMatchObject({ last: '2026-01-01T10:00:05.900000Z', times: 2 });
-  });
-
-  it('are grouped by their cause, whatever pod they name, the latest first', () => {
-    const events = [
-      warning('web-1', 'Back-off restarting failed container main in pod web-1_default(0a1b2c3d)', '2026-01-01T10:00:00Z', 3),
-      warning('web-2', 'Back-off restarting failed container main in pod web-2_default(9f8e7d6c)', '2026-01-01T10:05:00Z', 4),
-      warning('old', 'Back-off restarting failed container main in pod old_default(9f8e7d6c)', '2026-01-01T08:00:00Z'),
-      { ...warning('db', 'Failed to pull image', '2026-01-01T10:06:00Z'), reason: 'Failed' },
-      { ...warning('fine', 'Pulled', '2026-01-01T10:06:00Z'), type: 'Normal' },
-    ];
-    const groups = warningGroups(events, Date.parse('2026-01-01T09:30:00Z'));
-    expect(groups.map(({ reason, times, objects }) => [reason, times, objects.map(({ name }) => name)])).toEqual([
-      ['Failed', 1, ['db']],
-      ['BackOff', 7, ['web-1', 'web-2']],
-    ]);
   });
 });
