@@ -22,12 +22,19 @@ export function sourceOf({ source, reportingComponent }: Event): string {
   return source?.component || reportingComponent || '';
 }
 
-/** The latest first. A time in whole seconds and one in microseconds are not in order as texts: `05Z` is after `05.1Z`. */
-export function byLastSeen(a: Event, b: Event): number {
-  return Date.parse(lastSeen(b) ?? '') - Date.parse(lastSeen(a) ?? '') || finer(b) - finer(a);
+/** In milliseconds, microseconds being their fraction. Objects of lists do not change: each is read once, however often it is compared. */
+const read = new WeakMap<Event, number>();
+
+/** When an event was last seen, in milliseconds, to the microsecond; NaN where it does not tell. */
+export function lastSeenAt(event: Event): number {
+  const known = read.get(event);
+  if (known !== undefined) return known;
+  const time = lastSeen(event) ?? '';
+  // Date does not keep what is below the millisecond.
+  const at = Date.parse(time) + Number(/\.\d{3}(\d{1,3})/.exec(time)?.[1]?.padEnd(3, '0') ?? 0) / 1_000;
+  read.set(event, at);
+  return at;
 }
 
-/** The microseconds below the millisecond, which Date does not keep. */
-function finer(event: Event): number {
-  return Number(/\.\d{3}(\d{1,3})/.exec(lastSeen(event) ?? '')?.[1]?.padEnd(3, '0') ?? 0);
-}
+/** The latest first. A time in whole seconds and one in microseconds are not in order as texts: `05Z` is after `05.1Z`. */
+export const byLastSeen = (a: Event, b: Event): number => lastSeenAt(b) - lastSeenAt(a);

@@ -10,8 +10,18 @@ export interface PodSummary {
   restarts: number;
 }
 
-/** What `kubectl get pods` says. Mirrors printPod of pkg/printers/internalversion/printers.go. */
+/** Objects of lists do not change, and a screen that follows ten thousand of them looks again at all when one is new. */
+const summaries = new WeakMap<Pod, PodSummary>();
+
+/** What `kubectl get pods` says. */
 export function summarize(pod: Pod): PodSummary {
+  let summary = summaries.get(pod);
+  if (!summary) summaries.set(pod, (summary = read(pod)));
+  return summary;
+}
+
+/** Mirrors printPod of pkg/printers/internalversion/printers.go. */
+function read(pod: Pod): PodSummary {
   const status = pod.status ?? {};
   const sidecars = new Set(
     (pod.spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always').map(({ name }) => name),

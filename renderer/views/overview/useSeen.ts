@@ -3,6 +3,7 @@ import type { CronJob, DaemonSet, Deployment, Event, Job, Namespace, Node, Persi
 import type { KubeObject } from '../../../main/api/meta.ts';
 import { core, type ListFilter, type LivePhase } from '../../client/index.ts';
 import { useLiveList } from '../../composables/useLiveList.ts';
+import { useSettled } from '../../composables/useSettled.ts';
 import { isPending } from './complaints/claims.ts';
 import { leftBehind } from './complaints/replicaSets.ts';
 import { isUnready } from './complaints/standby.ts';
@@ -43,8 +44,8 @@ export function useSeen(namespace: () => string, now: () => number): { seen: Com
   const waits = computed(() => lists.claims.items.value.some(isPending));
   const classes = useLiveList<StorageClass>(() => (waits.value ? core.storageClasses : undefined));
   const ofClaims = useLiveList<Event>(() => (waits.value ? core.events : undefined), filter({ fieldSelector: 'type=Normal,involvedObject.kind=PersistentVolumeClaim' }));
-  return {
-    seen: computed(() => ({
+  const current = computed(() => ({
+    seen: {
       nodes: lists.nodes.items.value,
       pods: lists.pods.items.value,
       deployments: lists.deployments.items.value,
@@ -61,8 +62,13 @@ export function useSeen(namespace: () => string, now: () => number): { seen: Com
       budgets: budgets.phase.value === 'loading' ? undefined : budgets.items.value,
       namespaces: lists.namespaces.items.value,
       events: [...lists.warnings.items.value, ...ofClaims.items.value],
-    })),
-    phases: computed(() => ({ pods: lists.pods.phase.value, deployments: lists.deployments.phase.value })),
-    loading: computed(() => Object.values(lists).some(({ phase }) => phase.value === 'loading')),
-  };
+    },
+    phases: { pods: lists.pods.phase.value, deployments: lists.deployments.phase.value },
+    loading: Object.values(lists).some(({ phase }) => phase.value === 'loading'),
+  }));
+  const settled = useSettled(current, () => pauseFor(lists.pods.items.value.length));
+  return { seen: computed(() => settled.value.seen), phases: computed(() => settled.value.phases), loading: computed(() => settled.value.loading) };
 }
+
+/** All that is seen is judged anew when any of it changes: milliseconds between one time and the next, by the number of pods. */
+const pauseFor = (pods: number): number => (pods < 500 ? 0 : pods < 5_000 ? 250 : 1_000);

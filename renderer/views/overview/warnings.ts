@@ -1,6 +1,6 @@
 import type { Event } from '../../../main/api/index.ts';
 import { controllerOf, type KubeObject } from '../../../main/api/meta.ts';
-import { byLastSeen, lastSeen, timesSeen } from '../../kinds/event/time.ts';
+import { byLastSeen, lastSeenAt, timesSeen } from '../../kinds/event/time.ts';
 import type { Seen } from './seen.ts';
 
 export interface Reference {
@@ -30,7 +30,7 @@ export function warningGroups(seen: Pick<Seen, 'events' | 'pods' | 'jobs' | 'set
   const ownerOf = owners(seen);
   const groups = new Map<string, WarningGroup & { events: Event[] }>();
   for (const event of seen.events) {
-    if (event.type !== 'Warning' || !(Date.parse(lastSeen(event) ?? '') >= since)) continue;
+    if (event.type !== 'Warning' || !(lastSeenAt(event) >= since)) continue;
     const { reason = '' } = event;
     const about = ownerOf(event);
     const key = JSON.stringify([about.namespace, about.kind, about.name, reason]);
@@ -61,11 +61,12 @@ export function fairly(groups: readonly WarningGroup[], most: number): readonly 
 
 /** Finds what manages the object of an event, as far up as is known. One of one namespace says nothing of another's objects, whatever it names. */
 function owners({ pods, jobs, setsOfDeployments }: Pick<Seen, 'pods' | 'jobs' | 'setsOfDeployments'>): (event: Event) => Reference {
-  let byUid: Map<string, KubeObject> | undefined;
+  let byUid: Map<string | undefined, KubeObject> | undefined;
   let bySetName: Map<string, KubeObject> | undefined;
   const known = (namespace: string, uid: string | undefined) => {
-    byUid ??= new Map([...pods, ...jobs, ...setsOfDeployments].map((object) => [`${object.metadata?.namespace}/${object.metadata?.uid}`, object]));
-    return byUid.get(`${namespace}/${uid}`);
+    byUid ??= new Map([...pods, ...jobs, ...setsOfDeployments].map((object) => [object.metadata?.uid, object]));
+    const object = byUid.get(uid);
+    return object?.metadata?.namespace === namespace ? object : undefined;
   };
   const setOf = (namespace: string, podName: string) => {
     bySetName ??= new Map(setsOfDeployments.map((set) => [`${set.metadata?.namespace}/${set.metadata?.name}`, set]));
