@@ -19,13 +19,14 @@ export function ageColumn<T extends KubeObject>(): Column<T> {
     id: 'age',
     title: 'column.age',
     width: 76,
+    keep: 3,
     text: (object) => object.metadata?.creationTimestamp ?? '',
     time: (object) => object.metadata?.creationTimestamp,
   };
 }
 
 export function namespaceColumn<T extends KubeObject>(): Column<T> {
-  return { id: 'namespace', title: 'column.namespace', width: 104, grow: 1, text: (object) => object.metadata?.namespace ?? '' };
+  return { id: 'namespace', title: 'column.namespace', width: 104, grow: 1, below: true, text: (object) => object.metadata?.namespace ?? '' };
 }
 
 export function labelsColumn<T extends KubeObject>(): Column<T> {
@@ -65,7 +66,7 @@ export function stateColumns<T extends KubeObject>(resource: Resource, status: (
   return [
     nameColumn(resource),
     ...(resource.namespaced ? [namespaceColumn<T>()] : []),
-    { id: 'status', title: 'column.status', width, grow: 1, text: (object) => status(object).text, status },
+    { id: 'status', title: 'column.status', width, grow: 1, keep: 5, text: (object) => status(object).text, status },
     ...own,
     labelsColumn(),
     ageColumn(),
@@ -74,5 +75,5 @@ export function stateColumns<T extends KubeObject>(resource: Resource, status: (
 
 /** How many are ready, of how many that should be. */
 export function readyColumn<T extends KubeObject>(ready: (object: T) => number | undefined, wanted: (object: T) => number): Column<T> {
-  return { id: 'ready', title: 'column.ready', width: 76, text: (object) => `${ready(object) ?? 0}/${wanted(object)}`, sortBy: (object) => ready(object) ?? 0 };
+  return { id: 'ready', title: 'column.ready', width: 76, keep: 4, text: (object) => `${ready(object) ?? 0}/${wanted(object)}`, sortBy: (object) => ready(object) ?? 0 };
 }

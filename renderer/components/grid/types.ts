@@ -26,6 +26,12 @@ export interface Column<Row> {
   mono?: boolean;
   /** Hidden until the user asks for it. */
   optional?: boolean;
+  /** How much it matters where there is no room for all: what matters least is left out first. 1 where absent. */
+  keep?: number;
+  /** Pixels to which it may be made narrower; by what it shows where absent. */
+  least?: number;
+  /** It says which of several the first column means, and is shown under its text where there is no room for all. */
+  below?: boolean;
   /** What is shown, searched and copied. */
   text(row: Row): string;
   /** What to sort by, where that is not the text. */

@@ -8,6 +8,7 @@ export default {
   badSelector: 'This is not a label selector',
   columns: 'Columns',
   reset: 'Reset columns',
+  noRoom: ' (no room)',
   create: 'Create',
   count: '{shown} of {total}',
   total: '{total} in all',

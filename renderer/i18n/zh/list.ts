@@ -7,6 +7,7 @@ export default {
   selector: '标签选择算符，例如 app=web,tier!=db',
   badSelector: '这不是有效的标签选择算符',
   columns: '列',
+  noRoom: '（空间不足）',
   reset: '恢复默认列',
   create: '创建',
   count: '{shown} / {total}',

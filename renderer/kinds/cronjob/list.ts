@@ -14,12 +14,13 @@ function next(cronJob: CronJob): { at: number; zone: string } | undefined {
 
 export const list: KindList<CronJob> = {
   columns: stateColumns(core.cronJobs, cronJobStatus, [
-    { id: 'schedule', title: 'column.schedule', width: 120, grow: 1, mono: true, text: ({ spec }) => spec?.schedule ?? '' },
+    { id: 'schedule', title: 'column.schedule', width: 120, keep: 4, grow: 1, mono: true, text: ({ spec }) => spec?.schedule ?? '' },
     { id: 'timeZone', title: 'column.timeZone', width: 140, optional: true, text: ({ spec }) => spec?.timeZone ?? '' },
     {
       id: 'nextRun',
       title: 'column.nextRun',
       width: 88,
+      keep: 4,
       text(cronJob) {
         const run = next(cronJob);
         return run ? clockTime(run.at, run.zone) : '';

@@ -17,7 +17,7 @@ export const list: KindList<V2HorizontalPodAutoscaler> = {
       text: ({ spec }) => (spec ? `${spec.scaleTargetRef.kind}/${spec.scaleTargetRef.name}` : ''),
       to: ({ metadata, spec }) => spec && referenceRoute(useDiscovery().resources, { ...spec.scaleTargetRef, namespace: metadata?.namespace ?? '' }),
     },
-    { id: 'metrics', title: 'autoscaler.metrics', width: 130, grow: 2, text: (scaler) => metricsOf(scaler).map(({ name, current, target }) => `${name}: ${current || '–'} / ${target}`).join(', ') },
+    { id: 'metrics', title: 'autoscaler.metrics', width: 130, grow: 2, keep: 4, text: (scaler) => metricsOf(scaler).map(({ name, current, target }) => `${name}: ${current || '–'} / ${target}`).join(', ') },
     { ...countColumn<V2HorizontalPodAutoscaler>('replicas', 'rollout.replicas', ({ status }) => status?.currentReplicas ?? 0), width: 84 },
     { id: 'range', title: 'autoscaler.range', width: 84, text: ({ spec }) => (spec ? `${spec.minReplicas ?? 1} – ${spec.maxReplicas}` : '') },
   ], 150),

@@ -10,7 +10,7 @@ import { completionsText, durationOf, jobStatus } from './status.ts';
 
 export const list: KindList<Job> = {
   columns: stateColumns(core.jobs, jobStatus, [
-    { id: 'completions', title: 'column.completions', width: 110, text: completionsText, sortBy: ({ status }) => status?.succeeded ?? 0 },
+    { id: 'completions', title: 'column.completions', width: 110, keep: 4, text: completionsText, sortBy: ({ status }) => status?.succeeded ?? 0 },
     countColumn('failed', 'column.failed', ({ status }) => status?.failed ?? 0),
     {
       id: 'duration',

@@ -12,6 +12,7 @@ export const list: KindList<Namespace> = {
       title: 'column.status',
       width: 140,
       grow: 1,
+      keep: 5,
       text: (namespace) => namespaceStatus(namespace).text,
       status: namespaceStatus,
     },

@@ -12,10 +12,11 @@ export const list: KindList<PersistentVolume> = {
       id: 'status',
       title: 'column.status',
       width: 120,
+      keep: 5,
       text: ({ status }) => status?.phase ?? '',
       status: ({ status, metadata }) => volumePhase(status?.phase, metadata?.deletionTimestamp !== undefined),
     },
-    { id: 'capacity', title: 'column.capacity', width: 92, text: ({ spec }) => spec?.capacity?.storage ?? '' },
+    { id: 'capacity', title: 'column.capacity', width: 92, keep: 4, text: ({ spec }) => spec?.capacity?.storage ?? '' },
     { id: 'modes', title: 'column.accessModes', width: 110, text: ({ spec }) => accessModesText(spec?.accessModes) },
     { id: 'policy', title: 'column.reclaimPolicy', width: 110, text: ({ spec }) => spec?.persistentVolumeReclaimPolicy ?? '' },
     {

@@ -11,6 +11,7 @@ export const list: KindList<Pod> = {
       id: 'ready',
       title: 'column.ready',
       width: 62,
+      keep: 4,
       text: (pod) => readyText(pod),
       sortBy: (pod) => summarize(pod).ready,
     },

@@ -24,10 +24,10 @@ beforeAll(() => {
   Object.defineProperty(HTMLElement.prototype, 'clientWidth', { configurable: true, value: 800 });
 });
 
-async function makeGrid(rows: Row[], layout: GridLayout = { shown: {}, widths: {} }, selected = new Set<string>()) {
+async function makeGrid(rows: Row[], layout: GridLayout = { shown: {}, widths: {} }, selected = new Set<string>(), shown = columns) {
   const wrapper = mount(DataGrid as never, {
     attachTo: document.body,
-    props: { label: 'Rows', rows, columns, rowKey: (row: Row) => row.name, layout, selected } as never,
+    props: { label: 'Rows', rows, columns: shown, rowKey: (row: Row) => row.name, layout, selected } as never,
     global: { plugins: [makeI18n('en'), makeVuetify()], stubs: { RouterLink: true } },
   });
   await nextTick();
@@ -79,6 +79,14 @@ describe('the grid', () => {
     const { wrapper } = await makeGrid(rowsOf(1), { shown: { extra: true, name: false }, widths: { count: 222 } });
     expect(wrapper.findAll('[role=columnheader]').map((header) => header.text())).toEqual(['', 'Count', 'Extra']);
     expect(wrapper.find('.head').attributes('style')).toContain('222px');
+  });
+
+  it('tells which columns have no room, and shows the one that says which is meant below the name', async () => {
+    const wide = columns.map((column) => ({ ...column, width: 500, optional: false, ...(column.id === 'extra' ? { below: true } : {}) }));
+    const { wrapper, lastOf } = await makeGrid(rowsOf(1), undefined, undefined, [...wide, ...Array.from({ length: 9 }, (_, i) => ({ ...wide[1]!, id: `more-${i}` }))]);
+    expect(lastOf<string[]>('crowded')).toContain('more-8');
+    expect(wrapper.findAll('[role=columnheader]').length).toBeLessThan(9);
+    expect(wrapper.find('.body .double').text()).toBe('row-0extra');
   });
 });
 

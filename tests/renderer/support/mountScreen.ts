@@ -31,15 +31,15 @@ export interface Screen {
 const listsDrawAfter = 300;
 
 /** A box that every element fills: happy-dom lays nothing out, and a virtual list draws what has room. */
-function giveRoom(): void {
+function giveRoom(width: number): void {
   Object.defineProperty(HTMLElement.prototype, 'clientHeight', { configurable: true, value: 400 });
-  Object.defineProperty(HTMLElement.prototype, 'clientWidth', { configurable: true, value: 1000 });
+  Object.defineProperty(HTMLElement.prototype, 'clientWidth', { configurable: true, value: width });
   Object.defineProperty(globalThis, 'visualViewport', { configurable: true, value: new EventTarget() });
 }
 
 /** Mounts the window's screens at an address, over a FakeBridge, with what every screen may count on. */
-export async function mountScreen(at: RouteLocationRaw, prepare: (bridge: FakeBridge) => void = () => undefined, options: { language?: Language; component?: Component } = {}): Promise<Screen> {
-  giveRoom();
+export async function mountScreen(at: RouteLocationRaw, prepare: (bridge: FakeBridge) => void = () => undefined, options: { language?: Language; component?: Component; width?: number } = {}): Promise<Screen> {
+  giveRoom(options.width ?? 1_000);
   const bridge = new FakeBridge();
   prepare(bridge);
   const timing = new ManualTiming();
