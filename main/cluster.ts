@@ -12,6 +12,7 @@ import type { ClusterState } from '../preload/contract.ts';
 import { lastUsedLabel } from './api/legacyTokens.ts';
 import { parseYaml } from './api/yaml.ts';
 import { type ApiAddress, ApiAddresses } from './apiAddresses.ts';
+import { ApiServerLease } from './apiServerLease.ts';
 import { type Answer, auditPolicy, begun, bootstrapTokens, builtinAdmission, builtinStrategies, compileDeviceSelector, createApiServer, objectsOf, readAdmissionConfiguration, NodeAuthorizer, RbacAuthorizer, ServiceAccountTokens, storeCheck, UnionAuthorizer, x509Authenticator, type AdmissionConfiguration, type ApiServer, type AuditPolicy, type Egress, type KubeletListener } from './apiserver/index.ts';
 import { bootstrapCluster, certificateSigner, ensureAuthority, kubeletIssuer, nodeRules, type ClusterCertificates, contextName, ensureCertificates, ensureEndpoints, mergeKubeconfig, removeFromKubeconfig, writeKubeconfig, type KeptAuthority, type KubeconfigEntry } from './bootstrap/index.ts';
 import type { ApiEndpoint } from './bridge/index.ts';
@@ -131,6 +132,7 @@ function machineFiles(resources: string | undefined): MachineFiles {
 const bootstrapHooks = [
   'bootstrap-controller', 'start-system-namespaces-controller', 'start-service-ip-repair-controllers', 'scheduling/bootstrap-system-priority-classes',
   'start-cluster-authentication-info-controller', 'rbac/bootstrap-roles', 'priority-and-fairness-config-producer', 'start-kubernetes-service-cidr-controller', 'storage-readiness',
+  'start-kube-apiserver-identity-lease-controller', 'start-kube-apiserver-identity-lease-garbage-collector',
 ];
 
 /** Tells a cluster from all others for as long as it has its authority. */
@@ -349,6 +351,9 @@ class Engine implements Cluster {
       clusterInfo: { server: `https://127.0.0.1:${bound}`, ca: certificates.ca },
     });
     bootstrapped = true;
+    const lease = new ApiServerLease({ client: admin, clock, random, log, hostname: os.hostname(), engine: engine && engineId(this.#files) });
+    lease.start();
+    this.#stops.push(() => lease.stop());
     // From here on the store is known to hold something.
     await writeMemory(this.#files, { port: bound, ...(dualStack ? { dualStack } : {}), ...(etcd ? { etcd: etcd.prefix } : {}) });
     const informers = await this.#startControlLoops(api, certificates, tokens, nodes, engine);
