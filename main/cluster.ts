@@ -19,7 +19,7 @@ import type { ApiEndpoint } from './bridge/index.ts';
 import { Client, ClientMetrics, InformerFactory, LeaderElector, resources } from './client/index.ts';
 import { clusterFiles, clusterFilesIn, isFree, makeDirectory, readMemory, writeMemory, type ClusterFiles } from './clusterFiles.ts';
 import { engineId, openClusterStore } from './clusterStore.ts';
-import { listenOnHost, portProblem } from './cloud/index.ts';
+import { CloudMetrics, listenOnHost, portProblem } from './cloud/index.ts';
 import { ControllerMetrics, startControllers, type ControllerContext } from './controllers/index.ts';
 import { joinEngines, type Engine as StoreEngine } from './engines.ts';
 import { Nodes } from './nodes.ts';
@@ -272,6 +272,7 @@ class Engine implements Cluster {
     this.#schedulerMetrics = new SchedulerMetrics(register);
     const api = createApiServer({
       metrics: register,
+      featureGates: this.options.featureGates,
       store,
       clock,
       random,
@@ -306,6 +307,7 @@ class Engine implements Cluster {
     const addresses = engine && new ApiAddresses({ store, id: engineId(this.#files), publish, clock, log });
     if (addresses) this.#stops.push(() => addresses.stop());
     const nodes = new Nodes({
+      cloudMetrics: new CloudMetrics(register),
       cluster: this.options.name,
       directory: this.#files.directory,
       count: this.options.nodes,

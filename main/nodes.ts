@@ -9,7 +9,7 @@ import type { Node as KubeNode, ServiceCIDR } from './api/index.ts';
 import type { KubeletApi } from './api/kubelet.ts';
 import { isAlreadyExists } from './api/status.ts';
 import { EventRecorder, resources, type Client, type InformerFactory } from './client/index.ts';
-import { listenOnHost, portProblem, startCloud, type Cloud, type Dialer } from './cloud/index.ts';
+import { listenOnHost, portProblem, startCloud, type Cloud, type CloudMetrics, type Dialer } from './cloud/index.ts';
 import { createForwarder, startDns, type Dns } from './dns/index.ts';
 import type { EngineVolumes } from './controllers/index.ts';
 import { startGateway } from './gateway/index.ts';
@@ -55,6 +55,8 @@ export interface NodesOptions {
   certificate: { certificate: string; key: string };
   /** After the start: there will be no nodes, since the engine cannot make their network. */
   onFailure(error: Error): void;
+  /** Told which controllers of the cloud run. */
+  cloudMetrics?: CloudMetrics;
   clock: Clock;
   random: Random;
   log: Logger;
@@ -307,7 +309,9 @@ export class Nodes {
       clock,
       log: log.child('nodes'),
     });
+    const stopped = options.cloudMetrics?.started('cloud-node-lifecycle');
     this.#stops.push(async () => {
+      stopped?.();
       await requests.stop();
       recorder.stop();
     });
@@ -443,6 +447,7 @@ export class Nodes {
       cluster: options.cluster,
       agents: (node) => this.#dialer(node),
       machine: (node) => this.#nodes.get(node)?.place,
+      metrics: options.cloudMetrics,
       clock,
       random,
       log: options.log,

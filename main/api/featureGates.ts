@@ -4,5 +4,10 @@
  */
 export const knownFeatureGates = ['MaxUnavailableStatefulSet'] as const;
 
+type FeatureGate = (typeof knownFeatureGates)[number];
+
+/** How far along what they switch is in 1.36. */
+export const featureStages: Readonly<Record<FeatureGate, 'ALPHA' | 'BETA'>> = { MaxUnavailableStatefulSet: 'BETA' };
+
 /** The gates that somebody has switched. */
-export type FeatureGates = Partial<Record<(typeof knownFeatureGates)[number], boolean>>;
+export type FeatureGates = Partial<Record<FeatureGate, boolean>>;

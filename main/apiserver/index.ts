@@ -3,6 +3,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Registry as MetricsRegistry } from 'prom-client';
+import type { FeatureGates } from '../api/featureGates.ts';
 import type { KubeletApi } from '../api/kubelet.ts';
 import type { Store } from '../store/index.ts';
 import type { Clock, Timer } from '../util/clock.ts';
@@ -16,7 +17,7 @@ import { AdmissionMetrics } from './admission/metrics.ts';
 import { AdmissionChain } from './admissionChain.ts';
 import { Auditor, type AuditPolicy, type AuditSink } from './audit/index.ts';
 import type { Authenticator, Authorizer, UserInfo } from './auth/types.ts';
-import { CustomResources } from './apiextensions/index.ts';
+import { CustomResources, describeRules } from './apiextensions/index.ts';
 import { Chain } from './chain.ts';
 import { directEgress, type Egress } from './egress/index.ts';
 import { describeFlows, FlowControl, flowDumps, FlowSchemaController } from './flowControl/index.ts';
@@ -34,7 +35,7 @@ import { Discovery } from './site/discovery.ts';
 import { begun, storeCheck } from './site/health.ts';
 import { siteOf, version136, type Page, type VersionInfo } from './site/index.ts';
 import { LongRunning } from './site/longRunning.ts';
-import { describeAvailability, describeStorage, RequestMetrics } from './site/metrics.ts';
+import { describeAvailability, describeFeatures, describeStorage, RequestMetrics } from './site/metrics.ts';
 import { measuredStore } from './site/storeMetrics.ts';
 import { streamHandlers } from './streaming/index.ts';
 import { Turns } from './turns.ts';
@@ -85,6 +86,8 @@ export interface ApiServerOptions {
   pages?: Readonly<Record<string, Page>>;
   /** Where other components of this process publish what they measure: it is told at `/metrics`, too. */
   metrics?: MetricsRegistry;
+  /** Gates that somebody has switched, to be told with the others. */
+  featureGates?: FeatureGates;
   /** Which requests are told, and who is told of them. */
   audit?: { policy: AuditPolicy; sink: AuditSink };
 }
@@ -146,6 +149,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const customResources = definitions && new CustomResources({ store, objects, random, resources, webhooks, definitions, clock, log });
   customResources?.start().catch((error: unknown) => log.error('custom resources are not served', { error: String(error) }));
   describeStorage(resources, store, clock, metrics.register);
+  describeRules(metrics.register);
+  describeFeatures(options.featureGates ?? {}, metrics.register);
   describeFlows(flows, metrics.register);
   let quiet: Timer | undefined;
   let address = '127.0.0.1';

@@ -9,10 +9,12 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { Random } from '../util/random.ts';
 import { listenOnHost, udpOnHost, type HostListen } from './hostPorts.ts';
+import type { CloudMetrics } from './metrics.ts';
 import { NodeCloud, type CloudMachine } from './nodes.ts';
 import { ServiceCloud, type Dial } from './services.ts';
 
 export { listenOnHost, portProblem, udpOnHost, type HostListen, type HostListener } from './hostPorts.ts';
+export { CloudMetrics } from './metrics.ts';
 export type { CloudMachine } from './nodes.ts';
 
 /** The part of a node's agent that the cloud needs. */
@@ -33,6 +35,8 @@ export interface CloudOptions {
   clock: Clock;
   random: Random;
   log: Logger;
+  /** Told what runs. */
+  metrics?: CloudMetrics;
   /** Open ports of this computer. */
   hostListen?: HostListen;
   hostListenUdp?: HostListen;
@@ -86,8 +90,10 @@ export function startCloud(options: CloudOptions): Cloud {
   });
   nodeCloud.start();
   serviceCloud.start();
+  const stopped = options.metrics?.started('cloud-node', 'route', 'service');
   return {
     async stop() {
+      stopped?.();
       await Promise.all([nodeCloud.stop(), serviceCloud.stop()]);
       recorder.stop();
     },

@@ -11,6 +11,7 @@ import type { DnsSettings } from './config/dns.ts';
 import type { PodFacts } from './config/downward.ts';
 import type { ObjectSource } from './config/environment.ts';
 import type { CrashBackoff } from './crashBackoff.ts';
+import type { ImageVolumeCounts } from './imageVolumes.ts';
 import type { ImageManager } from './images/imageManager.ts';
 import type { Histogram, Operations } from './operations.ts';
 import type { ProbeManager } from './probes/probeManager.ts';
@@ -48,6 +49,7 @@ export interface Counters {
   operations: Operations;
   /** Ends of containers, by `<type> <exit code> <reason>`. */
   terminated: Map<string, number>;
+  imageVolumes: ImageVolumeCounts;
 }
 
 /** What the parts of one kubelet share. */

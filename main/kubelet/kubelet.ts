@@ -179,7 +179,7 @@ class NodeKubelet implements Kubelet {
         },
       }),
       statuses,
-      counters: { evictions: new Map(), preemptions: new Map(), terminated: new Map(), podStarts: new Histogram(podStartBounds), operations },
+      counters: { evictions: new Map(), preemptions: new Map(), terminated: new Map(), podStarts: new Histogram(podStartBounds), operations, imageVolumes: { requested: 0, mounted: 0, failed: 0 } },
       backoff: new CrashBackoff(clock),
       allocation: new AllocationManager(
         () => nodes.get(nodeName),

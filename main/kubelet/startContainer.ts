@@ -7,6 +7,7 @@ import { seccompFileOf, verifyRunAsNonRoot } from './config/security.ts';
 import { serviceEnvironment } from './config/serviceEnv.ts';
 import { tell, type KubeletContext } from './context.ts';
 import { runHook } from './hooks.ts';
+import { countImageVolumes } from './imageVolumes.ts';
 import { killContainer } from './killPod.ts';
 import { latest, type RuntimeStatus } from './runtimeStatus.ts';
 import { ephemeralContainersOf, uidOf, type AnyContainer } from './spec.ts';
@@ -50,6 +51,7 @@ export async function createContainer(context: KubeletContext, pod: Pod, contain
   const id = await context.runtime.createContainer(inputs.sandboxId, config).catch((error: unknown) => {
     // The sandbox is being taken away, and the container would have gone with it.
     inputs.signal.throwIfAborted();
+    countImageVolumes(context, pod, container, error);
     throw failure(say, 'CreateContainerError', error);
   });
   say('Normal', 'Created', 'Container created');
@@ -62,8 +64,10 @@ export async function startContainer(context: KubeletContext, pod: Pod, containe
   const { runtime } = context;
   const say = sayer(context, pod, container);
   await runtime.startContainer(id).catch((error: unknown) => {
+    countImageVolumes(context, pod, container, error);
     throw failure(say, 'RunContainerError', error);
   });
+  countImageVolumes(context, pod, container);
   say('Normal', 'Started', 'Container started');
 
   const postStart = container.lifecycle?.postStart;

@@ -282,7 +282,7 @@ export interface NetworkCounters {
   sendDrops: number;
 }
 
-export type RuntimeErrorCode = 'notFound' | 'conflict' | 'imageNotFound' | 'pullFailed' | 'invalid' | 'unavailable' | 'other';
+export type RuntimeErrorCode = 'notFound' | 'conflict' | 'imageNotFound' | 'pullFailed' | 'imageVolume' | 'invalid' | 'unavailable' | 'other';
 
 /** What went wrong, with the engine's own message. */
 export class RuntimeError extends Error {

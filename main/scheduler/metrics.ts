@@ -11,6 +11,8 @@ export interface SchedulerSizes {
   /** Pods that wait, by where. */
   pending: Record<'active' | 'backoff' | 'unschedulable' | 'gated', number>;
   cache: Record<'nodes' | 'pods' | 'assumed_pods', number>;
+  /** Pods that are being bound, or wait for something before. */
+  bindings: number;
   /** Pods that wait and that a plugin has rejected, or keeps out. */
   rejections: { plugin: string; profile: string; pods: number }[];
 }
@@ -58,6 +60,7 @@ export class SchedulerMetrics {
     this.#incoming = new Counts(register, { name: 'scheduler_queue_incoming_pods_total', help: 'Pods that came into a part of the queue, by what brought them there.' });
     this.#rejections(register);
     this.#gauge(register, 'scheduler_pending_pods', 'Pods that wait, by where in the queue.', 'queue', ({ pending }) => pending);
+    this.#gauge(register, 'scheduler_goroutines', 'What goes on beside the choice of nodes, by what it is.', 'operation', ({ bindings }) => ({ binding: bindings }));
     this.#gauge(register, 'scheduler_cache_size', 'Nodes and pods that are known, and pods on their way to a node.', 'type', ({ cache }) => cache);
   }
 

@@ -228,7 +228,7 @@ export class Scheduler {
   #sizes(): SchedulerSizes {
     const { active, backoff, unschedulable } = this.#queue.sizes;
     const { gated } = this.#queue;
-    return { pending: { active, backoff, unschedulable: unschedulable - gated, gated }, cache: this.#cache.sizes, rejections: this.#queue.rejections };
+    return { pending: { active, backoff, unschedulable: unschedulable - gated, gated }, cache: this.#cache.sizes, bindings: this.#bindings.size, rejections: this.#queue.rejections };
   }
 
   #watch(nodes: Informer<Node>): void {

@@ -103,6 +103,11 @@ export class Distribution {
   }
 }
 
+/** Tells of a distribution that others fill, wherever they are. */
+export function publish(register: Registry, about: About, distribution: Distribution): void {
+  new SeriesOf<Distribution>(register, about, 'histogram', () => distribution, (series) => series.values(about.name)).series(distribution.labels);
+}
+
 /** A Prometheus histogram; `buckets`: upper bounds, the smallest first. */
 export class Distributions extends SeriesOf<Distribution> {
   constructor(register: Registry, about: About & { buckets: readonly number[] }) {

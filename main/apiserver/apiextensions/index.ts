@@ -4,3 +4,4 @@
  */
 export { customResourceDefinition } from './definition/strategy.ts';
 export { CustomResources, type CustomResourcesOptions } from './controller.ts';
+export { describeRules } from './schema/ruleTimes.ts';

@@ -7,7 +7,7 @@ import type { Answer, Call } from '../call.ts';
 import { encodeAnswer, encodeObject, longList, pieceLength, type Encoded } from '../content/encode.ts';
 import { negotiate, plainJson, type Accepted } from '../content/negotiate.ts';
 import { eventEncoder } from '../content/watchEvents.ts';
-import type { WatchChange } from '../registry/watching.ts';
+import { endsInitialEvents, type WatchChange } from '../registry/watching.ts';
 
 /** HTTP/2's compatibility response has all of it that is used here. */
 export type Response = ServerResponse;
@@ -25,6 +25,8 @@ export interface Exchange {
   compress: boolean;
   /** Told of changes that a watch was sent. */
   watched?(changes: number, bytes: number): void;
+  /** Told when a watch has been sent all that there was at its beginning, where it asked to be told the same. */
+  listed?(): void;
   /** Bytes of the answer, before it is compressed; known once it has gone. */
   size?: number;
 }
@@ -154,7 +156,7 @@ function startingHeaders({ flow }: Exchange['call'], contentType: string): Recor
 const flowHeaders = (flow: Call['flow']): Record<string, string> =>
   flow ? { 'x-kubernetes-pf-flowschema-uid': flow.schema, 'x-kubernetes-pf-prioritylevel-uid': flow.level } : {};
 
-async function sendWatch(response: Response, { call, watched }: Exchange, answer: Extract<Answer, { type: 'watch' }>, clock: Clock): Promise<void> {
+async function sendWatch(response: Response, { call, watched, listed }: Exchange, answer: Extract<Answer, { type: 'watch' }>, clock: Clock): Promise<void> {
   const encoder = eventEncoder(call, answer.registry, () => clock.now());
   let ended = false;
   let goOn: (() => void) | undefined;
@@ -190,7 +192,10 @@ async function sendWatch(response: Response, { call, watched }: Exchange, answer
     changes(changes) {
       for (const some of portions(changes)) put(encoded(some));
     },
-    bookmark: (object) => void put(encoder.other('BOOKMARK', object)),
+    bookmark(object) {
+      put(encoder.other('BOOKMARK', object));
+      if (endsInitialEvents(object)) listed?.();
+    },
     end(error) {
       if (error) put(encoder.other('ERROR', error.status));
       finish();

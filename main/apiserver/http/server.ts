@@ -60,6 +60,8 @@ export interface ServedObserver {
   observe(served: Served): void;
   /** Changes that went to somebody who watches, and how many bytes they were. */
   watched(info: RequestInfo, changes: number, bytes: number): void;
+  /** A watch that was to begin with what there is has been sent all of it, so long after it was asked for. */
+  listed(info: RequestInfo, milliseconds: number): void;
   handshakeFailed(): void;
 }
 
@@ -162,6 +164,10 @@ export class HttpsServer {
     const incoming = this.#incoming(request, (listener) => onGone(request, response, listener));
     const exchange: Exchange = {
       watched: this.#watched(incoming),
+      listed: () => {
+        const { info } = incoming as Partial<Call>;
+        if (info) this.observer?.listed(info, this.clock.monotonic() - started);
+      },
       call: incoming,
       method: incoming.method,
       compress: tunnelled && String(request.headers['accept-encoding'] ?? '').includes('gzip'),

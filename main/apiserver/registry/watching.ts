@@ -31,6 +31,8 @@ export interface WatchSink {
 // The interval of upstream's bookmarks (storage/cacher/cacher.go, defaultBookmarkFrequency).
 const bookmarkInterval = 60_000;
 const initialEventsEnd = 'k8s.io/initial-events-end';
+/** Whether a bookmark says that all has been sent that there was when the watch began. */
+export const endsInitialEvents = ({ metadata }: KubeObject): boolean => metadata?.annotations?.[initialEventsEnd] !== undefined;
 /** A client that takes so long over the initial list that this many events come meanwhile has to begin anew. */
 const mostWaiting = 10_000;
 const tooOld = 'The resourceVersion for the provided watch is too old.';

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Counter, Gauge, Registry as Metrics } from 'prom-client';
+import { featureStages, knownFeatureGates, type FeatureGates } from '../../api/featureGates.ts';
 import type { Store } from '../../store/index.ts';
 import type { Clock } from '../../util/clock.ts';
 import { Counts, Distributions, type Count, type Distribution } from '../../util/series.ts';
@@ -59,6 +60,12 @@ export function describeStorage(resources: ResourceTable, store: Store, clock: C
       for (const { strategy: { definition } } of stored()) this.set({ group: definition.group, resource: definition.resource }, store.count(rootOf(definition)));
     },
   });
+}
+
+/** The gates that can be switched here, and whether they are (upstream: component-base/metrics/prometheus/feature). */
+export function describeFeatures(gates: FeatureGates, metrics: Metrics): void {
+  const enabled = new Gauge({ name: 'kubernetes_feature_enabled', help: 'Feature gates that can be switched: 1 for those that are on.', labelNames: ['name', 'stage'], registers: [metrics] });
+  for (const name of knownFeatureGates) enabled.set({ name, stage: featureStages[name] }, gates[name] ? 1 : 0);
 }
 
 /** Which API servers, this one or others, cannot be asked (upstream: kube-aggregator/pkg/controllers/status/metrics). */
@@ -123,6 +130,11 @@ export class RequestMetrics implements ServedObserver {
     name: 'apiserver_watch_events_sizes',
     help: 'Bytes of changes that were sent to those who watch; of those that went together each counts for its share.',
     buckets: [1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072],
+  });
+  readonly #watchLists = new Distributions(this.#metrics, {
+    name: 'apiserver_watch_list_duration_seconds',
+    help: 'How long it took until those who watch were sent what there was at the beginning.',
+    buckets: [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60],
   });
   readonly #certificates = new Distributions(this.#metrics, {
     name: 'apiserver_client_certificate_expiration_seconds',
@@ -205,6 +217,11 @@ export class RequestMetrics implements ServedObserver {
     }
     known.events.add(changes);
     known.sizes.add(bytes / changes, changes);
+  }
+
+  listed(info: RequestInfo, milliseconds: number): void {
+    const { group, version, resource } = info;
+    this.#watchLists.series({ group, version, resource, scope: shownScope(info) }).add(milliseconds / 1000);
   }
 
   handshakeFailed(): void {

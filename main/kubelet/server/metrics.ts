@@ -39,6 +39,15 @@ export function kubeletMetrics(context: KubeletContext, workers: PodWorker[], cl
   for (const [type, { errors }] of operations) if (errors > 0) metrics.sample({ operation_type: type }, errors);
   metrics.family('kubelet_runtime_operations_duration_seconds', 'histogram', 'Duration in seconds of runtime operations. Broken down by operation type.');
   for (const [type, { duration }] of operations) metrics.histogram({ operation_type: type }, duration);
+  const { requested, mounted, failed } = context.counters.imageVolumes;
+  for (const [name, help, count] of [
+    ['requested_total', 'Number of requested image volumes.', requested],
+    ['mounted_succeed_total', 'Number of successful image volume mounts.', mounted],
+    ['mounted_errors_total', 'Number of failed image volume mounts.', failed],
+  ] as const) {
+    metrics.family(`kubelet_image_volume_${name}`, 'counter', help);
+    metrics.sample({}, count);
+  }
   claimMetrics(metrics, claims);
   return metrics.text();
 }

@@ -8,7 +8,7 @@ import { helperKind, type Helpers } from './helpers.ts';
 import { label, type Labels } from './labels.ts';
 import type { EngineVolumes } from './volumes.ts';
 
-type ImageSource = Extract<Mount['source'], { kind: 'image' }>;
+export type ImageSource = Extract<Mount['source'], { kind: 'image' }>;
 
 /** Where in its volume the image lies, and what says that all of it is there. */
 const root = 'rootfs';

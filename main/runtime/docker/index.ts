@@ -38,7 +38,7 @@ import { engineCall, runtimeError, statusOf, tolerate } from './errors.ts';
 import { EventStream } from './events.ts';
 import { readFile } from './files.ts';
 import { Helpers } from './helpers.ts';
-import { ImageVolumes } from './imageVolumes.ts';
+import { ImageVolumes, type ImageSource } from './imageVolumes.ts';
 import { label, sandboxLabels, type Labels } from './labels.ts';
 import { imageStatus, listImages, pullImage } from './localImages.ts';
 import { readLogs } from './logs.ts';
@@ -185,7 +185,7 @@ class DockerRuntime implements Runtime {
     const labels = this.#labelsOf(sandboxId);
     const [sandbox, mounts, lowersScores, grant, user] = await Promise.all([
       labels,
-      labels.then((sandbox) => engineMounts(this.#engine, { nodeVolume: this.#nodeContainer, imageVolume: (image) => this.#imageVolumes.source(image, sandbox) }, config.mounts)),
+      labels.then((sandbox) => engineMounts(this.#engine, { nodeVolume: this.#nodeContainer, imageVolume: (image) => this.#imageVolume(image, sandbox) }, config.mounts)),
       (config.resources.oomScoreAdj ?? 0) < 0 && this.#privileges.lowersScores(),
       wantsEverything(config.security) ? this.#privileges.grant() : undefined,
       this.#userOf(config),
@@ -195,6 +195,15 @@ class DockerRuntime implements Runtime {
       sandbox[label.podUid]!,
     );
     return id;
+  }
+
+  async #imageVolume(image: ImageSource, sandbox: Labels): Promise<Mount['source']> {
+    try {
+      return await this.#imageVolumes.source(image, sandbox);
+    } catch (error) {
+      if (error instanceof RuntimeError && error.code === 'unavailable') throw error;
+      throw new RuntimeError('imageVolume', (error as Error).message);
+    }
   }
 
   async missingPrivileges(): Promise<string[]> {

@@ -53,7 +53,7 @@ describe('an image as a volume', () => {
     const sandbox = await test.runtime.runSandbox(sandboxConfig(test));
     // An engine that mounts images itself says so only when the container starts.
     const missing = test.runtime.createContainer(sandbox, containerConfig(test, { command: ['true'], mounts: [image('nowhere/at/all')] }));
-    expect(await codeOf(missing.then((id) => test.runtime.startContainer(id)))).toMatch(/notFound|invalid|other/);
+    expect(await codeOf(missing.then((id) => test.runtime.startContainer(id)))).toMatch(/notFound|imageVolume|invalid|other/);
   });
 
   it('goes with its pod', async () => {

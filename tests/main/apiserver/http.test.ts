@@ -416,6 +416,20 @@ describe('what is there', () => {
     expect(text).toMatch(/^kubernetes_build_info\{major="1",minor="36",.*\} 1$/m);
   });
 
+  it('tells how long it took to send a watch what there was at its beginning', async () => {
+    const told = async () => /^apiserver_watch_list_duration_seconds_count\{group="test.skiff",version="v1",resource="widgets",scope="namespace"\} (\d+)$/m.exec((await ask({ path: '/metrics' })).text)?.[1];
+    const watch = async (query: string, until: string) => {
+      const { certificate: cert, key } = harness.admin;
+      const request = https.get({ host: '127.0.0.1', port: harness.port, ca: harness.ca, cert, key, path: `${base}?watch=true${query}`, agent: false, servername: 'localhost' });
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      for await (const part of response) if (String(part).includes(until)) break;
+    };
+    const before = Number((await told()) ?? 0);
+    await watch('', '"ADDED"');
+    await watch('&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan', 'initial-events-end');
+    expect(await told()).toBe(String(before + 1));
+  });
+
   it('calls requests by their method, but for those that say more', async () => {
     await ask({ method: 'PATCH', path: `${base}/one`, body: '{}', headers: { 'content-type': 'application/apply-patch+yaml' } });
     await ask({ method: 'DELETE', path: `${base}?labelSelector=nobody` });

@@ -1,9 +1,10 @@
 import { text } from 'node:stream/consumers';
 import type { Duplex } from 'node:stream';
+import { Registry } from 'prom-client';
 import { afterEach, expect, test } from 'vitest';
 import type { Event, Node, Service } from '../../../main/api/index.ts';
 import { InformerFactory, resources } from '../../../main/client/index.ts';
-import { startCloud, type Cloud, type HostListen } from '../../../main/cloud/index.ts';
+import { CloudMetrics, startCloud, type Cloud, type HostListen } from '../../../main/cloud/index.ts';
 import { noLog } from '../../../main/util/log.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { FakeServer } from '../../support/fakeServer.ts';
@@ -40,6 +41,7 @@ async function start(taken: Record<number, string> = {}, families = 1) {
   let connected = true;
   for (const name of ['one', 'two']) await client.of(resources.nodes).create({ metadata: { name } } as Node);
   const informers = new InformerFactory(client, clock, noLog);
+  const register = new Registry();
   cloud = startCloud({
     client,
     informers,
@@ -52,6 +54,7 @@ async function start(taken: Record<number, string> = {}, families = 1) {
       podCIDR: node === 'one' ? '10.244.1.0/24' : '10.244.2.0/24',
       ipv6: node === 'one' ? 'fd00:10:244::2' : 'fd00:10:244::3',
     }),
+    metrics: new CloudMetrics(register),
     agents: (node) =>
       connected
         ? {
@@ -77,7 +80,7 @@ async function start(taken: Record<number, string> = {}, families = 1) {
   const get = (name = 'web'): Promise<Service> => services.get('default', name);
   const events = async (): Promise<Event[]> => (await client.of(resources.events).list('default')).items;
   const ingress = async (name?: string) => (await get(name)).status?.loadBalancer?.ingress ?? undefined;
-  return { clock, client, services, open, openUdp, six, dialled, taken, get, events, ingress, disconnect: () => (connected = false) };
+  return { clock, client, register, services, open, openUdp, six, dialled, taken, get, events, ingress, disconnect: () => (connected = false) };
 }
 
 const web = (spec: Service['spec'] = {}, name = 'web') =>
@@ -329,4 +332,13 @@ test('where this computer has no IPv6, 127.0.0.1 will do', async () => {
   await clock.advance(1000);
   expect(await ingress()).toEqual([{ ip: '127.0.0.1', ipMode: 'Proxy' }]);
   expect((await events()).filter(({ type }) => type === 'Warning')).toEqual([]);
+});
+
+test('its controllers are told as long as they run', async () => {
+  const { register } = await start();
+  const told = async () => (await register.metrics()).split('\n').filter((line) => line.startsWith('running_managed_controllers{'));
+  const lines = (value: number) => ['cloud-node', 'route', 'service'].map((name) => `running_managed_controllers{name="${name}",manager="cloud-controller-manager"} ${value}`);
+  expect(await told()).toEqual(lines(1));
+  await cloud!.stop();
+  expect(await told()).toEqual(lines(0));
 });

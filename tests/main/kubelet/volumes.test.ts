@@ -299,6 +299,24 @@ describe('an image as a volume', () => {
     await h.clock.advance(60_000);
     expect(h.pod('web').status!.phase).toBe('Running');
   });
+
+  it('is counted when it was wanted, and when it was mounted or could not be', async () => {
+    const h = await start();
+    const counted = async () =>
+      (await h.kubelet.api.http('/metrics', new URLSearchParams())).body.split('\n').filter((line) => line.startsWith('kubelet_image_volume_')).map((line) => Number(line.split(' ')[1]));
+    await h.create('plain', mounting({ emptyDir: {} }));
+    expect(await counted()).toEqual([0, 0, 0]);
+    const create = h.runtime.createContainer.bind(h.runtime);
+    h.runtime.createContainer = () => Promise.reject(new RuntimeError('imageVolume', 'no such path in it'));
+    await h.create('web', mounting({ image: { reference: 'data:1', pullPolicy: 'IfNotPresent' } }));
+    const [wanted] = await counted();
+    expect(wanted).toBeGreaterThan(0);
+    expect(await counted()).toEqual([wanted, 0, wanted]);
+    h.runtime.createContainer = create;
+    await h.clock.advance(60_000);
+    expect(h.pod('web').status!.phase).toBe('Running');
+    expect(await counted()).toEqual([wanted! + 1, 1, wanted]);
+  });
 });
 
 describe('a sub-path', () => {

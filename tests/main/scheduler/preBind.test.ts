@@ -48,8 +48,9 @@ const provisioned = () => {
     claim.spec!.volumeName = 'made';
   });
 };
-const failures = async () =>
-  Number(/result="error"} (\d+)/.exec(await register.getSingleMetricAsString('scheduler_schedule_attempts_total'))?.[1] ?? 0);
+const told = async (name: string, pattern: RegExp) => Number(pattern.exec(await register.getSingleMetricAsString(`scheduler_${name}`))?.[1] ?? 0);
+const failures = () => told('schedule_attempts_total', /result="error"} (\d+)/);
+const bindings = () => told('goroutines', /operation="binding"} (\d+)/);
 
 async function add(...pods: Pod[]): Promise<void> {
   for (const each of pods) await server.client().of(resources.pods).create(each);
@@ -61,9 +62,10 @@ describe('a pod that waits for its volume to be made', () => {
     const timers = clock.pending;
     await add(waiting('slow'));
     expect(pod('slow').status!.nominatedNodeName).toBe('node-1');
+    expect(await bindings()).toBe(1);
     server.drop(resources.pods, 'default', 'slow');
     await settle();
-    expect([await failures(), clock.pending]).toEqual([1, timers]);
+    expect([await failures(), await bindings(), clock.pending]).toEqual([1, 0, timers]);
     const since = server.requests.length;
     await clock.advance(601_000);
     expect(server.requests.slice(since)).toEqual([]);

@@ -3,6 +3,7 @@ import type { FieldError } from '../../../api/status.ts';
 import { FieldErrors } from '../../validation/field.ts';
 import { itemOf, type Correlation } from './correlate.ts';
 import { resolvePath } from './fieldPath.ts';
+import { begin, ended } from './ruleTimes.ts';
 import { isJsonObject, type JsonSchema, type ValidationRule } from './types.ts';
 
 /** A rule, compiled; or why it does not compile. */
@@ -23,6 +24,15 @@ export interface CompiledRule {
 
 /** Compiles the rules of one node of a schema. Mirrors apiextensions' pkg/apiserver/schema/cel/compilation.go. */
 export function compileRules(schema: JsonSchema, declared: DeclaredType): CompiledRule[] {
+  const since = begin();
+  try {
+    return compile(schema, declared);
+  } finally {
+    ended('compilation', since);
+  }
+}
+
+function compile(schema: JsonSchema, declared: DeclaredType): CompiledRule[] {
   const variables = { self: declared.type, oldSelf: declared.type };
   const plain = new Environment({ variables });
   const optional = new Environment({ variables: { ...variables, oldSelf: optionalType(declared.type) } });
@@ -112,6 +122,15 @@ export class RuleValidator {
 
   #validate(value: unknown, old: unknown, path: string, correlation: Correlation | undefined, context: RuleContext): void {
     if (value === null || value === undefined) return;
+    const since = begin();
+    try {
+      this.#judge(value, old, path, correlation, context);
+    } finally {
+      ended('evaluation', since);
+    }
+  }
+
+  #judge(value: unknown, old: unknown, path: string, correlation: Correlation | undefined, context: RuleContext): void {
     this.#run(value, old ?? undefined, path, correlation, context);
     for (const part of this.#allOf) if (context.budget.left >= 0) part.#validate(value, old, path, undefined, context);
     if (Array.isArray(value)) this.#inList(value, old, path, correlation, context);

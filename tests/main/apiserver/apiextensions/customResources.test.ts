@@ -180,6 +180,20 @@ describe('rules', () => {
   const define = (rules: JsonSchema['x-kubernetes-validations'], properties: Record<string, JsonSchema>) => server.define(definitionOf([{ schema: spec(properties, { 'x-kubernetes-validations': rules }) }]));
   const size = { size: { type: 'integer' } } satisfies Record<string, JsonSchema>;
 
+  it('are measured when they are compiled, and when objects are judged by them', async () => {
+    const counts = async () => {
+      const { body } = await server.request<string>('GET', '/metrics');
+      return ['compilation', 'evaluation'].map((what) => Number(new RegExp(`^apiserver_cel_${what}_duration_seconds_count (\\d+)$`, 'm').exec(body)?.[1] ?? 0));
+    };
+    const before = await counts();
+    await define([{ rule: 'self.size < 5' }], size);
+    const defined = await counts();
+    expect([defined[0]! > before[0]!, defined[1]]).toEqual([true, before[1]]);
+    await create(widget('a', { size: 1 }));
+    // By those of the whole, and of its spec.
+    expect(await counts()).toEqual([defined[0], defined[1]! + 2]);
+  });
+
   it('say what is wrong, where and why', async () => {
     await define(
       [

@@ -50,3 +50,11 @@ it('stays with an object that has it when the gate is off again', async () => {
   expect(rolling(await cluster.ask('PUT', `${sets}/db`, db({})))).toEqual({ partition: 0 });
   expect(rolling(await cluster.ask('PUT', `${sets}/db`, db({ maxUnavailable: 3 })))).toEqual({ partition: 0 });
 });
+
+it('tells at /metrics which gates are on', async () => {
+  const told = async () => (await cluster.ask<string>('GET', '/metrics')).split('\n').filter((line) => line.startsWith('kubernetes_feature_enabled{'));
+  await start({});
+  expect(await told()).toEqual(['kubernetes_feature_enabled{name="MaxUnavailableStatefulSet",stage="BETA"} 0']);
+  await start({ MaxUnavailableStatefulSet: true });
+  expect(await told()).toEqual(['kubernetes_feature_enabled{name="MaxUnavailableStatefulSet",stage="BETA"} 1']);
+});

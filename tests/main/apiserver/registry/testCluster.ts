@@ -75,6 +75,7 @@ export class TestCluster {
       log: noLog,
       tls: { certificate, key, clientCa: authority.certificate },
       kubelets,
+      featureGates,
     });
     return new TestCluster(
       store,
