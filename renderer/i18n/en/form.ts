@@ -283,6 +283,7 @@ export default {
   },
   container: {
     image: 'Image',
+    imageSimulated: 'The nodes are simulated: any name of an image will do, and nothing is pulled.',
     imageHelp: 'Images of your Docker are offered; they start without a pull.',
     name: 'Container name',
     pullPolicy: 'Pull',

@@ -283,6 +283,7 @@ export default {
   },
   container: {
     image: '镜像',
+    imageSimulated: '节点是模拟的：任何镜像名称都可以，不会真正拉取。',
     imageHelp: '列出本机 Docker 中的镜像，使用它们无需拉取。',
     name: '容器名称',
     pullPolicy: '拉取策略',

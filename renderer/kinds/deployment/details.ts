@@ -5,6 +5,7 @@ import { editAction } from '../edit.ts';
 import { restartAction } from '../workload/actions.ts';
 import { historyTab } from '../workload/history.ts';
 import { setPaused } from './actions.ts';
+import { exposeAction } from './expose.ts';
 import DeploymentSummary from './DeploymentSummary.vue';
 import { useDeploymentHistory } from './history.ts';
 
@@ -14,6 +15,7 @@ export const details: KindDetails<Deployment> = {
   actions: [
     editAction('Deployment'),
     restartAction(({ spec }: Deployment) => !spec?.paused),
+    exposeAction,
     {
       id: 'pause',
       title: 'action.pause',

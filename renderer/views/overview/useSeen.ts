@@ -4,7 +4,7 @@ import type { KubeObject } from '../../../main/api/meta.ts';
 import { core, type ListFilter, type LivePhase } from '../../client/index.ts';
 import { useLiveList } from '../../composables/useLiveList.ts';
 import { useSettled } from '../../composables/useSettled.ts';
-import { isPending } from './complaints/claims.ts';
+import { isPending } from '../../kinds/persistentvolumeclaim/status.ts';
 import { leftBehind } from './complaints/replicaSets.ts';
 import { isUnready } from './complaints/standby.ts';
 import type { Seen } from './seen.ts';

@@ -1,5 +1,6 @@
 import type { PersistentVolumeClaim, StorageClass } from '../../../../main/api/index.ts';
 import { byLastSeen } from '../../../kinds/event/time.ts';
+import { isPending, waitsForPod } from '../../../kinds/persistentvolumeclaim/status.ts';
 import type { EventsOf } from '../seen.ts';
 import type { Complaint } from '../trouble.ts';
 
@@ -9,16 +10,6 @@ const patience = 60_000;
 const reasons = new Set(['FailedBinding', 'ProvisioningFailed', 'ExternalProvisioning', 'VolumeMismatch', 'ClaimLost', 'ClaimMisbound']);
 /** Conditions that say that a bound claim is not getting what it asks for. */
 const failures = /^(ControllerResizeError|NodeResizeError|ModifyVolumeError)$/;
-const selectedNode = 'volume.kubernetes.io/selected-node';
-
-/** Whether a claim is not bound before a pod needs it, and none does. */
-function waitsForPod({ metadata, spec }: PersistentVolumeClaim, classes: readonly StorageClass[]): boolean {
-  const storageClass = classes.find((each) => each.metadata?.name === spec?.storageClassName);
-  return storageClass?.volumeBindingMode === 'WaitForFirstConsumer' && !spec?.volumeName && !metadata?.annotations?.[selectedNode];
-}
-
-export const isPending = ({ status }: PersistentVolumeClaim): boolean => (status?.phase ?? 'Pending') === 'Pending';
-
 /** Claims that have no volume, or not the one that they ask for. Pending ones are not judged before the classes are known. */
 export function* ofClaims(claims: readonly PersistentVolumeClaim[], classes: readonly StorageClass[] | undefined, eventsOf: EventsOf, now: number): Iterable<Complaint> {
   for (const claim of claims) {
