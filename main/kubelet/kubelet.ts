@@ -93,6 +93,9 @@ export function createKubelet(options: KubeletOptions): Kubelet {
 }
 
 const recheckMs = 2000;
+/** When simulated nodes say which drivers they have: so long after they are there, and so long after one another. Milliseconds. */
+const quietStart = 2000;
+const spread = 10_000;
 /** As upstream's (pkg/kubelet/metrics/metrics.go, podStartupDurationBuckets). */
 const podStartBounds = [0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600];
 const simulatedStorage = 100 * 2 ** 30;
@@ -257,7 +260,8 @@ class NodeKubelet implements Kubelet {
       }),
     );
     await registered;
-    void this.#sayDrivers();
+    if (this.#isSimulated) this.#sayDriversLater();
+    else void this.#sayDrivers();
     await this.#startStaticPods();
     if (this.#stopped) return;
     this.#removeOrphans();
@@ -488,9 +492,16 @@ class NodeKubelet implements Kubelet {
     }
   }
 
+  /** Of simulated nodes there may be a thousand, and nothing on them waits for it: they do not all say it during the start. */
+  #sayDriversLater(): void {
+    const { clock, random } = this.options;
+    const timer = clock.setTimer(quietStart + random.next() * spread, () => void this.#sayDrivers());
+    this.#ends.push(() => timer.cancel());
+  }
+
   async #sayDrivers(): Promise<void> {
     const uid = this.#keeper?.node?.metadata?.uid;
-    if (this.#isSimulated || !uid) return;
+    if (!uid) return;
     try {
       await ensureCSINode(this.options.client, this.nodeName, uid);
     } catch (error) {

@@ -1,7 +1,7 @@
 import { migratedDrivers, migratedPluginsAnnotation } from '../../api/csiMigration.ts';
 import { engineVolumeDriver } from '../../api/engineVolumes.ts';
 import { equalJson } from '../../api/json.ts';
-import { isAlreadyExists, isNotFound } from '../../api/status.ts';
+import { isAlreadyExists } from '../../api/status.ts';
 import { resources, type Client } from '../../client/index.ts';
 
 /** All of them: no node has drivers of Kubernetes' own any more. */
@@ -15,23 +15,18 @@ export async function ensureCSINode(client: Client, nodeName: string, nodeUid: s
   const csiNodes = client.of(resources.csiNodes);
   const owner = { apiVersion: 'v1', kind: 'Node', name: nodeName, uid: nodeUid };
   const own = { name: engineVolumeDriver, nodeID: nodeName };
-  const found = await csiNodes.get('', nodeName).catch((error: unknown) => {
-    if (!isNotFound(error)) throw error;
-    return undefined;
-  });
-  if (!found) {
-    try {
-      await csiNodes.create({
-        apiVersion: 'storage.k8s.io/v1',
-        kind: 'CSINode',
-        metadata: { name: nodeName, annotations: migrated, ownerReferences: [owner] },
-        spec: { drivers: [own] },
-      });
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
-    }
+  try {
+    await csiNodes.create({
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'CSINode',
+      metadata: { name: nodeName, annotations: migrated, ownerReferences: [owner] },
+      spec: { drivers: [own] },
+    });
     return;
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
   }
+  const found = await csiNodes.get('', nodeName);
   const others = (found.spec?.drivers ?? []).filter(({ name }) => name !== engineVolumeDriver);
   const next = {
     ...found,

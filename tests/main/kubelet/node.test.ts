@@ -83,6 +83,15 @@ describe('a node', () => {
     expect(told().spec.drivers.map(({ name }) => name)).toContain('csi.example.com');
   });
 
+  it('says the same of a simulated one, when the start is over', async () => {
+    const h = await new Harness().start();
+    const told = () => h.server.find(resources.csiNodes, '', 'node-1');
+    await h.clock.advance(2000);
+    expect(told()).toBeUndefined();
+    await h.clock.advance(10_000);
+    expect(told()).toMatchObject({ metadata: { ownerReferences: [{ kind: 'Node', name: 'node-1', uid: node(h).metadata!.uid }] }, spec: { drivers: [{ nodeID: 'node-1' }] } });
+  });
+
   it('waits for a runtime that is not there yet', async () => {
     const h = new Harness();
     const info = h.runtime.info.bind(h.runtime);
