@@ -199,11 +199,18 @@ export class StoreCore implements Store {
     const before = await this.#valuesAt(prefix, options.revision);
     const past = [...before.values()].filter((entry) => entry !== undefined && entry.key >= from) as StoredEntry[];
     past.sort((a, b) => (a.key < b.key ? -1 : 1));
-    const untouched = this.#keys.range(from, end).filter((entry) => !before.has(entry.key));
-    const all = mergeSorted(untouched, past);
+    // A page needs no more than itself of what is behind it: a client that goes through a large collection while others write asks often.
+    const all = mergeSorted(this.#keys.range(from, end, limit, before), past);
     const entries = all.length > limit ? all.slice(0, limit) : all;
-    const remaining = all.length - entries.length;
+    const remaining = entries.length < limit ? 0 : this.#keys.count(from, end) - this.#living(before, from) + past.length - entries.length;
     return { entries, revision: options.revision, more: remaining > 0, remaining };
+  }
+
+  /** How many of these keys, from `from` on, are there now. */
+  #living(keys: ReadonlyMap<string, unknown>, from: string): number {
+    let count = 0;
+    for (const key of keys.keys()) if (key >= from && this.#keys.get(key)) count++;
+    return count;
   }
 
   put(key: string, encode: Encode, options: WriteOptions): Promise<Entry> {

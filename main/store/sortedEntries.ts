@@ -66,8 +66,8 @@ export class SortedEntries {
     return count;
   }
 
-  /** At most `limit` entries of [from, to), in order. */
-  range(from: string, to: string | undefined, limit = Infinity): StoredEntry[] {
+  /** At most `limit` entries of [from, to), in order, but for those whose keys are in `without`. */
+  range(from: string, to: string | undefined, limit = Infinity, without?: ReadonlyMap<string, unknown>): StoredEntry[] {
     const { leaf, index } = this.#position(from);
     const found: StoredEntry[] = [];
     for (let l = leaf, i = index; l < this.#leaves.length; l++, i = 0) {
@@ -75,7 +75,7 @@ export class SortedEntries {
       for (; i < entries.length; i++) {
         const entry = entries[i]!;
         if (found.length >= limit || (to !== undefined && entry.key >= to)) return found;
-        found.push(entry);
+        if (!without?.has(entry.key)) found.push(entry);
       }
     }
     return found;

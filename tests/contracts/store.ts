@@ -302,6 +302,32 @@ export function storeContract(name: string, make: (options?: HarnessOptions) => 
         expect((await store.list('/', { revision: 3, start: '/b' })).entries.map((entry) => entry.value)).toEqual(['b1', 'c1']);
       });
 
+      it('goes through a past revision page by page, telling what remains, whatever is written meanwhile', async () => {
+        const { store } = await open();
+        const key = (i: number) => `/p/${String(i).padStart(2, '0')}`;
+        for (let i = 0; i < 30; i += 2) await put(store, key(i), `${i}`);
+        await put(store, '/q', 'other');
+        const revision = 16;
+        const seen: string[] = [];
+        const left: number[] = [];
+        let start = '/p/';
+        for (let turn = 0; ; turn++) {
+          // One is replaced, one goes and two are new, behind and before the next page.
+          await put(store, key(2 * turn), 'replaced');
+          await remove(store, key(28 - 2 * turn));
+          await put(store, key(2 * turn + 1), 'new');
+          await put(store, key(29 - 2 * turn), 'new');
+          const page = await store.list('/p/', { revision, limit: 4, start });
+          seen.push(...page.entries.map((entry) => entry.value));
+          left.push(page.remaining);
+          expect(page.more).toBe(page.remaining > 0);
+          if (!page.more) break;
+          start = `${page.entries.at(-1)!.key}\0`;
+        }
+        expect(seen).toEqual(Array.from({ length: 15 }, (_, i) => `${2 * i}`));
+        expect(left).toEqual([11, 7, 3, 0]);
+      });
+
       it('refuses the future and what was compacted', async () => {
         const { store } = await open();
         await put(store, '/a', '1');
