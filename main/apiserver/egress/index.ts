@@ -1,10 +1,9 @@
 /** The API server's way out: to pods, nodes and Services, and to what lies outside of the cluster. */
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
-import { dialError } from './errors.ts';
+import { dialError } from '../../util/goErrors.ts';
 import type { Endpoint } from './services.ts';
 
-export { dialError, goError } from './errors.ts';
 export { resolveEndpoint, resolveNamedPort, type Endpoint } from './services.ts';
 
 /** The network of the cluster as this process enters it: through the agents of its nodes. */

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream';
 import tls from 'node:tls';
 import { serviceUnavailable } from '../../api/status.ts';
 import type { Answer, Call, Wire } from '../call.ts';
-import { goError } from '../egress/index.ts';
+import { goError } from '../../util/goErrors.ts';
 import { rewritten } from './rewrite.ts';
 
 /** Where a request is passed on to. */

@@ -7,7 +7,8 @@ import { checkTypeMeta } from '../content/decode.ts';
 import type { Status } from '../../api/index.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Random } from '../../util/random.ts';
-import { dialAnywhere, dialEndpoint, goError, resolveEndpoint, type Egress } from '../egress/index.ts';
+import { goError } from '../../util/goErrors.ts';
+import { dialAnywhere, dialEndpoint, resolveEndpoint, type Egress } from '../egress/index.ts';
 import type { Objects } from '../registry/strategy.ts';
 import { TunnelAgent } from './connections.ts';
 
