@@ -61,7 +61,7 @@ export const usage = `Usage: npm start -- [options]
   --etcd-cafile F       whose certificates etcd's members may have, PEM (default: whom Node.js believes)
   --etcd-certfile F     Skiff's own certificate for etcd, PEM
   --etcd-keyfile F      its key, PEM
-  --scheduler-config F  a KubeSchedulerConfiguration: profiles, their plugins and weights (default: Kubernetes' own)
+  --scheduler-config F  a KubeSchedulerConfiguration: profiles, their plugins and weights, extenders (default: Kubernetes' own)
   --admission-config F  an AdmissionConfiguration: what the plugins ResourceQuota and PodSecurity hold to, who webhooks are told is asking (default: Kubernetes' own)
   --feature-gates LIST  Kubernetes' own gates that are off by default, NAME=true or NAME=false with commas between: ${knownFeatureGates.join(', ')}
   --audit-policy F      a Policy of audit.k8s.io/v1: which requests are written down as events, and how far (default: none)

@@ -28,6 +28,12 @@ export interface Outcome {
   scores: Scores | undefined;
 }
 
+/** Scores that come from elsewhere than from the plugins, weighted, by node; 0 where there is none. */
+export interface ExtraScores {
+  name: string;
+  byNode: ReadonlyMap<string, number>;
+}
+
 /** Finds the node for a pod, without a pause. Mirrors pkg/scheduler/schedule_one.go (schedulePod). */
 export class Algorithm {
   /** Where the next search begins, so that every node has its turn when not all are looked at. */
@@ -41,9 +47,18 @@ export class Algorithm {
   ) {}
 
   findNode(pod: PodInfo): Outcome {
+    const outcome = this.begin(pod);
+    if (outcome.absent) return outcome;
+    if (!this.takePromised(pod, outcome)) this.search(pod, outcome);
+    if (!outcome.error) this.#choose(pod, outcome);
+    return outcome;
+  }
+
+  /** Before any node is looked at. `absent` is set when none needs to be. */
+  begin(pod: PodInfo): Outcome {
     const all = this.cache.nodes;
     const preFiltered = this.profile.preFilter(pod, all);
-    const outcome: Outcome = {
+    return {
       state: preFiltered.state,
       node: undefined,
       nodeCount: all.length,
@@ -54,14 +69,43 @@ export class Algorithm {
       feasible: [],
       scores: undefined,
     };
-    if (preFiltered.status) return outcome;
-    this.#findFeasible(pod, all, outcome);
-    if (outcome.error) return outcome;
-    if (outcome.feasible.length > 1) {
-      outcome.scores = this.profile.score(preFiltered, pod, outcome.feasible);
-      outcome.node = this.#best(outcome.feasible, outcome.scores.totals);
-    } else outcome.node = outcome.feasible[0];
-    return outcome;
+  }
+
+  /** The node that the pod was promised, if it will do; then no other needs to be looked at. */
+  takePromised(pod: PodInfo, { preFiltered, feasible }: Outcome): boolean {
+    const nominated = this.nominator.nodeOf(pod.uid);
+    const promised = nominated === undefined ? undefined : this.cache.node(nominated);
+    if (!promised || this.filter(preFiltered, pod, promised)) return false;
+    feasible.push(promised);
+    return true;
+  }
+
+  /** Chooses of the nodes that were feasible some time ago, of which others have thought since: of those that still are. */
+  conclude(pod: PodInfo, outcome: Outcome, extra: readonly ExtraScores[]): void {
+    const { nodeCount, preFiltered, state, absent } = this.begin(pod);
+    Object.assign(outcome, { nodeCount, preFiltered, state });
+    const known = outcome.feasible.flatMap(({ name }) => this.cache.node(name) ?? []);
+    outcome.feasible = known.filter((node) => {
+      if (preFiltered.nodes && !preFiltered.nodes.has(node.name)) return false;
+      const status = absent ?? this.filter(preFiltered, pod, node);
+      if (status) outcome.statuses.set(node.name, status);
+      return !status;
+    });
+    this.#choose(pod, outcome, extra);
+  }
+
+  #choose(pod: PodInfo, outcome: Outcome, extra: readonly ExtraScores[] = []): void {
+    const { feasible } = outcome;
+    outcome.node = feasible[0];
+    if (feasible.length <= 1) return;
+    const scores = (outcome.scores = this.profile.score(outcome.preFiltered, pod, feasible));
+    for (const { name, byNode } of extra) {
+      const weighted = feasible.map((node) => byNode.get(node.name) ?? 0);
+      scores.plugins.push(name);
+      scores.weighted.push(weighted);
+      for (const [i, score] of weighted.entries()) scores.totals[i] = scores.totals[i]! + score;
+    }
+    outcome.node = this.#best(feasible, scores.totals);
   }
 
   /** The objection to the pod on this node, with regard to pods that have been promised it. */
@@ -87,14 +131,10 @@ export class Algorithm {
     this.profile.tryPod(preFiltered, pod, tried, node, sign);
   }
 
-  #findFeasible(pod: PodInfo, all: readonly NodeInfo[], outcome: Outcome): void {
+  /** Looks at nodes until enough are found, or one is in error. */
+  search(pod: PodInfo, outcome: Outcome): void {
+    const all = this.cache.nodes;
     const { preFiltered, feasible, statuses } = outcome;
-    const nominated = this.nominator.nodeOf(pod.uid);
-    const promised = nominated === undefined ? undefined : this.cache.node(nominated);
-    if (promised && !this.filter(preFiltered, pod, promised)) {
-      feasible.push(promised);
-      return;
-    }
     let nodes = all;
     if (preFiltered.nodes) {
       nodes = [...preFiltered.nodes].flatMap((name) => this.cache.node(name) ?? []);

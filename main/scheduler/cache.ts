@@ -5,7 +5,8 @@ import { PodInfo } from './podInfo.ts';
 
 /**
  * The cluster as the scheduler sees it: what the watch has shown, and its own decisions that the watch has not shown
- * yet (assumed pods). A scheduling cycle runs without a pause, so that this is also its snapshot: nothing is copied.
+ * yet (assumed pods). A scheduling cycle runs without a pause, so that this is also its snapshot: nothing is copied. Where extenders
+ * are asked in between, what was found before is looked at again.
  * Mirrors pkg/scheduler/backend/cache.
  */
 export class SchedulerCache {

@@ -1,5 +1,6 @@
 import type { NodeAffinity, TopologySpreadConstraint } from '../api/index.ts';
-import { parseGoDuration } from '../util/goDuration.ts';
+import { readExtenders, type ExtenderConfiguration } from './extenders/configuration.ts';
+import { milliseconds, numberOf, objectOf, percentage, refuseUnknown } from './fields.ts';
 
 // What a file of kind KubeSchedulerConfiguration says. Mirrors pkg/scheduler/apis/config (v1, validation).
 
@@ -67,6 +68,7 @@ export interface SchedulerConfiguration {
   podInitialBackoffSeconds: number;
   podMaxBackoffSeconds: number;
   profiles: ProfileConfiguration[];
+  extenders: ExtenderConfiguration[];
 }
 
 const defaultName = 'default-scheduler';
@@ -135,6 +137,7 @@ interface Given {
   podInitialBackoffSeconds?: number;
   podMaxBackoffSeconds?: number;
   profiles?: GivenProfile[];
+  extenders?: unknown;
 }
 
 /** Fields of the file that say how upstream's process runs; there is no such process here. */
@@ -157,8 +160,6 @@ export function readSchedulerConfiguration(file: unknown): SchedulerConfiguratio
   const fields = objectOf(file, 'the configuration');
   if (fields.kind !== 'KubeSchedulerConfiguration' || fields.apiVersion !== 'kubescheduler.config.k8s.io/v1')
     throw new Error('it must be of kind KubeSchedulerConfiguration, apiVersion kubescheduler.config.k8s.io/v1');
-  if (Array.isArray(fields.extenders) && fields.extenders.length > 0)
-    throw new Error('extenders: not supported; write a scheduler of your own for pods that name it');
   const own = ['percentageOfNodesToScore', 'podInitialBackoffSeconds', 'podMaxBackoffSeconds', 'profiles', 'extenders'];
   refuseUnknown(fields, [...ofTheProcess, ...own], '');
   return settle(fields as Given);
@@ -175,7 +176,11 @@ function settle(given: Given): SchedulerConfiguration {
     if (names.has(schedulerName)) throw new Error(`profiles[${i}].schedulerName: Duplicate value: "${schedulerName}"`);
     names.add(schedulerName);
   }
-  return { podInitialBackoffSeconds: initial, podMaxBackoffSeconds: most, profiles };
+  const extenders = readExtenders(given.extenders);
+  const ignored = extenders.flatMap(({ managedResources }) => managedResources.filter(({ ignoredByScheduler }) => ignoredByScheduler).map(({ name }) => name));
+  // Whatever the profiles say: what extenders look after alone comes in place of it, as upstream has it.
+  if (ignored.length > 0) for (const { args } of profiles) args.NodeResourcesFit.ignoredResources = ignored;
+  return { podInitialBackoffSeconds: initial, podMaxBackoffSeconds: most, profiles, extenders };
 }
 
 function settleProfile(given: GivenProfile, path: string, share: number): ProfileConfiguration {
@@ -267,26 +272,3 @@ function checkArgs(args: PluginArgs, path: string): void {
   if (defaultConstraints.length > 0 && defaultingType !== 'List')
     throw new Error(`${path}.defaultingType: Invalid value: "${defaultingType}": when .defaultConstraints are specified, it must be "List"`);
 }
-
-function objectOf(value: unknown, path: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${path}: must be an object`);
-  return value as Record<string, unknown>;
-}
-
-function refuseUnknown(fields: Record<string, unknown>, names: readonly string[], prefix: string): void {
-  for (const name in fields) if (!names.includes(name)) throw new Error(`unknown field "${prefix}${name}"`);
-}
-
-function milliseconds(value: unknown, path: string): number {
-  const read = typeof value === 'string' ? parseGoDuration(value) : undefined;
-  if (read === undefined) throw new Error(`${path}: Invalid value: ${JSON.stringify(value)}: must be a duration such as 1m30s`);
-  return read;
-}
-
-function numberOf(value: unknown, path: string, least: number, most = Infinity): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
-    throw new Error(`${path}: Invalid value: ${JSON.stringify(value)}: must be a whole number, at least ${least}${most < Infinity ? ` and at most ${most}` : ''}`);
-  return value;
-}
-
-const percentage = (value: unknown, path: string) => numberOf(value, path, 0, 100);

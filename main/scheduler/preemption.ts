@@ -22,7 +22,13 @@ export interface Candidate {
 }
 
 /** Either the node to free, or why that is no use. `keeps`: a node promised before stays promised. */
-export type Preemption = { candidate: Candidate } | { message: string; keeps: boolean };
+export type Preemption = { candidate: Candidate } | NoPreemption;
+export interface NoPreemption {
+  message: string;
+  keeps: boolean;
+}
+
+export const noPreemption = (why: string, keeps: boolean): NoPreemption => ({ message: `preemption: ${why}`, keeps });
 
 /** Makes room for a pod by the leave of less important ones. Mirrors pkg/scheduler/framework/plugins/defaultpreemption. */
 export class DefaultPreemption {
@@ -35,14 +41,26 @@ export class DefaultPreemption {
   ) {}
 
   find(pod: PodInfo, outcome: Outcome): Preemption {
+    const found = this.candidates(pod, outcome);
+    return Array.isArray(found) ? this.choose(found) : found;
+  }
+
+  /** Nodes that may be freed, one at least, or why none may. */
+  candidates(pod: PodInfo, outcome: Outcome): Candidate[] | NoPreemption {
     const objection = this.#ineligible(pod, outcome);
-    if (objection) return { message: `preemption: ${objection}`, keeps: true };
+    if (objection) return noPreemption(objection, true);
     const statuses = new Map<string, Status>();
     const candidates = this.#candidates(pod, outcome, statuses);
-    const best = pickBest(candidates);
-    if (best) return { candidate: best };
-    const message = fitError({ nodeCount: outcome.nodeCount, statuses, absent: notHelpful });
-    return { message: `preemption: ${message}`, keeps: false };
+    if (candidates.length > 0) return candidates;
+    const errors = new Set([...statuses.values()].filter(({ code }) => code === 'Error').flatMap(({ reasons }) => reasons));
+    if (errors.size > 0) return noPreemption(errors.size === 1 ? [...errors].join() : `[${[...errors].sort().join(', ')}]`, true);
+    return noPreemption(fitError({ nodeCount: outcome.nodeCount, statuses, absent: notHelpful }), false);
+  }
+
+  /** The best of the candidates, if there are any left. */
+  choose(candidates: readonly Candidate[]): Preemption {
+    const best = pickBest(candidates.map((each) => ({ ...each, victims: each.victims.toSorted(moreImportantFirst) })));
+    return best ? { candidate: best } : noPreemption('no candidate node for preemption', true);
   }
 
   /** Enough to choose from, one of them at least without harm to a budget if there is one. */

@@ -16,6 +16,7 @@ import { defaultConfiguration, type ProfileConfiguration, type SchedulerConfigur
 import { defaultSelector } from './defaultSelector.ts';
 import { fitError } from './diagnosis.ts';
 import type { ClusterEvent } from './events.ts';
+import { Extenders, type ConnectToExtender, type Extender } from './extenders/index.ts';
 import type { AttemptResult, SchedulerMetrics, SchedulerSizes } from './metrics.ts';
 import { Nominator } from './nominator.ts';
 import { PodInfo } from './podInfo.ts';
@@ -28,10 +29,10 @@ import { nodeVolumeLimits } from './plugins/nodeVolumeLimits.ts';
 import { volumeBinding } from './plugins/volumeBinding.ts';
 import { volumeRestrictions } from './plugins/volumeRestrictions.ts';
 import { volumeZone } from './plugins/volumeZone.ts';
-import { DefaultPreemption, type Candidate } from './preemption.ts';
+import { DefaultPreemption, noPreemption, type Candidate, type Preemption } from './preemption.ts';
 import { Profile } from './profile.ts';
 import { SchedulingQueue, type QueuedPod, type QueuePart } from './queue.ts';
-import { failed, unschedulable } from './status.ts';
+import { failed, unschedulable, type Status } from './status.ts';
 
 export interface SchedulerOptions {
   client: Client;
@@ -43,6 +44,8 @@ export interface SchedulerOptions {
   compileDeviceSelector?: CompileSelector;
   /** Which names pods may choose and what they mean; pods that name another are left alone. Default: Kubernetes' own. */
   configuration?: SchedulerConfiguration;
+  /** How extenders are reached. Default: over HTTP. */
+  connectToExtender?: ConnectToExtender;
   /** Told of what is done; outlives the scheduler. */
   metrics?: SchedulerMetrics;
 }
@@ -52,6 +55,8 @@ const batch = 20;
 const longestTurn = 10;
 /** Bindings under way at once. */
 const maxBinding = 256;
+/** How often extenders are asked about a pod in a row, when the nodes that were found are taken by others each time. */
+const maxConsulted = 3;
 
 /** Why a pod waits, and the node that is being freed for it. */
 interface Word {
@@ -88,6 +93,13 @@ export class Scheduler {
   readonly #bindings = new Set<Promise<void>>();
   /** By uid, those of the pods being bound that wait for something before: what ends that. */
   readonly #preparing = new Map<string, AbortController>();
+  readonly #extenders: Extenders | undefined;
+  /** The pod that extenders are being asked about, what ends that, and when it has ended. One at a time, as upstream has it. */
+  #consulted: { queued: QueuedPod; cancel: AbortController; done: Promise<void> } | undefined;
+  /** How many pods extenders are binding. */
+  #handedOver = 0;
+  /** Ends what extenders are doing with those. */
+  readonly #ending = new AbortController();
   readonly #words: TokenBucket;
   /** The last word about pods that are still to be told of. */
   readonly #untold = new Map<string, Word>();
@@ -143,12 +155,14 @@ export class Scheduler {
       ],
     };
     const lanes = configuration.profiles.map((profile) => this.#lane(profile, dependencies));
+    const extenders = (this.#extenders = Extenders.of(configuration.extenders, this.#log, clock, options.connectToExtender));
     this.#lanes = new Map(lanes.map((lane) => [lane.profile.name, lane]));
     const seconds = 1000;
     const queueOptions = {
       initialBackoff: configuration.podInitialBackoffSeconds * seconds,
       maxBackoff: configuration.podMaxBackoffSeconds * seconds,
       profileOf: (pod: Pod) => this.#laneOf(pod)!.profile,
+      ...(extenders ? { asks: (pod: Pod) => extenders.areInterested(pod) } : {}),
       entered: (part: QueuePart, why: string) => options.metrics?.entered(part, why),
     };
     this.#queue = new SchedulingQueue(clock, queueOptions, () => this.#wake());
@@ -199,7 +213,7 @@ export class Scheduler {
     this.#wake();
   }
 
-  /** Resolves when no binding is under way any more. The informers belong to the caller and go on. */
+  /** Resolves when no binding is under way any more, and no extender is asked anything. The informers belong to the caller and go on. */
   async stop(): Promise<void> {
     this.#stopped = true;
     if (this.#running) this.options.metrics?.follow(undefined);
@@ -207,7 +221,10 @@ export class Scheduler {
     for (const cancel of this.#preparing.values()) cancel.abort(new Error('the scheduler ends'));
     this.#queue.close();
     for (const { recorder } of this.#lanes.values()) recorder.stop();
-    await Promise.allSettled(this.#bindings);
+    this.#consulted?.cancel.abort(new Error('the scheduler ends'));
+    this.#ending.abort(new Error('the scheduler ends'));
+    await Promise.allSettled([...this.#bindings, this.#consulted?.done]);
+    this.#extenders?.close();
   }
 
   /** What the pods of the cluster ask for, as Prometheus reads it; computed now. */
@@ -267,7 +284,7 @@ export class Scheduler {
         if (counted) this.#podGone(pod);
         return;
       }
-      this.#queue.delete(uid);
+      this.#withdraw(uid);
       this.#cache.setPod(pod);
       this.#arrived(pod, pod.spec!.nodeName);
       if (!counted || !old) this.#queue.move({ kind: 'AssignedPodAdd', pod });
@@ -276,7 +293,7 @@ export class Scheduler {
     }
     if (!this.#laneOf(pod)) return;
     if (ended || pod.metadata!.deletionTimestamp) {
-      this.#queue.delete(uid);
+      this.#withdraw(uid);
       this.#giveUp(pod);
       return;
     }
@@ -284,14 +301,38 @@ export class Scheduler {
     if (this.#cache.isAssumed(uid)) return;
     const promised = old?.status?.nominatedNodeName;
     const nominated = pod.status?.nominatedNodeName;
-    if (!old || !this.#queue.has(uid)) {
+    const consulted = this.#consultationAbout(uid);
+    if (!old || !(consulted || this.#queue.has(uid))) {
+      if (!old) this.#withdraw(uid);
       if (nominated) this.#nominator.add(new PodInfo(pod), nominated);
       return this.#queue.add(pod);
     }
     if (promised !== nominated && (this.#nominator.nodeOf(uid) ?? '') === (promised ?? '')) this.#nominate(pod, nominated);
-    if (matters(old, pod)) this.#queue.update(old, pod);
+    if (matters(old, pod)) {
+      if (!consulted) this.#queue.update(old, pod);
+      else {
+        consulted.cancel.abort(new Error('pod has changed'));
+        this.#queue.startOver(consulted.queued, pod);
+      }
+    }
     // Whoever is less important has taken the pod for one of that node.
     if (promised && promised !== nominated) this.#queue.move({ kind: 'AssignedPodDelete', pod: old }, old.spec!.priority ?? 0);
+  }
+
+  /** The pod is not to be given a node any more. */
+  #withdraw(uid: string): void {
+    const consulted = this.#consultationAbout(uid);
+    this.#queue.delete(uid);
+    if (!consulted) return;
+    consulted.cancel.abort(new Error('pod needs no node any more'));
+    this.#measure(consulted.queued, 'error');
+  }
+
+  /** Undefined also when it has come to its end, or to nothing, already. */
+  #consultationAbout(uid: string): { queued: QueuedPod; cancel: AbortController } | undefined {
+    const consulted = this.#consulted;
+    if (consulted?.queued.info.uid !== uid || consulted.cancel.signal.aborted) return undefined;
+    return this.#cache.isAssumed(uid) || this.#queue.has(uid) ? undefined : consulted;
   }
 
   /** Somebody else may promise a node, too. */
@@ -322,7 +363,7 @@ export class Scheduler {
 
   #podGone(pod: Pod): void {
     const uid = pod.metadata!.uid!;
-    this.#queue.delete(uid);
+    this.#withdraw(uid);
     if (!pod.spec!.nodeName) return this.#giveUp(pod);
     this.#nominator.delete(uid);
     this.#cache.removePod(uid);
@@ -339,36 +380,107 @@ export class Scheduler {
     this.#awake = false;
     const end = this.#clock.monotonic() + longestTurn;
     for (let i = 0; i < batch && this.#running && this.#mayBind() && this.#clock.monotonic() < end; i++) {
-      const queued = this.#queue.pop();
+      const queued = this.#queue.pop(this.#mayConsult());
       if (!queued) return;
+      if (queued.asks) {
+        this.#startConsultation(queued);
+        continue;
+      }
       try {
         this.#scheduleOne(queued);
       } catch (error) {
-        this.#log.error('scheduling failed', { pod: queued.info.pod.metadata!.name, error: String(error) });
-        this.#measure(queued, 'error');
-        this.#queue.addUnschedulable(queued, new Set());
+        this.#hasThrown(queued, error);
       }
     }
     // A binding that ends wakes the loop again when too many are under way.
     if (this.#mayBind()) this.#wake();
   }
 
-  /** Pods that wait before they are bound, which may take minutes, keep nobody else from it. */
+  #hasThrown(queued: QueuedPod, error: unknown): void {
+    this.#log.error('scheduling failed', { pod: queued.info.pod.metadata!.name, error: String(error) });
+    this.#measure(queued, 'error');
+    this.#queue.addUnschedulable(queued, new Set());
+  }
+
+  /** Pods that wait before they are bound, which may take minutes, or that others bind, keep nobody else from it. */
   #mayBind(): boolean {
-    return this.#bindings.size - this.#preparing.size < maxBinding;
+    return this.#bindings.size - this.#preparing.size - this.#handedOver < maxBinding;
+  }
+
+  #mayConsult(): boolean {
+    return !this.#consulted && this.#handedOver < maxBinding;
   }
 
   #scheduleOne(queued: QueuedPod): void {
     const pod = queued.info;
     const lane = this.#laneOf(pod.pod)!;
     const outcome = lane.algorithm.findNode(pod);
-    if (outcome.error) {
-      const { plugin, reasons } = outcome.error;
-      return this.#fail(queued, outcome, 'Error', `running "${plugin}" filter plugin: ${reasons.join(', ')}`, new Set(), '');
+    if (outcome.error) return this.#faulty(queued, outcome, outcome.error);
+    if (outcome.node) return this.#place(lane, queued, outcome, outcome.node.name);
+    const since = lane.profile.now();
+    const preemption = mayPreempt(lane, outcome) ? lane.preemption.find(pod, outcome) : undefined;
+    this.#unschedulable(lane, queued, outcome, preemption, since);
+  }
+
+  #faulty(queued: QueuedPod, outcome: Outcome, { plugin, reasons }: Status): void {
+    this.#fail(queued, outcome, 'Error', `running "${plugin}" filter plugin: ${reasons.join(', ')}`, new Set(), '');
+  }
+
+  /** Others go on being scheduled meanwhile, but those that extenders have a say about as well. */
+  #startConsultation(queued: QueuedPod): void {
+    const cancel = new AbortController();
+    const { signal } = cancel;
+    const done = this.#consult(queued, signal)
+      .catch((error: unknown) => {
+        // Whoever has ended it has seen to the pod.
+        if (!signal.aborted) this.#hasThrown(queued, error);
+      })
+      .finally(() => {
+        this.#consulted = undefined;
+        this.#queue.back();
+        this.#wake();
+      });
+    this.#consulted = { queued, cancel, done };
+  }
+
+  /** As #scheduleOne, for a pod that extenders have a say about. Between two questions to them everything may change. */
+  async #consult(queued: QueuedPod, signal: AbortSignal): Promise<void> {
+    const pod = queued.info;
+    const lane = this.#laneOf(pod.pod)!;
+    for (let time = 1; ; time++) {
+      const { outcome, scores, error } = await this.#extenders!.consult(lane.algorithm, pod, signal);
+      signal.throwIfAborted();
+      if (error) return this.#fail(queued, outcome, 'Error', error.message, new Set(), '');
+      if (outcome.error) return this.#faulty(queued, outcome, outcome.error);
+      if (outcome.feasible.length === 0) return this.#preemptOrWait(lane, queued, outcome, signal);
+      // From here on nothing else happens until the node is taken.
+      lane.algorithm.conclude(pod, outcome, scores);
+      if (outcome.node) return this.#place(lane, queued, outcome, outcome.node.name);
+      if (time === maxConsulted) return this.#fail(queued, outcome, 'Error', 'nodes were taken by others while extenders were asked about them', new Set(), '');
     }
-    if (!outcome.node) return this.#unschedulable(lane, queued, outcome);
+  }
+
+  async #preemptOrWait(lane: Lane, queued: QueuedPod, outcome: Outcome, signal: AbortSignal): Promise<void> {
+    const since = lane.profile.now();
+    const preemption = mayPreempt(lane, outcome) ? await this.#preemption(lane, queued.info, outcome, signal) : undefined;
+    signal.throwIfAborted();
+    this.#unschedulable(lane, queued, outcome, preemption, since);
+  }
+
+  async #preemption(lane: Lane, pod: PodInfo, outcome: Outcome, signal: AbortSignal): Promise<Preemption> {
+    const candidates = lane.preemption.candidates(pod, outcome);
+    if (!Array.isArray(candidates)) return candidates;
+    try {
+      return lane.preemption.choose(await this.#extenders!.preempt(pod.pod, candidates, (name) => this.#cache.node(name), signal));
+    } catch (error) {
+      return noPreemption((error as Error).message, true);
+    }
+  }
+
+  /** The pod goes to this node, unless a plugin objects now. */
+  #place(lane: Lane, queued: QueuedPod, outcome: Outcome, node: string): void {
+    const pod = queued.info;
     this.options.metrics?.chosen(this.#clock.monotonic() - queued.tried);
-    const node = outcome.node.name;
     this.#cache.assume(pod, node);
     const objection = lane.profile.reserve(outcome.state, pod, node);
     if (objection) {
@@ -385,23 +497,15 @@ export class Scheduler {
 
   async #bind(lane: Lane, queued: QueuedPod, outcome: Outcome, node: string): Promise<void> {
     const pod = queued.info;
-    const { namespace, name, uid, resourceVersion } = pod.pod.metadata!;
+    const { namespace, name } = pod.pod.metadata!;
     try {
       if (lane.profile.preBindPreFlight(outcome.state, pod, node)) await this.#prepare(lane, pod, outcome, node);
-      const since = lane.profile.now();
-      await lane.client
-        .because(resourceVersion)
-        .of(resources.pods)
-        .subresource(namespace!, name!, 'binding', 'POST', {
-          apiVersion: 'v1',
-          kind: 'Binding',
-          metadata: { namespace, name, uid },
-          target: { apiVersion: 'v1', kind: 'Node', name: node },
-        })
-        .catch((error: Error) => {
-          throw isNotFound(error) ? error : new Error(`running Bind plugin "DefaultBinder": ${error.message}`, { cause: error });
-        });
-      lane.profile.passed('Bind', since);
+      const binder = this.#extenders?.binderOf(pod.pod);
+      if (!binder || !(await this.#handOver(binder, pod.pod, node))) {
+        const since = lane.profile.now();
+        await this.#bindHere(lane, pod.pod, node);
+        lane.profile.passed('Bind', since);
+      }
     } catch (error) {
       lane.profile.unreserve(outcome.state, pod, node);
       this.#cache.forget(pod.uid);
@@ -412,6 +516,38 @@ export class Scheduler {
     this.#measure(queued, 'scheduled');
     this.#attempts.record(pod, this.#clock.now(), 'Scheduled', outcome);
     lane.recorder.event(referenceTo(pod.pod), 'Normal', 'Scheduled', 'Binding', `Successfully assigned ${namespace}/${name} to ${node}`);
+  }
+
+  #bindHere({ client }: Lane, { metadata }: Pod, node: string): Promise<unknown> {
+    const { namespace, name, uid, resourceVersion } = metadata!;
+    return client
+      .because(resourceVersion)
+      .of(resources.pods)
+      .subresource(namespace!, name!, 'binding', 'POST', {
+        apiVersion: 'v1',
+        kind: 'Binding',
+        metadata: { namespace, name, uid },
+        target: { apiVersion: 'v1', kind: 'Node', name: node },
+      })
+      .catch((error: Error) => {
+        throw isNotFound(error) ? error : new Error(`running Bind plugin "DefaultBinder": ${error.message}`, { cause: error });
+      });
+  }
+
+  /** Has an extender bind the pod. False: it has failed, and is one that may. */
+  async #handOver(binder: Extender, pod: Pod, node: string): Promise<boolean> {
+    const { signal } = this.#ending;
+    this.#handedOver++;
+    try {
+      await binder.bind(pod, node, signal);
+      return true;
+    } catch (error) {
+      if (!binder.isIgnorable || signal.aborted) throw error;
+      this.#log.info('an extender is ignored that has not bound a pod', { extender: binder.name, pod: pod.metadata!.name, error: String(error) });
+      return false;
+    } finally {
+      this.#handedOver--;
+    }
   }
 
   /**
@@ -435,15 +571,14 @@ export class Scheduler {
     this.#fail(queued, outcome, 'Error', error.message, new Set(), '');
   }
 
-  #unschedulable(lane: Lane, queued: QueuedPod, outcome: Outcome): void {
+  /** `preemption`: undefined where nobody may be made to leave; worked out since then. */
+  #unschedulable(lane: Lane, queued: QueuedPod, outcome: Outcome, preemption: Preemption | undefined, since: number): void {
     const pod = queued.info;
     if (outcome.nodeCount === 0) {
       const everything = new Set(lane.profile.pluginNames);
       return this.#fail(queued, outcome, 'Unschedulable', 'no nodes available to schedule pods', everything, '');
     }
-    const since = lane.profile.now();
     const unseen = lane.profile.isUnseen(outcome.preFiltered);
-    const preemption = lane.profile.preempts && !unseen ? lane.preemption.find(pod, outcome) : undefined;
     const candidate = preemption && 'candidate' in preemption ? preemption.candidate : undefined;
     if (preemption) this.options.metrics?.preempted(candidate?.victims.length);
     if (candidate) this.#preempt(lane, pod, candidate);
@@ -457,7 +592,7 @@ export class Scheduler {
       preFilterMessage: outcome.preFiltered.status?.reasons.join(', '),
       postFilterMessage: words.join(', '),
     });
-    const plugins = new Set([...outcome.statuses.values()].map((status) => status.plugin));
+    const plugins = new Set([...outcome.statuses.values()].map(({ plugin }) => this.#extenders?.rejectorOf(plugin) ?? plugin));
     if (outcome.preFiltered.status) plugins.add(outcome.preFiltered.status.plugin);
     for (const plugin of outcome.preFiltered.restrictedBy) plugins.add(plugin);
     const keeps = !preemption || ('keeps' in preemption && preemption.keeps);
@@ -612,6 +747,9 @@ export class Scheduler {
     }
   }
 }
+
+/** Whether others may be made to leave for a pod that fits nowhere. */
+const mayPreempt = ({ profile }: Lane, { nodeCount, preFiltered }: Outcome) => nodeCount > 0 && profile.preempts && !profile.isUnseen(preFiltered);
 
 const hasEnded = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 

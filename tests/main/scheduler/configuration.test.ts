@@ -58,7 +58,6 @@ profiles:
     ['profiles: [{ pluginConfig: [{ name: DynamicResources, args: { bindingTimeout: 999ms } }] }]', 'profiles[0].pluginConfig[0].args.bindingTimeout: Invalid value: must be at least 1 second'],
     ['profiles: [{ pluginConfig: [{ name: DynamicResources, args: { filterTimeout: -1s } }] }]', 'profiles[0].pluginConfig[0].args.filterTimeout: Invalid value: must be zero or positive'],
     ['profiles: [{ pluginConfig: [{ name: DynamicResources, args: { filterTimeout: 5 } }] }]', 'profiles[0].pluginConfig[0].args.filterTimeout: Invalid value: 5: must be a duration such as 1m30s'],
-    ['extenders: [{ urlPrefix: http://x }]', 'extenders: not supported; write a scheduler of your own for pods that name it'],
     ['profilez: []', 'unknown field "profilez"'],
   ])('%s is refused', (text, message) => expect(() => read(text)).toThrow(message));
 
