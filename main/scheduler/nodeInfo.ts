@@ -12,14 +12,23 @@ export interface PodQuery {
   matches(pod: Pod): boolean;
 }
 
+/** The pods of a node that say the same of others. */
+export interface AlikePods {
+  /** One that is or was among them. */
+  readonly example: PodInfo;
+  count: number;
+}
+
 /** Answers that a node keeps up to date; a cluster in which more is asked counts some anew. */
 const maxCounts = 32;
 
 /** A node and the pods on it, those included that are only on their way there. */
 export class NodeInfo {
   readonly pods = new Map<string, PodInfo>();
-  readonly podsWithAffinity = new Set<PodInfo>();
-  readonly podsWithRequiredAntiAffinity = new Set<PodInfo>();
+  /** Pods with affinity or anti-affinity, by their affinityKey. */
+  readonly podsWithAffinity = new Map<string, AlikePods>();
+  /** Those of them with required anti-affinity. */
+  readonly podsWithRequiredAntiAffinity = new Map<string, AlikePods>();
   readonly requested: Resources = noResources();
   readonly nonZeroRequested: Resources = noResources();
   allocatable: Resources = noResources();
@@ -76,12 +85,24 @@ export class NodeInfo {
     for (const counted of this.#counts.values()) if (counted.query.matches(pod)) counted.count += sign;
   }
 
+  #countAlike(pod: PodInfo, sign: 1 | -1): void {
+    const key = pod.affinityKey;
+    const alike = this.podsWithAffinity.get(key) ?? { example: pod, count: 0 };
+    alike.count += sign;
+    if (alike.count > 0) {
+      this.podsWithAffinity.set(key, alike);
+      if (pod.requiredAntiAffinity.length > 0) this.podsWithRequiredAntiAffinity.set(key, alike);
+    } else {
+      this.podsWithAffinity.delete(key);
+      this.podsWithRequiredAntiAffinity.delete(key);
+    }
+  }
+
   addPod(pod: PodInfo): void {
     this.removePod(pod.uid);
     this.pods.set(pod.uid, pod);
     this.#recount(pod, 1);
-    if (pod.hasAffinity) this.podsWithAffinity.add(pod);
-    if (pod.requiredAntiAffinity.length > 0) this.podsWithRequiredAntiAffinity.add(pod);
+    if (pod.affinityKey) this.#countAlike(pod, 1);
     addResources(this.requested, pod.requests);
     addResources(this.nonZeroRequested, pod.nonZeroRequests);
     for (const { ip, protocol, port } of pod.hostPorts) {
@@ -95,8 +116,7 @@ export class NodeInfo {
     if (!pod) return undefined;
     this.pods.delete(uid);
     this.#recount(pod, -1);
-    this.podsWithAffinity.delete(pod);
-    this.podsWithRequiredAntiAffinity.delete(pod);
+    if (pod.affinityKey) this.#countAlike(pod, -1);
     addResources(this.requested, pod.requests, -1);
     addResources(this.nonZeroRequested, pod.nonZeroRequests, -1);
     for (const { ip, protocol, port } of pod.hostPorts) {

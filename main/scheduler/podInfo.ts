@@ -2,6 +2,7 @@ import type { Container, Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '.
 import { hostPortsOf, type HostPort } from '../api/hostPorts.ts';
 import { selectorFromLabelSelector, type Selector } from '../api/labels.ts';
 import { podRequests, type Resources } from '../api/podResources.ts';
+import type { PodQuery } from './nodeInfo.ts';
 
 /** A term of pod affinity, ready to be asked. */
 export interface AffinityTerm {
@@ -9,6 +10,8 @@ export interface AffinityTerm {
   namespaces: ReadonlySet<string>;
   namespaceSelector: Selector;
   selector: Selector;
+  /** Which pods it is about; undefined where that hangs on the labels of their namespaces, which may change. */
+  query: PodQuery | undefined;
 }
 
 export interface WeightedAffinityTerm extends AffinityTerm {
@@ -26,6 +29,10 @@ export class PodInfo {
   readonly preferredAffinity: readonly WeightedAffinityTerm[];
   readonly preferredAntiAffinity: readonly WeightedAffinityTerm[];
   readonly hostPorts: readonly HostPort[];
+  /** The pods that all terms of the required affinity are about; undefined where one has no query, or there is none. */
+  readonly requiredAffinityQuery: PodQuery | undefined;
+  /** Equal for pods that say the same of others; '' where nothing is said. */
+  readonly affinityKey: string;
 
   constructor(readonly pod: Pod) {
     this.uid = pod.metadata!.uid!;
@@ -41,15 +48,9 @@ export class PodInfo {
       affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution,
     );
     this.hostPorts = hostPortsOf(pod);
-  }
-
-  get hasAffinity(): boolean {
-    return (
-      this.requiredAffinity.length > 0 ||
-      this.preferredAffinity.length > 0 ||
-      this.requiredAntiAffinity.length > 0 ||
-      this.preferredAntiAffinity.length > 0
-    );
+    this.requiredAffinityQuery = queryOfAll(this.requiredAffinity);
+    const says = affinity?.podAffinity !== undefined || affinity?.podAntiAffinity !== undefined;
+    this.affinityKey = says ? `${pod.metadata!.namespace} ${JSON.stringify([affinity.podAffinity, affinity.podAntiAffinity])}` : '';
   }
 }
 
@@ -64,13 +65,27 @@ function terms(pod: Pod, list: PodAffinityTerm[] | undefined): readonly Affinity
   if (!list) return none;
   return list.map((term) => {
     const own = !term.namespaces?.length && !term.namespaceSelector ? [pod.metadata!.namespace!] : [];
-    return {
-      topologyKey: term.topologyKey,
-      namespaces: new Set([...(term.namespaces ?? []), ...own]),
-      namespaceSelector: selectorFromLabelSelector(term.namespaceSelector),
-      selector: selectorFromLabelSelector(term.labelSelector),
-    };
+    const namespaces = new Set([...(term.namespaces ?? []), ...own]);
+    const namespaceSelector = selectorFromLabelSelector(term.namespaceSelector);
+    const selector = selectorFromLabelSelector(term.labelSelector);
+    return { topologyKey: term.topologyKey, namespaces, namespaceSelector, selector, query: queryOf(namespaces, namespaceSelector, selector) };
   });
+}
+
+function queryOf(namespaces: ReadonlySet<string>, namespaceSelector: Selector, selector: Selector): PodQuery | undefined {
+  const everywhere = namespaceSelector.empty;
+  if (!everywhere && namespaceSelector.requirements) return undefined;
+  const where = everywhere ? '*' : [...namespaces].sort().join();
+  return {
+    key: `affinity ${where} ${selector.requirements ? '' : '!'}${selector.toString()}`,
+    matches: ({ metadata }) => (everywhere || namespaces.has(metadata!.namespace!)) && selector.matches(metadata!.labels),
+  };
+}
+
+function queryOfAll(all: readonly AffinityTerm[]): PodQuery | undefined {
+  const queries = all.flatMap(({ query }) => query ?? []);
+  if (queries.length < all.length || queries.length < 2) return queries.length === all.length ? queries[0] : undefined;
+  return { key: queries.map(({ key }) => key).join(' & '), matches: (pod) => queries.every((query) => query.matches(pod)) };
 }
 
 function weighted(pod: Pod, list: WeightedPodAffinityTerm[] | undefined): readonly WeightedAffinityTerm[] {

@@ -4,8 +4,8 @@ import type { SchedulerCache } from '../cache.ts';
 import type { PluginArgs } from '../configuration.ts';
 import { labelsChanged } from '../events.ts';
 import { maxNodeScore, StateKey, type Plugin } from '../framework.ts';
-import type { NodeInfo } from '../nodeInfo.ts';
-import { PodInfo, type AffinityTerm } from '../podInfo.ts';
+import type { NodeInfo, PodQuery } from '../nodeInfo.ts';
+import { PodInfo, type AffinityTerm, type WeightedAffinityTerm } from '../podInfo.ts';
 import { unresolvable, unschedulable } from '../status.ts';
 
 const name = 'InterPodAffinity';
@@ -61,6 +61,16 @@ const scored = new StateKey<TopologyCounts>();
 
 const labelOf = (node: Node, key: string) => node.metadata!.labels?.[key];
 
+/** What is worked out of a pod's terms, once for all pods that say the same. */
+function onceEach<T>(workOut: (example: PodInfo) => T): (example: PodInfo) => T {
+  const known = new Map<string, T>();
+  return (example) => {
+    let result = known.get(example.affinityKey);
+    if (result === undefined) known.set(example.affinityKey, (result = workOut(example)));
+    return result;
+  };
+}
+
 /** Whether a node that is labelled anew comes to where others are, or leaves where they are. */
 function opensTopology(old: Node, now: Node, { requiredAffinity, requiredAntiAffinity }: PodInfo): boolean {
   const changed = ({ topologyKey }: AffinityTerm) => labelOf(old, topologyKey) !== labelOf(now, topologyKey);
@@ -85,6 +95,29 @@ export function interPodAffinity(
 
   const matchesAny = (terms: readonly AffinityTerm[], pod: Pod) => terms.some((term) => matches(term, pod));
 
+  /** How many pods of the node match; counted one by one where nobody keeps that number. */
+  function countOn(node: NodeInfo, query: PodQuery | undefined, match: (other: Pod) => boolean): number {
+    if (query) return node.count(query);
+    let count = 0;
+    for (const { pod } of node.pods.values()) if (match(pod)) count++;
+    return count;
+  }
+
+  /** All pairs of the pod with those of the node at once. `repels`: where those that say the same as this one keep the pod away. */
+  function countAll(counts: Counts, pod: PodInfo, node: NodeInfo, repels: (example: PodInfo) => readonly string[]): void {
+    for (const { example, count } of node.podsWithRequiredAntiAffinity.values()) {
+      for (const topologyKey of repels(example)) counts.existing.add(node, topologyKey, count);
+    }
+    if (pod.requiredAffinity.length > 0) {
+      const near = countOn(node, pod.requiredAffinityQuery, (other) => matchesAll(pod.requiredAffinity, other));
+      for (const term of near > 0 ? pod.requiredAffinity : []) counts.affinity.add(node, term.topologyKey, near);
+    }
+    for (const term of pod.requiredAntiAffinity) {
+      const near = countOn(node, term.query, (other) => matches(term, other));
+      if (near > 0) counts.antiAffinity.add(node, term.topologyKey, near);
+    }
+  }
+
   function count(counts: Counts, pod: PodInfo, other: PodInfo, node: NodeInfo, sign: 1 | -1): void {
     for (const term of other.requiredAntiAffinity) {
       if (matches(term, pod.pod)) counts.existing.add(node, term.topologyKey, sign);
@@ -107,23 +140,23 @@ export function interPodAffinity(
     return found || (counts.affinity.empty && matchesAll(pod.requiredAffinity, pod.pod));
   }
 
-  function scorePair(scores: TopologyCounts, pod: PodInfo, other: PodInfo, node: NodeInfo): void {
-    for (const term of pod.preferredAffinity) {
-      if (matches(term, other.pod)) scores.add(node, term.topologyKey, term.weight);
-    }
-    for (const term of pod.preferredAntiAffinity) {
-      if (matches(term, other.pod)) scores.add(node, term.topologyKey, -term.weight);
-    }
+  /** What pods that say the same as this one add to where they are, by topology key. */
+  function weightsOf(example: PodInfo, pod: Pod): readonly (readonly [topologyKey: string, weight: number])[] {
+    const weights: [string, number][] = [];
     // How much another pod's required affinity to this one counts is a setting.
-    for (const term of hardPodAffinityWeight > 0 ? other.requiredAffinity : []) {
-      if (matches(term, pod.pod)) scores.add(node, term.topologyKey, hardPodAffinityWeight);
+    for (const term of hardPodAffinityWeight > 0 ? example.requiredAffinity : []) {
+      if (matches(term, pod)) weights.push([term.topologyKey, hardPodAffinityWeight]);
     }
-    if (ignorePreferredTermsOfExistingPods) return;
-    for (const term of other.preferredAffinity) {
-      if (matches(term, pod.pod)) scores.add(node, term.topologyKey, term.weight);
-    }
-    for (const term of other.preferredAntiAffinity) {
-      if (matches(term, pod.pod)) scores.add(node, term.topologyKey, -term.weight);
+    if (ignorePreferredTermsOfExistingPods) return weights;
+    for (const term of example.preferredAffinity) if (matches(term, pod)) weights.push([term.topologyKey, term.weight]);
+    for (const term of example.preferredAntiAffinity) if (matches(term, pod)) weights.push([term.topologyKey, -term.weight]);
+    return weights;
+  }
+
+  function scoreOwn(scores: TopologyCounts, terms: readonly WeightedAffinityTerm[], node: NodeInfo, sign: 1 | -1): void {
+    for (const term of terms) {
+      const near = countOn(node, term.query, (other) => matches(term, other));
+      if (near > 0) scores.add(node, term.topologyKey, sign * term.weight * near);
     }
   }
 
@@ -136,11 +169,8 @@ export function interPodAffinity(
         antiAffinity: new TopologyCounts(),
       };
       const own = pod.requiredAffinity.length > 0 || pod.requiredAntiAffinity.length > 0;
-      for (const node of nodes) {
-        if (!own && node.podsWithRequiredAntiAffinity.size === 0) continue;
-        const others = own ? node.pods.values() : node.podsWithRequiredAntiAffinity;
-        for (const other of others) count(counts, pod, other, node, 1);
-      }
+      const repels = onceEach((example) => example.requiredAntiAffinity.flatMap((term) => (matches(term, pod.pod) ? term.topologyKey : [])));
+      for (const node of nodes) if (own || node.podsWithRequiredAntiAffinity.size > 0) countAll(counts, pod, node, repels);
       state.set(counted, counts);
       return !own && counts.existing.empty ? { skip: true } : undefined;
     },
@@ -157,12 +187,15 @@ export function interPodAffinity(
       if (counts) count(counts, pod, tried, node, sign);
     },
     preScore(state, pod) {
-      const own = pod.preferredAffinity.length > 0 || pod.preferredAntiAffinity.length > 0;
       const scores = new TopologyCounts();
+      const weights = onceEach((example) => weightsOf(example, pod.pod));
       for (const node of cache.nodes) {
-        if (!own && node.podsWithAffinity.size === 0) continue;
-        const others = own ? node.pods.values() : node.podsWithAffinity;
-        for (const other of others) scorePair(scores, pod, other, node);
+        scoreOwn(scores, pod.preferredAffinity, node, 1);
+        scoreOwn(scores, pod.preferredAntiAffinity, node, -1);
+        if (node.podsWithAffinity.size === 0) continue;
+        for (const { example, count } of node.podsWithAffinity.values()) {
+          for (const [topologyKey, weight] of weights(example)) scores.add(node, topologyKey, weight * count);
+        }
       }
       state.set(scored, scores);
       return scores.empty ? 'skip' : undefined;
