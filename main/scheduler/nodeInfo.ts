@@ -134,11 +134,4 @@ export class NodeInfo {
     const taken = this.#ports.get(`${protocol}/${port}`);
     return taken !== undefined && (ip === '0.0.0.0' || taken.includes('0.0.0.0') || taken.includes(ip));
   }
-
-  /** A node to try things on. */
-  clone(): NodeInfo {
-    const copy = new NodeInfo(this.#node);
-    for (const pod of this.pods.values()) copy.addPod(pod);
-    return copy;
-  }
 }

@@ -107,11 +107,10 @@ export class DefaultPreemption {
     return undefined;
   }
 
-  /** Who has to leave so that the pod fits; as few and as unimportant as possible. */
-  #victims(preFiltered: PreFiltered, pod: PodInfo, original: NodeInfo): Candidate | Status {
-    const lower = [...original.pods.values()].filter((other) => other.priority < pod.priority);
+  /** Who has to leave so that the pod fits; as few and as unimportant as possible. Tried on the node itself, which is as before afterwards. */
+  #victims(preFiltered: PreFiltered, pod: PodInfo, node: NodeInfo): Candidate | Status {
+    const lower = [...node.pods.values()].filter((other) => other.priority < pod.priority);
     if (lower.length === 0) return noVictims;
-    const node = original.clone();
     const gone = new Set<PodInfo>();
     const remove = (other: PodInfo) => {
       node.removePod(other.uid);
