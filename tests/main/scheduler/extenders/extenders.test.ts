@@ -292,8 +292,9 @@ describe('an extender that binds', () => {
   it('and hangs keeps nobody else from being bound', async () => {
     await start([{ ...binder, managedResources: [{ name: 'example.com/gpu', ignoredByScheduler: true }] }]);
     answers['one bind'] = () => new Promise(() => {});
-    await add(makeNode('a', { pods: '1000', cpu: '1000' }), ...Array.from({ length: 260 }, (_, i) => makePod(`gpu-${i}`, {}, requesting({ 'example.com/gpu': '1' }))), makePod('web'));
+    await add(makeNode('a', { pods: '1000', cpu: '1000' }), ...Array.from({ length: 260 }, (_, i) => makePod(`gpu-${i}`, {}, requesting({ 'example.com/gpu': '1' }))));
     await settle(600);
+    await add(makePod('web'));
     expect([nodeOf('web'), asked.length, scheduler.pending.active]).toEqual(['a', 256, 4]);
   });
 });
@@ -329,18 +330,17 @@ describe('an extender of some resources', () => {
     expect(['gpu-1', 'gpu-2'].map(nodeOf)).toEqual(['a', 'a']);
   });
 
-  it('has its pods in their turn: the more important one first, whoever is asked about it', async () => {
-    await start([gpus]);
+  it('has its pods in their turn, by importance among all that wait', async () => {
     answers['one filter'] = only('a');
     const order: string[] = [];
-    server.onChange = ({ def, object }) => void (def === resources.pods && (object as Pod).spec!.nodeName && !order.includes(object.metadata!.name!) && order.push(object.metadata!.name!));
-    for (const [name, priority, spec] of [['low', 1, {}], ['gpu', 2, { 'example.com/gpu': '1' }], ['high', 3, {}]] as const) server.seed(resources.pods, { ...makePod(name, {}, requesting(spec, { priority })), status: { phase: 'Pending' } });
+    server.onChange = ({ object }) => void ((object as Pod).spec?.nodeName && order.push(`${object.metadata!.name} bound after ${asked.length} questions`));
+    server.seed(resources.nodes, makeNode('a'));
+    for (const [name, priority, requests] of [['low', 1, {}], ['gpu', 2, { 'example.com/gpu': '1' }], ['high', 3, {}], ['gpu-low', 0, { 'example.com/gpu': '1' }]] as const)
+      server.seed(resources.pods, makePod(name, {}, requesting(requests, { priority })));
+    await start([gpus]);
     await settle();
-    expect(scheduler.pending.unschedulable).toBe(3);
-    await add(makeNode('a'));
-    await clock.advance(20_000);
-    expect(order.slice().sort()).toEqual(['gpu', 'high', 'low']);
-    expect(order.indexOf('high')).toBe(0);
+    expect(order.toSorted()).toEqual(['gpu bound after 1 questions', 'gpu-low bound after 2 questions', 'high bound after 0 questions', 'low bound after 1 questions']);
+    expect([questions().length, order.indexOf('gpu-low bound after 2 questions')]).toEqual([2, 3]);
   });
 });
 
