@@ -1,10 +1,24 @@
 import { parseGoDuration } from '../util/goDuration.ts';
 
-/* What a field of a parsed file holds; each throws an Error that names the field. */
+/* What a field of a parsed file or answer holds; each throws an Error that names the field. */
 
 export function objectOf(value: unknown, path: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${path}: must be an object`);
   return value as Record<string, unknown>;
+}
+
+/** What is not there, or null, is an empty list. */
+export function listOf(value: unknown, path: string): unknown[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw new Error(`${path}: must be a list`);
+  return value;
+}
+
+/** What is not there, or null, is ''. */
+export function textOf(value: unknown, path: string): string {
+  if (value === undefined || value === null) return '';
+  if (typeof value !== 'string') throw new Error(`${path}: must be a string`);
+  return value;
 }
 
 export function refuseUnknown(fields: Record<string, unknown>, names: readonly string[], prefix: string): void {

@@ -1,4 +1,4 @@
-import { objectOf } from '../fields.ts';
+import { listOf, objectOf, textOf } from '../fields.ts';
 
 /*
  * What extenders answer, read with care: they are not of ours. Mirrors k8s.io/kube-scheduler/extender/v1; as Go reads JSON, the case of a
@@ -40,7 +40,7 @@ export function filterAnswer(value: unknown, nodeCacheCapable: boolean): FilterA
 }
 
 export function prioritizeAnswer(value: unknown): HostPriority[] {
-  return listOf(value ?? [], 'the answer').map((each) => {
+  return listOf(value, 'the answer').map((each) => {
     const fields = structOf(each, 'HostPriority');
     return { host: textOf(fields('Host'), 'Host'), score: wholeOf(fields('Score'), 'Score') };
   });
@@ -58,7 +58,7 @@ export function preemptAnswer(value: unknown): Map<string, MetaVictims> {
   return new Map(
     entries.map(([node, given]) => {
       const fields = structOf(given, `NodeNameToMetaVictims[${node}]`);
-      const uids = listOf(fields('Pods') ?? [], 'Pods').map((pod) => textOf(structOf(pod, 'Pods')('UID'), 'UID'));
+      const uids = listOf(fields('Pods'), 'Pods').map((pod) => textOf(structOf(pod, 'Pods')('UID'), 'UID'));
       return [node, { uids, violations: wholeOf(fields('NumPDBViolations'), 'NumPDBViolations') }] as const;
     }),
   );
@@ -81,24 +81,13 @@ function throwError(fields: Fields): void {
 
 function namesOf(nodes: unknown): string[] {
   if (nodes === undefined) return [];
-  const items = listOf(structOf(nodes, 'Nodes')('items') ?? [], 'Nodes.items');
+  const items = listOf(structOf(nodes, 'Nodes')('items'), 'Nodes.items');
   return items.map((node) => textOf(structOf(structOf(node, 'Nodes.items')('metadata'), 'Nodes.items.metadata')('name'), 'Nodes.items.metadata.name'));
 }
 
 function failedOf(value: unknown, path: string): Map<string, string> {
   const entries = Object.entries(objectOf(value ?? {}, path));
   return new Map(entries.map(([node, why]) => [node, textOf(why, `${path}[${node}]`).slice(0, longestWord)]));
-}
-
-function listOf(value: unknown, path: string): unknown[] {
-  if (!Array.isArray(value)) throw new Error(`${path}: must be a list`);
-  return value;
-}
-
-function textOf(value: unknown, path: string): string {
-  if (value === undefined || value === null) return '';
-  if (typeof value !== 'string') throw new Error(`${path}: must be a string`);
-  return value;
 }
 
 function wholeOf(value: unknown, path: string): number {

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import tls from 'node:tls';
 import { isQualifiedName } from '../../api/names.ts';
 import { isExtended } from '../../api/resourceNames.ts';
-import { milliseconds, numberOf, objectOf, refuseUnknown } from '../fields.ts';
+import { listOf, milliseconds, numberOf, objectOf, refuseUnknown, textOf } from '../fields.ts';
 
 // What a KubeSchedulerConfiguration says of extenders. Mirrors pkg/scheduler/apis/config (v1, validation: validateExtenders).
 
@@ -127,18 +127,6 @@ function pemOf(fields: Record<string, unknown>, name: string, path: string): Buf
   } catch (error) {
     throw new Error(`${path}.${name}File: ${(error as Error).message}`, { cause: error });
   }
-}
-
-function listOf(value: unknown, path: string): unknown[] {
-  if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw new Error(`${path}: must be a list`);
-  return value;
-}
-
-function textOf(value: unknown, path: string): string {
-  if (value === undefined || value === null) return '';
-  if (typeof value !== 'string') throw new Error(`${path}: must be a string`);
-  return value;
 }
 
 function flagOf(value: unknown, path: string): boolean {
