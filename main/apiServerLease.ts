@@ -3,7 +3,7 @@ import type { Lease } from './api/index.ts';
 import { microTimestamp } from './api/meta.ts';
 import { isLabelValue } from './api/names.ts';
 import { isConflict, isNotFound } from './api/status.ts';
-import { resources, type Client } from './client/index.ts';
+import { HeldLease, resources, type Client } from './client/index.ts';
 import type { Clock } from './util/clock.ts';
 import type { Logger } from './util/log.ts';
 import type { Random } from './util/random.ts';
@@ -32,19 +32,20 @@ export interface ApiServerLeaseOptions {
 /**
  * Says that this API server is there, by a Lease of its own in kube-system that it makes at the start and takes away at the end, and
  * removes those of API servers that were killed and have not come back. Mirrors pkg/controlplane/apiserver/server.go
- * (APIServerIdentity), k8s.io/component-helpers/apimachinery/lease and pkg/controlplane/controller/apiserverleasegc.
+ * (APIServerIdentity) and pkg/controlplane/controller/apiserverleasegc.
  */
 export class ApiServerLease {
   /** Of the lease. */
   readonly name: string;
   readonly #holder: string;
   readonly #abort = new AbortController();
-  #lease: Lease | undefined;
+  readonly #held: HeldLease;
   #loops: Promise<unknown> | undefined;
 
   constructor(private readonly options: ApiServerLeaseOptions) {
     this.name = identityOf(options.hostname, options.engine);
     this.#holder = `${this.name}_${options.random.uuid()}`;
+    this.#held = new HeldLease({ client: options.client, namespace, name: this.name, renewed: (held) => this.#renewed(held) });
   }
 
   /** Begins; what fails is tried again with the next turn. */
@@ -52,7 +53,7 @@ export class ApiServerLease {
     const { random } = this.options;
     this.#loops ??= Promise.all([
       // Whoever had the name before is not there any more.
-      this.#attempt(() => this.#take()).then(() => this.#every(() => renewal * (1 + random.next() * jitter), () => this.#renew())),
+      this.#attempt(() => this.#take()).then(() => this.#every(() => renewal * (1 + random.next() * jitter), () => this.#held.renew())),
       this.#every(() => cleaning, () => this.#clean()),
     ]);
   }
@@ -85,25 +86,6 @@ export class ApiServerLease {
       await this.options.client.of(resources.leases).delete(namespace, this.name);
     } catch (error) {
       if (!isNotFound(error)) throw error;
-    }
-  }
-
-  async #renew(): Promise<void> {
-    const leases = this.options.client.of(resources.leases);
-    if (this.#lease) {
-      try {
-        this.#lease = await leases.update(this.#renewed(this.#lease));
-        return;
-      } catch (error) {
-        this.#lease = undefined;
-        if (!isNotFound(error) && !isConflict(error)) throw error;
-      }
-    }
-    try {
-      this.#lease = await leases.update(this.#renewed(await leases.get(namespace, this.name)));
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      this.#lease = await leases.create(this.#renewed({ metadata: { namespace, name: this.name } }));
     }
   }
 

@@ -1,3 +1,4 @@
+import { LruMap } from '../util/lru.ts';
 import { isPlace } from './placeNames.ts';
 
 /** What a clock on the wall shows. */
@@ -23,9 +24,14 @@ export function locationFault(name: string): string | undefined {
   }
 }
 
+/** Those asked for last: to make one takes a hundred times as long as to use it. */
+const formats = new LruMap<string, Intl.DateTimeFormat>(32);
+
 /** Undefined for UTC, whose clocks the engine itself goes by. */
 function formatOf(name: string): Intl.DateTimeFormat | undefined {
   if (name === '' || name === 'UTC' || name === 'Local') return undefined;
+  const known = formats.get(name);
+  if (known) return known;
   if (name.includes('..') || /^[/\\]/.test(name)) throw new RangeError('time: invalid location name');
   const unknown = new RangeError(`unknown time zone ${name}`);
   let format: Intl.DateTimeFormat;
@@ -45,6 +51,7 @@ function formatOf(name: string): Intl.DateTimeFormat | undefined {
   }
   // `Intl` takes names in any case, offsets and some names of its own, but calls by its right name what is newer than the list.
   if (!isPlace(name) && (format.resolvedOptions().timeZone !== name || !/^[A-Z]/.test(name) || name.startsWith('SystemV/'))) throw unknown;
+  formats.set(name, format);
   return format;
 }
 

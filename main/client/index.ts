@@ -25,5 +25,6 @@ export {
 } from './rateLimiter.ts';
 export { EventRecorder, type EventRecorderOptions } from './eventRecorder.ts';
 export { SeriesRecorder, type SeriesRecorderOptions } from './seriesRecorder.ts';
+export { HeldLease, type HeldLeaseOptions } from './heldLease.ts';
 export { LeaderElector, type LeaderElectionOptions } from './leaderElection.ts';
 export { created, installCustomKinds, type CustomKindsOptions } from './customKinds.ts';

@@ -8,6 +8,7 @@ import type { Status } from '../../api/index.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Random } from '../../util/random.ts';
 import { goError } from '../../util/goErrors.ts';
+import { exchange, type HttpAnswer, type Sent } from '../../util/httpExchange.ts';
 import { dialAnywhere, dialEndpoint, resolveEndpoint, type Egress } from '../egress/index.ts';
 import type { Objects } from '../registry/strategy.ts';
 import { TunnelAgent } from './connections.ts';
@@ -184,39 +185,15 @@ function authoritiesOf({ caBundle }: WebhookClientConfig): string[] | undefined 
   return found;
 }
 
-function send(url: URL, agent: TunnelAgent, body: string, headers: OutgoingHttpHeaders, signal: AbortSignal, sent: { reused: boolean; answered: boolean }): Promise<HttpAnswer> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason as Error);
-    const request = https.request(url, {
-      agent,
-      method: 'POST',
-      signal,
-      headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), accept: 'application/json, */*', 'user-agent': 'kube-apiserver-admission' },
-    });
-    request.on('error', (error) => {
-      sent.reused = request.reusedSocket;
-      reject(error);
-    });
-    request.on('response', (response) => {
-      sent.answered = true;
-      const parts: Buffer[] = [];
-      let size = 0;
-      response.on('data', (part: Buffer) => {
-        size += part.length;
-        if (size > maxAnswerBytes) response.destroy(new Error('the answer is too large'));
-        else parts.push(part);
-      });
-      response.on('end', () => resolve({ code: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8'), contentType: response.headers['content-type'] ?? '' }));
-      response.on('error', reject);
-    });
-    request.end(body);
+async function send(url: URL, agent: TunnelAgent, body: string, headers: OutgoingHttpHeaders, signal: AbortSignal, sent: Sent): Promise<HttpAnswer> {
+  signal.throwIfAborted();
+  const request = https.request(url, {
+    agent,
+    method: 'POST',
+    signal,
+    headers: { ...headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), accept: 'application/json, */*', 'user-agent': 'kube-apiserver-admission' },
   });
-}
-
-interface HttpAnswer {
-  code: number;
-  text: string;
-  contentType: string;
+  return exchange(request, body, sent, maxAnswerBytes, () => new Error('the answer is too large'));
 }
 
 /** Why a text is no object, in upstream's words, who reads what is no JSON as YAML. */

@@ -2,7 +2,7 @@ import type { Lease, Node, NodeStatus } from '../../api/index.ts';
 import { equalJson } from '../../api/json.ts';
 import { microTimestamp, timestamp } from '../../api/meta.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/status.ts';
-import { resources, type Client, type EventRecorder } from '../../client/index.ts';
+import { HeldLease, resources, type Client, type EventRecorder } from '../../client/index.ts';
 import type { Runtime, RuntimeInfo } from '../../runtime/index.ts';
 import type { Clock, Timer } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
@@ -31,11 +31,11 @@ export interface NodeKeeperOptions {
   observed(): Node | undefined;
 }
 
-/** The Node object of this kubelet and its heartbeats. Mirrors pkg/kubelet/kubelet_node_status.go and component-helpers' lease controller. */
+/** The Node object of this kubelet and its heartbeats. Mirrors pkg/kubelet/kubelet_node_status.go. */
 export class NodeKeeper {
   #info: RuntimeInfo;
   #node: Node | undefined;
-  #lease: Lease | undefined;
+  readonly #lease: HeldLease;
   readonly #timers = new Map<string, Timer>();
   #stopped = false;
   #reporting = false;
@@ -48,6 +48,7 @@ export class NodeKeeper {
     info: RuntimeInfo,
   ) {
     this.#info = info;
+    this.#lease = new HeldLease({ client: options.client, namespace: leaseNamespace, name: options.facts.name, renewed: (held) => this.#renewed(held) });
   }
 
   /** The Node object as it was last written. */
@@ -170,7 +171,7 @@ export class NodeKeeper {
   }
 
   async #renewForEver(): Promise<void> {
-    await this.#insist('renew', () => this.#renew());
+    await this.#insist('renew', () => this.#lease.renew());
     this.#answerOthers();
     this.#timer('renew', renewMs, () => void this.#renewForEver());
   }
@@ -187,35 +188,13 @@ export class NodeKeeper {
     if (hasMore || isContradicted) this.changed();
   }
 
-  async #renew(): Promise<void> {
-    const { client, clock, facts } = this.options;
-    const leases = client.of(resources.leases);
-    const renewTime = microTimestamp(clock.now());
-    if (this.#lease) {
-      try {
-        this.#lease = await leases.update({ ...this.#lease, spec: { ...this.#lease.spec, renewTime } });
-        return;
-      } catch (error) {
-        if (!isNotFound(error) && !isConflict(error)) throw error;
-        this.#lease = undefined;
-      }
-    }
-    try {
-      const found = await leases.get(leaseNamespace, facts.name);
-      this.#lease = await leases.update({ ...found, spec: { ...found.spec, holderIdentity: facts.name, leaseDurationSeconds: leaseSeconds, renewTime } });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      this.#lease = await leases.create({
-        apiVersion: 'coordination.k8s.io/v1',
-        kind: 'Lease',
-        metadata: {
-          name: facts.name,
-          namespace: leaseNamespace,
-          ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: facts.name, uid: this.#node!.metadata!.uid! }],
-        },
-        spec: { holderIdentity: facts.name, leaseDurationSeconds: leaseSeconds, renewTime },
-      });
-    }
+  #renewed({ metadata, spec }: Lease): Lease {
+    const { clock, facts } = this.options;
+    return {
+      // One that is there belongs to the node already.
+      metadata: metadata?.uid ? metadata : { ...metadata, ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: facts.name, uid: this.#node!.metadata!.uid! }] },
+      spec: { ...spec, holderIdentity: facts.name, leaseDurationSeconds: leaseSeconds, renewTime: microTimestamp(clock.now()) },
+    };
   }
 
   /** Tries until it works or the kubelet stops. */

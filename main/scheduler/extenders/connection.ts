@@ -4,6 +4,7 @@ import { jsonError } from '../../api/jsonError.ts';
 import type { Clock } from '../../util/clock.ts';
 import { dialError, goError } from '../../util/goErrors.ts';
 import { goQuote } from '../../util/goQuote.ts';
+import { exchange, type Sent } from '../../util/httpExchange.ts';
 import type { ExtenderConfiguration } from './configuration.ts';
 
 /** The way to one extender. */
@@ -32,13 +33,16 @@ export const connectByHttp: ConnectToExtender = (configuration, clock) => {
     signal.throwIfAborted();
     const url = `${prefix}/${verb}`;
     const body = JSON.stringify(question);
+    const most = answerBytes + answerBytesPerByte * body.length;
+    const tooLarge = () => new AnswerError(`the answer has more than ${most} bytes`);
     const late = new AbortController();
     const timer = clock.setTimer(configuration.httpTimeout, () => late.abort());
     try {
       for (let attempt = 1; ; attempt++) {
         const sent: Sent = { reused: false, answered: false };
         try {
-          const { code, text } = await send(request(url, { agent, method: 'POST', signal: AbortSignal.any([signal, late.signal]), headers: headersOf(body) }), body, sent);
+          const asking = request(url, { agent, method: 'POST', signal: AbortSignal.any([signal, late.signal]), headers: headersOf(body) });
+          const { code, text } = await exchange(asking, body, sent, most, tooLarge);
           if (code !== 200) throw new AnswerError(`failed ${verb} with extender at URL ${url}, code ${code}`);
           return parse(text);
         } catch (error) {
@@ -65,38 +69,8 @@ function clientOf(prefix: string, { tls }: ExtenderConfiguration) {
 
 const headersOf = (body: string) => ({ 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'user-agent': 'kube-scheduler' });
 
-interface Sent {
-  /** The connection was there before. */
-  reused: boolean;
-  /** The answer has begun. */
-  answered: boolean;
-}
-
 /** An answer that is none; its message stands alone. */
 class AnswerError extends Error {}
-
-function send(request: http.ClientRequest, body: string, sent: Sent): Promise<{ code: number; text: string }> {
-  const most = answerBytes + answerBytesPerByte * body.length;
-  return new Promise((resolve, reject) => {
-    request.on('error', (error) => {
-      sent.reused = request.reusedSocket;
-      reject(error);
-    });
-    request.on('response', (response) => {
-      sent.answered = true;
-      const parts: Buffer[] = [];
-      let size = 0;
-      response.on('data', (part: Buffer) => {
-        size += part.length;
-        if (size > most) response.destroy(new AnswerError(`the answer has more than ${most} bytes`));
-        else parts.push(part);
-      });
-      response.on('end', () => resolve({ code: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
-      response.on('error', reject);
-    });
-    request.end(body);
-  });
-}
 
 function parse(text: string): unknown {
   if (text.trim() === '') throw new AnswerError('EOF');
